@@ -1,0 +1,164 @@
+#include "base/base.h"
+
+#include <string.h>
+
+#include <sodium.h>
+
+#define BUF_FIRST_CAPACITY 64
+
+const char *sotto_error_name(sotto_error error)
+{
+    static const char *const names[] = {
+#define NAME(name, text) #name,
+        SOTTO_ERRORS(NAME)
+#undef NAME
+    };
+    return (unsigned)error < SOTTO_ERROR_COUNT ? names[error] : "UNKNOWN";
+}
+
+const char *sotto_error_text(sotto_error error)
+{
+    static const char *const texts[] = {
+#define TEXT(name, text) text,
+        SOTTO_ERRORS(TEXT)
+#undef TEXT
+    };
+    return (unsigned)error < SOTTO_ERROR_COUNT ? texts[error] : "unknown error";
+}
+
+void wipe(void *data, size_t size)
+{
+    if (size > 0)
+        sodium_memzero(data, size);
+}
+
+void *mem_alloc(const sotto_env *env, size_t size)
+{
+    if (size == 0)
+        return NULL;
+    void *block = env->resize(env->ctx, NULL, 0, size);
+    if (block != NULL)
+        memset(block, 0, size);
+    return block;
+}
+
+void mem_free(const sotto_env *env, void *block, size_t size)
+{
+    if (block == NULL)
+        return;
+    wipe(block, size);
+    env->resize(env->ctx, block, size, 0);
+}
+
+sotto_bytes sotto_bytes_str(const char *text)
+{
+    return sotto_bytes_of((const uint8_t *)text, strlen(text));
+}
+
+bool sotto_bytes_equal(sotto_bytes a, sotto_bytes b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+bool sotto_bytes_equal_secret(sotto_bytes a, sotto_bytes b)
+{
+    return a.size == b.size && (a.size == 0 || sodium_memcmp(a.data, b.data, a.size) == 0);
+}
+
+void sotto_buf_init(sotto_buf *buf, const sotto_env *env)
+{
+    *buf = (sotto_buf){.env = env};
+}
+
+void sotto_buf_free(sotto_buf *buf)
+{
+    if (buf->data != NULL)
+        mem_free(buf->env, buf->data, buf->capacity);
+    buf->data = NULL;
+    buf->size = 0;
+    buf->capacity = 0;
+}
+
+void sotto_buf_clear(sotto_buf *buf)
+{
+    wipe(buf->data, buf->size);
+    buf->size = 0;
+}
+
+sotto_error sotto_buf_reserve(sotto_buf *buf, size_t extra)
+{
+    if (extra > SIZE_MAX / 2 - buf->size)
+        return SOTTO_LIMIT;
+    size_t need = buf->size + extra;
+    if (need <= buf->capacity)
+        return SOTTO_OK;
+    size_t capacity = buf->capacity == 0 ? BUF_FIRST_CAPACITY : buf->capacity;
+    while (capacity < need)
+        capacity *= 2;
+    /* A new block and a wipe of the old one: resizing in place could leave a copy behind. */
+    uint8_t *data = mem_alloc(buf->env, capacity);
+    if (data == NULL)
+        return SOTTO_NO_MEMORY;
+    if (buf->size > 0)
+        memcpy(data, buf->data, buf->size);
+    mem_free(buf->env, buf->data, buf->capacity);
+    buf->data = data;
+    buf->capacity = capacity;
+    return SOTTO_OK;
+}
+
+sotto_error sotto_buf_append(sotto_buf *buf, const uint8_t *data, size_t size)
+{
+    if (size == 0)
+        return SOTTO_OK;
+    sotto_error error = sotto_buf_reserve(buf, size);
+    if (error != SOTTO_OK)
+        return error;
+    memcpy(buf->data + buf->size, data, size);
+    buf->size += size;
+    return SOTTO_OK;
+}
+
+sotto_error sotto_buf_extend(sotto_buf *buf, size_t size, uint8_t **where)
+{
+    sotto_error error = sotto_buf_reserve(buf, size);
+    if (error != SOTTO_OK)
+        return error;
+    *where = buf->data + buf->size;
+    if (size > 0)
+        memset(*where, 0, size);
+    buf->size += size;
+    return SOTTO_OK;
+}
+
+void secret_wipe(struct secret *secret)
+{
+    wipe(secret, sizeof *secret);
+}
+
+sotto_error secret_set(struct secret *secret, sotto_bytes value)
+{
+    if (value.size > SECRET_MAX)
+        return SOTTO_LENGTH;
+    uint8_t *into = secret_reset(secret, value.size);
+    if (value.size > 0)
+        memcpy(into, value.data, value.size);
+    return SOTTO_OK;
+}
+
+uint8_t *secret_reset(struct secret *secret, size_t size)
+{
+    BUG_UNLESS(size <= SECRET_MAX);
+    secret_wipe(secret);
+    secret->size = (uint8_t)size;
+    return secret->data;
+}
+
+sotto_error secret_random(struct secret *secret, size_t size, const sotto_env *env)
+{
+    BUG_UNLESS(size <= SECRET_MAX);
+    sotto_error error = env->random(env->ctx, secret_reset(secret, size), size);
+    if (error != SOTTO_OK)
+        secret_wipe(secret);
+    return error;
+}
