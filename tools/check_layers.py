@@ -1,0 +1,47 @@
+"""Fails when an #include points the wrong way (the layers of docs/ARCHITECTURE.md)."""
+import pathlib
+import re
+import sys
+
+MAY_INCLUDE = {
+    "base": {"base"},
+    "codec": {"base", "codec"},
+    "crypto": {"base", "codec", "crypto"},
+    "mls": {"base", "codec", "crypto", "mls"},
+    "wire": {"base", "codec", "wire"},
+    "relay": {"base", "codec", "wire", "relay"},  # never mls, never core
+    "core": {"base", "codec", "crypto", "mls", "wire", "core"},
+    "cli": {"base", "codec", "wire", "core", "cli"},
+}
+# sotto/<noun>.h belongs to a layer too.
+PUBLIC = {"error": "base", "bytes": "base", "env": "base", "mls": "mls"}
+# What of src/mls another layer may not reach: only the public header is for them.
+ONLY_PUBLIC = {("core", "mls"), ("cli", "mls")}
+INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
+
+
+def main():
+    root = pathlib.Path(__file__).resolve().parent.parent
+    bad = 0
+    for path in sorted((root / "src").rglob("*.[ch]")):
+        layer = path.relative_to(root / "src").parts[0]
+        if layer not in MAY_INCLUDE:
+            print(f"{path.relative_to(root)}: src/{layer} has no place in the layers")
+            bad += 1
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            match = INCLUDE.match(line)
+            if not match:
+                continue
+            first, _, rest = match.group(1).partition("/")
+            public = first == "sotto"
+            target = PUBLIC.get(rest.removesuffix(".h")) if public else first
+            wrong = target not in MAY_INCLUDE[layer] or ((layer, target) in ONLY_PUBLIC and not public)
+            if wrong:
+                print(f"{path.relative_to(root)}:{number}: src/{layer} may not include {match.group(1)}")
+                bad += 1
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
