@@ -60,9 +60,9 @@ sotto_error crypto_new(const sotto_env *env, struct crypto **crypto);
 void crypto_free(struct crypto *crypto); /* NULL allowed */
 const sotto_env *crypto_env(const struct crypto *crypto);
 
-/* Hash of the concatenation of count parts; out: nh bytes. */
-sotto_error crypto_hash(struct crypto *crypto, const struct suite *suite, const sotto_bytes *parts,
-                        size_t count, uint8_t *out);
+/* Hash of the concatenation of count parts; out: nh bytes. (crypto_hash is libsodium's name.) */
+sotto_error crypto_hash_parts(struct crypto *crypto, const struct suite *suite,
+                              const sotto_bytes *parts, size_t count, uint8_t *out);
 
 /* HMAC over the concatenation of count parts; out: nh bytes. Key of any length. */
 sotto_error crypto_mac(struct crypto *crypto, const struct suite *suite, sotto_bytes key,

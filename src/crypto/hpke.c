@@ -1,0 +1,250 @@
+/* HPKE in base mode (RFC 9180), single shot, and RFC 9420's EncryptWithLabel over it. */
+#include <string.h>
+
+#include "crypto/internal.h"
+
+static void put_u16(uint8_t *out, size_t value)
+{
+    out[0] = (uint8_t)(value >> 8);
+    out[1] = (uint8_t)value;
+}
+
+struct hpke_label hpke_label_kem(uint16_t kem_id)
+{
+    struct hpke_label label = {.suite = "KEM", .suite_size = 5};
+    put_u16(label.suite + 3, kem_id);
+    return label;
+}
+
+struct hpke_label hpke_label_suite(const struct suite *suite)
+{
+    struct hpke_label label = {.suite = "HPKE", .suite_size = 10};
+    put_u16(label.suite + 4, suite->kem_id);
+    put_u16(label.suite + 6, suite->kdf_id);
+    put_u16(label.suite + 8, suite->aead_id);
+    return label;
+}
+
+/* labeled_ikm = "HPKE-v1" || suite_id || label || ikm */
+void hpke_extract(const struct hash_row *row, const struct hpke_label *label, sotto_bytes salt,
+                  const char *name, const sotto_bytes *ikm, size_t count, uint8_t *out)
+{
+    struct hmac hmac;
+    hmac_init(&hmac, row, salt);
+    hmac_update(&hmac, sotto_bytes_str("HPKE-v1"));
+    hmac_update(&hmac, sotto_bytes_of(label->suite, label->suite_size));
+    hmac_update(&hmac, sotto_bytes_str(name));
+    for (size_t i = 0; i < count; i++)
+        hmac_update(&hmac, ikm[i]);
+    hmac_final(&hmac, out);
+    wipe(&hmac, sizeof hmac);
+}
+
+/* labeled_info = I2OSP(L, 2) || "HPKE-v1" || suite_id || label || info */
+void hpke_expand(const struct hash_row *row, const struct hpke_label *label, sotto_bytes prk,
+                 const char *name, const sotto_bytes *info, size_t count, uint8_t *out,
+                 size_t length)
+{
+    uint8_t encoded[2];
+    sotto_bytes parts[4 + HPKE_INFO_PARTS];
+    BUG_UNLESS(count <= HPKE_INFO_PARTS);
+    put_u16(encoded, length);
+    parts[0] = sotto_bytes_of(encoded, sizeof encoded);
+    parts[1] = sotto_bytes_str("HPKE-v1");
+    parts[2] = sotto_bytes_of(label->suite, label->suite_size);
+    parts[3] = sotto_bytes_str(name);
+    for (size_t i = 0; i < count; i++)
+        parts[4 + i] = info[i];
+    hkdf_expand_parts(row, prk, parts, 4 + count, out, length);
+}
+
+/* What the key schedule yields; only what the caller asks for is expanded. */
+struct schedule {
+    const struct suite *suite;
+    struct hpke_label label;
+    uint8_t context[1 + 2 * HASH_MAX];
+    uint8_t secret[HASH_MAX];
+};
+
+/* KeySchedule<base> of section 5.1: mode 0, psk and psk_id empty. */
+static void schedule_init(struct schedule *schedule, const struct suite *suite,
+                          const struct secret *shared, const sotto_bytes *info, size_t count)
+{
+    const struct hash_row *row = suite->hash;
+    const sotto_bytes none = {0};
+    schedule->suite = suite;
+    schedule->label = hpke_label_suite(suite);
+    schedule->context[0] = 0x00; /* mode_base */
+    hpke_extract(row, &schedule->label, none, "psk_id_hash", NULL, 0, schedule->context + 1);
+    hpke_extract(row, &schedule->label, none, "info_hash", info, count,
+                 schedule->context + 1 + row->nh);
+    hpke_extract(row, &schedule->label, secret_view(shared), "secret", NULL, 0, schedule->secret);
+}
+
+static void schedule_expand(const struct schedule *schedule, const char *name, uint8_t *out,
+                            size_t length)
+{
+    const struct hash_row *row = schedule->suite->hash;
+    sotto_bytes context = sotto_bytes_of(schedule->context, 1 + (size_t)2 * row->nh);
+    hpke_expand(row, &schedule->label, sotto_bytes_of(schedule->secret, row->nh), name, &context, 1,
+                out, length);
+}
+
+#define KEY_MAX 32
+
+struct hpke_keys {
+    uint8_t key[KEY_MAX];
+    uint8_t nonce[AEAD_NONCE_MAX];
+};
+
+/* The first message's nonce is base_nonce XOR 0. */
+static void hpke_keys(struct hpke_keys *keys, const struct suite *suite,
+                      const struct secret *shared, const sotto_bytes *info, size_t count)
+{
+    struct schedule schedule;
+    schedule_init(&schedule, suite, shared, info, count);
+    schedule_expand(&schedule, "key", keys->key, suite->nk);
+    schedule_expand(&schedule, "base_nonce", keys->nonce, suite->nn);
+    wipe(&schedule, sizeof schedule);
+}
+
+static sotto_error hpke_seal(struct crypto *crypto, const struct suite *suite,
+                             sotto_bytes public_key, const sotto_bytes *info, size_t count,
+                             sotto_bytes aad, sotto_bytes plaintext, sotto_buf *enc,
+                             sotto_buf *ciphertext)
+{
+    struct secret shared = {0};
+    struct hpke_keys keys;
+    size_t enc_start = enc->size;
+    uint8_t *out;
+    if (plaintext.size > SIZE_MAX / 4)
+        return SOTTO_LIMIT;
+    sotto_error error = kem_encap(crypto, suite->kem, public_key, enc, &shared);
+    if (error != SOTTO_OK)
+        return error;
+    hpke_keys(&keys, suite, &shared, info, count);
+    error = sotto_buf_extend(ciphertext, plaintext.size + AEAD_TAG, &out);
+    if (error == SOTTO_OK) {
+        error = crypto_seal(crypto, suite, sotto_bytes_of(keys.key, suite->nk),
+                            sotto_bytes_of(keys.nonce, suite->nn), aad, plaintext, out);
+        if (error != SOTTO_OK)
+            ciphertext->size -= plaintext.size + AEAD_TAG;
+    }
+    if (error != SOTTO_OK)
+        enc->size = enc_start;
+    secret_wipe(&shared);
+    wipe(&keys, sizeof keys);
+    return error;
+}
+
+static sotto_error hpke_open(struct crypto *crypto, const struct suite *suite,
+                             sotto_bytes private_key, sotto_bytes public_key, sotto_bytes enc,
+                             const sotto_bytes *info, size_t count, sotto_bytes aad,
+                             sotto_bytes ciphertext, sotto_buf *plaintext)
+{
+    struct secret shared = {0};
+    struct hpke_keys keys;
+    uint8_t *out;
+    if (ciphertext.size < AEAD_TAG)
+        return SOTTO_DECRYPT;
+    sotto_error error = kem_decap(crypto, suite->kem, private_key, public_key, enc, &shared);
+    if (error != SOTTO_OK)
+        return error;
+    hpke_keys(&keys, suite, &shared, info, count);
+    error = sotto_buf_extend(plaintext, ciphertext.size - AEAD_TAG, &out);
+    if (error == SOTTO_OK) {
+        error = crypto_open(crypto, suite, sotto_bytes_of(keys.key, suite->nk),
+                            sotto_bytes_of(keys.nonce, suite->nn), aad, ciphertext, out);
+        if (error != SOTTO_OK)
+            plaintext->size -= ciphertext.size - AEAD_TAG;
+    }
+    secret_wipe(&shared);
+    wipe(&keys, sizeof keys);
+    return error;
+}
+
+sotto_error crypto_hpke_seal(struct crypto *crypto, const struct suite *suite,
+                             sotto_bytes public_key, sotto_bytes info, sotto_bytes aad,
+                             sotto_bytes plaintext, sotto_buf *enc, sotto_buf *ciphertext)
+{
+    return hpke_seal(crypto, suite, public_key, &info, 1, aad, plaintext, enc, ciphertext);
+}
+
+sotto_error crypto_hpke_open(struct crypto *crypto, const struct suite *suite,
+                             sotto_bytes private_key, sotto_bytes public_key, sotto_bytes enc,
+                             sotto_bytes info, sotto_bytes aad, sotto_bytes ciphertext,
+                             sotto_buf *plaintext)
+{
+    return hpke_open(crypto, suite, private_key, public_key, enc, &info, 1, aad, ciphertext,
+                     plaintext);
+}
+
+/* struct { opaque label<V>; opaque context<V>; } EncryptContext; is HPKE's info, aad is empty. */
+sotto_error crypto_encrypt_with_label(struct crypto *crypto, const struct suite *suite,
+                                      sotto_bytes public_key, const char *label,
+                                      sotto_bytes context, sotto_bytes plaintext, sotto_buf *enc,
+                                      sotto_buf *ciphertext)
+{
+    struct labelled labelled;
+    TRY(labelled_init(&labelled, label, context));
+    return hpke_seal(crypto, suite, public_key, labelled.parts, LABELLED_PARTS, (sotto_bytes){0},
+                     plaintext, enc, ciphertext);
+}
+
+sotto_error crypto_decrypt_with_label(struct crypto *crypto, const struct suite *suite,
+                                      sotto_bytes private_key, sotto_bytes public_key,
+                                      const char *label, sotto_bytes context, sotto_bytes enc,
+                                      sotto_bytes ciphertext, sotto_buf *plaintext)
+{
+    struct labelled labelled;
+    TRY(labelled_init(&labelled, label, context));
+    return hpke_open(crypto, suite, private_key, public_key, enc, labelled.parts, LABELLED_PARTS,
+                     (sotto_bytes){0}, ciphertext, plaintext);
+}
+
+/* Context.Export (section 5.3) after a key schedule with an empty info. */
+static void hpke_export(const struct suite *suite, const struct secret *shared,
+                        sotto_bytes exporter_context, size_t length, struct secret *out)
+{
+    struct schedule schedule;
+    uint8_t exporter[HASH_MAX];
+    schedule_init(&schedule, suite, shared, NULL, 0);
+    schedule_expand(&schedule, "exp", exporter, suite->nh);
+    hpke_expand(suite->hash, &schedule.label, sotto_bytes_of(exporter, suite->nh), "sec",
+                &exporter_context, 1, secret_reset(out, length), length);
+    wipe(&schedule, sizeof schedule);
+    wipe(exporter, sizeof exporter);
+}
+
+sotto_error crypto_hpke_export_send(struct crypto *crypto, const struct suite *suite,
+                                    sotto_bytes public_key, sotto_bytes exporter_context,
+                                    size_t length, sotto_buf *enc, struct secret *out)
+{
+    struct secret shared = {0};
+    secret_wipe(out);
+    if (length > SECRET_MAX)
+        return SOTTO_LIMIT;
+    sotto_error error = kem_encap(crypto, suite->kem, public_key, enc, &shared);
+    if (error == SOTTO_OK)
+        hpke_export(suite, &shared, exporter_context, length, out);
+    secret_wipe(&shared);
+    return error;
+}
+
+sotto_error crypto_hpke_export_receive(struct crypto *crypto, const struct suite *suite,
+                                       sotto_bytes private_key, sotto_bytes public_key,
+                                       sotto_bytes enc, sotto_bytes exporter_context,
+                                       size_t length, struct secret *out)
+{
+    struct secret shared = {0};
+    if (length > SECRET_MAX) {
+        secret_wipe(out);
+        return SOTTO_LIMIT;
+    }
+    sotto_error error = kem_decap(crypto, suite->kem, private_key, public_key, enc, &shared);
+    secret_wipe(out);
+    if (error == SOTTO_OK)
+        hpke_export(suite, &shared, exporter_context, length, out);
+    secret_wipe(&shared);
+    return error;
+}
