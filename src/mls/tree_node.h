@@ -1,0 +1,45 @@
+/* The nodes of a ratchet tree: immutable, reference-counted blocks that own their bytes. */
+#ifndef MLS_TREE_NODE_H
+#define MLS_TREE_NODE_H
+
+#include "mls/types.h"
+
+struct tree_node {
+    uint32_t references;
+    uint32_t size; /* of the block */
+    enum node_type type;
+    union {
+        struct leaf_node leaf;     /* views into this block */
+        struct parent_node parent;
+    } u;
+};
+
+/* Copies the leaf, which must have been read, into a block of its own; one reference. */
+sotto_error tree_node_of_leaf(const sotto_env *env, const struct leaf_node *leaf,
+                              const struct tree_node **node);
+
+/* spare: how many more unmerged leaves the block has room for (tree_node_add_unmerged). */
+sotto_error tree_node_of_parent(const sotto_env *env, const struct parent_node *parent,
+                                size_t spare, const struct tree_node **node);
+
+/* Puts leaf into *node's unmerged_leaves, in order. Replaces *node by a copy unless this reference is the
+ * only one and the block has room: nobody else ever sees a node change. */
+sotto_error tree_node_add_unmerged(const sotto_env *env, const struct tree_node **node,
+                                   struct leaf_index leaf);
+
+const struct tree_node *tree_node_share(const struct tree_node *node); /* NULL allowed */
+void tree_node_release(const sotto_env *env, const struct tree_node *node); /* NULL allowed */
+
+static inline sotto_bytes tree_node_encryption_key(const struct tree_node *node)
+{
+    return node->type == NODE_LEAF ? node->u.leaf.encryption_key : node->u.parent.encryption_key;
+}
+
+/* Whether a leaf is among a parent's unmerged leaves. */
+bool parent_node_has_unmerged(const struct parent_node *parent, struct leaf_index leaf);
+
+/* struct Node (12.4.3.3). The read node has one reference, NULL after a failure. */
+void tree_node_write(struct writer *writer, const struct tree_node *node);
+const struct tree_node *tree_node_read(struct reader *reader, const sotto_env *env);
+
+#endif
