@@ -1,0 +1,345 @@
+/* The messenger without a face: one struct core is one profile directory, in this process.
+ *
+ * Several processes may open one profile at once (`sotto listen` beside `sotto send`): SQLite's
+ * transactions are the lock, each step of the protocol is one transaction, and every step is
+ * idempotent, so that a process killed at any moment loses nothing and sends nothing twice.
+ *
+ * Two sorts of calls. Local calls read or queue and never touch the network: what they queue is
+ * durable when they return. core_settle, core_sync, core_listen, core_register and core_invite
+ * reach relays; they say so. So `sotto send` is core_send (durable) and then core_settle.
+ *
+ * Errors. Every fallible call returns a sotto_error and leaves a core_problem that says in plain
+ * words what happened and what to do next. Strings given to callbacks are borrowed for the call;
+ * text that comes from other people is UTF-8 but otherwise unfiltered: a face escapes it.
+ *
+ * A struct core serves one thread at a time. */
+#ifndef CORE_CORE_H
+#define CORE_CORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sotto/bytes.h"
+
+struct core;
+
+/* ---- Problems ------------------------------------------------------------------------------- */
+
+/* What kind of trouble a problem is, for exit codes. */
+enum core_trouble {
+    CORE_TROUBLE_NONE,
+    CORE_TROUBLE_FAILURE,  /* of this machine, of a file, or our bug */
+    CORE_TROUBLE_USAGE,    /* what was asked for makes no sense */
+    CORE_TROUBLE_NETWORK,  /* the relay cannot be reached; what was queued stays queued */
+    CORE_TROUBLE_REFUSED,  /* the relay, or the other side, said no */
+    CORE_TROUBLE_NOTFOUND, /* not found, or more than one fits */
+    CORE_TROUBLE_PERSON,   /* needs something from the person, such as a code */
+    CORE_TROUBLE_SECURITY, /* a wrong pin, a forked room: somebody may be lying */
+};
+
+/* code (stable, in --json), trouble */
+#define CORE_CODES(X)                                                                          \
+    X(OK, "ok", NONE)                                                                          \
+    X(INTERNAL, "internal", FAILURE)                                                           \
+    X(NO_MEMORY, "no_memory", FAILURE)                                                         \
+    X(STORAGE, "storage", FAILURE)                                                             \
+    X(STORAGE_FULL, "storage_full", FAILURE)                                                   \
+    X(STORAGE_BUSY, "storage_busy", FAILURE)                                                   \
+    X(STORAGE_NEWER, "storage_newer", FAILURE)                                                 \
+    X(USAGE, "usage", USAGE)                                                                   \
+    X(BAD_TEXT, "bad_text", USAGE)                                                             \
+    X(BAD_NAME, "bad_name", USAGE)                                                             \
+    X(BAD_LINK, "bad_link", USAGE)                                                             \
+    X(BAD_ADDRESS, "bad_address", USAGE)                                                       \
+    X(BAD_ID, "bad_id", USAGE)                                                                 \
+    X(TOO_LONG, "too_long", USAGE)                                                             \
+    X(RELAY_NEEDED, "relay_needed", PERSON)                                                    \
+    X(NOT_REGISTERED, "not_registered", PERSON)                                                \
+    X(ALREADY_REGISTERED, "already_registered", USAGE)                                         \
+    X(UNREACHABLE, "unreachable", NETWORK)                                                     \
+    X(TIMEOUT, "timeout", NETWORK)                                                             \
+    X(UNAVAILABLE, "unavailable", NETWORK)                                                     \
+    X(RATE_LIMITED, "rate_limited", NETWORK)                                                   \
+    X(WRONG_PIN, "wrong_pin", SECURITY)                                                        \
+    X(FORKED, "forked", SECURITY)                                                              \
+    X(BAD_IDENTITY, "bad_identity", SECURITY)                                                  \
+    X(REFUSED, "refused", REFUSED)                                                             \
+    X(SIGN_IN_FAILED, "sign_in_failed", REFUSED)                                               \
+    X(CODE_NEEDED, "code_needed", PERSON)                                                      \
+    X(WRONG_CODE, "wrong_code", PERSON)                                                        \
+    X(INVITATION_NEEDED, "invitation_needed", PERSON)                                          \
+    X(INVITATION_USED, "invitation_used", REFUSED)                                             \
+    X(INVITATION_UNKNOWN, "invitation_unknown", REFUSED)                                       \
+    X(INVITATION_EXPIRED, "invitation_expired", REFUSED)                                       \
+    X(PHONE_NEEDED, "phone_needed", PERSON)                                                    \
+    X(PHONE_TAKEN, "phone_taken", REFUSED)                                                     \
+    X(NO_ACCOUNT, "no_account", REFUSED)                                                       \
+    X(NO_KEY_PACKAGE, "no_key_package", REFUSED)                                               \
+    X(INBOX_FULL, "inbox_full", REFUSED)                                                       \
+    X(NOT_FOUND, "not_found", NOTFOUND)                                                        \
+    X(AMBIGUOUS, "ambiguous", NOTFOUND)                                                        \
+    X(NOT_MEMBER, "not_member", REFUSED)                                                       \
+    X(ALREADY_MEMBER, "already_member", USAGE)                                                 \
+    X(OWN_LINK, "own_link", USAGE)
+
+enum core_code {
+#define CORE_CODE_ENUM(name, text, trouble) CORE_##name,
+    CORE_CODES(CORE_CODE_ENUM)
+#undef CORE_CODE_ENUM
+};
+
+struct core_problem {
+    sotto_error error;
+    enum core_code code;
+    char message[600]; /* what happened: a sentence or two */
+    char next[600];    /* what to do about it; empty if there is nothing to say */
+};
+
+const char *core_code_name(enum core_code code); /* "not_registered" */
+enum core_trouble core_code_trouble(enum core_code code);
+
+/* The last failed call's problem. Never NULL; code CORE_OK if none. */
+const struct core_problem *core_problem(const struct core *core);
+
+/* ---- Opening -------------------------------------------------------------------------------- */
+
+/* Opens the profile in that directory, which is made (mode 0700) if it is not there. On failure
+ * problem is filled in and *core stays NULL. env must outlive it. */
+sotto_error core_open(const sotto_env *env, const char *profile, struct core **core,
+                      struct core_problem *problem);
+/* Ends connections, wipes and frees. NULL allowed. */
+void core_close(struct core *core);
+
+/* ---- Account -------------------------------------------------------------------------------- */
+
+struct core_id {
+    uint8_t bytes[32]; /* of an account or of a room */
+};
+
+/* 60 decimal digits in groups of five: two people who read the same number have the right keys. */
+struct core_fingerprint {
+    char digits[80];
+    char name[260]; /* whom it is with; one's own for one's own */
+};
+
+struct core_account {
+    bool registered;
+    struct core_id account;
+    char device[33]; /* hex */
+    const char *name;
+    const char *relay;
+    const char *suite;
+};
+
+struct core_registration {
+    const char *relay; /* host:port or host:port#PIN; NULL: that of an earlier try */
+    const char *name;  /* NULL: none yet */
+    const char *phone, *invitation, *code; /* NULL: none */
+};
+
+/* Network. Makes the keys if there are none, registers, publishes KeyPackages. CODE_NEEDED: call
+ * again with the code. Safe to repeat. ALREADY_REGISTERED if it is. */
+sotto_error core_register(struct core *core, const struct core_registration *registration);
+
+/* Local. Strings are valid until the next call. */
+sotto_error core_account(struct core *core, struct core_account *account);
+
+/* Local. who NULL: one's own account's; else the number shared with that contact. */
+sotto_error core_fingerprint(struct core *core, const char *who, struct core_fingerprint *out);
+
+/* Local. Changes one's own name; the conversations are told at the next settling. */
+sotto_error core_set_name(struct core *core, const char *name);
+
+/* ---- Meeting -------------------------------------------------------------------------------- */
+
+/* Network. A link for `uses` people, good for lifetime_s seconds; appended to link, with a NUL. */
+sotto_error core_invite(struct core *core, uint32_t uses, uint64_t lifetime_s, sotto_buf *link);
+
+struct core_request {
+    int64_t id;
+    struct core_id conversation;
+    struct core_id sender;
+    uint64_t time_s;
+};
+
+/* Local. People who are not contacts and want to write: their conversations wait. */
+sotto_error core_requests(struct core *core,
+                          void (*each)(void *ctx, const struct core_request *request), void *ctx);
+
+/* Local: queues. what: an invitation link, or a request's number or id prefix. conversation: what
+ * it leads to. Settle afterwards. Repeating it is harmless. */
+sotto_error core_accept(struct core *core, const char *what, struct core_id *conversation);
+sotto_error core_decline(struct core *core, const char *what);
+
+struct core_contact {
+    struct core_id account;
+    const char *name; /* empty: not known yet */
+    const char *relay;
+    bool blocked;
+};
+
+/* Local. */
+sotto_error core_contacts(struct core *core,
+                          void (*each)(void *ctx, const struct core_contact *contact), void *ctx);
+
+/* ---- Conversations -------------------------------------------------------------------------- */
+
+enum core_room_state {
+    CORE_ROOM_CREATING = 1, /* made here, not at the relay yet */
+    CORE_ROOM_ACTIVE = 2,
+    CORE_ROOM_REMOVED = 3, /* somebody removed this account */
+    CORE_ROOM_LEFT = 4,
+    CORE_ROOM_FORKED = 5, /* the relay's log contradicts itself */
+};
+
+const char *core_room_state_name(enum core_room_state state); /* "active" */
+
+struct core_conversation {
+    struct core_id id;
+    bool group;
+    enum core_room_state state;
+    const char *title; /* the group's, or the other person's name */
+    const char *relay;
+    uint64_t epoch;
+    uint64_t seq; /* of the last entry applied */
+    uint32_t members;
+    uint32_t waiting; /* in the outbox */
+    uint32_t unread;
+    const char *trouble; /* empty, or why it is forked or waits */
+    char authenticator[65]; /* hex of the epoch authenticator's first 32 bytes; empty if not active */
+};
+
+/* Local. */
+sotto_error core_conversations(struct core *core,
+                               void (*each)(void *ctx, const struct core_conversation *one),
+                               void *ctx);
+sotto_error core_conversation(struct core *core, const struct core_id *id,
+                              void (*each)(void *ctx, const struct core_conversation *one),
+                              void *ctx);
+
+/* Local. The conversation that who names: a title, a contact's name, an id's prefix. NOT_FOUND;
+ * AMBIGUOUS, and the problem's next lists the choices. */
+sotto_error core_find(struct core *core, const char *who, struct core_id *conversation);
+
+struct core_member {
+    struct core_id account;
+    char device[33]; /* hex */
+    const char *name;
+    bool own;
+};
+
+/* Local. */
+sotto_error core_members(struct core *core, const struct core_id *conversation,
+                         void (*each)(void *ctx, const struct core_member *member), void *ctx);
+
+/* ---- Messages ------------------------------------------------------------------------------- */
+
+enum core_message_kind {
+    CORE_TEXT = 1,
+    CORE_UNREADABLE = 2, /* a member's message that could not be read */
+    CORE_NEWER = 3,      /* content that needs a newer version of Sotto; kept */
+    CORE_CREATED = 4,    /* from here on: what happened in the conversation */
+    CORE_ADDED = 5,
+    CORE_REMOVED = 6,
+    CORE_LEFT = 7,
+    CORE_JOINED = 8, /* this account joined */
+    CORE_FORK = 9,
+};
+
+const char *core_message_kind_name(enum core_message_kind kind); /* "text" */
+
+enum core_message_status {
+    CORE_RECEIVED = 1,
+    CORE_SENT = 2,
+    CORE_WAITING = 3, /* in the outbox */
+    CORE_FAILED = 4,  /* will not be sent: the conversation is over */
+};
+
+const char *core_message_status_name(enum core_message_status status);
+
+struct core_message {
+    int64_t id; /* grows with each message stored in this profile; 0 while waiting */
+    struct core_id conversation;
+    const char *title;
+    uint64_t seq; /* in the room's log; 0 while waiting */
+    enum core_message_kind kind;
+    enum core_message_status status;
+    bool own;
+    struct core_id sender;
+    const char *sender_name;
+    struct core_id subject; /* who was added, removed or left */
+    const char *subject_name;
+    uint64_t time_s; /* when this device stored it */
+    sotto_bytes text;
+    const char *client_id; /* of own messages, else "" */
+};
+
+typedef void core_message_fn(void *ctx, const struct core_message *message);
+
+/* Local: queues. text: UTF-8, 1 byte to CORE_TEXT_MAX. client_id: at most 64 printable ASCII
+ * characters, or NULL for a fresh one; the same id again in the same conversation queues nothing.
+ * client_id_out, if not NULL: 65 bytes. */
+#define CORE_TEXT_MAX (1024u * 1024u)
+#define CORE_CLIENT_ID_MAX 64
+sotto_error core_send(struct core *core, const struct core_id *conversation, const char *client_id,
+                      sotto_bytes text, char *client_id_out);
+
+/* Local. Status and seq of an own message. NOT_FOUND. */
+sotto_error core_sending(struct core *core, const struct core_id *conversation,
+                         const char *client_id, enum core_message_status *status, uint64_t *seq);
+
+/* Local. The newest `limit` messages of a conversation with an id below `before` (0: the newest),
+ * oldest first, and what waits behind them. */
+sotto_error core_history(struct core *core, const struct core_id *conversation, uint32_t limit,
+                         int64_t before, core_message_fn *each, void *ctx);
+
+/* ---- Groups --------------------------------------------------------------------------------- */
+
+/* Local: queue. Members are contacts or people known from other groups, by name or id prefix. */
+sotto_error core_group_create(struct core *core, const char *title, const char *const *members,
+                              size_t count, struct core_id *conversation);
+sotto_error core_group_add(struct core *core, const struct core_id *conversation,
+                           const char *const *members, size_t count);
+sotto_error core_group_remove(struct core *core, const struct core_id *conversation,
+                              const char *const *members, size_t count);
+sotto_error core_group_leave(struct core *core, const struct core_id *conversation);
+/* Fresh keys for one's own leaf: what a thief of the old ones had is worthless afterwards. */
+sotto_error core_group_update(struct core *core, const struct core_id *conversation);
+
+/* ---- The network ---------------------------------------------------------------------------- */
+
+/* Network. Catches the conversation (NULL: all) up and sends what it owes, until nothing is owed.
+ * Uses the room connection alone. UNREACHABLE and the like: what is owed stays in the outbox. An
+ * error that ended an intent for good (no KeyPackage, invitation used) is returned once. */
+sotto_error core_settle(struct core *core, const struct core_id *conversation);
+
+/* Network. Fetches the inbox, tops up KeyPackages, then settles everything. */
+sotto_error core_sync(struct core *core);
+
+/* Network. Stays connected for seconds (0: until core_stop), reconnecting as needed, and calls
+ * each for every message stored in this profile that no listener was given yet, also those that
+ * another process stored. once: ends when all is caught up. Errors of the network are reported to
+ * notice and do not end it, unless once. */
+struct core_listener {
+    void *ctx;
+    core_message_fn *message;
+    void (*request)(void *ctx, const struct core_request *request);
+    /* The connection to a relay was lost or is back; problem NULL: back. */
+    void (*notice)(void *ctx, const struct core_problem *problem);
+    /* After a batch: what was given is flushed. False: it could not be, so it counts as not given. */
+    bool (*flush)(void *ctx);
+};
+sotto_error core_listen(struct core *core, uint32_t seconds, bool once,
+                        const struct core_listener *listener);
+
+/* Ends core_listen soon. The one call that a signal handler may make. */
+void core_stop(struct core *core);
+
+struct core_status {
+    uint32_t conversations, waiting, requests, contacts;
+    bool registered;
+    bool reachable; /* filled in by core_status when it was asked to look */
+};
+sotto_error core_status(struct core *core, struct core_status *status);
+
+#endif
