@@ -1,0 +1,54 @@
+/* Every limit of the client-relay protocol. A relay may be configured to less; nobody takes more. */
+#ifndef WIRE_LIMITS_H
+#define WIRE_LIMITS_H
+
+enum {
+    WIRE_VERSION = 1, /* of hello */
+
+    /* PROTOCOL.md section 1: one WebSocket message. The 4 KiB are for what stands around the
+     * largest entry or envelope. */
+    WIRE_BODY_MAX = 4 * 1024 * 1024,
+    WIRE_MESSAGE_MAX = WIRE_BODY_MAX + 4096,
+    WIRE_HEAD = 6, /* type and request */
+
+    WIRE_ENTRY_MAX = WIRE_BODY_MAX,    /* Append.bytes; hello_ok.max_entry may say less */
+    WIRE_ENVELOPE_MAX = WIRE_BODY_MAX, /* sealed; hello_ok.max_envelope may say less */
+    WIRE_ENTRIES_MAX = 1024,           /* entries in one push */
+    WIRE_KEY_PACKAGE_MAX = 16 * 1024,
+    WIRE_KEY_PACKAGES_MAX = 128, /* in one publish */
+    WIRE_MANIFEST_MAX = 64 * 1024,
+    WIRE_DEVICES_MAX = 32,
+    WIRE_PERMISSION_MAX = 512, /* room for a token of RFC 9497 */
+
+    WIRE_TEXT_MAX = 512,       /* error.text, hello_ok.name */
+    WIRE_PHONE_MAX = 16,       /* E.164: "+" and 15 digits */
+    WIRE_INVITATION_MAX = 256, /* register.invitation */
+    WIRE_CODE_MAX = 32,        /* register.code */
+    WIRE_NAME_MAX = 256,       /* Invitation.name */
+    WIRE_TITLE_MAX = 256,      /* sotto_room.title */
+
+    WIRE_HOST_MAX = 253,    /* a DNS name */
+    WIRE_ADDRESS_MAX = 320, /* host:port#PIN as text, brackets of IPv6 included */
+
+    WIRE_LINK_MAX = 2048, /* sotto://invite/... as text */
+
+    WIRE_ENC_MAX = 1216,          /* SealedEnvelope.enc; X-Wing has 1120 */
+    WIRE_KEY_PACKAGE_REF_MAX = 64,
+
+    WIRE_PADDING_MIN = 256, /* smallest padded size of an envelope or a message */
+
+    /* WebSocket. */
+    WS_HANDSHAKE_MAX = 4096, /* request or answer, headers included */
+    WS_CONTROL_MAX = 125,    /* RFC 6455, 5.5 */
+};
+
+/* Times that the client's link keeps to. */
+enum {
+    LINK_CONNECT_MS = 20000, /* from link_open to hello_ok */
+    LINK_ADDRESS_MS = 5000,  /* for one address while others are left to try */
+    LINK_ANSWER_MS = 30000,  /* from a request to its answer */
+    LINK_PING_MS = 25000,    /* silence after which the link pings */
+    LINK_SILENCE_MS = 55000, /* silence after which it gives the connection up */
+};
+
+#endif

@@ -1,0 +1,308 @@
+/* The messages of PROTOCOL.md: one struct a body, one reader, one writer, one table.
+ *
+ * A decoded message borrows from the bytes it was read from, and its lists from the arena. What is
+ * read was checked whole: lengths, limits, values, no byte left over. What is written is checked in
+ * the same way, so that nobody sends what the other side must refuse.
+ *
+ * Fields are named as in PROTOCOL.md. Public ids are values; tokens, capabilities and everything
+ * of variable size are views. No global state; any thread. */
+#ifndef WIRE_MESSAGE_H
+#define WIRE_MESSAGE_H
+
+#include "base/base.h"
+#include "wire/ids.h"
+#include "wire/limits.h"
+#include "wire/proof.h"
+
+/* ---- Types -------------------------------------------------------------------------------- */
+
+#define MESSAGE_ANSWER_BIT 0x8000u
+
+enum message_type {
+    MESSAGE_HELLO = 0x0001,
+    MESSAGE_REGISTER = 0x0101,
+    MESSAGE_SIGN_IN = 0x0102,
+    MESSAGE_PUT_MANIFEST = 0x0103,
+    MESSAGE_PUBLISH_KEY_PACKAGES = 0x0104,
+    MESSAGE_COUNT_KEY_PACKAGES = 0x0105,
+    MESSAGE_INBOX_SUBSCRIBE = 0x0106,
+    MESSAGE_INBOX_ACK = 0x0107,
+    MESSAGE_GRANT = 0x0108,
+    MESSAGE_REVOKE = 0x0109,
+    MESSAGE_DELETE_ACCOUNT = 0x010A,
+    MESSAGE_GET_MANIFEST = 0x0201,
+    MESSAGE_TAKE_KEY_PACKAGE = 0x0202,
+    MESSAGE_POST_ENVELOPE = 0x0203,
+    MESSAGE_ROOM_CREATE = 0x0204,
+    MESSAGE_ROOM_APPEND = 0x0205,
+    MESSAGE_ROOM_SUBSCRIBE = 0x0206,
+    MESSAGE_ROOM_UNSUBSCRIBE = 0x0207,
+
+    /* Answers: the request's type | 0x8000. */
+    MESSAGE_HELLO_OK = 0x8001,
+    MESSAGE_REGISTER_OK = 0x8101,
+    MESSAGE_SIGN_IN_OK = 0x8102,
+    MESSAGE_PUT_MANIFEST_OK = 0x8103,
+    MESSAGE_PUBLISH_KEY_PACKAGES_OK = 0x8104,
+    MESSAGE_COUNT_KEY_PACKAGES_OK = 0x8105,
+    MESSAGE_INBOX_SUBSCRIBE_OK = 0x8106,
+    MESSAGE_INBOX_ACK_OK = 0x8107,
+    MESSAGE_GRANT_OK = 0x8108,
+    MESSAGE_REVOKE_OK = 0x8109,
+    MESSAGE_DELETE_ACCOUNT_OK = 0x810A,
+    MESSAGE_GET_MANIFEST_OK = 0x8201,
+    MESSAGE_TAKE_KEY_PACKAGE_OK = 0x8202,
+    MESSAGE_POST_ENVELOPE_OK = 0x8203,
+    MESSAGE_ROOM_CREATE_OK = 0x8204,
+    MESSAGE_ROOM_APPEND_OK = 0x8205,
+    MESSAGE_ROOM_SUBSCRIBE_OK = 0x8206,
+    MESSAGE_ROOM_UNSUBSCRIBE_OK = 0x8207,
+
+    /* Pushes: repeat the request of the subscription. */
+    MESSAGE_INBOX_ENVELOPE = 0x4106,
+    MESSAGE_ROOM_ENTRIES = 0x4206,
+    MESSAGE_ROOM_END = 0x4207,
+
+    MESSAGE_ERROR = 0xFFFF,
+};
+
+/* Who reads: the relay takes requests only, the client answers, pushes and errors only. */
+enum message_direction { MESSAGE_TO_RELAY, MESSAGE_TO_CLIENT };
+
+/* As in hello.connection; values may be combined where a type goes on both. */
+enum connection_kind { CONNECTION_ACCOUNT = 1, CONNECTION_ROOM = 2 };
+
+/* ---- Error codes (section 3) ----------------------------------------------------------------- */
+
+/* name, number, the name on paper, text for people */
+#define WIRE_CODES(X)                                                                          \
+    X(BAD_REQUEST, 1, "bad_request", "the relay did not understand this client")               \
+    X(UNKNOWN_TYPE, 2, "unknown_type", "the relay is too old for this request")                \
+    X(WRONG_CONNECTION, 3, "wrong_connection", "the request came on the wrong connection")     \
+    X(LIMIT, 4, "limit", "more than the relay takes")                                          \
+    X(RATE_LIMITED, 5, "rate_limited", "too many requests; wait a little")                     \
+    X(UNAVAILABLE, 6, "unavailable", "the relay cannot store anything now; try again later")   \
+    X(NOT_SIGNED_IN, 10, "not_signed_in", "sign in first")                                     \
+    X(SIGN_IN_FAILED, 11, "sign_in_failed", "the relay does not know this device; register")   \
+    X(CODE_SENT, 12, "code_sent", "a code was sent to the phone number; enter it")             \
+    X(WRONG_CODE, 13, "wrong_code", "the code is wrong")                                       \
+    X(INVITATION_NEEDED, 14, "invitation_needed", "this relay takes invited people only")      \
+    X(INVITATION_USED, 15, "invitation_used", "the invitation is used, expired or unknown")    \
+    X(PHONE_NEEDED, 16, "phone_needed", "this relay needs a phone number")                     \
+    X(BAD_MANIFEST, 17, "bad_manifest", "the list of devices is not valid or not the newest")  \
+    X(PHONE_TAKEN, 18, "phone_taken", "the phone number belongs to another account")           \
+    X(NO_ACCOUNT, 20, "no_account", "no such account or device on this relay")                 \
+    X(NO_KEY_PACKAGE, 21, "no_key_package", "the other device cannot be reached now; try later") \
+    X(CAPABILITY_USED, 22, "capability_used", "the invitation was used already")               \
+    X(CAPABILITY_UNKNOWN, 23, "capability_unknown", "the invitation is expired or revoked")    \
+    X(INBOX_FULL, 24, "inbox_full", "the other device's inbox is full; try later")             \
+    X(NO_ROOM, 30, "no_room", "no such room, or not open to this client")                      \
+    X(ROOM_EXISTS, 31, "room_exists", "a room of this id exists already")                      \
+    X(STALE_EPOCH, 32, "stale_epoch", "the room has moved on; catch up first")                 \
+    X(GATE_CLOSED, 33, "gate_closed", "this client's access to the room has ended")
+
+enum wire_code {
+#define WIRE_CODE_ENUM(name, number, paper, text) WIRE_CODE_##name = number,
+    WIRE_CODES(WIRE_CODE_ENUM)
+#undef WIRE_CODE_ENUM
+};
+
+/* "stale_epoch"; "unknown" for a number not in the table. Static. */
+const char *wire_code_name(uint16_t code);
+
+/* One sentence for people. Static. */
+const char *wire_code_text(uint16_t code);
+
+/* ---- Bodies ---------------------------------------------------------------------------------- */
+
+enum permission_kind {
+    PERMISSION_NONE = 0,
+    PERMISSION_CAPABILITY = 1, /* value: 32 bytes */
+    PERMISSION_TOKEN = 2,      /* reserved; refused by the reader with UNSUPPORTED */
+};
+
+struct permission {
+    uint8_t kind;
+    sotto_bytes value;
+};
+
+enum registration { REGISTRATION_OPEN = 1, REGISTRATION_INVITE = 2, REGISTRATION_PHONE = 3 };
+
+struct hello {
+    uint16_t version;   /* WIRE_VERSION; the reader refuses others with VERSION */
+    uint8_t connection; /* enum connection_kind */
+};
+
+struct hello_ok {
+    uint16_t version;
+    uint8_t challenge[CHALLENGE_SIZE];
+    uint8_t registration;
+    uint16_t retention_days;
+    uint32_t max_entry, max_envelope;
+    uint64_t now; /* the relay's clock, seconds since 1970 */
+    sotto_bytes name;
+};
+
+/* The body of `error`. */
+struct wire_error {
+    uint16_t code; /* enum wire_code, or a number newer than this client */
+    uint64_t detail;
+    sotto_bytes text; /* UTF-8, for people; may be empty */
+};
+
+struct register_request {
+    sotto_bytes manifest; /* as bytes; manifest_read verifies it */
+    struct device_id device;
+    struct proof proof;
+    sotto_bytes phone, invitation, code; /* each may be empty */
+};
+
+struct sign_in {
+    struct account_id account;
+    struct device_id device;
+    struct proof proof;
+};
+
+struct publish_key_packages {
+    const sotto_bytes *key_packages; /* each one MLSMessage */
+    size_t count;                    /* may be 0 when last_resort is set */
+    sotto_bytes last_resort;         /* empty: unchanged */
+};
+
+struct key_package_count {
+    uint32_t count;
+    bool has_last_resort; /* count_key_packages only */
+};
+
+struct grant {
+    struct gate capability_hash;
+    uint64_t expires;
+    uint32_t uses;
+};
+
+struct inbox_envelope {
+    uint64_t seq;
+    sotto_bytes sealed;
+};
+
+struct get_manifest {
+    struct permission permission;
+    struct account_id account;
+};
+
+struct take_key_package {
+    struct permission permission;
+    struct request_id take_id;
+    struct account_id account;
+    struct device_id device;
+};
+
+struct post_envelope {
+    struct permission permission;
+    struct request_id post_id;
+    struct account_id account;
+    struct device_id device;
+    sotto_bytes sealed;
+};
+
+struct room_create {
+    struct permission permission;
+    struct room_id room;
+    struct gate write_gate, read_gate;
+};
+
+enum entry_kind { ENTRY_MESSAGE = 1, ENTRY_COMMIT = 2 };
+
+struct append {
+    struct room_id room;
+    struct request_id append_id;
+    uint64_t epoch;
+    sotto_bytes write_token; /* 32 bytes */
+    uint8_t kind;            /* enum entry_kind */
+    struct gate next_write_gate; /* commit only */
+    bool has_next_read_gate;     /* commit only */
+    struct gate next_read_gate;
+    sotto_bytes bytes; /* never empty */
+};
+
+struct entry {
+    uint64_t seq, epoch;
+    uint8_t kind;
+    struct request_id append_id;
+    sotto_bytes bytes;
+};
+
+struct room_subscribe {
+    struct room_id room;
+    sotto_bytes read_token; /* 32 bytes */
+    uint64_t from_seq;      /* at least 1 */
+};
+
+struct room_subscribe_ok {
+    uint64_t head, first, epoch;
+};
+
+struct room_entries {
+    const struct entry *entries; /* ascending seq without a gap; the reader checks it */
+    size_t count;                /* at least 1 */
+};
+
+struct message {
+    uint16_t type;    /* enum message_type; says which member below counts (none: empty body) */
+    uint32_t request; /* non-zero, except in an `error` about the connection itself */
+    union {
+        struct hello hello;
+        struct hello_ok hello_ok;
+        struct wire_error error;
+        struct register_request register_request;
+        struct sign_in sign_in;
+        sotto_bytes manifest;                        /* PUT_MANIFEST, GET_MANIFEST_OK */
+        struct publish_key_packages publish_key_packages;
+        struct key_package_count key_package_count;  /* PUBLISH_..._OK, COUNT_..._OK */
+        uint64_t seq;                                /* INBOX_ACK, ROOM_APPEND_OK */
+        struct grant grant;
+        struct gate capability_hash;                 /* REVOKE */
+        struct inbox_envelope inbox_envelope;
+        struct get_manifest get_manifest;
+        struct take_key_package take_key_package;
+        sotto_bytes key_package;                     /* TAKE_KEY_PACKAGE_OK */
+        struct post_envelope post_envelope;
+        struct room_create room_create;
+        struct append append;                        /* ROOM_APPEND */
+        struct room_subscribe room_subscribe;
+        struct room_subscribe_ok room_subscribe_ok;
+        uint32_t subscription;                       /* ROOM_UNSUBSCRIBE */
+        struct room_entries room_entries;
+        uint16_t end_code;                           /* ROOM_END: enum wire_code */
+    };
+};
+
+/* ---- Reading and writing ----------------------------------------------------------------------- */
+
+/* Reads one whole message. On failure fault says which field and where, message->type and
+ * message->request hold what could be read of them (0 if the message is shorter), so that a relay
+ * can answer, and the rest of *message is zero. A relay answers by fault->error:
+ *   UNSUPPORTED  unknown_type (detail: message->type), or a reserved Permission
+ *   LIMIT        limit
+ *   VERSION      bad_request; hello of another protocol version
+ *   NO_MEMORY    unavailable
+ *   else         bad_request (detail: fault->offset)
+ * bytes must live as long as *message, arena (initialised by the caller) as long as its lists. */
+sotto_error message_read(sotto_bytes bytes, enum message_direction direction, struct arena *arena,
+                         struct message *message, sotto_fault *fault);
+
+/* Appends the message. ARGUMENT: a field's size or value is not what the protocol has; LIMIT: too
+ * large; UNSUPPORTED: no such type. buf is then as it was. */
+sotto_error message_write(const struct message *message, sotto_buf *buf);
+
+/* The first WIRE_HEAD bytes of a message alone: type and request. A relay that pushes the same body
+ * to many subscribers writes the body once and each head apart (channel_send takes parts). */
+void message_head(uint16_t type, uint32_t request, uint8_t out[static WIRE_HEAD]);
+
+/* The connections that a request may come on, as a set of enum connection_kind; 0: not a request. */
+unsigned message_connections(uint16_t type);
+
+/* "room_append"; "unknown" for a number not in the table. Static. */
+const char *message_name(uint16_t type);
+
+#endif
