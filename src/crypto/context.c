@@ -3,6 +3,7 @@
 #include <openssl/obj_mac.h>
 
 #include "crypto/internal.h"
+#include "crypto/mlkem.h"
 
 #define SCRATCH_KEPT 65536
 
@@ -28,6 +29,7 @@ sotto_error crypto_new(const sotto_env *env, struct crypto **crypto)
     if (made == NULL)
         return SOTTO_NO_MEMORY;
     made->env = env;
+    made->kpke = mlkem_best();
     sotto_buf_init(&made->scratch, env);
     sotto_error error = crypto_fetch(made);
     if (error != SOTTO_OK) {

@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 
 #include "crypto/hash.h"
+#include "crypto/kpke.h"
 
 /* ---- the context ---- */
 
@@ -19,6 +20,7 @@ struct crypto {
     BN_CTX *bn;
     EC_GROUP *groups[CURVE_COUNT];
     EVP_MD_CTX *md;
+    const struct kpke_ops *kpke; /* ML-KEM's inner scheme for this processor */
     sotto_buf scratch; /* what is signed, put together; wiped after each use */
     /* Digests of Ed25519 key pairs found consistent (signature_ed25519.c). */
     uint8_t pairs[PAIRS_KNOWN][32];

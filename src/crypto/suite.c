@@ -18,6 +18,8 @@
 #define KEM_X25519 KEM(kem_x25519, 0x0020, 32, 32, 32, 32)
 #define KEM_X448 KEM(kem_x448, 0x0021, 56, 56, 56, 64)
 
+#define KEM_XWING KEM(kem_xwing, 0x647a, 1216, 32, 1120, 32)
+
 #define ED25519 .signature = &signature_ed25519
 #define ED448 .signature = &signature_ed448
 #define ECDSA_P256 .signature = &signature_p256
@@ -53,8 +55,15 @@ static const struct suite p384 = {
     .name = "MLS_256_DHKEMP384_AES256GCM_SHA384_P384",
     .available = true, KEM_P384, AES256, SHA384, ECDSA_P384};
 
+/* No code points are assigned to post-quantum suites yet (draft-ietf-mls-pq-ciphersuites). */
+static const struct suite xwing_chacha = {
+    .id = SUITE_XWING_CHACHA_SHA256_ED25519,
+    .name = "MLS_256_XWING_CHACHA20POLY1305_SHA256_Ed25519",
+    .available = true, KEM_XWING, CHACHA, SHA256, ED25519};
+
 static const struct suite *const suites[] = {
-    &x25519_aes128, &p256, &x25519_chacha, &x448_aes256, &p521, &x448_chacha, &p384, NULL,
+    &x25519_aes128, &p256, &x25519_chacha, &x448_aes256, &p521, &x448_chacha, &p384,
+    &xwing_chacha, NULL,
 };
 
 const struct suite *suite_by_id(uint16_t id)
