@@ -33,8 +33,8 @@ void content_body_read(struct reader *reader, struct arena *arena, struct framed
 {
     switch (content->content_type) {
     case CONTENT_APPLICATION:
-        content->u.application = reader_vector(reader, MLS_MESSAGE_MAX,
-                                               "FramedContent.application_data");
+        content->u.application =
+            reader_vector(reader, LIMIT_MESSAGE, "FramedContent.application_data");
         break;
     case CONTENT_PROPOSAL:
         proposal_read(reader, arena, &content->u.proposal);
@@ -61,15 +61,14 @@ void content_body_write(struct writer *writer, const struct framed_content *cont
     }
 }
 
-void framed_content_read(struct reader *reader, struct arena *arena,
-                         struct framed_content *content)
+void framed_content_read(struct reader *reader, struct arena *arena, struct framed_content *content)
 {
     *content = (struct framed_content){0};
-    content->group_id = reader_vector(reader, MLS_GROUP_ID_MAX, "FramedContent.group_id");
+    content->group_id = reader_vector(reader, LIMIT_GROUP_ID, "FramedContent.group_id");
     content->epoch = reader_u64(reader, "FramedContent.epoch");
     sender_read(reader, &content->sender);
-    content->authenticated = reader_vector(reader, MLS_MESSAGE_MAX,
-                                           "FramedContent.authenticated_data");
+    content->authenticated =
+        reader_vector(reader, LIMIT_MESSAGE, "FramedContent.authenticated_data");
     content->content_type = reader_u8(reader, "FramedContent.content_type");
     content_body_read(reader, arena, content);
 }
@@ -92,10 +91,10 @@ void framed_content_write(struct writer *writer, const struct framed_content *co
 void content_auth_read(struct reader *reader, uint8_t content_type, struct content_auth *auth)
 {
     *auth = (struct content_auth){0};
-    auth->signature = reader_vector(reader, MLS_SIGNATURE_MAX, "FramedContentAuthData.signature");
+    auth->signature = reader_vector(reader, LIMIT_SIGNATURE, "FramedContentAuthData.signature");
     if (content_type == CONTENT_COMMIT)
-        auth->confirmation_tag = reader_vector(reader, HASH_MAX,
-                                               "FramedContentAuthData.confirmation_tag");
+        auth->confirmation_tag =
+            reader_vector(reader, LIMIT_HASH, "FramedContentAuthData.confirmation_tag");
 }
 
 void content_auth_write(struct writer *writer, uint8_t content_type,
@@ -106,7 +105,8 @@ void content_auth_write(struct writer *writer, uint8_t content_type,
         writer_vector(writer, auth->confirmation_tag);
 }
 
-/* ---- PublicMessage, PrivateMessage ----------------------------------------------------------------*/
+/* ---- PublicMessage, PrivateMessage
+ * ----------------------------------------------------------------*/
 
 static void public_message_read(struct reader *reader, struct arena *arena,
                                 struct public_message *message)
@@ -117,7 +117,7 @@ static void public_message_read(struct reader *reader, struct arena *arena,
     content_auth_read(reader, message->content.content_type, &message->auth);
     message->membership_tag = (sotto_bytes){0};
     if (message->content.sender.type == SENDER_MEMBER)
-        message->membership_tag = reader_vector(reader, HASH_MAX, "PublicMessage.membership_tag");
+        message->membership_tag = reader_vector(reader, LIMIT_HASH, "PublicMessage.membership_tag");
 }
 
 static void public_message_write(struct writer *writer, const struct public_message *message)
@@ -131,18 +131,18 @@ static void public_message_write(struct writer *writer, const struct public_mess
 static void private_message_read(struct reader *reader, struct private_message *message)
 {
     size_t start = reader->pos;
-    message->group_id = reader_vector(reader, MLS_GROUP_ID_MAX, "PrivateMessage.group_id");
+    message->group_id = reader_vector(reader, LIMIT_GROUP_ID, "PrivateMessage.group_id");
     message->epoch = reader_u64(reader, "PrivateMessage.epoch");
     message->content_type = reader_u8(reader, "PrivateMessage.content_type");
     if (message->content_type < CONTENT_APPLICATION || message->content_type > CONTENT_COMMIT)
         reader_fail(reader, SOTTO_VALUE, "PrivateMessage.content_type");
     message->sender_data_aad = reader_since(reader, start);
-    message->authenticated = reader_vector(reader, MLS_MESSAGE_MAX,
-                                           "PrivateMessage.authenticated_data");
+    message->authenticated =
+        reader_vector(reader, LIMIT_MESSAGE, "PrivateMessage.authenticated_data");
     message->content_aad = reader_since(reader, start);
-    message->encrypted_sender_data = reader_vector(reader, MLS_SENDER_DATA_MAX,
-                                                   "PrivateMessage.encrypted_sender_data");
-    message->ciphertext = reader_vector(reader, MLS_MESSAGE_MAX, "PrivateMessage.ciphertext");
+    message->encrypted_sender_data =
+        reader_vector(reader, LIMIT_SENDER_DATA, "PrivateMessage.encrypted_sender_data");
+    message->ciphertext = reader_vector(reader, LIMIT_MESSAGE, "PrivateMessage.ciphertext");
 }
 
 static void private_message_write(struct writer *writer, const struct private_message *message)
@@ -155,7 +155,8 @@ static void private_message_write(struct writer *writer, const struct private_me
     writer_vector(writer, message->ciphertext);
 }
 
-/* ---- MLSMessage -------------------------------------------------------------------------------------*/
+/* ---- MLSMessage
+ * -------------------------------------------------------------------------------------*/
 
 static void message_body_read(struct reader *reader, struct arena *arena,
                               struct mls_message *message)

@@ -44,13 +44,12 @@ sotto_error key_schedule_welcome(struct crypto *crypto, const struct suite *suit
     return error;
 }
 
-sotto_error key_schedule_epoch(struct crypto *crypto, const struct suite *suite,
-                               sotto_bytes member, sotto_bytes group_context,
-                               struct epoch_secrets *secrets)
+sotto_error key_schedule_epoch(struct crypto *crypto, const struct suite *suite, sotto_bytes member,
+                               sotto_bytes group_context, struct epoch_secrets *secrets)
 {
     struct secret epoch = {0};
-    sotto_error error = crypto_expand_with_label(crypto, suite, member, "epoch", group_context,
-                                                 suite->nh, &epoch);
+    sotto_error error =
+        crypto_expand_with_label(crypto, suite, member, "epoch", group_context, suite->nh, &epoch);
     if (error == SOTTO_OK)
         error = key_schedule_derive(crypto, suite, secret_view(&epoch), secrets);
     else
@@ -65,7 +64,8 @@ sotto_error key_schedule_derive(struct crypto *crypto, const struct suite *suite
     const struct {
         const char *label;
         struct secret *out;
-    } derived[] = { /* table 4 */
+    } derived[] = {
+        /* table 4 */
         {"sender data", &secrets->sender_data},
         {"encryption", &secrets->encryption},
         {"exporter", &secrets->exporter},
@@ -77,8 +77,8 @@ sotto_error key_schedule_derive(struct crypto *crypto, const struct suite *suite
         {"init", &secrets->init},
     };
     for (size_t i = 0; i < sizeof derived / sizeof derived[0]; i++) {
-        sotto_error error = crypto_derive_secret(crypto, suite, epoch_secret, derived[i].label,
-                                                 derived[i].out);
+        sotto_error error =
+            crypto_derive_secret(crypto, suite, epoch_secret, derived[i].label, derived[i].out);
         if (error != SOTTO_OK) {
             epoch_secrets_wipe(secrets);
             return error;
@@ -88,8 +88,8 @@ sotto_error key_schedule_derive(struct crypto *crypto, const struct suite *suite
 }
 
 sotto_error key_schedule_export(struct crypto *crypto, const struct suite *suite,
-                                sotto_bytes exporter_secret, const char *label,
-                                sotto_bytes context, size_t size, struct secret *out)
+                                sotto_bytes exporter_secret, const char *label, sotto_bytes context,
+                                size_t size, struct secret *out)
 {
     struct secret derived = {0};
     uint8_t hash[HASH_MAX];

@@ -29,4 +29,14 @@
 #define LIMIT_EXTENSIONS 262144                      /* a list, GroupInfo's excepted: it may carry a tree */
 #define LIMIT_GROUP_INFO_EXTENSIONS (((size_t)1 << 30) - 1)
 
+/* Messages. */
+#define LIMIT_MESSAGE (((size_t)1 << 30) - 1)        /* application data, a list of proposals */
+#define LIMIT_GROUP_INFO (((size_t)1 << 30) - 1)     /* encrypted in a Welcome: it may carry a tree */
+#define LIMIT_PROPOSALS 65536                        /* in a commit; new members of a Welcome */
+#define LIMIT_PROPOSAL 65536                         /* the content of a type unknown here */
+#define LIMIT_PSK_ID 1024
+#define LIMIT_PSKS 64                                /* pre-shared keys of one epoch */
+#define LIMIT_SENDER_DATA 64                         /* encrypted */
+#define LIMIT_PENDING 4096                           /* proposals that a group keeps in an epoch */
+
 #endif

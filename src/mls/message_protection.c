@@ -38,20 +38,21 @@ sotto_error authenticated_reference(struct crypto *crypto, const struct suite *s
     struct hash result = {.size = suite->nh};
     sotto_error error = writer_finish(&w);
     if (error == SOTTO_OK)
-        error = crypto_ref_hash(crypto, suite, "MLS 1.0 Proposal Reference",
-                                sotto_buf_view(&whole), result.data);
+        error = crypto_ref_hash(crypto, suite, "MLS 1.0 Proposal Reference", sotto_buf_view(&whole),
+                                result.data);
     if (error == SOTTO_OK)
         *reference = result;
     sotto_buf_free(&whole);
     return error;
 }
 
-/* ---- FramedContentTBS (6.1) ---------------------------------------------------------------------*/
+/* ---- FramedContentTBS (6.1)
+ * ---------------------------------------------------------------------*/
 
 static bool covers_context(const struct framed_content *content)
 {
-    return content->sender.type == SENDER_MEMBER
-        || content->sender.type == SENDER_NEW_MEMBER_COMMIT;
+    return content->sender.type == SENDER_MEMBER ||
+           content->sender.type == SENDER_NEW_MEMBER_COMMIT;
 }
 
 /* framed: the FramedContent whole, or empty: made from the content's fields and body. */
@@ -59,9 +60,9 @@ static sotto_error make_tbs(const struct message_keys *keys, struct authenticate
                             sotto_bytes framed, sotto_bytes body)
 {
     struct writer w;
-    TRY(sotto_buf_reserve(&message->tbs, 64 + framed.size + body.size + keys->group_context.size
-                                             + message->content.group_id.size
-                                             + message->content.authenticated.size));
+    TRY(sotto_buf_reserve(&message->tbs, 64 + framed.size + body.size + keys->group_context.size +
+                                             message->content.group_id.size +
+                                             message->content.authenticated.size));
     writer_init(&w, &message->tbs);
     mls_message_header_write(&w, (enum wire_format)message->wire_format);
     if (framed.size > 0) {
@@ -106,7 +107,8 @@ static sotto_bytes body_of(const struct authenticated *message, sotto_buf *heade
     return sotto_bytes_of(message->tbs.data + start, message->framed_end - start);
 }
 
-/* ---- PublicMessage (6.2) -----------------------------------------------------------------------------*/
+/* ---- PublicMessage (6.2)
+ * -----------------------------------------------------------------------------*/
 
 /* MAC(membership_key, FramedContentTBS || FramedContentAuthData) */
 static sotto_error membership_tag(const struct message_keys *keys,
@@ -158,10 +160,11 @@ sotto_error message_open_public(const struct message_keys *keys,
     struct hash tag;
     TRY(membership_tag(keys, message, &tag));
     return sotto_bytes_equal_secret(hash_view(&tag), public_message->membership_tag) ? SOTTO_OK
-                                                                                      : SOTTO_TAG;
+                                                                                     : SOTTO_TAG;
 }
 
-/* ---- PrivateMessage (6.3) -----------------------------------------------------------------------------*/
+/* ---- PrivateMessage (6.3)
+ * -----------------------------------------------------------------------------*/
 
 static void guarded_nonce(const struct suite *suite, const struct message_key *key,
                           const uint8_t guard[static 4], uint8_t nonce[static AEAD_NONCE_MAX])
@@ -198,15 +201,15 @@ struct layout {
 };
 
 /* Writes all fields, the content still plain and room for both tags. */
-static sotto_error write_plain(const struct message_keys *keys,
-                               const struct authenticated *message, sotto_bytes body,
-                               size_t padding, struct layout *layout, sotto_buf *out)
+static sotto_error write_plain(const struct message_keys *keys, const struct authenticated *message,
+                               sotto_bytes body, size_t padding, struct layout *layout,
+                               sotto_buf *out)
 {
     static const uint8_t zero[SENDER_DATA_SIZE + AEAD_TAG];
     const struct framed_content *content = &message->content;
     struct writer w;
-    TRY(sotto_buf_reserve(out, 256 + body.size + padding + content->authenticated.size
-                                   + content->group_id.size + message->auth.signature.size));
+    TRY(sotto_buf_reserve(out, 256 + body.size + padding + content->authenticated.size +
+                                   content->group_id.size + message->auth.signature.size));
     writer_init(&w, out);
     mls_message_header_write(&w, WIRE_PRIVATE_MESSAGE);
     layout->aad = out->size;

@@ -2,11 +2,6 @@
 
 #include "mls/limits.h"
 
-bool proposal_type_is_default(uint16_t type)
-{
-    return type >= PROPOSAL_ADD && type <= PROPOSAL_CONTEXT_EXTENSIONS;
-}
-
 bool proposal_requires_path(uint16_t type)
 {
     return type != PROPOSAL_ADD && type != PROPOSAL_PSK && type != PROPOSAL_REINIT;
@@ -14,16 +9,16 @@ bool proposal_requires_path(uint16_t type)
 
 bool proposal_external_allowed(uint16_t type)
 {
-    return type == PROPOSAL_ADD || type == PROPOSAL_REMOVE || type == PROPOSAL_PSK
-        || type == PROPOSAL_REINIT || type == PROPOSAL_CONTEXT_EXTENSIONS;
+    return type == PROPOSAL_ADD || type == PROPOSAL_REMOVE || type == PROPOSAL_PSK ||
+           type == PROPOSAL_REINIT || type == PROPOSAL_GROUP_CONTEXT_EXTENSIONS;
 }
 
 static void reinit_read(struct reader *reader, struct arena *arena, struct reinit *reinit)
 {
-    reinit->group_id = reader_vector(reader, MLS_GROUP_ID_MAX, "ReInit.group_id");
+    reinit->group_id = reader_vector(reader, LIMIT_GROUP_ID, "ReInit.group_id");
     reinit->version = reader_u16(reader, "ReInit.version");
     reinit->suite = reader_u16(reader, "ReInit.cipher_suite");
-    extension_list_read(reader, arena, &reinit->extensions, "ReInit.extensions");
+    extensions_read(reader, arena, LIMIT_EXTENSIONS, &reinit->extensions, "ReInit.extensions");
 }
 
 void proposal_read(struct reader *reader, struct arena *arena, struct proposal *proposal)
@@ -60,11 +55,11 @@ void proposal_body_read(struct reader *reader, struct arena *arena, struct propo
         reinit_read(reader, arena, &proposal->u.reinit);
         break;
     case PROPOSAL_EXTERNAL_INIT:
-        proposal->u.kem_output = reader_vector(reader, KEM_ENC_MAX, "ExternalInit.kem_output");
+        proposal->u.kem_output = reader_vector(reader, LIMIT_KEM_OUTPUT, "ExternalInit.kem_output");
         break;
-    case PROPOSAL_CONTEXT_EXTENSIONS:
-        extension_list_read(reader, arena, &proposal->u.extensions,
-                            "GroupContextExtensions.extensions");
+    case PROPOSAL_GROUP_CONTEXT_EXTENSIONS:
+        extensions_read(reader, arena, LIMIT_EXTENSIONS, &proposal->u.extensions,
+                        "GroupContextExtensions.extensions");
         break;
     case PROPOSAL_SELF_REMOVE:
         break;
@@ -72,7 +67,7 @@ void proposal_body_read(struct reader *reader, struct arena *arena, struct propo
         reader_fail(reader, SOTTO_VALUE, "Proposal.proposal_type");
         break;
     default:
-        proposal->u.other = reader_vector(reader, MLS_PROPOSAL_MAX, "Proposal.content");
+        proposal->u.other = reader_vector(reader, LIMIT_PROPOSAL, "Proposal.content");
     }
 }
 
@@ -101,13 +96,13 @@ void proposal_body_write(struct writer *writer, const struct proposal *proposal)
         writer_vector(writer, proposal->u.reinit.group_id);
         writer_u16(writer, proposal->u.reinit.version);
         writer_u16(writer, proposal->u.reinit.suite);
-        extension_list_write(writer, &proposal->u.reinit.extensions);
+        extensions_write(writer, &proposal->u.reinit.extensions);
         break;
     case PROPOSAL_EXTERNAL_INIT:
         writer_vector(writer, proposal->u.kem_output);
         break;
-    case PROPOSAL_CONTEXT_EXTENSIONS:
-        extension_list_write(writer, &proposal->u.extensions);
+    case PROPOSAL_GROUP_CONTEXT_EXTENSIONS:
+        extensions_write(writer, &proposal->u.extensions);
         break;
     case PROPOSAL_SELF_REMOVE:
         break;
@@ -126,7 +121,7 @@ static void proposal_or_ref_read(struct reader *reader, struct arena *arena,
         proposal_read(reader, arena, &entry->proposal);
     } else if (type == OR_REF_REFERENCE) {
         entry->by_reference = true;
-        entry->reference = reader_vector(reader, HASH_MAX, "ProposalOrRef.reference");
+        entry->reference = reader_vector(reader, LIMIT_HASH, "ProposalOrRef.reference");
     } else {
         reader_fail(reader, SOTTO_VALUE, "ProposalOrRef.type");
     }
@@ -152,10 +147,10 @@ void commit_read(struct reader *reader, struct arena *arena, struct commit *comm
 {
     *commit = (struct commit){0};
     struct reader list;
-    reader_enter(reader, &list, MLS_MESSAGE_MAX, "Commit.proposals");
+    reader_enter(reader, &list, LIMIT_MESSAGE, "Commit.proposals");
     size_t capacity = 0;
     while (reader_more(&list)) {
-        if (commit->proposal_count == MLS_PROPOSALS_MAX) {
+        if (commit->proposal_count == LIMIT_PROPOSALS) {
             reader_fail(&list, SOTTO_LIMIT, "Commit.proposals");
             break;
         }

@@ -6,22 +6,13 @@
 #include "mls/psk.h"
 #include "mls/types.h"
 
-enum proposal_type {
-    PROPOSAL_ADD = 1,
-    PROPOSAL_UPDATE = 2,
-    PROPOSAL_REMOVE = 3,
-    PROPOSAL_PSK = 4,
-    PROPOSAL_REINIT = 5,
-    PROPOSAL_EXTERNAL_INIT = 6,
-    PROPOSAL_CONTEXT_EXTENSIONS = 7,
-    PROPOSAL_SELF_REMOVE = 0x000a, /* draft-ietf-mls-extensions */
-};
+#define PROPOSAL_SELF_REMOVE 0x000a /* draft-ietf-mls-extensions */
 
 struct reinit {
     sotto_bytes group_id;
     uint16_t version;
     uint16_t suite;
-    struct extension_list extensions;
+    struct extensions extensions;
 };
 
 struct proposal {
@@ -33,7 +24,7 @@ struct proposal {
         struct psk_id psk;
         struct reinit reinit;
         sotto_bytes kem_output; /* ExternalInit */
-        struct extension_list extensions;
+        struct extensions extensions;
         sotto_bytes other; /* types not defined here: opaque<V>, kept as it is */
     } u;
 };
@@ -44,9 +35,6 @@ void proposal_body_write(struct writer *writer, const struct proposal *proposal)
 
 void proposal_read(struct reader *reader, struct arena *arena, struct proposal *proposal);
 void proposal_write(struct writer *writer, const struct proposal *proposal);
-
-/* Whether every client supports the type without saying so (7.2). */
-bool proposal_type_is_default(uint16_t type);
 
 /* Whether a commit that covers it needs a path (12.4). A type unknown here does. */
 bool proposal_requires_path(uint16_t type);

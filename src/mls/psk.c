@@ -8,17 +8,17 @@ void psk_id_read(struct reader *reader, struct psk_id *id)
     *id = (struct psk_id){0};
     id->type = reader_u8(reader, "PreSharedKeyID.psktype");
     if (id->type == PSK_EXTERNAL) {
-        id->id = reader_vector(reader, MLS_PSK_ID_MAX, "PreSharedKeyID.psk_id");
+        id->id = reader_vector(reader, LIMIT_PSK_ID, "PreSharedKeyID.psk_id");
     } else if (id->type == PSK_RESUMPTION) {
         id->usage = reader_u8(reader, "PreSharedKeyID.usage");
         if (id->usage < PSK_APPLICATION || id->usage > PSK_BRANCH)
             reader_fail(reader, SOTTO_VALUE, "PreSharedKeyID.usage");
-        id->id = reader_vector(reader, MLS_GROUP_ID_MAX, "PreSharedKeyID.psk_group_id");
+        id->id = reader_vector(reader, LIMIT_GROUP_ID, "PreSharedKeyID.psk_group_id");
         id->epoch = reader_u64(reader, "PreSharedKeyID.psk_epoch");
     } else {
         reader_fail(reader, SOTTO_VALUE, "PreSharedKeyID.psktype");
     }
-    id->nonce = reader_vector(reader, HASH_MAX, "PreSharedKeyID.psk_nonce");
+    id->nonce = reader_vector(reader, LIMIT_HASH, "PreSharedKeyID.psk_nonce");
 }
 
 void psk_id_write(struct writer *writer, const struct psk_id *id)
@@ -34,8 +34,8 @@ void psk_id_write(struct writer *writer, const struct psk_id *id)
 
 bool psk_id_same(const struct psk_id *a, const struct psk_id *b)
 {
-    return a->type == b->type && a->usage == b->usage && a->epoch == b->epoch
-        && sotto_bytes_equal(a->id, b->id);
+    return a->type == b->type && a->usage == b->usage && a->epoch == b->epoch &&
+           sotto_bytes_equal(a->id, b->id);
 }
 
 /* psk_input_[i] = ExpandWithLabel(Extract(0, psk), "derived psk", PSKLabel, Nh) */
@@ -76,7 +76,8 @@ sotto_error psk_secret_compute(struct crypto *crypto, const struct suite *suite,
         struct secret next = {0};
         error = psk_input(crypto, suite, &ids[i], i, count, keys[i], &input);
         if (error == SOTTO_OK)
-            error = crypto_extract(crypto, suite, secret_view(&input), secret_view(&running), &next);
+            error =
+                crypto_extract(crypto, suite, secret_view(&input), secret_view(&running), &next);
         running = next;
         secret_wipe(&next);
     }

@@ -34,7 +34,8 @@ static void dirty_free(struct dirty_list *list, const sotto_env *env)
     *list = (struct dirty_list){0};
 }
 
-/* ---- Making and freeing ------------------------------------------------------------------------*/
+/* ---- Making and freeing
+ * ------------------------------------------------------------------------*/
 
 static const sotto_env *env_of(const struct secret_tree *tree)
 {
@@ -145,7 +146,8 @@ void secret_tree_clean(struct secret_tree *tree)
     tree->dirty_nodes.count = 0;
 }
 
-/* ---- From the tree to a leaf's ratchets ----------------------------------------------------------*/
+/* ---- From the tree to a leaf's ratchets
+ * ----------------------------------------------------------*/
 
 /* One child's secret (section 9). */
 static sotto_error derive_child(const struct secret_tree *tree, const struct secret *parent,
@@ -176,13 +178,13 @@ static sotto_error derive_leaf(struct secret_step *step, struct secret *secret)
     while ((held = sparse_get(&tree->nodes, at)) == NULL) {
         if (at == root)
             return SOTTO_REUSED; /* the path was consumed and there is no ratchet */
-        at = tree_parent((struct node_index){at}).value;
+        at = node_parent(node_at(at)).value;
     }
     step->ancestor = at;
     *secret = *held;
     while (at != leaf_node) {
-        uint32_t left = tree_left((struct node_index){at}).value;
-        uint32_t right = tree_right((struct node_index){at}).value;
+        uint32_t left = node_left(node_at(at)).value;
+        uint32_t right = node_right(node_at(at)).value;
         bool go_right = leaf_node > at;
         TRY(derive_sibling(step, secret, go_right ? left : right, !go_right));
         TRY(derive_child(tree, secret, go_right, secret));
@@ -216,7 +218,8 @@ static sotto_error make_ratchets(struct secret_step *step)
     return error;
 }
 
-/* ---- Along a ratchet -----------------------------------------------------------------------------*/
+/* ---- Along a ratchet
+ * -----------------------------------------------------------------------------*/
 
 static sotto_error derive_key(const struct secret_tree *tree, const struct secret *secret,
                               uint32_t generation, struct message_key *out)
@@ -294,8 +297,8 @@ static sotto_error advance(struct secret_step *step, uint32_t generation,
             TRY(derive_key(tree, &step->next, at, &step->key));
         else if (generation - at <= step->added_capacity)
             TRY(derive_key(tree, &step->next, at, &step->added[step->added_count++]));
-        TRY(crypto_derive_tree_secret(tree->crypto, tree->suite, secret_view(&step->next),
-                                      "secret", at, tree->suite->nh, &step->next));
+        TRY(crypto_derive_tree_secret(tree->crypto, tree->suite, secret_view(&step->next), "secret",
+                                      at, tree->suite->nh, &step->next));
         if (at == generation)
             break;
     }
@@ -340,7 +343,8 @@ sotto_error secret_tree_take_next(struct secret_tree *tree, uint32_t leaf, enum 
     return error;
 }
 
-/* ---- Committing ------------------------------------------------------------------------------------*/
+/* ---- Committing
+ * ------------------------------------------------------------------------------------*/
 
 static void mark_ratchet(struct secret_tree *tree, uint32_t key, struct ratchet *ratchet)
 {

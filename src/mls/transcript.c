@@ -52,8 +52,7 @@ sotto_error transcript_interim(struct crypto *crypto, const struct suite *suite,
         length[1] = (uint8_t)confirmation_tag.size;
         length_size = 2;
     }
-    const sotto_bytes parts[] = {confirmed, sotto_bytes_of(length, length_size),
-                                 confirmation_tag};
+    const sotto_bytes parts[] = {confirmed, sotto_bytes_of(length, length_size), confirmation_tag};
     return hash_parts(crypto, suite, parts, 3, out);
 }
 

@@ -2,7 +2,8 @@
 
 #include "mls/limits.h"
 
-/* ---- GroupContext, GroupInfo ---------------------------------------------------------------------*/
+/* ---- GroupContext, GroupInfo
+ * ---------------------------------------------------------------------*/
 
 void group_context_read(struct reader *reader, struct arena *arena, struct group_context *context)
 {
@@ -10,12 +11,13 @@ void group_context_read(struct reader *reader, struct arena *arena, struct group
     if (reader_u16(reader, "GroupContext.version") != MLS_VERSION_10)
         reader_fail(reader, SOTTO_VERSION, "GroupContext.version");
     context->suite = reader_u16(reader, "GroupContext.cipher_suite");
-    context->group_id = reader_vector(reader, MLS_GROUP_ID_MAX, "GroupContext.group_id");
+    context->group_id = reader_vector(reader, LIMIT_GROUP_ID, "GroupContext.group_id");
     context->epoch = reader_u64(reader, "GroupContext.epoch");
-    context->tree_hash = reader_vector(reader, HASH_MAX, "GroupContext.tree_hash");
+    context->tree_hash = reader_vector(reader, LIMIT_HASH, "GroupContext.tree_hash");
     context->confirmed_transcript_hash =
-        reader_vector(reader, HASH_MAX, "GroupContext.confirmed_transcript_hash");
-    extension_list_read(reader, arena, &context->extensions, "GroupContext.extensions");
+        reader_vector(reader, LIMIT_HASH, "GroupContext.confirmed_transcript_hash");
+    extensions_read(reader, arena, LIMIT_EXTENSIONS, &context->extensions,
+                    "GroupContext.extensions");
 }
 
 void group_context_write(struct writer *writer, const struct group_context *context)
@@ -26,7 +28,7 @@ void group_context_write(struct writer *writer, const struct group_context *cont
     writer_u64(writer, context->epoch);
     writer_vector(writer, context->tree_hash);
     writer_vector(writer, context->confirmed_transcript_hash);
-    extension_list_write(writer, &context->extensions);
+    extensions_write(writer, &context->extensions);
 }
 
 void group_info_read(struct reader *reader, struct arena *arena, struct group_info *info)
@@ -35,17 +37,18 @@ void group_info_read(struct reader *reader, struct arena *arena, struct group_in
     size_t start = reader->pos;
     group_context_read(reader, arena, &info->context);
     info->context_bytes = reader_since(reader, start);
-    extension_list_read(reader, arena, &info->extensions, "GroupInfo.extensions");
-    info->confirmation_tag = reader_vector(reader, HASH_MAX, "GroupInfo.confirmation_tag");
+    extensions_read(reader, arena, LIMIT_GROUP_INFO_EXTENSIONS, &info->extensions,
+                    "GroupInfo.extensions");
+    info->confirmation_tag = reader_vector(reader, LIMIT_HASH, "GroupInfo.confirmation_tag");
     info->signer = reader_u32(reader, "GroupInfo.signer");
     info->tbs = reader_since(reader, start);
-    info->signature = reader_vector(reader, MLS_SIGNATURE_MAX, "GroupInfo.signature");
+    info->signature = reader_vector(reader, LIMIT_SIGNATURE, "GroupInfo.signature");
 }
 
 void group_info_tbs_write(struct writer *writer, const struct group_info *info)
 {
     group_context_write(writer, &info->context);
-    extension_list_write(writer, &info->extensions);
+    extensions_write(writer, &info->extensions);
     writer_vector(writer, info->confirmation_tag);
     writer_u32(writer, info->signer);
 }
@@ -56,13 +59,14 @@ void group_info_write(struct writer *writer, const struct group_info *info)
     writer_vector(writer, info->signature);
 }
 
-/* ---- GroupSecrets ------------------------------------------------------------------------------------*/
+/* ---- GroupSecrets
+ * ------------------------------------------------------------------------------------*/
 
 /* The PSKs of a Welcome; a first pass counts, so that the list is one block. */
 static void psks_read(struct reader *reader, struct arena *arena, struct group_secrets *secrets)
 {
     struct reader list;
-    reader_enter(reader, &list, MLS_MESSAGE_MAX, "GroupSecrets.psks");
+    reader_enter(reader, &list, LIMIT_MESSAGE, "GroupSecrets.psks");
     struct reader counting = list;
     size_t count = 0;
     while (reader_more(&counting)) {
@@ -70,7 +74,7 @@ static void psks_read(struct reader *reader, struct arena *arena, struct group_s
         psk_id_read(&counting, &unused);
         count++;
     }
-    if (count > MLS_PROPOSALS_MAX)
+    if (count > LIMIT_PSKS)
         reader_fail(&list, SOTTO_LIMIT, "GroupSecrets.psks");
     if (reader_ok(&list) && count > 0) {
         secrets->psks = arena_array(arena, count, sizeof *secrets->psks);
@@ -85,10 +89,10 @@ static void psks_read(struct reader *reader, struct arena *arena, struct group_s
 void group_secrets_read(struct reader *reader, struct arena *arena, struct group_secrets *secrets)
 {
     *secrets = (struct group_secrets){0};
-    secrets->joiner_secret = reader_vector(reader, HASH_MAX, "GroupSecrets.joiner_secret");
+    secrets->joiner_secret = reader_vector(reader, LIMIT_HASH, "GroupSecrets.joiner_secret");
     secrets->has_path_secret = reader_present(reader, "GroupSecrets.path_secret");
     if (secrets->has_path_secret)
-        secrets->path_secret = reader_vector(reader, HASH_MAX, "GroupSecrets.path_secret");
+        secrets->path_secret = reader_vector(reader, LIMIT_HASH, "GroupSecrets.path_secret");
     psks_read(reader, arena, secrets);
 }
 
@@ -104,13 +108,15 @@ void group_secrets_write(struct writer *writer, const struct group_secrets *secr
     writer_close(writer, list);
 }
 
-/* ---- Welcome -------------------------------------------------------------------------------------------*/
+/* ---- Welcome
+ * -------------------------------------------------------------------------------------------*/
 
 static void encrypted_secrets_read(struct reader *reader, struct encrypted_group_secrets *secrets)
 {
-    secrets->new_member = reader_vector(reader, HASH_MAX, "EncryptedGroupSecrets.new_member");
-    secrets->kem_output = reader_vector(reader, KEM_ENC_MAX, "EncryptedGroupSecrets.kem_output");
-    secrets->ciphertext = reader_vector(reader, MLS_MESSAGE_MAX, "EncryptedGroupSecrets.ciphertext");
+    secrets->new_member = reader_vector(reader, LIMIT_HASH, "EncryptedGroupSecrets.new_member");
+    secrets->kem_output =
+        reader_vector(reader, LIMIT_KEM_OUTPUT, "EncryptedGroupSecrets.kem_output");
+    secrets->ciphertext = reader_vector(reader, LIMIT_MESSAGE, "EncryptedGroupSecrets.ciphertext");
 }
 
 void welcome_read(struct reader *reader, struct arena *arena, struct welcome *welcome)
@@ -118,7 +124,7 @@ void welcome_read(struct reader *reader, struct arena *arena, struct welcome *we
     *welcome = (struct welcome){0};
     welcome->suite = reader_u16(reader, "Welcome.cipher_suite");
     struct reader list;
-    reader_enter(reader, &list, MLS_MESSAGE_MAX, "Welcome.secrets");
+    reader_enter(reader, &list, LIMIT_MESSAGE, "Welcome.secrets");
     struct reader counting = list;
     size_t count = 0;
     while (reader_more(&counting)) {
@@ -126,7 +132,7 @@ void welcome_read(struct reader *reader, struct arena *arena, struct welcome *we
         encrypted_secrets_read(&counting, &unused);
         count++;
     }
-    if (count > MLS_PROPOSALS_MAX)
+    if (count > LIMIT_PROPOSALS)
         reader_fail(&list, SOTTO_LIMIT, "Welcome.secrets");
     if (reader_ok(&list) && count > 0) {
         welcome->secrets = arena_array(arena, count, sizeof *welcome->secrets);
@@ -137,7 +143,7 @@ void welcome_read(struct reader *reader, struct arena *arena, struct welcome *we
         encrypted_secrets_read(&list, &welcome->secrets[welcome->secret_count++]);
     reader_leave(reader, &list, "Welcome.secrets");
     welcome->encrypted_group_info =
-        reader_vector(reader, MLS_TREE_MAX, "Welcome.encrypted_group_info");
+        reader_vector(reader, LIMIT_GROUP_INFO, "Welcome.encrypted_group_info");
 }
 
 void welcome_write(struct writer *writer, const struct welcome *welcome)

@@ -12,7 +12,7 @@ struct group_context {
     uint64_t epoch;
     sotto_bytes tree_hash;
     sotto_bytes confirmed_transcript_hash;
-    struct extension_list extensions;
+    struct extensions extensions;
 };
 
 void group_context_read(struct reader *reader, struct arena *arena, struct group_context *context);
@@ -21,7 +21,7 @@ void group_context_write(struct writer *writer, const struct group_context *cont
 struct group_info {
     struct group_context context;
     sotto_bytes context_bytes; /* as it was read */
-    struct extension_list extensions;
+    struct extensions extensions;
     sotto_bytes confirmation_tag;
     uint32_t signer;
     sotto_bytes signature;
