@@ -1,0 +1,212 @@
+"""People write and commit in shared rooms while clients and relay are killed with SIGKILL.
+
+After all rounds everything is brought up again and caught up, and then:
+  - every device of a room agrees on the epoch, its authenticator and the members;
+  - every acknowledged message is in every member's history, once, in the same order;
+  - nobody has a message from a time when they were not a member.
+Prints TAP. The seed is printed first; the same seed makes the same choices (not the same timing).
+"""
+import argparse
+import pathlib
+import random
+import shutil
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from world import Person, Relay  # noqa: E402
+
+NAMES = ["Anna", "Ben", "Cleo", "Dan"]  # Anna is never removed: her log has everything in it
+ROOMS = ["Kitchen", "Travel", "Books"]
+
+
+class Chaos:
+    def __init__(self, build, top, seed):
+        self.random = random.Random(seed)
+        self.relay = Relay(build, top / "relay", options=["--rate-limit", "off"])
+        self.people = [Person(build, top / name.lower(), name) for name in NAMES]
+        self.acknowledged = {room: [] for room in ROOMS}  # texts
+        self.killed = {"clients": 0, "relay": 0}
+        self.ran = {}
+
+    # ---- set-up -------------------------------------------------------------------------------
+
+    def begin(self):
+        self.relay.start()
+        for person in self.people:
+            person.register(self.relay)
+        anna, others = self.people[0], self.people[1:]
+        for other in others:
+            other.accept(anna.invite())
+            anna.sync()
+            other.sync()
+        for room in ROOMS:
+            anna.must("group", "create", room, *(other.name for other in others))
+        for other in others:
+            other.sync()
+        for person in self.people:
+            person.must("group", "members", ROOMS[0])
+
+    # ---- one round ----------------------------------------------------------------------------
+
+    def choose(self, person, number):
+        """The arguments of one command, and the text it sends, if any."""
+        r = self.random
+        room = r.choice(ROOMS)
+        what = r.choices(["send", "update", "add", "remove", "sync"], [60, 8, 12, 8, 12])[0]
+        self.ran[what] = self.ran.get(what, 0) + 1
+        if what == "send":
+            text = f"round {number}, {person.name} to {room} {r.getrandbits(48):012x}"
+            return ["send", room, text, "--id", f"{number}-{person.name}"], room, text
+        if what == "sync":
+            return ["listen", "--once"], room, None
+        if what == "update":
+            return ["group", "update", room], room, None
+        other = r.choice([p for p in self.people[1:] if p is not person] or [person])
+        return ["group", what, room, other.name], room, None
+
+    def round(self, number):
+        r = self.random
+        running = []
+        for person in self.people:
+            arguments, room, text = self.choose(person, number)
+            fate = r.random() < 0.3 and r.uniform(0, 0.35)
+            running.append((person.begin(*arguments), room, text, fate))
+        relay_fate = r.random() < 0.2 and r.uniform(0, 0.3)
+        started = time.monotonic()
+        if relay_fate is not False:
+            running.append((None, None, None, relay_fate))
+        for process, _, _, fate in sorted((x for x in running if x[3] is not False), key=lambda x: x[3]):
+            time.sleep(max(0, started + fate - time.monotonic()))
+            if process is None:
+                self.relay.kill()
+                self.relay.start()
+                self.killed["relay"] += 1
+            elif process.poll() is None:
+                process.kill()
+                self.killed["clients"] += 1
+        for process, room, text, _ in running:
+            if process is not None:
+                code = process.finish()
+                if text is not None and code == 0:
+                    self.acknowledged[room].append(text)
+
+    # ---- afterwards ---------------------------------------------------------------------------
+
+    def settle(self):
+        """Everyone catches up until nothing moves and nothing waits."""
+        last, quiet = None, 0
+        for _ in range(60):
+            for person in self.people:
+                person.run("listen", "--once")
+            state = [person.summary() for person in self.people]
+            quiet = quiet + 1 if state == last else 0
+            last = state
+            if quiet >= 2:
+                return
+        raise AssertionError(f"the rooms do not come to rest: {last}")
+
+    def check(self, report):
+        histories = {person.name: {room: person.history(room) for room in ROOMS} for person in self.people}
+        states = {person.name: person.rooms() for person in self.people}
+        for room in ROOMS:
+            truth = histories["Anna"][room]
+            inside = memberships(truth)
+            present = [p.name for p in self.people if states[p.name][room]["state"] == "active"]
+            report(sorted(present) == sorted(n for n in NAMES if inside[n].now),
+                   f"{room}: those whose client says so are members ({', '.join(present)})")
+            report(len({(states[n][room]["epoch"], states[n][room]["epochAuthenticator"]) for n in present}) == 1,
+                   f"{room}: {len(present)} devices agree on epoch {states['Anna'][room]['epoch']} and its authenticator")
+            texts = [m["text"] for m in truth if m["kind"] == "text"]
+            lost = [t for t in self.acknowledged[room] if texts.count(t) != 1]
+            report(not lost, f"{room}: {len(self.acknowledged[room])} acknowledged messages are in the log once"
+                   + (f"; not so: {lost[:3]}" if lost else ""))
+            report(len(texts) == len(set(texts)), f"{room}: no message twice among {len(texts)}")
+            report(all(m["kind"] != "unreadable" for n in NAMES for m in histories[n][room]),
+                   f"{room}: everything could be read")
+            for name in NAMES[1:]:
+                expected = [(m["seq"], m["text"]) for m in truth if m["kind"] == "text" and inside[name].at(m["seq"])]
+                actual = [(m["seq"], m["text"]) for m in histories[name][room] if m["kind"] == "text"
+                          and m["status"] != "failed"]
+                report(actual == expected, f"{room}: {name} has exactly the {len(expected)} messages of their "
+                       f"membership, in order" + difference(expected, actual))
+
+
+class Membership:
+    def __init__(self):
+        self.spans = []  # [from, to): sequence numbers, to None while a member
+        self.now = False
+
+    def enter(self, seq):
+        if not self.now:
+            self.spans.append([seq, None])
+            self.now = True
+
+    def leave(self, seq):
+        if self.now:
+            self.spans[-1][1] = seq
+            self.now = False
+
+    def at(self, seq):
+        return any(start < seq and (end is None or seq < end) for start, end in self.spans)
+
+
+def memberships(truth):
+    """Who was a member when, from the events in the history of the one who saw them all."""
+    result = {name: Membership() for name in NAMES}
+    result["Anna"].enter(0)
+    for event in truth:
+        if event["kind"] == "added":
+            result[event["subjectName"]].enter(event["seq"])
+        elif event["kind"] in ("removed", "left"):
+            result[event["subjectName"]].leave(event["seq"])
+    return result
+
+
+def difference(expected, actual):
+    if expected == actual:
+        return ""
+    missing = [x for x in expected if x not in actual]
+    extra = [x for x in actual if x not in expected]
+    return f"; missing {missing[:3]}, too many {extra[:3]}" + ("" if missing or extra else ", other order")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", type=pathlib.Path, required=True)
+    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--keep", action="store_true", help="keep the profiles and the relay's data")
+    options = parser.parse_args()
+    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1 << 32)
+    print(f"# seed {seed}", flush=True)
+    top = pathlib.Path(tempfile.mkdtemp(prefix="sotto-kill-"))
+    chaos = Chaos(options.build.resolve(), top, seed)
+    results = []
+
+    def report(good, what):
+        results.append(good)
+        print(f"{'ok' if good else 'not ok'} {len(results)} - {what}", flush=True)
+
+    try:
+        chaos.begin()
+        for number in range(options.rounds):
+            chaos.round(number)
+        chaos.settle()
+        print(f"# {options.rounds} rounds, commands {chaos.ran}, killed {chaos.killed}")
+        chaos.check(report)
+    except Exception as error:  # a command that had to work did not, or nothing came to rest
+        report(False, f"{type(error).__name__}: {error}")
+    finally:
+        chaos.relay.stop()
+        if options.keep or not all(results):
+            print(f"# kept: {top}")
+        else:
+            shutil.rmtree(top, ignore_errors=True)
+    print(f"1..{len(results)}")
+    return 0 if results and all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
