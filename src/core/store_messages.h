@@ -1,0 +1,83 @@
+/* Messages and what happened in conversations. See store.h. */
+#ifndef CORE_STORE_MESSAGES_H
+#define CORE_STORE_MESSAGES_H
+
+#include "core/store.h"
+
+enum store_message_state {
+    STORE_MESSAGE_RECEIVED = 1,
+    STORE_MESSAGE_SENT = 2,
+    STORE_MESSAGE_WAITING = 3, /* in the outbox */
+    STORE_MESSAGE_FAILED = 4,  /* will not be sent */
+};
+
+#define STORE_CLIENT_ID_MAX 64
+
+struct store_message {
+    /* Given by the store: grows with each message that takes its place in a log, in all rooms; the
+     * order of a room's messages. 0 while waiting or failed. */
+    int64_t position;
+    int64_t local; /* given by the store: the row; the order in which messages wait */
+    struct room_id room;
+    uint64_t seq;  /* in the room's log; 0 while waiting */
+    uint32_t part; /* 0, 1, ...: one commit may be told as several events */
+    uint32_t kind; /* enum core_message_kind */
+    enum store_message_state state;
+    bool own, unread;
+    struct account_id sender;
+    bool has_subject;
+    struct account_id subject;   /* of an event: who was added, removed, left */
+    uint64_t time_s;             /* when this device stored it */
+    const char *client_id;       /* of own messages; empty: none */
+    sotto_bytes content_id;      /* MIMI message id, 32 bytes, or empty */
+    sotto_bytes target;          /* content id that it replies to, edits, ...; or empty */
+    sotto_bytes content;         /* as it was sent, so that a newer version can read it; may be empty */
+    sotto_bytes text;            /* UTF-8 */
+};
+
+/* [tx] Inserts a message that has its place in the log (state RECEIVED or SENT), or waits (WAITING,
+ * seq 0). EXISTS: that (room, seq, part) or that (room, client_id) is there already, so it was stored
+ * before: exactly once. position and local of `message` are ignored; what they became is said. */
+sotto_error store_message_add(struct store *store, const struct store_message *message,
+                              int64_t *position, int64_t *local);
+
+/* [tx] A waiting own message took its place in the log: SENT, with seq, time and the content as sent. NOT_FOUND;
+ * EXISTS: placed before. */
+sotto_error store_message_place(struct store *store, const struct room_id *room,
+                                const char *client_id, uint64_t seq, uint64_t now_s,
+                                sotto_bytes content, sotto_bytes content_id, int64_t *position);
+/* [tx] It will not be sent: FAILED. NOT_FOUND. */
+sotto_error store_message_fail(struct store *store, const struct room_id *room,
+                               const char *client_id);
+
+/* NOT_FOUND. */
+sotto_error store_message_by_client(struct store *store, const struct room_id *room,
+                                    const char *client_id, struct arena *arena,
+                                    struct store_message *message);
+sotto_error store_message_by_content(struct store *store, const struct room_id *room,
+                                     sotto_bytes content_id, struct arena *arena,
+                                     struct store_message *message);
+
+/* The newest `limit` of a room with position below `before` (0: no bound), in order. Without those that
+ * wait or failed. */
+sotto_error store_messages(struct store *store, const struct room_id *room, int64_t before,
+                           uint32_t limit, struct arena *arena, struct store_message **messages,
+                           size_t *count);
+/* Those of a room that wait or failed, in the order in which they were written. */
+sotto_error store_messages_waiting(struct store *store, const struct room_id *room,
+                                   struct arena *arena, struct store_message **messages,
+                                   size_t *count);
+/* Of all rooms, position above `after`, in order, at most limit: what a listener was not given yet. */
+sotto_error store_messages_after(struct store *store, int64_t after, uint32_t limit,
+                                 struct arena *arena, struct store_message **messages,
+                                 size_t *count);
+/* The highest position given so far. */
+sotto_error store_messages_head(struct store *store, int64_t *position);
+
+/* [tx] Everything of a room up to position was read. */
+sotto_error store_messages_read(struct store *store, const struct room_id *room,
+                                int64_t position);
+sotto_error store_messages_unread(struct store *store, const struct room_id *room,
+                                  uint32_t *count);
+
+#endif

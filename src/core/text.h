@@ -1,0 +1,14 @@
+/* Text that people wrote. */
+#ifndef CORE_TEXT_H
+#define CORE_TEXT_H
+
+#include "sotto/bytes.h"
+
+/* Whether text is UTF-8 as RFC 3629 has it: no surrogates, nothing overlong, nothing above
+ * U+10FFFF. Every text that is stored or sent is. */
+bool text_is_utf8(sotto_bytes text);
+
+/* The same, without control characters (C0, C1, DEL): fit for a name or a title on one line. */
+bool text_is_line(sotto_bytes text);
+
+#endif
