@@ -48,8 +48,7 @@ void writer_fixed(struct writer *writer, sotto_bytes bytes)
     put(writer, bytes.data, bytes.size);
 }
 
-/* RFC 9420, 2.1.2; returns the number of octets. */
-static size_t encode_length(size_t length, uint8_t out[static 4])
+size_t writer_encode_length(size_t length, uint8_t out[static 4])
 {
     if (length < 1U << 6) {
         out[0] = (uint8_t)length;
@@ -75,7 +74,7 @@ void writer_vector(struct writer *writer, sotto_bytes bytes)
         return;
     }
     uint8_t header[4];
-    put(writer, header, encode_length(bytes.size, header));
+    put(writer, header, writer_encode_length(bytes.size, header));
     put(writer, bytes.data, bytes.size);
 }
 
@@ -96,7 +95,7 @@ void writer_close(struct writer *writer, size_t opened)
         return;
     }
     uint8_t header[4];
-    size_t header_size = encode_length(length, header);
+    size_t header_size = writer_encode_length(length, header);
     uint8_t *unused;
     writer->error = sotto_buf_extend(writer->buf, header_size - 1, &unused);
     if (writer->error != SOTTO_OK)

@@ -25,6 +25,9 @@ void writer_fixed(struct writer *writer, sotto_bytes bytes);
 /* opaque f<V>: length and bytes. LENGTH above 2^30 - 1. */
 void writer_vector(struct writer *writer, sotto_bytes bytes);
 
+/* The length header of a vector alone (2.1.2): length below 2^30. Returns its number of octets. */
+size_t writer_encode_length(size_t length, uint8_t out[static 4]);
+
 /* A vector of structures: what is written between open and close becomes its content. */
 size_t writer_open(struct writer *writer);
 void writer_close(struct writer *writer, size_t opened);

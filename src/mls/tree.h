@@ -226,7 +226,12 @@ sotto_error leaf_node_check(struct crypto *crypto, const struct suite *suite,
                             const struct leaf_node *leaf, const struct leaf_rules *rules,
                             sotto_fault *fault);
 
-/* The same and the KeyPackage's own rules (10.1). rules->source, group_id and index are not used. */
+/* The same without the signature. */
+sotto_error leaf_node_check_fields(struct crypto *crypto, const struct suite *suite,
+                                   const struct leaf_node *leaf, const struct leaf_rules *rules,
+                                   sotto_fault *fault);
+
+/* leaf_node_check and the KeyPackage's own rules (10.1). rules->source, group_id and index are not used. */
 sotto_error key_package_check(struct crypto *crypto, const struct suite *suite,
                               const struct key_package *key_package,
                               const struct leaf_rules *rules, sotto_fault *fault);
@@ -261,14 +266,14 @@ sotto_error tree_validate(const struct tree *tree, const struct tree_rules *rule
 sotto_error tree_stage_export(const struct tree_stage *stage, sotto_buf *ratchet_tree);
 sotto_error tree_export(const struct tree *tree, sotto_buf *ratchet_tree);
 
-/* The nodes whose content differs from the base, in increasing index, those of the base that fall away when
- * the tree shrinks included (as blank): what a store has to write after apply, so ask before. Start
- * with *position = 0. node NULL: erase the record. False at the end. The stage must be prepared. */
+/* The nodes whose content differs from the base, each once, those of the base that fall away when the
+ * tree shrinks included (as blank): what a store has to write after apply, so ask before. Start with
+ * *position = 0. node NULL: erase the record. False at the end. */
 bool tree_stage_next_change(const struct tree_stage *stage, size_t *position,
                             struct node_index *x, const struct tree_node **node);
 
 /* A stage as bytes, its size as the change, and back onto the same base. The result of reading must
- * be prepared like any other. On failure the stage is dropped. */
+ * be prepared like any other. After a failed read the stage is dropped. */
 void tree_stage_write(struct writer *writer, const struct tree_stage *stage);
 void tree_stage_read(struct reader *reader, const struct tree *base, struct tree_stage *stage);
 

@@ -38,6 +38,9 @@ static inline sotto_bytes tree_node_encryption_key(const struct tree_node *node)
 /* Whether a leaf is among a parent's unmerged leaves. */
 bool parent_node_has_unmerged(const struct parent_node *parent, struct leaf_index leaf);
 
+/* How many of a parent's unmerged leaves have an index below leaf. */
+size_t parent_node_unmerged_below(const struct parent_node *parent, uint32_t leaf);
+
 /* struct Node (12.4.3.3). The read node has one reference, NULL after a failure. */
 void tree_node_write(struct writer *writer, const struct tree_node *node);
 const struct tree_node *tree_node_read(struct reader *reader, const sotto_env *env);

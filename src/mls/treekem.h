@@ -41,6 +41,9 @@ const struct secret *treekem_private_find(const struct treekem_private *private_
 void treekem_private_set(struct treekem_private *private_state, struct node_index x,
                          const struct secret *private_key);
 
+/* Wipes the key at position at of keys. */
+void treekem_private_forget(struct treekem_private *private_state, size_t at);
+
 /* Wipes the keys of nodes whose public key in the stage is not the base's any more: blanked, replaced,
  * fallen away. To be called after the proposals and before the path. The own leaf's key goes too
  * when an own Update was committed: set its successor afterwards. */
