@@ -1,76 +1,157 @@
-/* AEADs. The state lives on the stack and is wiped: a message key survives nowhere. */
+/* AEADs. Short messages, most of what MLS encrypts, each under a fresh key, go through nettle (AES)
+ * or libsodium (ChaCha20), whose state lives on the stack and costs little to set up; longer ones
+ * through OpenSSL, which encrypts two to ten times as fast once it runs. Measured on 100 bytes: AES
+ * 222 ns against 367, ChaCha20 477 against 629; on 64 KiB: 24.6 us against 13.5, 42.7 against 17.6;
+ * equal near 1 KiB and 500 bytes. No key outlives its call in either. */
+#include <string.h>
+
 #include <sodium.h>
 
 #include <nettle/gcm.h>
+#include <openssl/err.h>
 
 #include "crypto/internal.h"
 
-/* Both sizes of AES-GCM alike; nettle gives each its own types. */
+#define SHORT 512         /* bytes of text and associated data together */
+#define PIECE 0x40000000u /* OpenSSL counts in int */
+
+/* ---- long messages: OpenSSL ---- */
+
+/* out NULL: associated data. */
+static bool evp_update(EVP_CIPHER_CTX *ctx, sotto_bytes in, uint8_t *out)
+{
+    for (size_t done = 0; done < in.size;) {
+        int piece = in.size - done < PIECE ? (int)(in.size - done) : (int)PIECE, written;
+        if (EVP_CipherUpdate(ctx, out == NULL ? NULL : out + done, &written, in.data + done,
+                             piece) != 1)
+            return false;
+        done += (size_t)piece;
+    }
+    return true;
+}
+
+/* tag: read when opening, written when sealing. */
+static sotto_error evp_crypt(struct crypto *crypto, const struct aead_row *row, bool seal,
+                             const uint8_t *key, const uint8_t *nonce, sotto_bytes aad,
+                             sotto_bytes in, uint8_t *out, uint8_t *tag)
+{
+    static const uint8_t zero[AEAD_KEY_MAX] = {0};
+    EVP_CIPHER_CTX *ctx = crypto->ciphers[row->cipher];
+    uint8_t rest[AEAD_TAG];
+    int written;
+    sotto_error error = SOTTO_INTERNAL;
+    if (EVP_CipherInit_ex2(ctx, NULL, key, nonce, seal, NULL) == 1 && evp_update(ctx, aad, NULL) &&
+        evp_update(ctx, in, out) &&
+        (seal || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, AEAD_TAG, tag) == 1)) {
+        bool good = EVP_CipherFinal_ex(ctx, rest, &written) == 1;
+        if (!seal)
+            error = good ? SOTTO_OK : SOTTO_DECRYPT;
+        else if (good && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, AEAD_TAG, tag) == 1)
+            error = SOTTO_OK;
+    }
+    /* The context stays; the key in it is overwritten. */
+    if (EVP_CipherInit_ex2(ctx, NULL, zero, zero, 1, NULL) != 1)
+        error = SOTTO_INTERNAL;
+    ERR_clear_error();
+    return error;
+}
+
+/* ---- short messages: AES-GCM by nettle, both sizes alike; nettle gives each its own types ---- */
+
 #define AES_GCM(bits)                                                                            \
-    static sotto_error aes##bits##_seal(struct crypto *crypto, sotto_bytes key,                  \
-                                        const uint8_t *nonce, sotto_bytes aad,                   \
-                                        sotto_bytes plaintext, uint8_t *out)                     \
+    static void aes##bits##_seal(const uint8_t *key, const uint8_t *nonce, sotto_bytes aad,      \
+                                 sotto_bytes plaintext, uint8_t *out)                            \
     {                                                                                            \
-        (void)crypto;                                                                            \
         struct gcm_aes##bits##_ctx gcm;                                                          \
-        gcm_aes##bits##_set_key(&gcm, key.data);                                                 \
+        gcm_aes##bits##_set_key(&gcm, key);                                                      \
         gcm_aes##bits##_set_iv(&gcm, GCM_IV_SIZE, nonce);                                        \
         gcm_aes##bits##_update(&gcm, aad.size, aad.data);                                        \
         gcm_aes##bits##_encrypt(&gcm, plaintext.size, out, plaintext.data);                      \
         gcm_aes##bits##_digest(&gcm, AEAD_TAG, out + plaintext.size);                            \
         wipe(&gcm, sizeof gcm);                                                                  \
-        return SOTTO_OK;                                                                         \
     }                                                                                            \
-    static sotto_error aes##bits##_open(struct crypto *crypto, sotto_bytes key,                  \
-                                        const uint8_t *nonce, sotto_bytes aad,                   \
-                                        sotto_bytes ciphertext, uint8_t *out)                    \
+    static bool aes##bits##_open(const uint8_t *key, const uint8_t *nonce, sotto_bytes aad,      \
+                                 sotto_bytes ciphertext, const uint8_t *tag, uint8_t *out)       \
     {                                                                                            \
-        (void)crypto;                                                                            \
         struct gcm_aes##bits##_ctx gcm;                                                          \
-        uint8_t tag[AEAD_TAG];                                                                   \
-        size_t size = ciphertext.size - AEAD_TAG;                                                \
-        gcm_aes##bits##_set_key(&gcm, key.data);                                                 \
+        uint8_t computed[AEAD_TAG];                                                              \
+        gcm_aes##bits##_set_key(&gcm, key);                                                      \
         gcm_aes##bits##_set_iv(&gcm, GCM_IV_SIZE, nonce);                                        \
         gcm_aes##bits##_update(&gcm, aad.size, aad.data);                                        \
-        gcm_aes##bits##_decrypt(&gcm, size, out, ciphertext.data);                               \
-        gcm_aes##bits##_digest(&gcm, AEAD_TAG, tag);                                             \
+        gcm_aes##bits##_decrypt(&gcm, ciphertext.size, out, ciphertext.data);                    \
+        gcm_aes##bits##_digest(&gcm, AEAD_TAG, computed);                                        \
         wipe(&gcm, sizeof gcm);                                                                  \
-        return sodium_memcmp(tag, ciphertext.data + size, AEAD_TAG) == 0 ? SOTTO_OK              \
-                                                                         : SOTTO_DECRYPT;        \
-    }                                                                                            \
-    const struct aead_row aead_aes##bits##gcm = {(bits) == 128 ? 1 : 2, (bits) / 8,              \
-                                                 aes##bits##_seal, aes##bits##_open};
+        return sodium_memcmp(computed, tag, AEAD_TAG) == 0;                                      \
+    }
 
 AES_GCM(128)
 AES_GCM(256)
 
-static sotto_error chacha_seal(struct crypto *crypto, sotto_bytes key, const uint8_t *nonce,
-                               sotto_bytes aad, sotto_bytes plaintext, uint8_t *out)
+/* Without the processor's instructions nettle's AES and GHASH read tables at secret indices;
+ * OpenSSL's then do not. */
+static bool aes_usable(void)
 {
-    (void)crypto;
+    return sodium_runtime_has_aesni() && sodium_runtime_has_pclmul();
+}
+
+/* ---- short messages: ChaCha20-Poly1305 by libsodium ---- */
+
+static void chacha_seal(const uint8_t *key, const uint8_t *nonce, sotto_bytes aad,
+                        sotto_bytes plaintext, uint8_t *out)
+{
     crypto_aead_chacha20poly1305_ietf_encrypt(out, NULL, plaintext.data, plaintext.size, aad.data,
-                                              aad.size, NULL, nonce, key.data);
+                                              aad.size, NULL, nonce, key);
+}
+
+static bool chacha_open(const uint8_t *key, const uint8_t *nonce, sotto_bytes aad,
+                        sotto_bytes ciphertext, const uint8_t *tag, uint8_t *out)
+{
+    return crypto_aead_chacha20poly1305_ietf_decrypt_detached(out, NULL, ciphertext.data,
+                                                              ciphertext.size, tag, aad.data,
+                                                              aad.size, nonce, key) == 0;
+}
+
+static bool always_usable(void)
+{
+    return true;
+}
+
+const struct aead_row aead_aes128gcm = {CIPHER_AES128, aes_usable, aes128_seal, aes128_open};
+const struct aead_row aead_aes256gcm = {CIPHER_AES256, aes_usable, aes256_seal, aes256_open};
+const struct aead_row aead_chacha20poly1305 = {CIPHER_CHACHA, always_usable, chacha_seal,
+                                               chacha_open};
+
+sotto_error aead_fetch(struct crypto *crypto)
+{
+    static const char *const names[CIPHER_COUNT] = {"AES-128-GCM", "AES-256-GCM",
+                                                    "ChaCha20-Poly1305"};
+    for (int i = 0; i < CIPHER_COUNT; i++) {
+        EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, names[i], NULL);
+        crypto->ciphers[i] = EVP_CIPHER_CTX_new();
+        bool good = cipher != NULL && crypto->ciphers[i] != NULL &&
+                    EVP_CipherInit_ex2(crypto->ciphers[i], cipher, NULL, NULL, 1, NULL) == 1;
+        EVP_CIPHER_free(cipher); /* the context holds a reference of its own */
+        if (!good)
+            return SOTTO_INTERNAL;
+    }
     return SOTTO_OK;
 }
 
-static sotto_error chacha_open(struct crypto *crypto, sotto_bytes key, const uint8_t *nonce,
-                               sotto_bytes aad, sotto_bytes ciphertext, uint8_t *out)
+static bool is_short(const struct aead_row *row, sotto_bytes aad, size_t size)
 {
-    (void)crypto;
-    return crypto_aead_chacha20poly1305_ietf_decrypt(out, NULL, NULL, ciphertext.data,
-                                                     ciphertext.size, aad.data, aad.size, nonce,
-                                                     key.data) == 0
-               ? SOTTO_OK
-               : SOTTO_DECRYPT;
+    return aad.size <= SHORT && size <= SHORT - aad.size && row->usable();
 }
-
-const struct aead_row aead_chacha20poly1305 = {3, 32, chacha_seal, chacha_open};
 
 sotto_error crypto_seal(struct crypto *crypto, const struct suite *suite, sotto_bytes key,
                         sotto_bytes nonce, sotto_bytes aad, sotto_bytes plaintext, uint8_t *out)
 {
     BUG_UNLESS(key.size == suite->nk && nonce.size == suite->nn);
-    sotto_error error = suite->aead->seal(crypto, key, nonce.data, aad, plaintext, out);
+    if (is_short(suite->aead, aad, plaintext.size)) {
+        suite->aead->seal(key.data, nonce.data, aad, plaintext, out);
+        return SOTTO_OK;
+    }
+    sotto_error error = evp_crypt(crypto, suite->aead, true, key.data, nonce.data, aad, plaintext,
+                                  out, out + plaintext.size);
     if (error != SOTTO_OK)
         wipe(out, plaintext.size + AEAD_TAG);
     return error;
@@ -82,8 +163,16 @@ sotto_error crypto_open(struct crypto *crypto, const struct suite *suite, sotto_
     BUG_UNLESS(key.size == suite->nk && nonce.size == suite->nn);
     if (ciphertext.size < AEAD_TAG)
         return SOTTO_DECRYPT;
-    sotto_error error = suite->aead->open(crypto, key, nonce.data, aad, ciphertext, out);
+    sotto_bytes text = sotto_bytes_of(ciphertext.data, ciphertext.size - AEAD_TAG);
+    uint8_t tag[AEAD_TAG]; /* a copy: OpenSSL's parameter is not const */
+    memcpy(tag, ciphertext.data + text.size, AEAD_TAG);
+    sotto_error error;
+    if (is_short(suite->aead, aad, text.size))
+        error = suite->aead->open(key.data, nonce.data, aad, text, tag, out) ? SOTTO_OK
+                                                                             : SOTTO_DECRYPT;
+    else
+        error = evp_crypt(crypto, suite->aead, false, key.data, nonce.data, aad, text, out, tag);
     if (error != SOTTO_OK)
-        wipe(out, ciphertext.size - AEAD_TAG);
+        wipe(out, text.size);
     return error;
 }

@@ -17,7 +17,7 @@ static sotto_error crypto_fetch(struct crypto *crypto)
         crypto->groups[i] = EC_GROUP_new_by_curve_name(nids[i]);
         good = good && crypto->groups[i] != NULL;
     }
-    return good ? SOTTO_OK : SOTTO_INTERNAL;
+    return good ? aead_fetch(crypto) : SOTTO_INTERNAL;
 }
 
 sotto_error crypto_new(const sotto_env *env, struct crypto **crypto)
@@ -46,6 +46,8 @@ void crypto_free(struct crypto *crypto)
         return;
     BN_CTX_free(crypto->bn);
     EVP_MD_CTX_free(crypto->md);
+    for (int i = 0; i < CIPHER_COUNT; i++)
+        EVP_CIPHER_CTX_free(crypto->ciphers[i]);
     for (int i = 0; i < CURVE_COUNT; i++)
         EC_GROUP_free(crypto->groups[i]);
     sotto_buf_free(&crypto->scratch);

@@ -90,16 +90,9 @@ static void schedule_expand(const struct schedule *schedule, const char *name, u
                 out, length);
 }
 
-#define KEY_MAX 32
-
-struct hpke_keys {
-    uint8_t key[KEY_MAX];
-    uint8_t nonce[AEAD_NONCE_MAX];
-};
-
 /* The first message's nonce is base_nonce XOR 0. */
-static void hpke_keys(struct hpke_keys *keys, const struct suite *suite,
-                      const struct secret *shared, const sotto_bytes *info, size_t count)
+void hpke_keys(struct hpke_keys *keys, const struct suite *suite, const struct secret *shared,
+               const sotto_bytes *info, size_t count)
 {
     struct schedule schedule;
     schedule_init(&schedule, suite, shared, info, count);
@@ -202,13 +195,13 @@ sotto_error crypto_decrypt_with_label(struct crypto *crypto, const struct suite 
                      (sotto_bytes){0}, ciphertext, plaintext);
 }
 
-/* Context.Export (section 5.3) after a key schedule with an empty info. */
-static void hpke_export(const struct suite *suite, const struct secret *shared,
-                        sotto_bytes exporter_context, size_t length, struct secret *out)
+/* Context.Export (section 5.3). */
+void hpke_export(const struct suite *suite, const struct secret *shared, const sotto_bytes *info,
+                 size_t count, sotto_bytes exporter_context, size_t length, struct secret *out)
 {
     struct schedule schedule;
     uint8_t exporter[HASH_MAX];
-    schedule_init(&schedule, suite, shared, NULL, 0);
+    schedule_init(&schedule, suite, shared, info, count);
     schedule_expand(&schedule, "exp", exporter, suite->nh);
     hpke_expand(suite->hash, &schedule.label, sotto_bytes_of(exporter, suite->nh), "sec",
                 &exporter_context, 1, secret_reset(out, length), length);
@@ -226,7 +219,7 @@ sotto_error crypto_hpke_export_send(struct crypto *crypto, const struct suite *s
         return SOTTO_LIMIT;
     sotto_error error = kem_encap(crypto, suite->kem, public_key, enc, &shared);
     if (error == SOTTO_OK)
-        hpke_export(suite, &shared, exporter_context, length, out);
+        hpke_export(suite, &shared, NULL, 0, exporter_context, length, out);
     secret_wipe(&shared);
     return error;
 }
@@ -244,7 +237,7 @@ sotto_error crypto_hpke_export_receive(struct crypto *crypto, const struct suite
     sotto_error error = kem_decap(crypto, suite->kem, private_key, public_key, enc, &shared);
     secret_wipe(out);
     if (error == SOTTO_OK)
-        hpke_export(suite, &shared, exporter_context, length, out);
+        hpke_export(suite, &shared, NULL, 0, exporter_context, length, out);
     secret_wipe(&shared);
     return error;
 }

@@ -13,6 +13,8 @@
 
 enum curve { CURVE_NONE = -1, CURVE_P256, CURVE_P384, CURVE_P521, CURVE_COUNT };
 
+enum cipher { CIPHER_AES128, CIPHER_AES256, CIPHER_CHACHA, CIPHER_COUNT };
+
 #define PAIRS_KNOWN 8
 
 struct crypto {
@@ -20,6 +22,7 @@ struct crypto {
     BN_CTX *bn;
     EC_GROUP *groups[CURVE_COUNT];
     EVP_MD_CTX *md;
+    EVP_CIPHER_CTX *ciphers[CIPHER_COUNT];
     const struct kpke_ops *kpke; /* ML-KEM's inner scheme for this processor */
     sotto_buf scratch; /* what is signed, put together; wiped after each use */
     /* Digests of Ed25519 key pairs found consistent (signature_ed25519.c). */
@@ -45,14 +48,21 @@ sotto_error labelled_init(struct labelled *labelled, const char *label, sotto_by
 
 /* ---- AEAD ---- */
 
+#define AEAD_KEY_MAX 32
+
+/* Short messages, without a context; sizes were checked. */
 struct aead_row {
-    uint16_t id;
-    uint8_t nk;
-    sotto_error (*seal)(struct crypto *crypto, sotto_bytes key, const uint8_t *nonce,
-                        sotto_bytes aad, sotto_bytes plaintext, uint8_t *out);
-    sotto_error (*open)(struct crypto *crypto, sotto_bytes key, const uint8_t *nonce,
-                        sotto_bytes aad, sotto_bytes ciphertext, uint8_t *out);
+    enum cipher cipher; /* the context for long messages */
+    bool (*usable)(void);
+    void (*seal)(const uint8_t *key, const uint8_t *nonce, sotto_bytes aad, sotto_bytes plaintext,
+                 uint8_t *out);
+    /* false: not authentic; out may hold anything then. */
+    bool (*open)(const uint8_t *key, const uint8_t *nonce, sotto_bytes aad, sotto_bytes ciphertext,
+                 const uint8_t *tag, uint8_t *out);
 };
+
+/* Makes the contexts for long messages. INTERNAL. */
+sotto_error aead_fetch(struct crypto *crypto);
 
 extern const struct aead_row aead_aes128gcm, aead_aes256gcm, aead_chacha20poly1305;
 
@@ -142,6 +152,16 @@ void hpke_extract(const struct hash_row *row, const struct hpke_label *label, so
 void hpke_expand(const struct hash_row *row, const struct hpke_label *label, sotto_bytes prk,
                  const char *name, const sotto_bytes *info, size_t count, uint8_t *out,
                  size_t length);
+
+/* What follows from a KEM's shared secret in base mode; info in parts. */
+struct hpke_keys {
+    uint8_t key[AEAD_KEY_MAX];
+    uint8_t nonce[AEAD_NONCE_MAX];
+};
+void hpke_keys(struct hpke_keys *keys, const struct suite *suite, const struct secret *shared,
+               const sotto_bytes *info, size_t count);
+void hpke_export(const struct suite *suite, const struct secret *shared, const sotto_bytes *info,
+                 size_t count, sotto_bytes exporter_context, size_t length, struct secret *out);
 
 /* ---- the NIST curves, over OpenSSL ---- */
 

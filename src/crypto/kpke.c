@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
 #include "base/base.h"
 #include "crypto/keccak.h"
 #include "crypto/mlkem_tables.h"
@@ -26,78 +30,112 @@ typedef uint64_t lane4 __attribute__((vector_size(32)));
 #define TO_MONTGOMERY 1353    /* 2^32 modulo 3329 */
 #define TO_MONTGOMERY_LOW 20553
 
-#define ROWS for (unsigned r = 0; r < 16; r++)
+/* ---- arithmetic, on rows of 16 coefficients ---- */
 
-/* ---- arithmetic: 16-bit halves of 32-bit products, which vectorises ---- */
+typedef uint16_t urow __attribute__((vector_size(32)));
 
-static inline int16_t high(int16_t a, int16_t b)
+static inline kpke_row splat(int16_t value)
 {
-    return (int16_t)(((int32_t)a * b) >> 16);
+    return (kpke_row){0} + value;
 }
 
-static inline int16_t low(int16_t a, int16_t b)
+/* The high halves of the 32-bit products: the one operation that has no C operator. */
+static inline kpke_row high(kpke_row a, kpke_row b)
 {
-    return (int16_t)((int32_t)a * b);
+#if defined(__AVX2__)
+    return (kpke_row)_mm256_mulhi_epi16((__m256i)a, (__m256i)b);
+#elif defined(__SSE2__)
+    union {
+        kpke_row row;
+        __m128i half[2];
+    } x = {a}, y = {b};
+    x.half[0] = _mm_mulhi_epi16(x.half[0], y.half[0]);
+    x.half[1] = _mm_mulhi_epi16(x.half[1], y.half[1]);
+    return x.row;
+#else
+    for (unsigned r = 0; r < 16; r++)
+        a[r] = (int16_t)(((int32_t)a[r] * b[r]) >> 16);
+    return a;
+#endif
+}
+
+static inline kpke_row low(kpke_row a, kpke_row b)
+{
+    return (kpke_row)((urow)a * (urow)b);
 }
 
 /* a * b / 2^16 modulo Q, within (-Q, Q) for |a| < 2^15 and |b| < Q / 2; b_low = b * Q_INVERSE. Both
  * products have the same low half, so that the difference of the high halves is exact. */
-static inline int16_t montgomery(int16_t a, int16_t b, int16_t b_low)
+static inline kpke_row montgomery(kpke_row a, kpke_row b, kpke_row b_low)
 {
-    return (int16_t)(high(a, b) - high(low(a, b_low), Q));
+    return high(a, b) - high(low(a, b_low), splat(Q));
 }
 
-/* a modulo Q, within [-Q/2 - 1, Q/2 + 1] */
-static inline int16_t reduce(int16_t a)
+/* a modulo Q, within [-Q / 2 - 1, Q / 2 + 1] */
+static inline kpke_row reduce(kpke_row a)
 {
-    int16_t quotient = (int16_t)((high(a, BARRETT) + (1 << 9)) >> 10);
-    return (int16_t)(a - quotient * Q);
+    kpke_row quotient = (high(a, splat(BARRETT)) + (1 << 9)) >> 10;
+    return a - low(quotient, splat(Q));
 }
 
 /* Into [0, Q) from (-Q, Q). */
-static inline uint16_t canonical(int16_t a)
+static void poly_canonical(struct poly *p)
 {
-    return (uint16_t)(a + ((a >> 15) & Q));
+    for (unsigned i = 0; i < 16; i++)
+        p->rows[i] += (p->rows[i] >> 15) & Q;
 }
 
 static void poly_reduce(struct poly *p)
 {
     for (unsigned i = 0; i < 16; i++)
-        ROWS p->at[i][r] = reduce(p->at[i][r]);
+        p->rows[i] = reduce(p->rows[i]);
 }
 
 static void poly_add(struct poly *p, const struct poly *q)
 {
     for (unsigned i = 0; i < 16; i++)
-        ROWS p->at[i][r] = (int16_t)(p->at[i][r] + q->at[i][r]);
+        p->rows[i] += q->rows[i];
+}
+
+static void poly_scale(struct poly *p, int16_t by, int16_t by_low)
+{
+    for (unsigned i = 0; i < 16; i++)
+        p->rows[i] = montgomery(p->rows[i], splat(by), splat(by_low));
 }
 
 static void poly_transpose(struct poly *p)
 {
     struct poly t = *p;
-    for (unsigned i = 0; i < 16; i++)
-        ROWS p->at[i][r] = t.at[r][i];
+    for (unsigned i = 0; i < 16; i++) {
+        for (unsigned r = 0; r < 16; r++)
+            p->flat[16 * i + r] = t.flat[16 * r + i];
+    }
 }
 
 /* ---- the transform (FIPS 203, algorithms 9 and 10) ---- */
 
-/* One step on two rows: (x, y) becomes (x + y * root, x - y * root). */
-static inline void butterfly(int16_t x[16], int16_t y[16], const int16_t *root, const int16_t *root_low)
+static inline kpke_row roots_at(const int16_t table[128], unsigned at)
 {
-    ROWS {
-        int16_t t = montgomery(y[r], root[r], root_low[r]);
-        y[r] = (int16_t)(x[r] - t);
-        x[r] = (int16_t)(x[r] + t);
-    }
+    kpke_row row;
+    memcpy(&row, table + at, sizeof row);
+    return row;
 }
 
-static inline void butterfly_one(int16_t x[16], int16_t y[16], int16_t root, int16_t root_low)
+/* The row of roots at `at` from its end. */
+static inline kpke_row roots_mirrored(const int16_t table[128], unsigned at)
 {
-    ROWS {
-        int16_t t = montgomery(y[r], root, root_low);
-        y[r] = (int16_t)(x[r] - t);
-        x[r] = (int16_t)(x[r] + t);
-    }
+    kpke_row row;
+    for (unsigned r = 0; r < 16; r++)
+        row[r] = table[at + 15 - r];
+    return row;
+}
+
+/* (x, y) becomes (x + y * root, x - y * root). */
+static inline void butterfly(kpke_row *x, kpke_row *y, kpke_row root, kpke_row root_low)
+{
+    kpke_row t = montgomery(*y, root, root_low);
+    *y = *x - t;
+    *x = *x + t;
 }
 
 /* From |coefficient| <= Q each of seven layers adds less than Q: below 8 * Q < 2^15. */
@@ -106,39 +144,29 @@ static void poly_transform(struct poly *p)
     unsigned k = 1;
     for (unsigned step = 8; step > 0; step /= 2) {
         for (unsigned start = 0; start < 16; start += 2 * step, k++) {
+            kpke_row root = splat(mlkem_roots[k]), root_low = splat(mlkem_roots_low[k]);
             for (unsigned i = start; i < start + step; i++)
-                butterfly_one(p->at[i], p->at[i + step], mlkem_roots[k], mlkem_roots_low[k]);
+                butterfly(&p->rows[i], &p->rows[i + step], root, root_low);
         }
     }
     poly_transpose(p);
     /* Columns are rows now; the root differs along the row. */
     for (unsigned step = 8, at = 16; step > 1; step /= 2) {
         for (unsigned start = 0; start < 16; start += 2 * step, at += 16) {
+            kpke_row root = roots_at(mlkem_roots, at), root_low = roots_at(mlkem_roots_low, at);
             for (unsigned i = start; i < start + step; i++)
-                butterfly(p->at[i], p->at[i + step], mlkem_roots + at, mlkem_roots_low + at);
+                butterfly(&p->rows[i], &p->rows[i + step], root, root_low);
         }
     }
     poly_reduce(p);
 }
 
 /* The step back: (x, y) becomes (x + y, (y - x) * root). */
-static inline void butterfly_back(int16_t x[16], int16_t y[16], const int16_t *root,
-                                  const int16_t *root_low)
+static inline void butterfly_back(kpke_row *x, kpke_row *y, kpke_row root, kpke_row root_low)
 {
-    ROWS {
-        int16_t t = x[r];
-        x[r] = reduce((int16_t)(t + y[r]));
-        y[r] = montgomery((int16_t)(y[r] - t), root[r], root_low[r]);
-    }
-}
-
-static inline void butterfly_back_one(int16_t x[16], int16_t y[16], int16_t root, int16_t root_low)
-{
-    ROWS {
-        int16_t t = x[r];
-        x[r] = reduce((int16_t)(t + y[r]));
-        y[r] = montgomery((int16_t)(y[r] - t), root, root_low);
-    }
+    kpke_row t = *x;
+    *x = reduce(t + *y);
+    *y = montgomery(*y - t, root, root_low);
 }
 
 /* The roots are used in reverse, as algorithm 10 counts them down. */
@@ -148,25 +176,22 @@ static void poly_transform_back(struct poly *p)
         /* Distance 2 has four groups of roots, distance 4 two, distance 8 one. */
         unsigned groups = 8 / step;
         for (unsigned g = 0; g < groups; g++) {
-            /* Counted down, the group is mirrored and so is the row. */
-            const int16_t *root = mlkem_roots + 16 * groups + 16 * (groups - 1 - g);
-            const int16_t *root_low = mlkem_roots_low + 16 * groups + 16 * (groups - 1 - g);
-            int16_t mirrored[16], mirrored_low[16];
-            ROWS mirrored[r] = root[15 - r];
-            ROWS mirrored_low[r] = root_low[15 - r];
+            unsigned at = 16 * groups + 16 * (groups - 1 - g);
+            kpke_row root = roots_mirrored(mlkem_roots, at);
+            kpke_row root_low = roots_mirrored(mlkem_roots_low, at);
             for (unsigned i = 2 * step * g; i < 2 * step * g + step; i++)
-                butterfly_back(p->at[i], p->at[i + step], mirrored, mirrored_low);
+                butterfly_back(&p->rows[i], &p->rows[i + step], root, root_low);
         }
     }
     poly_transpose(p);
     for (unsigned step = 1, k = 15; step <= 8; step *= 2) {
         for (unsigned start = 0; start < 16; start += 2 * step, k--) {
+            kpke_row root = splat(mlkem_roots[k]), root_low = splat(mlkem_roots_low[k]);
             for (unsigned i = start; i < start + step; i++)
-                butterfly_back_one(p->at[i], p->at[i + step], mlkem_roots[k], mlkem_roots_low[k]);
+                butterfly_back(&p->rows[i], &p->rows[i + step], root, root_low);
         }
     }
-    for (unsigned i = 0; i < 16; i++)
-        ROWS p->at[i][r] = montgomery(p->at[i][r], SCALE, SCALE_LOW);
+    poly_scale(p, SCALE, SCALE_LOW);
 }
 
 /* out = sum of a[i] * b[i] over transformed polynomials, divided by 2^16 (algorithms 11 and 12).
@@ -176,29 +201,23 @@ static void poly_transform_back(struct poly *p)
 static void poly_product(struct poly *out, const struct poly *a, unsigned stride,
                          const struct poly *b)
 {
-    struct poly sum;
-    memset(&sum, 0, sizeof sum);
-    for (unsigned i = 0; i < KPKE_K; i++, a += stride, b++) {
-        for (unsigned j = 0; j < 8; j++) {
-            const int16_t *root = mlkem_roots + 64 + 16 * (j / 2);
-            const int16_t *root_low = mlkem_roots_low + 64 + 16 * (j / 2);
-            int16_t sign = (int16_t)(1 - 2 * (int)(j % 2));
-            const int16_t *a0 = a->at[2 * j], *a1 = a->at[2 * j + 1];
-            const int16_t *b0 = b->at[2 * j], *b1 = b->at[2 * j + 1];
-            int16_t *s0 = sum.at[2 * j], *s1 = sum.at[2 * j + 1];
-            ROWS {
-                int16_t b0_low = low(b0[r], Q_INVERSE), b1_low = low(b1[r], Q_INVERSE);
-                int16_t product = montgomery(a1[r], b1[r], b1_low);
-                product = montgomery(product, root[r], root_low[r]);
-                s0[r] = (int16_t)(s0[r] + montgomery(a0[r], b0[r], b0_low) + sign * product);
-                s1[r] = (int16_t)(s1[r] + montgomery(a0[r], b1[r], b1_low) +
-                                  montgomery(a1[r], b0[r], b0_low));
-            }
+    const kpke_row inverse = splat(Q_INVERSE);
+    for (unsigned j = 0; j < 8; j++) {
+        kpke_row root = roots_at(mlkem_roots, 64 + 16 * (j / 2));
+        kpke_row root_low = roots_at(mlkem_roots_low, 64 + 16 * (j / 2));
+        kpke_row even = splat(0), odd = splat(0), wrapped = splat(0);
+        for (unsigned i = 0; i < KPKE_K; i++) {
+            kpke_row a0 = a[i * stride].rows[2 * j], a1 = a[i * stride].rows[2 * j + 1];
+            kpke_row b0 = b[i].rows[2 * j], b1 = b[i].rows[2 * j + 1];
+            kpke_row b0_low = low(b0, inverse), b1_low = low(b1, inverse);
+            even += montgomery(a0, b0, b0_low);
+            wrapped += montgomery(a1, b1, b1_low);
+            odd += montgomery(a0, b1, b1_low) + montgomery(a1, b0, b0_low);
         }
+        wrapped = montgomery(wrapped, root, root_low);
+        out->rows[2 * j] = reduce(j % 2 == 0 ? even + wrapped : even - wrapped);
+        out->rows[2 * j + 1] = reduce(odd);
     }
-    *out = sum;
-    poly_reduce(out);
-    wipe(&sum, sizeof sum);
 }
 
 /* ---- sampling ---- */
@@ -229,19 +248,18 @@ static void squeeze4(lane4 state[25], uint8_t *const out[4], size_t size)
     }
 }
 
-/* SampleNTT (algorithm 7) from one block; returns how many of 256 there are. The matrix is public:
- * this may take time that depends on it. */
-static unsigned accept(struct poly *p, unsigned have, const uint8_t *block)
+/* SampleNTT (algorithm 7) from one block, behind the `have` that there are; room for a whole block
+ * more than needed, so that nothing is asked at each of its numbers, each kept or overwritten by the
+ * next without a branch. The matrix is public, and so the time that this takes. */
+#define CANDIDATES (SHAKE128_RATE / 3 * 2)
+static unsigned accept(int16_t out[256 + CANDIDATES], unsigned have, const uint8_t *block)
 {
-    int16_t *flat = &p->at[0][0];
-    for (unsigned i = 0; i < SHAKE128_RATE && have < 256; i += 3) {
-        uint16_t first = (uint16_t)(block[i] | (block[i + 1] & 15) << 8);
-        uint16_t second = (uint16_t)(block[i + 1] >> 4 | block[i + 2] << 4);
-        flat[have] = (int16_t)first;
+    for (unsigned i = 0; i < SHAKE128_RATE; i += 3) {
+        unsigned first = block[i] | (block[i + 1] & 15u) << 8;
+        unsigned second = block[i + 1] >> 4 | (unsigned)block[i + 2] << 4;
+        out[have] = (int16_t)first;
         have += first < Q;
-        if (have == 256)
-            break;
-        flat[have] = (int16_t)second;
+        out[have] = (int16_t)second;
         have += second < Q;
     }
     return have;
@@ -252,9 +270,9 @@ static void sample_matrix(const uint8_t rho[32], struct poly a[KPKE_K][KPKE_K])
 {
     for (unsigned first = 0; first < KPKE_K * KPKE_K; first += 4) {
         uint8_t inputs[4][34], blocks[4][SHAKE128_RATE];
+        int16_t accepted[4][256 + CANDIDATES];
         const uint8_t *in[4];
         uint8_t *out[4];
-        struct poly *into[4];
         unsigned have[4];
         lane4 state[25];
         for (unsigned l = 0; l < 4; l++) {
@@ -264,29 +282,31 @@ static void sample_matrix(const uint8_t rho[32], struct poly a[KPKE_K][KPKE_K])
             inputs[l][33] = (uint8_t)(entry / KPKE_K);
             in[l] = inputs[l];
             out[l] = blocks[l];
-            bool wanted = entry < KPKE_K * KPKE_K;
-            into[l] = wanted ? &a[entry / KPKE_K][entry % KPKE_K] : &a[0][0];
-            have[l] = wanted ? 0 : 256;
+            have[l] = entry < KPKE_K * KPKE_K ? 0 : 256;
         }
         absorb4(state, in, sizeof inputs[0], SHAKE128_RATE);
         while (have[0] < 256 || have[1] < 256 || have[2] < 256 || have[3] < 256) {
             squeeze4(state, out, SHAKE128_RATE);
-            for (unsigned l = 0; l < 4; l++)
-                have[l] = accept(into[l], have[l], blocks[l]);
+            for (unsigned l = 0; l < 4; l++) {
+                if (have[l] < 256)
+                    have[l] = accept(accepted[l], have[l], blocks[l]);
+            }
         }
-        for (unsigned l = 0; l < 4 && first + l < KPKE_K * KPKE_K; l++)
-            poly_transpose(into[l]);
+        for (unsigned l = 0; l < 4 && first + l < KPKE_K * KPKE_K; l++) {
+            struct poly *p = &a[(first + l) / KPKE_K][(first + l) % KPKE_K];
+            memcpy(p, accepted[l], sizeof *p);
+            poly_transpose(p);
+        }
     }
 }
 
 /* SamplePolyCBD_2 (algorithm 8): each coefficient is (two bits' sum) - (two bits' sum). */
 static void sample_centred(struct poly *p, const uint8_t bytes[128])
 {
-    int16_t *flat = &p->at[0][0];
     for (unsigned i = 0; i < 128; i++) {
         unsigned sums = (bytes[i] & 0x55u) + (bytes[i] >> 1 & 0x55u);
-        flat[2 * i] = (int16_t)((int)(sums & 3) - (int)(sums >> 2 & 3));
-        flat[2 * i + 1] = (int16_t)((int)(sums >> 4 & 3) - (int)(sums >> 6 & 3));
+        p->flat[2 * i] = (int16_t)((int)(sums & 3) - (int)(sums >> 2 & 3));
+        p->flat[2 * i + 1] = (int16_t)((int)(sums >> 4 & 3) - (int)(sums >> 6 & 3));
     }
 }
 
@@ -319,13 +339,13 @@ static void sample_noise(struct poly *const into[4], unsigned count, const uint8
 static void encode12(uint8_t out[384], const struct poly *p)
 {
     struct poly natural = *p;
-    const int16_t *flat = &natural.at[0][0];
     poly_transpose(&natural);
+    poly_canonical(&natural);
     for (unsigned i = 0; i < 128; i++) {
-        uint16_t a = canonical(flat[2 * i]), b = canonical(flat[2 * i + 1]);
-        out[3 * i] = (uint8_t)a;
-        out[3 * i + 1] = (uint8_t)(a >> 8 | b << 4);
-        out[3 * i + 2] = (uint8_t)(b >> 4);
+        unsigned first = (unsigned)natural.flat[2 * i], second = (unsigned)natural.flat[2 * i + 1];
+        out[3 * i] = (uint8_t)first;
+        out[3 * i + 1] = (uint8_t)(first >> 8 | second << 4);
+        out[3 * i + 2] = (uint8_t)(second >> 4);
     }
     wipe(&natural, sizeof natural);
 }
@@ -333,10 +353,9 @@ static void encode12(uint8_t out[384], const struct poly *p)
 /* Into a transformed polynomial; reduces, so that a private key's stray value cannot overflow. */
 static void decode12(struct poly *p, const uint8_t in[384])
 {
-    int16_t *flat = &p->at[0][0];
     for (unsigned i = 0; i < 128; i++) {
-        flat[2 * i] = (int16_t)(in[3 * i] | (in[3 * i + 1] & 15) << 8);
-        flat[2 * i + 1] = (int16_t)(in[3 * i + 1] >> 4 | in[3 * i + 2] << 4);
+        p->flat[2 * i] = (int16_t)(in[3 * i] | (in[3 * i + 1] & 15) << 8);
+        p->flat[2 * i + 1] = (int16_t)(in[3 * i + 1] >> 4 | in[3 * i + 2] << 4);
     }
     poly_reduce(p);
     poly_transpose(p);
@@ -354,11 +373,10 @@ static inline uint32_t compress(uint32_t x, unsigned d)
 
 static void encode10(uint8_t out[320], const struct poly *p)
 {
-    const int16_t *flat = &p->at[0][0];
     for (unsigned i = 0; i < 64; i++, out += 5) {
         uint32_t c[4];
         for (unsigned j = 0; j < 4; j++)
-            c[j] = compress(canonical(flat[4 * i + j]), 10);
+            c[j] = compress((uint32_t)p->flat[4 * i + j], 10);
         out[0] = (uint8_t)c[0];
         out[1] = (uint8_t)(c[0] >> 8 | c[1] << 2);
         out[2] = (uint8_t)(c[1] >> 6 | c[2] << 4);
@@ -369,7 +387,6 @@ static void encode10(uint8_t out[320], const struct poly *p)
 
 static void decode10(struct poly *p, const uint8_t in[320])
 {
-    int16_t *flat = &p->at[0][0];
     for (unsigned i = 0; i < 64; i++, in += 5) {
         uint32_t c[4] = {
             (in[0] | (uint32_t)in[1] << 8) & 1023,
@@ -378,24 +395,22 @@ static void decode10(struct poly *p, const uint8_t in[320])
             (in[3] >> 6 | (uint32_t)in[4] << 2) & 1023,
         };
         for (unsigned j = 0; j < 4; j++)
-            flat[4 * i + j] = (int16_t)((c[j] * Q + 512) >> 10);
+            p->flat[4 * i + j] = (int16_t)((c[j] * Q + 512) >> 10);
     }
 }
 
 static void encode4(uint8_t out[128], const struct poly *p)
 {
-    const int16_t *flat = &p->at[0][0];
     for (unsigned i = 0; i < 128; i++)
-        out[i] = (uint8_t)(compress(canonical(flat[2 * i]), 4) |
-                           compress(canonical(flat[2 * i + 1]), 4) << 4);
+        out[i] = (uint8_t)(compress((uint32_t)p->flat[2 * i], 4) |
+                           compress((uint32_t)p->flat[2 * i + 1], 4) << 4);
 }
 
 static void decode4(struct poly *p, const uint8_t in[128])
 {
-    int16_t *flat = &p->at[0][0];
     for (unsigned i = 0; i < 128; i++) {
-        flat[2 * i] = (int16_t)(((in[i] & 15) * Q + 8) >> 4);
-        flat[2 * i + 1] = (int16_t)(((in[i] >> 4) * Q + 8) >> 4);
+        p->flat[2 * i] = (int16_t)(((in[i] & 15) * Q + 8) >> 4);
+        p->flat[2 * i + 1] = (int16_t)(((in[i] >> 4) * Q + 8) >> 4);
     }
 }
 
@@ -403,21 +418,19 @@ static void decode4(struct poly *p, const uint8_t in[128])
  * and may branch on it (clang did so to Kyber's reference code). */
 static void decode_message(struct poly *p, const uint8_t message[32])
 {
-    int16_t *flat = &p->at[0][0];
     for (unsigned i = 0; i < 256; i++) {
         uint32_t mask = 0u - (uint32_t)(message[i / 8] >> (i % 8) & 1);
         __asm__("" : "+r"(mask));
-        flat[i] = (int16_t)(mask & ((Q + 1) / 2));
+        p->flat[i] = (int16_t)(mask & ((Q + 1) / 2));
     }
 }
 
 static void encode_message(uint8_t message[32], const struct poly *p)
 {
-    const int16_t *flat = &p->at[0][0];
     for (unsigned i = 0; i < 32; i++) {
         uint32_t byte = 0;
         for (unsigned j = 0; j < 8; j++)
-            byte |= compress(canonical(flat[8 * i + j]), 1) << j;
+            byte |= compress((uint32_t)p->flat[8 * i + j], 1) << j;
         message[i] = (uint8_t)byte;
     }
 }
@@ -445,8 +458,7 @@ static void generate(const uint8_t seed[32], uint8_t ek[KPKE_PUBLIC], struct kpk
     for (unsigned i = 0; i < KPKE_K; i++) {
         struct poly *t = &pub->t[i];
         poly_product(t, pub->a[i], 1, priv->s);
-        for (unsigned j = 0; j < 16; j++)
-            ROWS t->at[j][r] = montgomery(t->at[j][r], TO_MONTGOMERY, TO_MONTGOMERY_LOW);
+        poly_scale(t, TO_MONTGOMERY, TO_MONTGOMERY_LOW);
         poly_add(t, &e[i]);
         poly_reduce(t);
         encode12(ek + 384 * i, t);
@@ -493,6 +505,7 @@ static void encrypt(const struct kpke_public *pub, const uint8_t message[32], co
         poly_transform_back(&w.sum);
         poly_add(&w.sum, &w.e1[i]);
         poly_reduce(&w.sum);
+        poly_canonical(&w.sum);
         encode10(ciphertext + 320 * i, &w.sum);
     }
     poly_product(&w.sum, pub->t, 1, w.y);
@@ -501,6 +514,7 @@ static void encrypt(const struct kpke_public *pub, const uint8_t message[32], co
     poly_add(&w.sum, &w.e2);
     poly_add(&w.sum, &w.bits);
     poly_reduce(&w.sum);
+    poly_canonical(&w.sum);
     encode4(ciphertext + 320 * KPKE_K, &w.sum);
     wipe(&w, sizeof w);
 }
@@ -520,7 +534,8 @@ static void decrypt(const struct kpke_private *priv, const uint8_t ciphertext[KP
     poly_product(&w.sum, priv->s, 1, w.u);
     poly_transform_back(&w.sum);
     for (unsigned i = 0; i < 16; i++)
-        ROWS w.v.at[i][r] = reduce((int16_t)(w.v.at[i][r] - w.sum.at[i][r]));
+        w.v.rows[i] = reduce(w.v.rows[i] - w.sum.rows[i]);
+    poly_canonical(&w.v);
     encode_message(message, &w.v);
     wipe(&w, sizeof w);
 }

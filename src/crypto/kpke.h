@@ -12,10 +12,17 @@
 #define KPKE_PUBLIC (KPKE_ENCODED_VECTOR + 32)
 #define KPKE_CIPHERTEXT (KPKE_K * 320 + 128)
 
-/* A polynomial: coefficient 16 * i + j stands in at[i][j], and in at[j][i] of one that was
+/* Sixteen coefficients, added and multiplied at once: vector registers where the processor has
+ * them, ordinary code where not. */
+typedef int16_t kpke_row __attribute__((vector_size(32)));
+
+/* A polynomial: coefficient 16 * i + j stands in rows[i][j], and in rows[j][i] of one that was
  * transformed, so that every step of the transform works on whole rows. */
 struct poly {
-    _Alignas(64) int16_t at[16][16];
+    union {
+        kpke_row rows[16];
+        int16_t flat[256];
+    };
 };
 
 struct kpke_public {

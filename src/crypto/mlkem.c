@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include <sodium.h>
-
 #include "crypto/keccak.h"
 
 #define Q 3329
@@ -117,9 +115,14 @@ void mlkem_decaps(const struct mlkem_key *key, const uint8_t ciphertext[static M
     hash_coins(m, key->ek_hash, coins);
     shake256(reject, 2, shared, MLKEM_SHARED);
     key->ops->encrypt(&key->pub, m, coins + 32, again);
-    /* The verdict is a secret too: no branch. sodium_memcmp gives 0 or -1; the barrier keeps the
-     * compiler from seeing that the mask has two values. */
-    uint32_t mask = ~(uint32_t)sodium_memcmp(ciphertext, again, MLKEM_CIPHERTEXT);
+    /* The verdict is a secret too: no branch. The barriers keep the compiler from leaving the first
+     * loop early and from seeing that the mask has two values. */
+    uint32_t difference = 0;
+    for (size_t i = 0; i < MLKEM_CIPHERTEXT; i++)
+        difference |= (uint32_t)(ciphertext[i] ^ again[i]);
+    __asm__("" : "+r"(difference));
+    uint32_t mask = (difference - 1) >> 31; /* 1: equal */
+    mask = 0u - mask;
     __asm__("" : "+r"(mask));
     for (size_t i = 0; i < MLKEM_SHARED; i++)
         shared[i] = (uint8_t)(shared[i] ^ (mask & (shared[i] ^ coins[i])));
