@@ -1,0 +1,95 @@
+"""The table implementation x suite x role that a run ends with."""
+
+from .known import explain
+from .scripted import ROLES
+
+
+class Report:
+    def __init__(self):
+        self.outcomes = {}  # (suite, label, role) -> {partner: Outcome}
+        self.sessions = {}  # suite -> text
+
+    def add(self, suite, label, role, partner, outcome):
+        self.outcomes.setdefault((suite, label, role), {})[partner] = outcome
+
+    def failures(self, suite, label, role):
+        return {partner: outcome for partner, outcome in self.outcomes.get((suite, label, role), {}).items()
+                if outcome.verdict != "ok"}
+
+    def can(self, suite, label, role, partners):
+        outcomes = self.outcomes.get((suite, label, role), {})
+        return all(partner in outcomes and outcomes[partner].verdict == "ok" for partner in partners)
+
+    def blame(self, suite, role, first, second):
+        """Which of two is at fault in a scenario that failed: the one that also fails with others;
+        None where that does not tell."""
+        def fails(a, b):
+            outcome = self.outcomes.get((suite, a, role), {}).get(b)
+            return outcome is not None and outcome.verdict == "failed"
+        alike = {other for other, outcome in self.outcomes[suite, first, role].items()
+                 if outcome.verdict != "differs"}
+        others = alike - {first, second}
+        first_bad = [other for other in others if fails(first, other)]
+        second_bad = [other for other in others if fails(other, second)]
+        if fails(first, first) or (others and len(first_bad) == len(others) and not second_bad):
+            return first
+        if fails(second, second) or (others and len(second_bad) == len(others) and not first_bad):
+            return second
+        return None
+
+    def cell(self, suite, label, role):
+        outcomes = self.outcomes.get((suite, label, role))
+        if not outcomes:
+            return "-"
+        alike = {partner for partner, outcome in outcomes.items() if outcome.verdict != "differs"}
+        if alike == {label} and len(outcomes) > 1:
+            return "differs"
+        outcomes = {partner: outcomes[partner] for partner in alike}
+        bad = {partner: outcome for partner, outcome in outcomes.items() if outcome.verdict != "ok"}
+        if not bad:
+            return "ok"
+        if all(outcome.verdict == "cannot" for outcome in bad.values()):
+            return "cannot" if len(bad) == len(outcomes) else "partly"
+        return "FAILED" if len(bad) == len(outcomes) else "partly"
+
+    def print(self, suites, peers):
+        width = max(len(peer.label) for peer in peers) + 1
+        for suite in suites:
+            here = [peer for peer in peers if suite in peer.suites or suite in peer.cannot]
+            print(f"\nsuite {suite} ({suite:#06x})")
+            print(" " * 17 + "".join(f"{peer.label:>{width + 1}}" for peer in here))
+            for role in ROLES:
+                cells = [self.cell(suite, peer.label, role) if suite in peer.suites else "cannot"
+                         for peer in here]
+                print(f"  {role:<15}" + "".join(f"{cell:>{width + 1}}" for cell in cells))
+            self.print_reasons(suite, here)
+            for text in self.sessions.get(suite, []):
+                print(f"  random operations: {text}")
+
+    def print_reasons(self, suite, peers):
+        for peer in peers:
+            if suite in peer.cannot:
+                print(f"  {peer.label} cannot: {peer.cannot[suite]}")
+            for text in explain(peer.label) if suite in peer.suites else ():
+                print(f"  {peer.label} has a known fault: {text}")
+            if suite in peer.notes:
+                print(f"  {peer.label}: {peer.notes[suite]}")
+        for peer in peers:
+            self.print_differences(suite, peer)
+            for role in ROLES:
+                reasons = {}
+                for partner, outcome in self.failures(suite, peer.label, role).items():
+                    if outcome.verdict != "differs":
+                        reasons.setdefault((outcome.verdict, outcome.reason), []).append(partner)
+                for (verdict, reason), partners in reasons.items():
+                    print(f"  {peer.label} as {role} with {', '.join(partners)}: {verdict}: {reason[:300]}")
+
+    def print_differences(self, suite, peer):
+        """One line for each partner that derives keys differently."""
+        partners = {}
+        for role in ROLES:
+            for partner, outcome in self.failures(suite, peer.label, role).items():
+                if outcome.verdict == "differs":
+                    partners.setdefault(partner, []).append(role)
+        for partner, roles in partners.items():
+            print(f"  {peer.label} with {partner}: keys derived differently, which breaks {', '.join(roles)}")
