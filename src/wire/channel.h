@@ -1,4 +1,5 @@
-/* A message channel: TLS 1.3 and WebSocket over a connected, non-blocking stream socket, both roles.
+/* A message channel: TLS 1.3 and WebSocket over a connected, non-blocking stream socket, both
+ * roles.
  *
  * The owner polls. Before each poll it asks channel_events, after it calls channel_step with what
  * the poll said; the channel reads, calls the handler for each whole message, and writes. It has
@@ -40,7 +41,7 @@ struct channel_end {
 
 struct channel_options {
     size_t max_message; /* 0: WIRE_MESSAGE_MAX */
-    size_t max_queue;   /* most bytes queued to send, at least one message; 0: 2 * WIRE_MESSAGE_MAX */
+    size_t max_queue; /* most bytes queued to send, at least one message; 0: 2 * WIRE_MESSAGE_MAX */
 };
 
 /* Server side of a socket that was accepted. options NULL: defaults. The channel takes fd (makes it

@@ -1,5 +1,5 @@
-/* Envelopes of the inbox (PROTOCOL.md section 6): the plaintext and its sealed form. Bytes only; the
- * core seals and opens. */
+/* Envelopes of the inbox (PROTOCOL.md section 6): the plaintext and its sealed form. Bytes only;
+ * the core seals and opens. */
 #ifndef WIRE_ENVELOPE_H
 #define WIRE_ENVELOPE_H
 

@@ -1,6 +1,6 @@
-/* The fixed-size values of PROTOCOL.md section 2. Public ones are structs, by value. Secrets (tokens,
- * capabilities) are never copied into such structs: they are views of 32 bytes into a buffer that
- * wipes itself. */
+/* The fixed-size values of PROTOCOL.md section 2. Public ones are structs, by value. Secrets
+ * (tokens, capabilities) are never copied into such structs: they are views of 32 bytes into a
+ * buffer that wipes itself. */
 #ifndef WIRE_IDS_H
 #define WIRE_IDS_H
 
@@ -11,14 +11,14 @@ enum {
     DEVICE_ID_SIZE = 16,
     ROOM_ID_SIZE = 32,
     GATE_SIZE = 32,
-    TOKEN_SIZE = 32,      /* Token32 */
+    TOKEN_SIZE = 32, /* Token32 */
     CAPABILITY_SIZE = 32,
     REQUEST_ID_SIZE = 16, /* take_id, post_id, append_id */
     CHALLENGE_SIZE = 32,
-    HASH_SIZE = 32,       /* SHA-256 */
-    SIGN_KEY_SIZE = 32,   /* Ed25519 public key */
-    SIGN_SEED_SIZE = 32,  /* Ed25519 private key as a seed */
-    SIGNATURE_SIZE = 64,  /* Ed25519 */
+    HASH_SIZE = 32,        /* SHA-256 */
+    SIGN_KEY_SIZE = 32,    /* Ed25519 public key */
+    SIGN_SEED_SIZE = 32,   /* Ed25519 private key as a seed */
+    SIGNATURE_SIZE = 64,   /* Ed25519 */
     INBOX_KEY_SIZE = 1216, /* X-Wing public key */
 };
 

@@ -1,4 +1,4 @@
-/* Every limit of the client-relay protocol. A relay may be configured to less; nobody takes more. */
+/* Every limit of the client-relay protocol. A relay may be configured to less, never to more. */
 #ifndef WIRE_LIMITS_H
 #define WIRE_LIMITS_H
 
@@ -32,7 +32,7 @@ enum {
 
     WIRE_LINK_MAX = 2048, /* sotto://invite/... as text */
 
-    WIRE_ENC_MAX = 1216,          /* SealedEnvelope.enc; X-Wing has 1120 */
+    WIRE_ENC_MAX = 1216, /* SealedEnvelope.enc; X-Wing has 1120 */
     WIRE_KEY_PACKAGE_REF_MAX = 64,
 
     WIRE_PADDING_MIN = 256, /* smallest padded size of an envelope or a message */

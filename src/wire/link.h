@@ -44,7 +44,7 @@ struct link_handler {
 };
 
 /* error OK: answer is the answer to the request. REFUSED: answer is the relay's `error`. TIMEOUT,
- * NETWORK, PIN, ...: answer is NULL; whether the relay did it is unknown. Views die with the call. */
+ * NETWORK, PIN, ...: answer is NULL; whether the relay did it is unknown. Views die with it. */
 typedef void link_answer_fn(void *ctx, sotto_error error, const struct message *answer);
 
 /* A push of a subscription: INBOX_ENVELOPE, ROOM_ENTRIES, or ROOM_END, which is the last one. */
@@ -99,7 +99,7 @@ sotto_error link_error(const struct link *link);
 const char *link_error_text(const struct link *link);
 
 /* Polls and steps until done says true (OK), timeout_ms passed (TIMEOUT), or the link ended (its
- * error). For programs that do one thing at a time. done is asked first, so it may be true already. */
+ * error). For programs that do one thing at a time. done is asked first. */
 sotto_error link_wait(struct link *link, uint32_t timeout_ms, bool (*done)(void *ctx), void *ctx);
 
 #endif

@@ -14,7 +14,7 @@
 #include "wire/limits.h"
 #include "wire/proof.h"
 
-/* ---- Types -------------------------------------------------------------------------------- */
+/* ---- Types --------------------------------------------------------------------------------- */
 
 #define MESSAGE_ANSWER_BIT 0x8000u
 
@@ -72,33 +72,33 @@ enum message_direction { MESSAGE_TO_RELAY, MESSAGE_TO_CLIENT };
 /* As in hello.connection; values may be combined where a type goes on both. */
 enum connection_kind { CONNECTION_ACCOUNT = 1, CONNECTION_ROOM = 2 };
 
-/* ---- Error codes (section 3) ----------------------------------------------------------------- */
+/* ---- Error codes (section 3) --------------------------------------------------------------- */
 
 /* name, number, the name on paper, text for people */
-#define WIRE_CODES(X)                                                                          \
-    X(BAD_REQUEST, 1, "bad_request", "the relay did not understand this client")               \
-    X(UNKNOWN_TYPE, 2, "unknown_type", "the relay is too old for this request")                \
-    X(WRONG_CONNECTION, 3, "wrong_connection", "the request came on the wrong connection")     \
-    X(LIMIT, 4, "limit", "more than the relay takes")                                          \
-    X(RATE_LIMITED, 5, "rate_limited", "too many requests; wait a little")                     \
-    X(UNAVAILABLE, 6, "unavailable", "the relay cannot store anything now; try again later")   \
-    X(NOT_SIGNED_IN, 10, "not_signed_in", "sign in first")                                     \
-    X(SIGN_IN_FAILED, 11, "sign_in_failed", "the relay does not know this device; register")   \
-    X(CODE_SENT, 12, "code_sent", "a code was sent to the phone number; enter it")             \
-    X(WRONG_CODE, 13, "wrong_code", "the code is wrong")                                       \
-    X(INVITATION_NEEDED, 14, "invitation_needed", "this relay takes invited people only")      \
-    X(INVITATION_USED, 15, "invitation_used", "the invitation is used, expired or unknown")    \
-    X(PHONE_NEEDED, 16, "phone_needed", "this relay needs a phone number")                     \
-    X(BAD_MANIFEST, 17, "bad_manifest", "the list of devices is not valid or not the newest")  \
-    X(PHONE_TAKEN, 18, "phone_taken", "the phone number belongs to another account")           \
-    X(NO_ACCOUNT, 20, "no_account", "no such account or device on this relay")                 \
+#define WIRE_CODES(X)                                                                            \
+    X(BAD_REQUEST, 1, "bad_request", "the relay did not understand this client")                 \
+    X(UNKNOWN_TYPE, 2, "unknown_type", "the relay is too old for this request")                  \
+    X(WRONG_CONNECTION, 3, "wrong_connection", "the request came on the wrong connection")       \
+    X(LIMIT, 4, "limit", "more than the relay takes")                                            \
+    X(RATE_LIMITED, 5, "rate_limited", "too many requests; wait a little")                       \
+    X(UNAVAILABLE, 6, "unavailable", "the relay cannot store anything now; try again later")     \
+    X(NOT_SIGNED_IN, 10, "not_signed_in", "sign in first")                                       \
+    X(SIGN_IN_FAILED, 11, "sign_in_failed", "the relay does not know this device; register")     \
+    X(CODE_SENT, 12, "code_sent", "a code was sent to the phone number; enter it")               \
+    X(WRONG_CODE, 13, "wrong_code", "the code is wrong")                                         \
+    X(INVITATION_NEEDED, 14, "invitation_needed", "this relay takes invited people only")        \
+    X(INVITATION_USED, 15, "invitation_used", "the invitation is used, expired or unknown")      \
+    X(PHONE_NEEDED, 16, "phone_needed", "this relay needs a phone number")                       \
+    X(BAD_MANIFEST, 17, "bad_manifest", "the list of devices is not valid or not the newest")    \
+    X(PHONE_TAKEN, 18, "phone_taken", "the phone number belongs to another account")             \
+    X(NO_ACCOUNT, 20, "no_account", "no such account or device on this relay")                   \
     X(NO_KEY_PACKAGE, 21, "no_key_package", "the other device cannot be reached now; try later") \
-    X(CAPABILITY_USED, 22, "capability_used", "the invitation was used already")               \
-    X(CAPABILITY_UNKNOWN, 23, "capability_unknown", "the invitation is expired or revoked")    \
-    X(INBOX_FULL, 24, "inbox_full", "the other device's inbox is full; try later")             \
-    X(NO_ROOM, 30, "no_room", "no such room, or not open to this client")                      \
-    X(ROOM_EXISTS, 31, "room_exists", "a room of this id exists already")                      \
-    X(STALE_EPOCH, 32, "stale_epoch", "the room has moved on; catch up first")                 \
+    X(CAPABILITY_USED, 22, "capability_used", "the invitation was used already")                 \
+    X(CAPABILITY_UNKNOWN, 23, "capability_unknown", "the invitation is expired or revoked")      \
+    X(INBOX_FULL, 24, "inbox_full", "the other device's inbox is full; try later")               \
+    X(NO_ROOM, 30, "no_room", "no such room, or not open to this client")                        \
+    X(ROOM_EXISTS, 31, "room_exists", "a room of this id exists already")                        \
+    X(STALE_EPOCH, 32, "stale_epoch", "the room has moved on; catch up first")                   \
     X(GATE_CLOSED, 33, "gate_closed", "this client's access to the room has ended")
 
 enum wire_code {
@@ -113,7 +113,7 @@ const char *wire_code_name(uint16_t code);
 /* One sentence for people. Static. */
 const char *wire_code_text(uint16_t code);
 
-/* ---- Bodies ---------------------------------------------------------------------------------- */
+/* ---- Bodies -------------------------------------------------------------------------------- */
 
 enum permission_kind {
     PERMISSION_NONE = 0,
@@ -217,8 +217,8 @@ struct append {
     struct room_id room;
     struct request_id append_id;
     uint64_t epoch;
-    sotto_bytes write_token; /* 32 bytes */
-    uint8_t kind;            /* enum entry_kind */
+    sotto_bytes write_token;     /* 32 bytes */
+    uint8_t kind;                /* enum entry_kind */
     struct gate next_write_gate; /* commit only */
     bool has_next_read_gate;     /* commit only */
     struct gate next_read_gate;
@@ -256,28 +256,28 @@ struct message {
         struct wire_error error;
         struct register_request register_request;
         struct sign_in sign_in;
-        sotto_bytes manifest;                        /* PUT_MANIFEST, GET_MANIFEST_OK */
+        sotto_bytes manifest; /* PUT_MANIFEST, GET_MANIFEST_OK */
         struct publish_key_packages publish_key_packages;
-        struct key_package_count key_package_count;  /* PUBLISH_..._OK, COUNT_..._OK */
-        uint64_t seq;                                /* INBOX_ACK, ROOM_APPEND_OK */
+        struct key_package_count key_package_count; /* PUBLISH_..._OK, COUNT_..._OK */
+        uint64_t seq;                               /* INBOX_ACK, ROOM_APPEND_OK */
         struct grant grant;
-        struct gate capability_hash;                 /* REVOKE */
+        struct gate capability_hash; /* REVOKE */
         struct inbox_envelope inbox_envelope;
         struct get_manifest get_manifest;
         struct take_key_package take_key_package;
-        sotto_bytes key_package;                     /* TAKE_KEY_PACKAGE_OK */
+        sotto_bytes key_package; /* TAKE_KEY_PACKAGE_OK */
         struct post_envelope post_envelope;
         struct room_create room_create;
-        struct append append;                        /* ROOM_APPEND */
+        struct append append; /* ROOM_APPEND */
         struct room_subscribe room_subscribe;
         struct room_subscribe_ok room_subscribe_ok;
-        uint32_t subscription;                       /* ROOM_UNSUBSCRIBE */
+        uint32_t subscription; /* ROOM_UNSUBSCRIBE */
         struct room_entries room_entries;
-        uint16_t end_code;                           /* ROOM_END: enum wire_code */
+        uint16_t end_code; /* ROOM_END: enum wire_code */
     };
 };
 
-/* ---- Reading and writing ----------------------------------------------------------------------- */
+/* ---- Reading and writing ------------------------------------------------------------------- */
 
 /* Reads one whole message. On failure fault says which field and where, message->type and
  * message->request hold what could be read of them (0 if the message is shorter), so that a relay
@@ -299,7 +299,7 @@ sotto_error message_write(const struct message *message, sotto_buf *buf);
  * to many subscribers writes the body once and each head apart (channel_send takes parts). */
 void message_head(uint16_t type, uint32_t request, uint8_t out[static WIRE_HEAD]);
 
-/* The connections that a request may come on, as a set of enum connection_kind; 0: not a request. */
+/* The connections that a request may come on, as a set of enum connection_kind; 0: no request. */
 unsigned message_connections(uint16_t type);
 
 /* "room_append"; "unknown" for a number not in the table. Static. */

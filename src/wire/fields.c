@@ -1,0 +1,160 @@
+#include "wire/fields.h"
+
+#include "wire/address.h"
+
+void writer_fail(struct writer *writer, sotto_error error)
+{
+    if (writer->error == SOTTO_OK)
+        writer->error = error;
+}
+
+void writer_check(struct writer *writer, bool condition)
+{
+    if (!condition)
+        writer_fail(writer, SOTTO_ARGUMENT);
+}
+
+void writer_exact(struct writer *writer, sotto_bytes bytes, size_t size)
+{
+    writer_check(writer, bytes.size == size);
+    writer_fixed(writer, bytes);
+}
+
+void writer_limited(struct writer *writer, sotto_bytes bytes, size_t min, size_t max)
+{
+    writer_check(writer, bytes.size >= min);
+    if (bytes.size > max)
+        writer_fail(writer, SOTTO_LIMIT);
+    writer_vector(writer, bytes);
+}
+
+void reader_fail_at(struct reader *reader, size_t at, sotto_error error, const char *what)
+{
+    if (!reader_ok(reader))
+        return;
+    reader->pos = at;
+    reader_fail(reader, error, what);
+}
+
+sotto_bytes reader_limited(struct reader *reader, size_t min, size_t max, const char *what)
+{
+    size_t at = reader->pos;
+    sotto_bytes view = reader_vector(reader, max, what);
+    if (reader_ok(reader) && view.size < min)
+        reader_fail_at(reader, at, SOTTO_LENGTH, what);
+    return view;
+}
+
+uint8_t reader_choice(struct reader *reader, uint8_t low, uint8_t high, const char *what)
+{
+    size_t at = reader->pos;
+    uint8_t value = reader_u8(reader, what);
+    if (value < low || value > high)
+        reader_fail_at(reader, at, SOTTO_VALUE, what);
+    return value;
+}
+
+/* The length of the UTF-8 sequence at text (RFC 3629, section 4), or 0 if it is malformed or a
+ * control character: what stands here is shown on terminals. */
+static size_t utf8_sequence(const uint8_t *text, size_t left)
+{
+    uint8_t first = text[0];
+    if (first < 0x80)
+        return first >= 0x20 && first != 0x7f ? 1 : 0;
+    size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    if (first < 0xc2 || first > 0xf4 || left < size)
+        return 0;
+    /* Not overlong, no surrogates, at most U+10FFFF, none of the C1 controls U+0080 to U+009F. */
+    uint8_t low = first == 0xe0 || first == 0xc2 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    uint8_t high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+    if (text[1] < low || text[1] > high)
+        return 0;
+    for (size_t i = 2; i < size; i++)
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+    return size;
+}
+
+/* The offset of the first malformed byte, or the size. */
+static size_t text_check(sotto_bytes text)
+{
+    size_t pos = 0;
+    while (pos < text.size) {
+        size_t size = utf8_sequence(text.data + pos, text.size - pos);
+        if (size == 0)
+            break;
+        pos += size;
+    }
+    return pos;
+}
+
+sotto_bytes reader_text(struct reader *reader, size_t max, const char *what)
+{
+    sotto_bytes text = reader_vector(reader, max, what);
+    size_t good = text_check(text);
+    if (good < text.size)
+        reader_fail_at(reader, reader->pos - text.size + good, SOTTO_VALUE, what);
+    return text;
+}
+
+void writer_text(struct writer *writer, sotto_bytes text, size_t max)
+{
+    writer_check(writer, text_check(text) == text.size);
+    writer_limited(writer, text, 0, max);
+}
+
+void read_permission(struct reader *reader, struct permission *permission)
+{
+    size_t at = reader->pos;
+    permission->kind = reader_choice(reader, PERMISSION_NONE, PERMISSION_TOKEN, "Permission.kind");
+    if (permission->kind == PERMISSION_TOKEN)
+        reader_fail_at(reader, at, SOTTO_UNSUPPORTED, "Permission.kind");
+    size_t size = permission->kind == PERMISSION_CAPABILITY ? CAPABILITY_SIZE : 0;
+    at = reader->pos;
+    permission->value = reader_vector(reader, WIRE_PERMISSION_MAX, "Permission.value");
+    if (permission->value.size != size)
+        reader_fail_at(reader, at, SOTTO_LENGTH, "Permission.value");
+}
+
+void write_permission(struct writer *writer, const struct permission *permission)
+{
+    writer_check(writer, permission->kind <= PERMISSION_CAPABILITY);
+    size_t size = permission->kind == PERMISSION_CAPABILITY ? CAPABILITY_SIZE : 0;
+    writer_check(writer, permission->value.size == size);
+    writer_u8(writer, permission->kind);
+    writer_vector(writer, permission->value);
+}
+
+void read_proof(struct reader *reader, struct proof *proof)
+{
+    reader_copy(reader, proof->sign_in_key, SIGN_KEY_SIZE, "proof.sign_in_key");
+    reader_copy(reader, proof->signature, SIGNATURE_SIZE, "proof.signature");
+}
+
+void write_proof(struct writer *writer, const struct proof *proof)
+{
+    writer_fixed(writer, sotto_bytes_of(proof->sign_in_key, SIGN_KEY_SIZE));
+    writer_fixed(writer, sotto_bytes_of(proof->signature, SIGNATURE_SIZE));
+}
+
+static bool address_valid(sotto_bytes text, bool optional)
+{
+    struct address address;
+    sotto_fault fault;
+    return (optional && text.size == 0) || address_parse(text, &address, &fault) == SOTTO_OK;
+}
+
+sotto_bytes reader_address(struct reader *reader, bool optional, const char *what)
+{
+    size_t at = reader->pos;
+    sotto_bytes text = reader_vector(reader, WIRE_ADDRESS_MAX, what);
+    if (reader_ok(reader) && !address_valid(text, optional))
+        reader_fail_at(reader, at, SOTTO_VALUE, what);
+    return text;
+}
+
+void writer_address(struct writer *writer, sotto_bytes address, bool optional)
+{
+    writer_check(writer, address_valid(address, optional));
+    writer_vector(writer, address);
+}
