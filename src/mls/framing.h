@@ -3,8 +3,8 @@
  *   MLSMessage = version, wire_format, one of
  *     PublicMessage  = FramedContent, FramedContentAuthData, membership_tag (members only)
  *     PrivateMessage = group_id, epoch, content_type, authenticated_data,
- *                      encrypted_sender_data, ciphertext of (content, FramedContentAuthData, padding)
- *     Welcome, GroupInfo, KeyPackage
+ *                      encrypted_sender_data, ciphertext of (content, FramedContentAuthData,
+ * padding) Welcome, GroupInfo, KeyPackage
  *
  * Signatures, tags and encryption are in message_protection.h. */
 #ifndef MLS_FRAMING_H

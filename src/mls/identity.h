@@ -54,7 +54,6 @@ sotto_error package_decode(struct arena *arena, sotto_bytes input, struct key_pa
 
 /* KeyPackage rules (10.1, 7.3) for the suite; required: NULL where no group asks for more. */
 sotto_error package_check(sotto_mls *mls, const struct key_package *package,
-                          const struct suite *suite,
-                          const struct required_capabilities *required);
+                          const struct suite *suite, const struct required_capabilities *required);
 
 #endif

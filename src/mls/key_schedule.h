@@ -47,9 +47,8 @@ sotto_error key_schedule_welcome(struct crypto *crypto, const struct suite *suit
                                  sotto_bytes member, struct secret *key, struct secret *nonce);
 
 /* On error secrets are wiped. */
-sotto_error key_schedule_epoch(struct crypto *crypto, const struct suite *suite,
-                               sotto_bytes member, sotto_bytes group_context,
-                               struct epoch_secrets *secrets);
+sotto_error key_schedule_epoch(struct crypto *crypto, const struct suite *suite, sotto_bytes member,
+                               sotto_bytes group_context, struct epoch_secrets *secrets);
 
 /* As key_schedule_epoch from an epoch_secret that is given: epoch 0 (section 11). */
 sotto_error key_schedule_derive(struct crypto *crypto, const struct suite *suite,
@@ -57,8 +56,8 @@ sotto_error key_schedule_derive(struct crypto *crypto, const struct suite *suite
 
 /* MLS-Exporter (8.5). size at most SECRET_MAX. */
 sotto_error key_schedule_export(struct crypto *crypto, const struct suite *suite,
-                                sotto_bytes exporter_secret, const char *label,
-                                sotto_bytes context, size_t size, struct secret *out);
+                                sotto_bytes exporter_secret, const char *label, sotto_bytes context,
+                                size_t size, struct secret *out);
 
 /* The key pair of external_secret (8.3); public_key is appended to. */
 sotto_error key_schedule_external(struct crypto *crypto, const struct suite *suite,

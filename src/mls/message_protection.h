@@ -2,7 +2,8 @@
  *
  * Sending:   message_sign -> (commit: the caller sets auth.confirmation_tag)
  *            -> message_protect_public | message_protect_private -> secret_step_commit
- * Receiving: message_open_public | message_open_sender_data + secret_tree_take + message_open_private
+ * Receiving: message_open_public | message_open_sender_data + secret_tree_take +
+ * message_open_private
  *            -> message_verify -> (commit: transcript, confirmation tag) -> secret_step_commit
  *
  * An authenticated content holds FramedContentTBS whole, because everything else is a part of it:
@@ -62,8 +63,8 @@ sotto_error message_verify(const struct message_keys *keys, const struct authent
 sotto_error message_protect_public(const struct message_keys *keys,
                                    const struct authenticated *message, sotto_buf *out);
 
-/* Appends an MLSMessage encrypted with the sender's next key, to be committed or freed by the caller
- * through step on success. */
+/* Appends an MLSMessage encrypted with the sender's next key, to be committed or freed by the
+ * caller through step on success. */
 sotto_error message_protect_private(const struct message_keys *keys,
                                     const struct authenticated *message, size_t padding,
                                     struct secret_step *step, sotto_buf *out);

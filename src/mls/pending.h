@@ -1,5 +1,5 @@
-/* Proposals that wait for a commit (RFC 9420, 12.1), found by ProposalRef. Shared between a group and
- * staged epochs that commit them, so counted. */
+/* Proposals that wait for a commit (RFC 9420, 12.1), found by ProposalRef. Shared between a group
+ * and staged epochs that commit them, so counted. */
 #ifndef MLS_PENDING_H
 #define MLS_PENDING_H
 
@@ -25,8 +25,7 @@ struct pending {
 
 /* From a serialised Proposal, which is copied. One reference. fault: where decoding failed. */
 sotto_error pending_new(const sotto_env *env, sotto_bytes proposal, struct sender sender,
-                        const struct hash *reference, struct pending **pending,
-                        sotto_fault *fault);
+                        const struct hash *reference, struct pending **pending, sotto_fault *fault);
 struct pending *pending_hold(struct pending *pending);
 void pending_release(struct pending *pending); /* NULL allowed */
 

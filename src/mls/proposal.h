@@ -1,5 +1,6 @@
-/* Proposals and commits (RFC 9420, section 12): structures, reader and writer. Decoded objects borrow
- * from the input; lists live in the arena. What the rules say about them is in proposal_list.h. */
+/* Proposals and commits (RFC 9420, section 12): structures, reader and writer. Decoded objects
+ * borrow from the input; lists live in the arena. What the rules say about them is in
+ * proposal_list.h. */
 #ifndef MLS_PROPOSAL_H
 #define MLS_PROPOSAL_H
 

@@ -7,7 +7,8 @@
  *   each message: one generation of one ratchet
  *
  * A key is *taken* into a step, which may fail and changes nothing; when the message proved
- * authentic the step is *committed*, which cannot fail (RFC 9420, 9.2: consumed values go at once). */
+ * authentic the step is *committed*, which cannot fail (RFC 9420, 9.2: consumed values go at once).
+ */
 #ifndef MLS_SECRET_TREE_H
 #define MLS_SECRET_TREE_H
 

@@ -35,7 +35,8 @@ void sparse_put(struct sparse *map, uint32_t key, void *value);
 /* Removes and returns; NULL if absent. */
 void *sparse_take(struct sparse *map, uint32_t key);
 
-/* All entries in no order: start with *at = 0; NULL at the end. The map must not change meanwhile. */
+/* All entries in no order: start with *at = 0; NULL at the end. The map must not change meanwhile.
+ */
 void *sparse_next(const struct sparse *map, size_t *at, uint32_t *key);
 
 #endif

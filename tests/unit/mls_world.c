@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 
-/* ---- Environment -------------------------------------------------------------------------------*/
+/* ---- Environment
+ * -------------------------------------------------------------------------------*/
 
 static void *world_resize(void *ctx, void *block, size_t old_size, size_t new_size)
 {
@@ -55,7 +56,8 @@ uint32_t world_random(struct world_env *env, uint32_t below)
     return (uint32_t)(next_random(env) % below);
 }
 
-/* ---- Members -----------------------------------------------------------------------------------*/
+/* ---- Members
+ * -----------------------------------------------------------------------------------*/
 
 void world_init(struct world *world, struct world_env *env, const struct suite *suite)
 {
@@ -120,8 +122,8 @@ void world_member_make(struct world *world, uint32_t number, struct world_member
         .init_key = sotto_buf_view(&init_key),
     };
     struct leaf_node content;
-    uint8_t identity[4] = {(uint8_t)(number >> 24), (uint8_t)(number >> 16),
-                           (uint8_t)(number >> 8), (uint8_t)number};
+    uint8_t identity[4] = {(uint8_t)(number >> 24), (uint8_t)(number >> 16), (uint8_t)(number >> 8),
+                           (uint8_t)number};
     fill_content(world, sotto_buf_view(&member->signature_public),
                  sotto_bytes_of(identity, sizeof identity), &content);
     content.encryption_key = sotto_buf_view(&leaf_key);
@@ -133,8 +135,8 @@ void world_member_make(struct world *world, uint32_t number, struct world_member
     assert_ok(leaf_node_sign(world->crypto, world->suite, signer, &content, world->group_id,
                              leaf_at(0), &wire));
     read_leaf(world, &wire, &key_package.leaf);
-    assert_ok(key_package_sign(world->crypto, world->suite, signer, &key_package,
-                               &member->key_package));
+    assert_ok(
+        key_package_sign(world->crypto, world->suite, signer, &key_package, &member->key_package));
     secret_wipe(&init_private);
     sotto_buf_free(&init_key);
     sotto_buf_free(&leaf_key);
@@ -186,7 +188,8 @@ void world_update_leaf(struct world *world, const struct world_member *member,
     sotto_buf_free(&wire);
 }
 
-/* ---- Trees -------------------------------------------------------------------------------------*/
+/* ---- Trees
+ * -------------------------------------------------------------------------------------*/
 
 void world_commit(struct world *world, struct tree_stage *stage, struct leaf_index sender,
                   const struct world_member *member, struct treekem_private *private_state,
@@ -237,8 +240,8 @@ static void fill_tree(struct world *world, const struct world_member *members, u
     }
 }
 
-void world_tree(struct world *world, const struct world_member *members, uint32_t count,
-                bool fill, struct treekem_private *private_states, struct tree **tree)
+void world_tree(struct world *world, const struct world_member *members, uint32_t count, bool fill,
+                struct treekem_private *private_states, struct tree **tree)
 {
     struct tree_stage stage;
     assert_ok(tree_new(world->crypto, world->suite, tree));

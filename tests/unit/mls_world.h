@@ -1,5 +1,5 @@
-/* Members with keys and a tree that they make together, for tests and benchmarks of the ratchet tree:
- * the group around it is left out. Randomness is seeded, so every run is the same. */
+/* Members with keys and a tree that they make together, for tests and benchmarks of the ratchet
+ * tree: the group around it is left out. Randomness is seeded, so every run is the same. */
 #ifndef TESTS_UNIT_MLS_WORLD_H
 #define TESTS_UNIT_MLS_WORLD_H
 
@@ -55,10 +55,10 @@ void world_commit(struct world *world, struct tree_stage *stage, struct leaf_ind
 /* The rules under which its trees are valid. */
 struct tree_rules world_rules(const struct world *world);
 
-/* A tree of the members, in order, in which no parent is blank if fill is set and the number is a power of
- * two: every second member commits. private_states: NULL, or room for count states, which then hold
- * all that each member knows. */
-void world_tree(struct world *world, const struct world_member *members, uint32_t count,
-                bool fill, struct treekem_private *private_states, struct tree **tree);
+/* A tree of the members, in order, in which no parent is blank if fill is set and the number is a
+ * power of two: every second member commits. private_states: NULL, or room for count states, which
+ * then hold all that each member knows. */
+void world_tree(struct world *world, const struct world_member *members, uint32_t count, bool fill,
+                struct treekem_private *private_states, struct tree **tree);
 
 #endif
