@@ -124,9 +124,12 @@ sotto_error sotto_buf_extend(sotto_buf *buf, size_t size, uint8_t **where)
     sotto_error error = sotto_buf_reserve(buf, size);
     if (error != SOTTO_OK)
         return error;
+    if (size == 0) {
+        *where = buf->data; /* may be NULL, to which not even 0 may be added */
+        return SOTTO_OK;
+    }
     *where = buf->data + buf->size;
-    if (size > 0)
-        memset(*where, 0, size);
+    memset(*where, 0, size);
     buf->size += size;
     return SOTTO_OK;
 }

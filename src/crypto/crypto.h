@@ -104,7 +104,9 @@ sotto_error crypto_signature_generate(struct crypto *crypto, const struct suite 
 /* The public key that belongs to a private one. KEY if it is not valid. */
 sotto_error crypto_signature_public(struct crypto *crypto, const struct suite *suite,
                                     sotto_bytes private_key, sotto_buf *public_key);
-/* Section 5.1.2: SignWithLabel, VerifyWithLabel; label without prefix. signature is appended to. */
+/* Section 5.1.2: SignWithLabel, VerifyWithLabel; label without prefix. signature is appended to.
+ * KEY: a key is not valid, or the public key is seen not to belong to the private one. Ed25519
+ * always sees it, because a signature made with a foreign public key gives the private key away. */
 sotto_error crypto_sign_with_label(struct crypto *crypto, const struct suite *suite,
                                    sotto_bytes private_key, sotto_bytes public_key,
                                    const char *label, sotto_bytes content, sotto_buf *signature);
@@ -126,7 +128,9 @@ sotto_error crypto_kem_check(struct crypto *crypto, const struct suite *suite,
 sotto_error crypto_kem_check_pair(struct crypto *crypto, const struct suite *suite,
                                   sotto_bytes private_key, sotto_bytes public_key);
 
-/* HPKE base mode, single shot. seal appends enc to enc and ciphertext to ciphertext. */
+/* HPKE base mode, single shot. seal appends enc to enc and ciphertext to ciphertext. In all that
+ * follows KEY says that a key or an encapsulation is malformed or yields zero, DECRYPT that the
+ * ciphertext is not authentic; to a receiver both mean: not for me, or forged. */
 sotto_error crypto_hpke_seal(struct crypto *crypto, const struct suite *suite,
                              sotto_bytes public_key, sotto_bytes info, sotto_bytes aad,
                              sotto_bytes plaintext, sotto_buf *enc, sotto_buf *ciphertext);

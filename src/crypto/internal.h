@@ -50,10 +50,9 @@ sotto_error labelled_init(struct labelled *labelled, const char *label, sotto_by
 
 #define AEAD_KEY_MAX 32
 
-/* Short messages, without a context; sizes were checked. */
 struct aead_row {
-    enum cipher cipher; /* the context for long messages */
-    bool (*usable)(void);
+    enum cipher cipher; /* OpenSSL's context */
+    /* Short messages, without a context; sizes were checked. NULL: OpenSSL for these too. */
     void (*seal)(const uint8_t *key, const uint8_t *nonce, sotto_bytes aad, sotto_bytes plaintext,
                  uint8_t *out);
     /* false: not authentic; out may hold anything then. */
@@ -61,7 +60,7 @@ struct aead_row {
                  const uint8_t *tag, uint8_t *out);
 };
 
-/* Makes the contexts for long messages. INTERNAL. */
+/* Makes OpenSSL's contexts. INTERNAL. */
 sotto_error aead_fetch(struct crypto *crypto);
 
 extern const struct aead_row aead_aes128gcm, aead_aes256gcm, aead_chacha20poly1305;

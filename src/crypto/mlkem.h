@@ -1,7 +1,9 @@
 /* ML-KEM-768 (FIPS 203) in our own portable C; constant time in all that is secret.
  *
- * It is used with every version of OpenSSL: version 3.5 brings ML-KEM, but slower than this (the
- * figures are in bench/README.md's table), and one implementation everywhere is one to test. */
+ * It is used with every version of OpenSSL: 3.5 brings ML-KEM, but takes 48, 38 and 55 microseconds
+ * to generate, encapsulate and decapsulate where this takes 11, 14 and 20 (portable: 23, 25 and 37;
+ * decapsulation from the seed), and one implementation everywhere is one to test.
+ */
 #ifndef CRYPTO_MLKEM_H
 #define CRYPTO_MLKEM_H
 

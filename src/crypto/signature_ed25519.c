@@ -4,6 +4,7 @@
 #include <sodium.h>
 
 #include "crypto/internal.h"
+#include "crypto/public_taint.h"
 
 static sotto_error seed_generate(struct crypto *crypto, const struct signature_row *row,
                                  struct secret *private_key)
@@ -32,11 +33,13 @@ static sotto_error ed25519_check_pair(struct crypto *crypto, const struct signat
     sotto_bytes parts[] = {sotto_bytes_str("sotto ed25519 pair"), sotto_bytes_of(private_key, 32),
                            sotto_bytes_of(public_key, 32)};
     hash_parts(&hash_sha256, parts, 3, digest);
+    public_from_here(digest, sizeof digest); /* which of the known pairs it is shows in the time */
     for (size_t i = 0; i < PAIRS_KNOWN; i++) {
         if (sodium_memcmp(crypto->pairs[i], digest, sizeof digest) == 0)
             return SOTTO_OK;
     }
     ed25519_public(crypto, row, private_key, derived);
+    public_from_here(derived, sizeof derived);
     if (sodium_memcmp(derived, public_key, sizeof derived) != 0)
         return SOTTO_KEY;
     memcpy(crypto->pairs[crypto->pair_next], digest, sizeof digest);

@@ -107,8 +107,10 @@ static sotto_error xwing_encap(struct crypto *crypto, const struct kem_row *row,
     if (error != SOTTO_OK)
         goto out;
     error = SOTTO_KEY;
-    if (crypto_scalarmult_base(ct_x, random + 32) != 0 ||
-        crypto_scalarmult(shared_x, random + 32, pk_x) != 0)
+    int bad = crypto_scalarmult_base(ct_x, random + 32);
+    bad |= crypto_scalarmult(shared_x, random + 32, pk_x); /* -1: the result is zero */
+    public_from_here(&bad, sizeof bad);
+    if (bad != 0)
         goto out;
     xwing_combine(shared_m, shared_x, ct_x, pk_x, shared);
     error = SOTTO_OK;
@@ -135,7 +137,9 @@ static sotto_error xwing_decap(struct crypto *crypto, const struct kem_row *row,
         memcpy(pk_x, public_key + MLKEM_PUBLIC, sizeof pk_x);
     else if (crypto_scalarmult_base(pk_x, sk_x) != 0)
         goto out;
-    if (crypto_scalarmult(shared_x, sk_x, ct_x) != 0)
+    int bad = crypto_scalarmult(shared_x, sk_x, ct_x); /* -1: the result is zero */
+    public_from_here(&bad, sizeof bad);
+    if (bad != 0)
         goto out;
     xwing_combine(shared_m, shared_x, ct_x, pk_x, shared);
     error = SOTTO_OK;

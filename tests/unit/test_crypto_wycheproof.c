@@ -108,12 +108,6 @@ static void chacha20_poly1305_holds(void **state)
     each_case("crypto/wycheproof-chacha20_poly1305.json", 325, check_chacha);
 }
 
-/* The same rows with `usable` false: every size goes through OpenSSL. */
-static bool never_usable(void)
-{
-    return false;
-}
-
 static void both_implementations_of_an_aead_agree(void **state)
 {
     (void)state;
@@ -128,7 +122,7 @@ static void both_implementations_of_an_aead_agree(void **state)
         const struct suite *suite = suite_by_id(ids[i]);
         struct suite openssl = *suite;
         struct aead_row row = *suite->aead;
-        row.usable = never_usable;
+        row.seal = NULL; /* every size goes through OpenSSL */
         openssl.aead = &row;
         sotto_bytes k = sotto_bytes_of(key, suite->nk);
         for (size_t size = 0; size <= sizeof text; size += size < 70 ? 1 : 113) {
