@@ -27,8 +27,11 @@ static sotto_error system_random(void *ctx, uint8_t *out, size_t size)
 static uint64_t system_now(void *ctx)
 {
     (void)ctx;
-    time_t now = time(NULL);
-    return now < 0 ? 0 : (uint64_t)now;
+    /* Not time(): its clock ticks up to 10 ms later, so that what another program dates "now" would
+     * lie in the future. */
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec < 0 ? 0 : (uint64_t)now.tv_sec;
 }
 
 const sotto_env *sotto_env_system(void)
