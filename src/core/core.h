@@ -238,12 +238,11 @@ enum core_message_kind {
     CORE_TEXT = 1,
     CORE_UNREADABLE = 2, /* a member's message that could not be read */
     CORE_NEWER = 3,      /* content that needs a newer version of Sotto; kept */
-    CORE_CREATED = 4,    /* from here on: what happened in the conversation */
-    CORE_ADDED = 5,
-    CORE_REMOVED = 6,
-    CORE_LEFT = 7,
-    CORE_JOINED = 8, /* this account joined */
-    CORE_FORK = 9,
+    CORE_ADDED = 4,      /* from here on: what happened in the conversation */
+    CORE_REMOVED = 5,
+    CORE_LEFT = 6,
+    CORE_JOINED = 7, /* this account joined */
+    CORE_FORK = 8,   /* the relay's log contradicts itself from here on */
 };
 
 const char *core_message_kind_name(enum core_message_kind kind); /* "text" */
@@ -337,9 +336,9 @@ void core_stop(struct core *core);
 
 struct core_status {
     uint32_t conversations, waiting, requests, contacts;
-    bool registered;
-    bool reachable; /* filled in by core_status when it was asked to look */
 };
+
+/* Local. */
 sotto_error core_status(struct core *core, struct core_status *status);
 
 #endif

@@ -1,0 +1,172 @@
+/* The command line: a table of commands over core/core.h. What a command prints goes through a
+ * struct output, of which there are two: for people and, with --json, for scripts. */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include <stdio.h>
+
+#include "base/base.h"
+#include "core/core.h"
+
+/* Exit codes, documented in `sotto --help` and docs/CLI.md; they never change their meaning. */
+enum exit_code {
+    EXIT_OK = 0,
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_NETWORK = 3,
+    EXIT_REFUSED = 4,
+    EXIT_NOT_FOUND = 5,
+    EXIT_PERSON = 6,
+    EXIT_SECURITY = 7,
+};
+
+struct cli {
+    const sotto_env *env;
+    struct core *core; /* NULL in commands that need no profile */
+    const char *profile;
+    bool json;
+    bool terminal; /* standard output is one */
+    const struct output *output;
+};
+
+/* ---- Options -------------------------------------------------------------------------------- */
+
+struct option_spec {
+    const char *name;     /* without the dashes; NULL ends a list */
+    const char *argument; /* its argument's name in the help; NULL: takes none */
+    const char *help;
+};
+
+#define OPTIONS_MAX 8
+#define POSITIONALS_ANY 1000
+
+struct args {
+    const char *options[OPTIONS_MAX]; /* by place in the command's list; NULL: not given */
+    const char *const *positionals;
+    size_t count;
+};
+
+struct command {
+    const char *name;      /* "group add" */
+    const char *arguments; /* "TITLE WHO..." */
+    const char *summary;   /* one line */
+    const char *text;      /* what else there is to say; may be NULL */
+    const char *example;
+    const struct option_spec *options;
+    size_t least, most; /* how many positionals */
+    int (*run)(struct cli *cli, const struct args *args);
+};
+
+/* All commands, in the order of the help; name NULL ends it. */
+extern const struct command commands[];
+
+/* The options that every command takes. */
+struct globals {
+    const char *profile;
+    bool json, help, version;
+};
+
+/* Splits argv into the command, its options and positionals (in words, which has room for argc).
+ * False: problem says why. *command is NULL when none was named. */
+bool options_parse(int argc, char **argv, struct globals *globals, const struct command **command,
+                   struct args *args, const char **words, struct core_problem *problem);
+
+/* A decimal number from 1 to max. False: problem. */
+bool options_number(const char *option, const char *text, uint64_t max, uint64_t *out,
+                    struct core_problem *problem);
+
+/* A duration: a number and s, m, h or d; without a unit, seconds. */
+bool options_duration(const char *option, const char *text, uint64_t *seconds,
+                      struct core_problem *problem);
+
+void help_program(FILE *out);
+void help_command(FILE *out, const struct command *command);
+
+/* ---- Output --------------------------------------------------------------------------------- */
+
+struct shown_invitation {
+    const char *link;
+    uint32_t uses;
+    uint64_t expires_s;
+};
+
+struct shown_sending {
+    struct core_id conversation;
+    const char *client_id;
+    enum core_message_status status;
+    uint64_t seq;
+};
+
+struct output {
+    void (*message)(struct cli *cli, const struct core_message *message, bool with_title);
+    void (*conversation)(struct cli *cli, const struct core_conversation *one);
+    void (*contact)(struct cli *cli, const struct core_contact *contact);
+    void (*member)(struct cli *cli, const struct core_member *member);
+    void (*request)(struct cli *cli, const struct core_request *request);
+    void (*account)(struct cli *cli, const struct core_account *account);
+    void (*status)(struct cli *cli, const struct core_account *account,
+                   const struct core_status *status);
+    void (*invitation)(struct cli *cli, const struct shown_invitation *invitation);
+    void (*fingerprint)(struct cli *cli, const struct core_fingerprint *fingerprint, bool own);
+    void (*sending)(struct cli *cli, const struct shown_sending *sending);
+    /* Something was done: a word for scripts, a sentence for people. */
+    void (*done)(struct cli *cli, const char *what, const struct core_id *conversation,
+                 const char *sentence);
+    /* A list had nothing in it: a sentence for people; scripts see no line. */
+    void (*nothing)(struct cli *cli, const char *sentence);
+    /* The connection: problem NULL when it is back. */
+    void (*notice)(struct cli *cli, const struct core_problem *problem);
+    void (*problem)(struct cli *cli, const struct core_problem *problem);
+};
+
+extern const struct output output_text, output_json;
+
+/* Text from other people, made harmless for a terminal: control and direction characters and
+ * bytes that are not UTF-8 become U+FFFD. With indent, line breaks are kept and what follows each
+ * is indented by so many spaces, so that no message can look like two; negative: they become
+ * spaces. */
+void clean_print(FILE *out, sotto_bytes text, int indent);
+void clean_print_str(FILE *out, const char *text);
+
+/* The bytes of one UTF-8 character at text (its scalar value to *scalar), 0 if it is not valid. */
+size_t utf8_next(sotto_bytes text, uint32_t *scalar);
+
+void hex_print(char *out, const uint8_t *data, size_t size); /* out: 2 * size + 1 bytes */
+
+/* A QR code in half blocks; nothing where the program was built without libqrencode. */
+void qr_print(FILE *out, const char *text);
+
+/* ---- Running -------------------------------------------------------------------------------- */
+
+/* Prints the core's problem and gives the exit code that goes with it. */
+int cli_fail(struct cli *cli);
+int cli_problem(struct cli *cli, const struct core_problem *problem);
+int cli_exit_code(const struct core_problem *problem);
+
+/* Sets a usage problem. */
+void problem_usage(struct core_problem *problem, const char *next, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The commands' functions, in commands_*.c. */
+int run_register(struct cli *cli, const struct args *args);
+int run_name(struct cli *cli, const struct args *args);
+int run_status(struct cli *cli, const struct args *args);
+int run_fingerprint(struct cli *cli, const struct args *args);
+int run_invite(struct cli *cli, const struct args *args);
+int run_accept(struct cli *cli, const struct args *args);
+int run_decline(struct cli *cli, const struct args *args);
+int run_requests(struct cli *cli, const struct args *args);
+int run_contacts(struct cli *cli, const struct args *args);
+int run_send(struct cli *cli, const struct args *args);
+int run_listen(struct cli *cli, const struct args *args);
+int run_sync(struct cli *cli, const struct args *args);
+int run_conversations(struct cli *cli, const struct args *args);
+int run_history(struct cli *cli, const struct args *args);
+int run_group_create(struct cli *cli, const struct args *args);
+int run_group_add(struct cli *cli, const struct args *args);
+int run_group_remove(struct cli *cli, const struct args *args);
+int run_group_leave(struct cli *cli, const struct args *args);
+int run_group_members(struct cli *cli, const struct args *args);
+int run_group_update(struct cli *cli, const struct args *args);
+
+#endif

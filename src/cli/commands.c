@@ -1,0 +1,134 @@
+/* The table of commands: what each is called, takes and does. The help is made from it. */
+#include <string.h>
+
+#include "cli/cli.h"
+
+static const struct option_spec no_options[] = {{NULL, NULL, NULL}};
+
+static const struct option_spec register_options[] = {
+    {"relay", "ADDRESS", "the relay, as host:port or host:port#PIN ($SOTTO_RELAY)"},
+    {"name", "NAME", "the name that others see"},
+    {"phone", "NUMBER", "a phone number like +4930123456, where the relay wants one"},
+    {"invitation", "CODE", "the relay's invitation code, where it wants one"},
+    {"code", "CODE", "the code that was sent to the phone"},
+    {NULL, NULL, NULL}};
+
+static const struct option_spec invite_options[] = {
+    {"uses", "N", "how many people may take it (1)"},
+    {"expires", "TIME", "for how long it is good, such as 12h or 7d (7d)"},
+    {NULL, NULL, NULL}};
+
+static const struct option_spec send_options[] = {
+    {"id", "ID", "a name for this message: sending it again with the same one sends it once"},
+    {NULL, NULL, NULL}};
+
+static const struct option_spec listen_options[] = {
+    {"once", NULL, "print what is new, then end"},
+    {"for", "TIME", "end after that time, such as 30s or 5m"},
+    {NULL, NULL, NULL}};
+
+static const struct option_spec history_options[] = {
+    {"limit", "N", "how many messages (50)"},
+    {"before", "ID", "only messages before the one with this number"},
+    {NULL, NULL, NULL}};
+
+const struct command commands[] = {
+    {"register", "", "Make an account at a relay",
+     "Makes your keys in the profile and registers them. Where the relay sends a code, a terminal "
+     "asks for it; a script runs the command again with --code.",
+     "sotto register --relay relay.example:7400#PIN --name Alice", register_options, 0, 0,
+     run_register},
+    {"name", "NAME", "Change the name that others see", NULL, "sotto name 'Alice B.'", no_options, 1,
+     1, run_name},
+    {"status", "", "Show this profile's account and what waits", NULL, "sotto status", no_options, 0,
+     0, run_status},
+    {"fingerprint", "[WHO]", "Show the safety number to compare with someone",
+     "Read it to each other in person or by phone. If both see the same digits, nobody is in "
+     "between. Without WHO it is your own account's.",
+     "sotto fingerprint Bob", no_options, 0, 1, run_fingerprint},
+    {"invite", "", "Make a link with which someone can write to you",
+     "Give the link to the person over any channel you trust. Each use lets one person in.",
+     "sotto invite --uses 1 --expires 7d", invite_options, 0, 0, run_invite},
+    {"accept", "LINK|REQUEST", "Take someone's invitation link, or let a request in", NULL,
+     "sotto accept sotto://invite/...", no_options, 1, 1, run_accept},
+    {"decline", "REQUEST", "Refuse a request; the sender is not told", NULL, "sotto decline 3",
+     no_options, 1, 1, run_decline},
+    {"requests", "", "List strangers who want to write to you", NULL, "sotto requests", no_options,
+     0, 0, run_requests},
+    {"contacts", "", "List the people you know", NULL, "sotto contacts", no_options, 0, 0,
+     run_contacts},
+    {"send", "WHO [TEXT...|-]", "Send a message",
+     "WHO is a conversation's title, a contact's name, or the beginning of an id. Without TEXT, or "
+     "with -, the text is read from standard input to its end, without its last line break. If the "
+     "relay cannot be reached, the message waits in the outbox and leaves with the next command "
+     "that reaches it.",
+     "sotto send Bob 'See you at eight'", send_options, 1, POSITIONALS_ANY, run_send},
+    {"listen", "", "Print messages as they come",
+     "Prints what came since the last time, then waits for more. Stays connected until Ctrl-C.",
+     "sotto listen --for 10m", listen_options, 0, 0, run_listen},
+    {"sync", "", "Fetch and send all that waits, print nothing of it", NULL, "sotto sync",
+     no_options, 0, 0, run_sync},
+    {"conversations", "", "List your conversations", NULL, "sotto conversations", no_options, 0, 0,
+     run_conversations},
+    {"history", "WHO", "Print a conversation's messages", NULL, "sotto history Bob --limit 20",
+     history_options, 1, 1, run_history},
+    {"group create", "TITLE [WHO...]", "Make a group", NULL, "sotto group create Kitchen Bob Carol",
+     no_options, 1, POSITIONALS_ANY, run_group_create},
+    {"group add", "TITLE WHO...", "Add people to a group", NULL, "sotto group add Kitchen Dave",
+     no_options, 2, POSITIONALS_ANY, run_group_add},
+    {"group remove", "TITLE WHO...", "Remove people from a group",
+     "They keep what they have read and can read nothing that comes after.",
+     "sotto group remove Kitchen Dave", no_options, 2, POSITIONALS_ANY, run_group_remove},
+    {"group leave", "TITLE", "Leave a conversation; its history stays with you", NULL,
+     "sotto group leave Kitchen", no_options, 1, 1, run_group_leave},
+    {"group members", "TITLE", "List who is in a conversation", NULL, "sotto group members Kitchen",
+     no_options, 1, 1, run_group_members},
+    {"group update", "TITLE", "Renew your keys in a conversation",
+     "Whoever stole your old ones can read nothing that comes after.", "sotto group update Kitchen",
+     no_options, 1, 1, run_group_update},
+    {NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL}};
+
+void help_program(FILE *out)
+{
+    fputs("sotto: private conversations over a relay that can read nothing\n\n"
+          "Use: sotto COMMAND [ARGUMENT...] [OPTION...]\n\n",
+          out);
+    for (const struct command *command = commands; command->name != NULL; command++) {
+        char left[80];
+        (void)snprintf(left, sizeof left, "%s %s", command->name, command->arguments);
+        fprintf(out, "  %-30s %s\n", left, command->summary);
+    }
+    fputs("\nOptions of every command:\n"
+          "  --profile DIR   keys and messages live there ($SOTTO_PROFILE; else ~/.local/share/sotto)\n"
+          "  --json          one JSON object a line, errors too; the fields are in docs/CLI.md\n"
+          "  --help          help for the command\n"
+          "  --version       the version\n"
+          "\nExit codes:\n"
+          "  0  done\n"
+          "  1  something failed on this machine\n"
+          "  2  the command was not understood\n"
+          "  3  the relay cannot be reached now; what was to be sent waits in the outbox\n"
+          "  4  the relay, or the other side, refused\n"
+          "  5  not found, or more than one fits\n"
+          "  6  something is needed from you first, such as a code\n"
+          "  7  something is not as it must be: a wrong pin, a forked conversation\n"
+          "\nBegin with: sotto register --relay ADDRESS --name NAME\n",
+          out);
+}
+
+void help_command(FILE *out, const struct command *command)
+{
+    fprintf(out, "Use: sotto %s %s\n\n%s.\n", command->name, command->arguments, command->summary);
+    if (command->text != NULL)
+        fprintf(out, "%s\n", command->text);
+    if (command->options[0].name != NULL)
+        fputs("\nOptions:\n", out);
+    for (const struct option_spec *option = command->options; option->name != NULL; option++) {
+        char left[64];
+        (void)snprintf(left, sizeof left, "--%s %s", option->name,
+                       option->argument != NULL ? option->argument : "");
+        fprintf(out, "  %-20s %s\n", left, option->help);
+    }
+    fprintf(out, "\nExample:\n  %s\n\n--profile DIR, --json and --help work here too; see sotto --help.\n",
+            command->example);
+}

@@ -1,0 +1,228 @@
+/* send, listen, sync, conversations, history. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+/* ---- send ---- */
+
+/* Standard input to its end, without its last line break. False: problem. */
+static bool input_read(sotto_buf *text, struct core_problem *problem)
+{
+    uint8_t block[65536];
+    if (isatty(STDIN_FILENO) == 1)
+        fputs("Type the message; Ctrl-D on an empty line ends it.\n", stderr);
+    for (;;) {
+        ssize_t n = read(STDIN_FILENO, block, sizeof block);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            problem_usage(problem, "Give the text on the command line instead.",
+                          "Standard input cannot be read: %s.", strerror(errno));
+            return false;
+        }
+        if (n == 0)
+            break;
+        /* One byte over the limit is enough for the core to say so. */
+        size_t room = CORE_TEXT_MAX + 2 > text->size ? CORE_TEXT_MAX + 2 - text->size : 0;
+        size_t take = (size_t)n < room ? (size_t)n : room;
+        if (sotto_buf_append(text, block, take) != SOTTO_OK) {
+            problem_usage(problem, "Send less at once.", "Out of memory.");
+            return false;
+        }
+    }
+    wipe(block, sizeof block);
+    return true;
+}
+
+static sotto_bytes text_without_last_break(const sotto_buf *text)
+{
+    sotto_bytes view = sotto_buf_view(text);
+    if (view.size > 0 && view.data[view.size - 1] == '\n')
+        view.size--;
+    return view;
+}
+
+static bool words_join(const struct args *args, size_t from, sotto_buf *text)
+{
+    for (size_t i = from; i < args->count; i++) {
+        sotto_bytes word = sotto_bytes_str(args->positionals[i]);
+        if ((i > from && sotto_buf_append(text, (const uint8_t *)" ", 1) != SOTTO_OK) ||
+            sotto_buf_append(text, word.data, word.size) != SOTTO_OK)
+            return false;
+    }
+    return true;
+}
+
+static int send_text(struct cli *cli, const struct args *args, sotto_bytes text)
+{
+    struct shown_sending shown = {.status = CORE_WAITING};
+    char id[CORE_CLIENT_ID_MAX + 1];
+    if (core_find(cli->core, args->positionals[0], &shown.conversation) != SOTTO_OK ||
+        core_send(cli->core, &shown.conversation, args->options[0], text, id) != SOTTO_OK)
+        return cli_fail(cli);
+    shown.client_id = id;
+    sotto_error error = core_settle(cli->core, &shown.conversation);
+    struct core_problem problem = *core_problem(cli->core);
+    if (core_sending(cli->core, &shown.conversation, id, &shown.status, &shown.seq) != SOTTO_OK)
+        return cli_fail(cli);
+    cli->output->sending(cli, &shown);
+    /* Sent is sent, even if something else of the conversation could not be settled. */
+    if (shown.status == CORE_SENT)
+        return EXIT_OK;
+    if (error != SOTTO_OK)
+        return cli_problem(cli, &problem);
+    return EXIT_REFUSED;
+}
+
+int run_send(struct cli *cli, const struct args *args)
+{
+    struct core_problem problem = {SOTTO_OK, CORE_OK, "", ""};
+    struct core_id conversation;
+    bool from_input = args->count == 1 ||
+                      (args->count == 2 && strcmp(args->positionals[1], "-") == 0);
+    /* A wrong name is said before anybody types a long text. */
+    if (core_find(cli->core, args->positionals[0], &conversation) != SOTTO_OK)
+        return cli_fail(cli);
+    sotto_buf text;
+    sotto_buf_init(&text, cli->env);
+    int code;
+    if (from_input ? !input_read(&text, &problem) : !words_join(args, 1, &text)) {
+        if (problem.code == CORE_OK)
+            problem_usage(&problem, "Send less at once.", "Out of memory.");
+        code = cli_problem(cli, &problem);
+    } else
+        code = send_text(cli, args,
+                         from_input ? text_without_last_break(&text) : sotto_buf_view(&text));
+    sotto_buf_free(&text);
+    return code;
+}
+
+/* ---- listen ---- */
+
+static struct core *listening;
+
+static void on_signal(int number)
+{
+    (void)number;
+    core_stop(listening);
+}
+
+static void listen_message(void *ctx, const struct core_message *message)
+{
+    struct cli *cli = ctx;
+    cli->output->message(cli, message, true);
+}
+
+static void listen_request(void *ctx, const struct core_request *request)
+{
+    struct cli *cli = ctx;
+    cli->output->request(cli, request);
+}
+
+static void listen_notice(void *ctx, const struct core_problem *problem)
+{
+    struct cli *cli = ctx;
+    cli->output->notice(cli, problem);
+}
+
+static bool listen_flush(void *ctx)
+{
+    (void)ctx;
+    return fflush(stdout) == 0 && ferror(stdout) == 0;
+}
+
+int run_listen(struct cli *cli, const struct args *args)
+{
+    struct core_problem problem = {SOTTO_OK, CORE_OK, "", ""};
+    uint64_t seconds = 0;
+    if (args->options[1] != NULL &&
+        !options_duration("for", args->options[1], &seconds, &problem))
+        return cli_problem(cli, &problem);
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_signal;
+    listening = cli->core;
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+    struct core_listener listener = {cli, listen_message, listen_request, listen_notice,
+                                     listen_flush};
+    bool once = args->options[0] != NULL;
+    sotto_error error = core_listen(cli->core, (uint32_t)seconds, once, &listener);
+    (void)signal(SIGINT, SIG_DFL);
+    (void)signal(SIGTERM, SIG_DFL);
+    listening = NULL;
+    return error == SOTTO_OK ? EXIT_OK : cli_fail(cli);
+}
+
+int run_sync(struct cli *cli, const struct args *args)
+{
+    (void)args;
+    if (core_sync(cli->core) != SOTTO_OK)
+        return cli_fail(cli);
+    struct core_status status;
+    if (core_status(cli->core, &status) != SOTTO_OK)
+        return cli_fail(cli);
+    if (status.requests > 0)
+        cli->output->done(cli, "synced", NULL,
+                          "All fetched and sent. Someone wants to write to you: sotto requests");
+    else
+        cli->output->done(cli, "synced", NULL, "All fetched and sent.");
+    return EXIT_OK;
+}
+
+/* ---- reading ---- */
+
+struct show {
+    struct cli *cli;
+    size_t count;
+};
+
+static void conversation_show(void *ctx, const struct core_conversation *one)
+{
+    struct show *show = ctx;
+    show->count++;
+    show->cli->output->conversation(show->cli, one);
+}
+
+int run_conversations(struct cli *cli, const struct args *args)
+{
+    (void)args;
+    struct show show = {cli, 0};
+    if (core_conversations(cli->core, conversation_show, &show) != SOTTO_OK)
+        return cli_fail(cli);
+    if (show.count == 0)
+        cli->output->nothing(cli, "No conversations yet. Make a link with `sotto invite`, or take "
+                                  "one with `sotto accept LINK`.");
+    return EXIT_OK;
+}
+
+static void history_show(void *ctx, const struct core_message *message)
+{
+    struct show *show = ctx;
+    show->count++;
+    show->cli->output->message(show->cli, message, false);
+}
+
+int run_history(struct cli *cli, const struct args *args)
+{
+    struct core_problem problem = {SOTTO_OK, CORE_OK, "", ""};
+    uint64_t limit = 50;
+    uint64_t before = 0;
+    if ((args->options[0] != NULL &&
+         !options_number("limit", args->options[0], 1000000, &limit, &problem)) ||
+        (args->options[1] != NULL &&
+         !options_number("before", args->options[1], INT64_MAX, &before, &problem)))
+        return cli_problem(cli, &problem);
+    struct core_id conversation;
+    struct show show = {cli, 0};
+    if (core_find(cli->core, args->positionals[0], &conversation) != SOTTO_OK ||
+        core_history(cli->core, &conversation, (uint32_t)limit, (int64_t)before, history_show,
+                     &show) != SOTTO_OK)
+        return cli_fail(cli);
+    if (show.count == 0)
+        cli->output->nothing(cli, "Nothing was written here yet.");
+    return EXIT_OK;
+}

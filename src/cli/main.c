@@ -1,0 +1,125 @@
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "core/process.h"
+
+#ifndef PROGRAM_VERSION
+#error "the build says the version"
+#endif
+
+int cli_exit_code(const struct core_problem *problem)
+{
+    switch (core_code_trouble(problem->code)) {
+    case CORE_TROUBLE_NONE:
+        return EXIT_OK;
+    case CORE_TROUBLE_FAILURE:
+        return EXIT_FAILED;
+    case CORE_TROUBLE_USAGE:
+        return EXIT_USAGE;
+    case CORE_TROUBLE_NETWORK:
+        return EXIT_NETWORK;
+    case CORE_TROUBLE_REFUSED:
+        return EXIT_REFUSED;
+    case CORE_TROUBLE_NOTFOUND:
+        return EXIT_NOT_FOUND;
+    case CORE_TROUBLE_PERSON:
+        return EXIT_PERSON;
+    case CORE_TROUBLE_SECURITY:
+        return EXIT_SECURITY;
+    }
+    return EXIT_FAILED;
+}
+
+int cli_problem(struct cli *cli, const struct core_problem *problem)
+{
+    cli->output->problem(cli, problem);
+    return cli_exit_code(problem);
+}
+
+int cli_fail(struct cli *cli)
+{
+    return cli_problem(cli, core_problem(cli->core));
+}
+
+/* $SOTTO_PROFILE, else the XDG data directory. False: no home to put it in. */
+static bool profile_default(char *out, size_t size)
+{
+    const char *given = getenv("SOTTO_PROFILE");
+    const char *data = getenv("XDG_DATA_HOME");
+    const char *home = getenv("HOME");
+    int n = -1;
+    if (given != NULL && given[0] != '\0')
+        n = snprintf(out, size, "%s", given);
+    else if (data != NULL && data[0] == '/')
+        n = snprintf(out, size, "%s/sotto", data);
+    else if (home != NULL && home[0] != '\0')
+        n = snprintf(out, size, "%s/.local/share/sotto", home);
+    return n > 0 && (size_t)n < size;
+}
+
+static int command_run(struct cli *cli, const struct command *command, const struct args *args)
+{
+    char profile[4096];
+    struct core_problem problem = {SOTTO_OK, CORE_OK, "", ""};
+    if (cli->profile == NULL) {
+        if (!profile_default(profile, sizeof profile)) {
+            problem_usage(&problem, "Give a directory with --profile DIR.",
+                          "There is no home directory to keep the profile in.");
+            return cli_problem(cli, &problem);
+        }
+        cli->profile = profile;
+    }
+    if (core_open(cli->env, cli->profile, &cli->core, &problem) != SOTTO_OK)
+        return cli_problem(cli, &problem);
+    int code = command->run(cli, args);
+    core_close(cli->core);
+    cli->core = NULL;
+    return code;
+}
+
+/* What was printed counts only if it arrived. */
+static int output_finish(int code)
+{
+    if (fflush(stdout) == 0 && ferror(stdout) == 0)
+        return code;
+    fputs("The output could not be written to its end.\n", stderr);
+    return code == EXIT_OK ? EXIT_FAILED : code;
+}
+
+int main(int argc, char **argv)
+{
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)process_protect(); /* a system without it is no worse than before */
+    struct globals globals = {NULL, false, false, false};
+    struct args args = {{NULL}, NULL, 0};
+    const struct command *command = NULL;
+    struct core_problem problem = {SOTTO_OK, CORE_OK, "", ""};
+    const char **words = calloc((size_t)argc + 1, sizeof *words);
+    if (words == NULL) {
+        fputs("Out of memory.\n", stderr);
+        return EXIT_FAILED;
+    }
+    bool parsed = options_parse(argc, argv, &globals, &command, &args, words, &problem);
+    struct cli cli = {.env = sotto_env_system(),
+                      .profile = globals.profile,
+                      .json = globals.json,
+                      .terminal = isatty(STDOUT_FILENO) == 1,
+                      .output = globals.json ? &output_json : &output_text};
+    int code = EXIT_OK;
+    if (globals.version)
+        puts("sotto " PROGRAM_VERSION);
+    else if (globals.help && command != NULL)
+        help_command(stdout, command);
+    else if (globals.help || argc == 1)
+        help_program(argc == 1 ? stderr : stdout);
+    else if (!parsed)
+        code = cli_problem(&cli, &problem);
+    else
+        code = command_run(&cli, command, &args);
+    if (argc == 1)
+        code = EXIT_USAGE;
+    free(words);
+    return output_finish(code);
+}

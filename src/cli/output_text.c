@@ -1,0 +1,263 @@
+/* For people. All text from others goes through clean_print. */
+#include <string.h>
+#include <time.h>
+
+#include "cli/cli.h"
+
+static void time_print(uint64_t seconds)
+{
+    time_t when = (time_t)seconds;
+    struct tm local;
+    char text[32];
+    if (localtime_r(&when, &local) == NULL || strftime(text, sizeof text, "%F %H:%M", &local) == 0)
+        (void)snprintf(text, sizeof text, "%llu", (unsigned long long)seconds);
+    fputs(text, stdout);
+}
+
+/* The name, or the beginning of the id where no name is known yet. */
+static void person_print(const char *name, const struct core_id *account)
+{
+    if (name != NULL && name[0] != '\0') {
+        clean_print_str(stdout, name);
+        return;
+    }
+    char hex[2 * 32 + 1];
+    hex_print(hex, account->bytes, sizeof account->bytes);
+    printf("%.8s", hex);
+}
+
+static void event_print(const struct core_message *message)
+{
+    fputs("-- ", stdout);
+    if (message->own)
+        fputs("You", stdout);
+    else
+        person_print(message->sender_name, &message->sender);
+    switch (message->kind) {
+    case CORE_UNREADABLE:
+        fputs(": a message that could not be read", stdout);
+        break;
+    case CORE_NEWER:
+        fputs(": a message that needs a newer version of Sotto", stdout);
+        break;
+    case CORE_JOINED:
+        fputs(" joined the conversation", stdout);
+        break;
+    case CORE_ADDED:
+        fputs(" added ", stdout);
+        person_print(message->subject_name, &message->subject);
+        break;
+    case CORE_REMOVED:
+        fputs(" removed ", stdout);
+        person_print(message->subject_name, &message->subject);
+        break;
+    case CORE_LEFT:
+        fputs(" left the conversation", stdout);
+        break;
+    case CORE_FORK:
+        fputs(": the relay's record of this conversation contradicts itself; it was stopped here",
+              stdout);
+        break;
+    case CORE_TEXT:
+        break;
+    }
+}
+
+static void text_message(struct cli *cli, const struct core_message *message, bool with_title)
+{
+    (void)cli;
+    putchar('[');
+    time_print(message->time_s);
+    fputs("] ", stdout);
+    if (with_title) {
+        clean_print_str(stdout, message->title);
+        fputs(" | ", stdout);
+    }
+    if (message->kind != CORE_TEXT)
+        event_print(message);
+    else {
+        if (message->own)
+            fputs("You", stdout);
+        else
+            person_print(message->sender_name, &message->sender);
+        fputs(": ", stdout);
+        clean_print(stdout, message->text, 4);
+    }
+    if (message->status == CORE_WAITING)
+        fputs("  (waiting)", stdout);
+    if (message->status == CORE_FAILED)
+        fputs("  (not sent: the conversation is over)", stdout);
+    putchar('\n');
+}
+
+static void text_conversation(struct cli *cli, const struct core_conversation *one)
+{
+    (void)cli;
+    char hex[65];
+    hex_print(hex, one->id.bytes, sizeof one->id.bytes);
+    printf("%.8s  ", hex);
+    clean_print_str(stdout, one->title[0] != '\0' ? one->title : "(no name yet)");
+    if (one->group)
+        printf("  (group of %u)", one->members);
+    if (one->unread > 0)
+        printf("  %u new", one->unread);
+    if (one->waiting > 0)
+        printf("  %u waiting to be sent", one->waiting);
+    if (one->state != CORE_ROOM_ACTIVE)
+        printf("  [%s]", core_room_state_name(one->state));
+    if (one->trouble[0] != '\0') {
+        fputs("\n          ", stdout);
+        clean_print_str(stdout, one->trouble);
+    }
+    putchar('\n');
+}
+
+static void text_contact(struct cli *cli, const struct core_contact *contact)
+{
+    (void)cli;
+    char hex[65];
+    hex_print(hex, contact->account.bytes, sizeof contact->account.bytes);
+    printf("%.8s  ", hex);
+    clean_print_str(stdout, contact->name[0] != '\0' ? contact->name : "(no name yet)");
+    if (contact->blocked)
+        fputs("  [blocked]", stdout);
+    putchar('\n');
+}
+
+static void text_member(struct cli *cli, const struct core_member *member)
+{
+    (void)cli;
+    char hex[65];
+    hex_print(hex, member->account.bytes, sizeof member->account.bytes);
+    printf("%.8s  ", hex);
+    person_print(member->name, &member->account);
+    puts(member->own ? "  (you)" : "");
+}
+
+static void text_request(struct cli *cli, const struct core_request *request)
+{
+    (void)cli;
+    char hex[65];
+    hex_print(hex, request->sender.bytes, sizeof request->sender.bytes);
+    printf("%lld  account %.16s wants to write to you, since ", (long long)request->id, hex);
+    time_print(request->time_s);
+    printf("\n   let them in: sotto accept %lld    or not: sotto decline %lld\n",
+           (long long)request->id, (long long)request->id);
+}
+
+static void text_account(struct cli *cli, const struct core_account *account)
+{
+    (void)cli;
+    char hex[65];
+    hex_print(hex, account->account.bytes, sizeof account->account.bytes);
+    printf("Account  %s\nName     ", hex);
+    clean_print_str(stdout, account->name[0] != '\0' ? account->name : "(none; see sotto name)");
+    printf("\nRelay    %s\n", account->relay);
+}
+
+static void text_status(struct cli *cli, const struct core_account *account,
+                        const struct core_status *status)
+{
+    printf("Profile  %s\n", cli->profile);
+    if (!account->registered) {
+        puts("Not registered yet. Begin with: sotto register --relay ADDRESS --name NAME");
+        return;
+    }
+    text_account(cli, account);
+    printf("Suite    %s\n", account->suite);
+    printf("%u conversations, %u contacts, %u requests, %u messages waiting to be sent\n",
+           status->conversations, status->contacts, status->requests, status->waiting);
+}
+
+static void text_invitation(struct cli *cli, const struct shown_invitation *invitation)
+{
+    puts(invitation->link);
+    if (!cli->terminal)
+        return;
+    qr_print(stdout, invitation->link);
+    printf("Good for %u %s until ", invitation->uses, invitation->uses == 1 ? "person" : "people");
+    time_print(invitation->expires_s);
+    puts(". They take it with: sotto accept LINK\nRun sotto listen to be there when they write.");
+}
+
+static void text_fingerprint(struct cli *cli, const struct core_fingerprint *fingerprint, bool own)
+{
+    (void)cli;
+    puts(fingerprint->digits);
+    if (own) {
+        puts("This is your own account's number.");
+        return;
+    }
+    fputs("Compare it with what ", stdout);
+    clean_print_str(stdout, fingerprint->name[0] != '\0' ? fingerprint->name : "the other person");
+    puts(" sees. The same digits on both sides: nobody is in between.");
+}
+
+static void text_sending(struct cli *cli, const struct shown_sending *sending)
+{
+    (void)cli;
+    switch (sending->status) {
+    case CORE_SENT:
+        puts("Sent.");
+        break;
+    case CORE_WAITING:
+        puts("Waiting in the outbox.");
+        break;
+    case CORE_FAILED:
+    case CORE_RECEIVED:
+        puts("Not sent.");
+        break;
+    }
+}
+
+static void text_done(struct cli *cli, const char *what, const struct core_id *conversation,
+                      const char *sentence)
+{
+    (void)cli;
+    (void)what;
+    (void)conversation;
+    clean_print_str(stdout, sentence);
+    putchar('\n');
+}
+
+static void text_nothing(struct cli *cli, const char *sentence)
+{
+    if (cli->terminal)
+        puts(sentence);
+}
+
+/* A problem goes to standard error, so that it never mixes with what a script reads. */
+static void problem_print(const struct core_problem *problem)
+{
+    clean_print_str(stderr, problem->message);
+    fputc('\n', stderr);
+    if (problem->next[0] != '\0') {
+        clean_print(stderr, sotto_bytes_str(problem->next), 0);
+        fputc('\n', stderr);
+    }
+}
+
+static void text_notice(struct cli *cli, const struct core_problem *problem)
+{
+    (void)cli;
+    (void)fflush(stdout);
+    if (problem == NULL)
+        fputs("Connected again.\n", stderr);
+    else {
+        clean_print_str(stderr, problem->message);
+        fputs(" Trying again by itself.\n", stderr);
+    }
+}
+
+static void text_problem(struct cli *cli, const struct core_problem *problem)
+{
+    (void)cli;
+    (void)fflush(stdout);
+    problem_print(problem);
+}
+
+const struct output output_text = {
+    text_message,    text_conversation, text_contact, text_member,  text_request,
+    text_account,    text_status,       text_invitation, text_fingerprint, text_sending,
+    text_done,       text_nothing,      text_notice,  text_problem,
+};

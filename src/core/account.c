@@ -1,0 +1,205 @@
+/* Registering, one's own name, fingerprints. */
+#include <string.h>
+
+#include "core/internal.h"
+#include "core/text.h"
+
+/* ---- Registering ---- */
+
+static sotto_error name_check(struct core *core, const char *name)
+{
+    sotto_bytes text = sotto_bytes_str(name);
+    if (text.size > 0 && text.size <= WIRE_NAME_MAX && text_is_utf8(text) && text_is_line(text))
+        return SOTTO_OK;
+    return problem_set(&core->problem, SOTTO_ARGUMENT, CORE_BAD_NAME, "Choose another name.",
+                       "A name is one line of text of 1 to %d bytes.", WIRE_NAME_MAX);
+}
+
+static sotto_error relay_check(struct core *core, const char *relay)
+{
+    struct address address;
+    sotto_fault fault = {SOTTO_OK, "", 0};
+    if (address_parse(sotto_bytes_str(relay), &address, &fault) == SOTTO_OK)
+        return SOTTO_OK;
+    return problem_set(&core->problem, SOTTO_VALUE, CORE_BAD_ADDRESS,
+                       "It looks like relay.example:7400 or relay.example:7400#PIN; sottod prints "
+                       "its own when it starts.",
+                       "`%s` is not a relay's address (%s).", relay, fault.what);
+}
+
+/* Fresh keys, or those of an earlier try at the same relay: the sign-in key is for one relay only. */
+static sotto_error keys_make(struct core *core, const char *relay, const char *name)
+{
+    struct identity identity;
+    sotto_buf saved, manifest;
+    memset(&identity, 0, sizeof identity);
+    sotto_buf_init(&saved, core->env);
+    sotto_buf_init(&manifest, core->env);
+    struct store_profile profile;
+    memset(&profile, 0, sizeof profile);
+    sotto_error error = identity_create(core->crypto, &identity);
+    if (error == SOTTO_OK)
+        error = identity_save(&identity, &saved);
+    if (error == SOTTO_OK)
+        error = identity_first_manifest(&identity, &manifest);
+    if (error == SOTTO_OK)
+        error = store_begin(core->store);
+    if (error == SOTTO_OK) {
+        profile.registration = STORE_UNREGISTERED;
+        profile.relay = relay;
+        profile.name = name;
+        profile.identity = sotto_buf_view(&saved);
+        profile.manifest = sotto_buf_view(&manifest);
+        error = store_profile_put(core->store, &profile);
+        if (error == SOTTO_OK)
+            error = store_commit(core->store);
+        if (error != SOTTO_OK)
+            store_rollback(core->store);
+    }
+    identity_wipe(&identity);
+    sotto_buf_free(&saved);
+    sotto_buf_free(&manifest);
+    return error;
+}
+
+static sotto_error name_put(struct core *core, const char *name)
+{
+    struct store_profile profile = core->profile;
+    profile.name = name;
+    TRY(store_begin(core->store));
+    sotto_error error = store_profile_put(core->store, &profile);
+    if (error == SOTTO_OK)
+        error = store_commit(core->store);
+    if (error != SOTTO_OK)
+        store_rollback(core->store);
+    return error;
+}
+
+static sotto_error keys_ready(struct core *core, const struct core_registration *with)
+{
+    const char *relay = with->relay;
+    if (relay == NULL && core->has_identity)
+        relay = core->profile.relay;
+    if (relay == NULL || relay[0] == '\0')
+        return problem_set(&core->problem, SOTTO_ARGUMENT, CORE_RELAY_NEEDED,
+                           "Say which: --relay ADDRESS. Whoever runs it knows; sottod prints its own "
+                           "when it starts.",
+                           "An account lives at a relay, and none was named.");
+    TRY(relay_check(core, relay));
+    if (with->name != NULL)
+        TRY(name_check(core, with->name));
+    const char *name = with->name != NULL ? with->name : "";
+    sotto_error error = SOTTO_OK;
+    if (!core->has_identity || strcmp(core->profile.relay, relay) != 0)
+        error = keys_make(core, relay, name);
+    else if (with->name != NULL)
+        error = name_put(core, with->name);
+    if (error != SOTTO_OK)
+        return core_store_problem(core, error, "making the account's keys");
+    return core_load_profile(core);
+}
+
+sotto_error core_register(struct core *core, const struct core_registration *registration)
+{
+    TRY(core_load_profile(core));
+    if (core->has_identity && core->profile.registration == STORE_REGISTERED)
+        return problem_set(&core->problem, SOTTO_EXISTS, CORE_ALREADY_REGISTERED,
+                           "See `sotto status`. For another account, use another --profile DIR.",
+                           "This profile has an account already.");
+    TRY(keys_ready(core, registration));
+    inbox_reset(core);
+    core->inbox.wanted = true;
+    core->inbox.registering = registration;
+    sotto_error error = run_until_settled(core);
+    core->inbox.registering = NULL;
+    core->inbox.wanted = false;
+    /* Registered is registered: keys that could not be published go with the next connection. */
+    if (core->profile.registration == STORE_REGISTERED)
+        return SOTTO_OK;
+    return error != SOTTO_OK ? error
+                             : problem_set(&core->problem, SOTTO_TIMEOUT, CORE_TIMEOUT, "Try again.",
+                                           "The relay did not answer.");
+}
+
+/* ---- Oneself ---- */
+
+sotto_error core_account(struct core *core, struct core_account *account)
+{
+    memset(account, 0, sizeof *account);
+    account->name = account->relay = account->suite = "";
+    if (!core->has_identity || core->profile.registration != STORE_REGISTERED)
+        TRY(core_load_profile(core));
+    account->registered =
+        core->has_identity && core->profile.registration == STORE_REGISTERED;
+    if (!core->has_identity)
+        return SOTTO_OK;
+    memcpy(account->account.bytes, core->identity.account.bytes, ACCOUNT_ID_SIZE);
+    core_id_hex(core->identity.device.bytes, DEVICE_ID_SIZE, account->device);
+    account->name = core->profile.name;
+    account->relay = core->profile.relay;
+    account->suite = sotto_mls_suite_name(core->identity_mls.mls.suite);
+    return SOTTO_OK;
+}
+
+/* Inside a transaction: every live conversation is told the name. */
+static sotto_error introduce_everywhere(struct core *core, struct arena *arena)
+{
+    struct store_room *rooms = NULL;
+    size_t count = 0;
+    TRY(store_rooms(core->store, arena, &rooms, &count));
+    for (size_t i = 0; i < count; i++) {
+        if (rooms[i].state != STORE_ROOM_ACTIVE && rooms[i].state != STORE_ROOM_CREATING)
+            continue;
+        uint64_t unique = 0;
+        TRY(core->env->random(core->env->ctx, (uint8_t *)&unique, sizeof unique));
+        TRY(room_queue_profile(core, &rooms[i].room, unique));
+    }
+    return SOTTO_OK;
+}
+
+sotto_error core_set_name(struct core *core, const char *name)
+{
+    TRY(core_need_account(core));
+    TRY(name_check(core, name));
+    sotto_error error = name_put(core, name);
+    if (error == SOTTO_OK)
+        error = core_load_profile(core);
+    if (error == SOTTO_OK)
+        error = store_begin(core->store);
+    if (error == SOTTO_OK) {
+        struct arena arena;
+        arena_init(&arena, core->env);
+        error = introduce_everywhere(core, &arena);
+        arena_free(&arena);
+        if (error == SOTTO_OK)
+            error = store_commit(core->store);
+        if (error != SOTTO_OK)
+            store_rollback(core->store);
+    }
+    return error == SOTTO_OK ? SOTTO_OK : core_store_problem(core, error, "saving the name");
+}
+
+sotto_error core_fingerprint(struct core *core, const char *who, struct core_fingerprint *out)
+{
+    TRY(core_need_account(core));
+    memset(out, 0, sizeof *out);
+    if (who == NULL) {
+        identity_fingerprint(core->identity.account_key, out->digits);
+        (void)snprintf(out->name, sizeof out->name, "%s", core->profile.name);
+        return SOTTO_OK;
+    }
+    struct arena arena;
+    struct store_contact contact;
+    arena_init(&arena, core->env);
+    sotto_error error = names_person(core, who, &arena, &contact);
+    if (error == SOTTO_OK && !contact.has_key)
+        error = problem_set(&core->problem, SOTTO_NOT_FOUND, CORE_NOT_FOUND,
+                            "Run sotto sync, then try again.",
+                            "The keys of `%s` are not known yet.", who);
+    if (error == SOTTO_OK) {
+        identity_pair_fingerprint(core->identity.account_key, contact.account_key, out->digits);
+        (void)snprintf(out->name, sizeof out->name, "%s", contact.name);
+    }
+    arena_free(&arena);
+    return error;
+}

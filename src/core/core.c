@@ -1,0 +1,202 @@
+#include "core/core.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/internal.h"
+
+const struct core_problem *core_problem(const struct core *core)
+{
+    return &core->problem;
+}
+
+uint64_t core_now_s(const struct core *core)
+{
+    return core->env->now(core->env->ctx);
+}
+
+void core_id_hex(const uint8_t *id, size_t size, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < size; i++) {
+        out[2 * i] = digits[id[i] >> 4];
+        out[2 * i + 1] = digits[id[i] & 15];
+    }
+    out[2 * size] = '\0';
+}
+
+sotto_error core_random_client_id(struct core *core, char out[33])
+{
+    uint8_t random[16];
+    TRY(core->env->random(core->env->ctx, random, sizeof random));
+    core_id_hex(random, sizeof random, out);
+    return SOTTO_OK;
+}
+
+bool core_is_own(const struct core *core, const struct account_id *account)
+{
+    return core->has_identity && account_id_equal(account, &core->identity.account);
+}
+
+sotto_error core_store_problem(struct core *core, sotto_error error, const char *doing)
+{
+    return problem_local(&core->problem, error, doing);
+}
+
+/* ---- The MLS engine's question about each leaf (RFC 9420, 5.3.1) ------------------------------- */
+
+/* A leaf counts if its account's certificate covers its key, and if its device is in the newest
+ * manifest known: the relay, or a member, cannot slip a device in. */
+static sotto_error validate_leaf(void *ctx, const sotto_mls_group *group, const sotto_mls_leaf *leaf,
+                                 const sotto_mls_leaf *replaced)
+{
+    (void)group;
+    struct core *core = ctx;
+    struct account_id account;
+    struct device_id device;
+    struct arena arena;
+    sotto_bytes manifest = {NULL, 0};
+    sotto_fault fault = {SOTTO_OK, "leaf", 0};
+    arena_init(&arena, core->env);
+    sotto_error error = identity_leaf_ids(leaf, &account, &device);
+    if (error == SOTTO_OK && core_is_own(core, &account))
+        manifest = core->profile.manifest;
+    else if (error == SOTTO_OK)
+        error = store_manifest_get(core->store, &account, &arena, &manifest);
+    if (error == SOTTO_NOT_FOUND)
+        error = SOTTO_OK;
+    if (error == SOTTO_OK)
+        error = identity_judge_leaf(core->env, leaf, replaced, manifest, &fault);
+    if (error != SOTTO_OK)
+        (void)snprintf(core->fault_text, sizeof core->fault_text, "%s", fault.what);
+    arena_free(&arena);
+    return error;
+}
+
+/* ---- The profile ---------------------------------------------------------------------------- */
+
+sotto_error core_load_profile(struct core *core)
+{
+    arena_free(&core->profile_arena);
+    memset(&core->profile, 0, sizeof core->profile);
+    identity_wipe(&core->identity);
+    core->has_identity = false;
+    sotto_error error = store_profile_get(core->store, &core->profile_arena, &core->profile);
+    if (error == SOTTO_NOT_FOUND)
+        return SOTTO_OK;
+    if (error != SOTTO_OK)
+        return core_store_problem(core, error, "reading the profile");
+    sotto_fault fault;
+    error = identity_load(core->crypto, core->profile.identity, &core->identity, &fault);
+    if (error != SOTTO_OK)
+        return core_store_problem(core, error, "reading the profile's keys");
+    identity_for_mls(&core->identity, &core->identity_mls);
+    core->has_identity = true;
+    return SOTTO_OK;
+}
+
+sotto_error core_need_account(struct core *core)
+{
+    if (!core->has_identity || core->profile.registration != STORE_REGISTERED)
+        TRY(core_load_profile(core));
+    if (core->has_identity && core->profile.registration == STORE_REGISTERED)
+        return SOTTO_OK;
+    return problem_set(&core->problem, SOTTO_STATE, CORE_NOT_REGISTERED,
+                       "Begin with: sotto register --relay ADDRESS --name NAME",
+                       "There is no account in this profile yet.");
+}
+
+/* ---- Opening and closing ------------------------------------------------------------------------ */
+
+static sotto_error open_store(struct core *core, const char *profile, struct core_problem *problem)
+{
+    sotto_fault fault = {SOTTO_OK, "", 0};
+    sotto_error error = store_open(core->env, profile, &core->store, &fault);
+    if (error == SOTTO_OK)
+        return SOTTO_OK;
+    if (error == SOTTO_IO)
+        return problem_set(problem, error, CORE_STORAGE,
+                           "Give a directory that you may write to: --profile DIR",
+                           "The profile in %s cannot be opened: %s.", profile,
+                           fault.what != NULL && fault.what[0] != '\0' ? fault.what
+                                                                       : sotto_error_text(error));
+    if (error == SOTTO_VALUE)
+        return problem_set(problem, error, CORE_STORAGE,
+                           "Put a backup in its place, or begin anew in another --profile DIR.",
+                           "The profile in %s is damaged: %s.", profile, fault.what);
+    return problem_local(problem, error, "opening the profile");
+}
+
+static sotto_error open_parts(struct core *core)
+{
+    TRY(crypto_new(core->env, &core->crypto));
+    TRY(tls_client(core->env, &core->tls));
+    sotto_mls_config config;
+    memset(&config, 0, sizeof config);
+    config.ctx = core;
+    config.validate_leaf = validate_leaf;
+    TRY(sotto_mls_new(core->env, &config, &core->mls));
+    if (pipe2(core->stop_pipe, O_CLOEXEC | O_NONBLOCK) != 0) {
+        core->stop_pipe[0] = core->stop_pipe[1] = -1;
+        return SOTTO_IO;
+    }
+    return SOTTO_OK;
+}
+
+sotto_error core_open(const sotto_env *env, const char *profile, struct core **out,
+                      struct core_problem *problem)
+{
+    problem_clear(problem);
+    struct core *core = mem_alloc(env, sizeof *core);
+    if (core == NULL)
+        return problem_local(problem, SOTTO_NO_MEMORY, "starting");
+    core->env = env;
+    core->stop_pipe[0] = core->stop_pipe[1] = -1;
+    arena_init(&core->profile_arena, env);
+    sotto_error error = open_store(core, profile, problem);
+    if (error == SOTTO_OK) {
+        error = open_parts(core);
+        if (error != SOTTO_OK)
+            (void)problem_local(problem, error, "starting");
+    }
+    if (error == SOTTO_OK) {
+        error = core_load_profile(core);
+        *problem = core->problem;
+    }
+    if (error != SOTTO_OK) {
+        core_close(core);
+        return error;
+    }
+    *out = core;
+    return SOTTO_OK;
+}
+
+void core_close(struct core *core)
+{
+    if (core == NULL)
+        return;
+    net_close(core);
+    room_free_all(core);
+    sotto_mls_free(core->mls);
+    tls_free(core->tls);
+    identity_wipe(&core->identity);
+    arena_free(&core->profile_arena);
+    crypto_free(core->crypto);
+    store_close(core->store);
+    for (int i = 0; i < 2; i++)
+        if (core->stop_pipe[i] >= 0)
+            (void)close(core->stop_pipe[i]);
+    mem_free(core->env, core, sizeof *core);
+}
+
+void core_stop(struct core *core)
+{
+    if (core == NULL)
+        return;
+    core->stop = 1;
+    if (core->stop_pipe[1] >= 0) {
+        ssize_t n = write(core->stop_pipe[1], "", 1);
+        (void)n; /* full: it wakes up anyway */
+    }
+}

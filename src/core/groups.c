@@ -1,0 +1,291 @@
+/* Making conversations and changing who is in them: what a person asks for becomes intents. */
+#include <string.h>
+
+#include "core/internal.h"
+#include "core/text.h"
+
+/* ---- Making ---- */
+
+static sotto_error room_make_group(struct room *room, const struct identity_room *info)
+{
+    struct core *core = room->core;
+    sotto_buf data;
+    sotto_buf_init(&data, core->env);
+    sotto_error error = identity_room_write(info, &data);
+    if (error == SOTTO_OK) {
+        sotto_mls_extension extension = {IDENTITY_EXTENSION_ROOM, sotto_buf_view(&data)};
+        room_forget_group(room);
+        error = sotto_mls_group_create(core->mls, &core->identity_mls.mls,
+                                       sotto_bytes_of(room->id.bytes, ROOM_ID_SIZE), &extension, 1,
+                                       &room->group);
+    }
+    sotto_buf_free(&data);
+    return error;
+}
+
+sotto_error room_make(struct core *core, enum store_room_kind kind, const char *title,
+                      const struct account_id *peer, struct room_id *id)
+{
+    struct store_room row;
+    struct identity_room info = {kind == STORE_ROOM_DIRECT ? IDENTITY_ROOM_DIRECT
+                                                           : IDENTITY_ROOM_GROUP,
+                                 sotto_bytes_str(title)};
+    TRY(core->env->random(core->env->ctx, id->bytes, ROOM_ID_SIZE));
+    struct room *room = room_of(core, id);
+    if (room == NULL)
+        return SOTTO_NO_MEMORY;
+    TRY(room_make_group(room, &info));
+    memset(&row, 0, sizeof row);
+    row.room = *id;
+    row.kind = kind;
+    row.state = STORE_ROOM_CREATING;
+    row.title = title;
+    row.relay = core->profile.relay;
+    row.trouble = "";
+    row.has_peer = peer != NULL;
+    if (peer != NULL)
+        row.peer = *peer;
+    row.next_seq = 1;
+    row.created_s = row.active_s = core_now_s(core);
+    sotto_buf token;
+    sotto_buf_init(&token, core->env);
+    sotto_error error = sotto_mls_export(room->group, "sotto.v1 read", sotto_bytes_of(NULL, 0),
+                                         TOKEN_SIZE, &token);
+    if (error == SOTTO_OK)
+        memcpy(row.read_token, token.data, TOKEN_SIZE);
+    sotto_buf_free(&token);
+    if (error == SOTTO_OK)
+        error = store_room_add(core->store, &row);
+    return error == SOTTO_OK ? room_save(room, &row) : error;
+}
+
+/* ---- Whom ---- */
+
+static sotto_error find_all(struct core *core, const char *const *members, size_t count,
+                            struct arena *arena, struct store_contact **found)
+{
+    *found = count > 0 ? arena_array(arena, count, sizeof **found) : NULL;
+    if (count > 0 && *found == NULL)
+        return core_store_problem(core, SOTTO_NO_MEMORY, "looking for people");
+    for (size_t i = 0; i < count; i++)
+        TRY(names_person(core, members[i], arena, &(*found)[i]));
+    return SOTTO_OK;
+}
+
+/* Inside a transaction. */
+static sotto_error queue_adds(struct core *core, const struct room_id *room,
+                              const struct store_contact *people, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct commit_intent intent;
+        memset(&intent, 0, sizeof intent);
+        intent.action = COMMIT_ADD;
+        intent.account = people[i].account;
+        /* Of people known from groups only, the relay is not known: most share one's own. */
+        intent.relay = sotto_bytes_str(people[i].relay[0] != '\0' ? people[i].relay
+                                                                 : core->profile.relay);
+        TRY(commit_queue(core, room, &intent, "", 0));
+    }
+    return SOTTO_OK;
+}
+
+/* Ends a transaction: commits, or takes all back and says why. */
+static sotto_error finish(struct core *core, sotto_error error, const char *doing)
+{
+    if (error == SOTTO_OK)
+        error = store_commit(core->store);
+    if (error == SOTTO_OK)
+        return SOTTO_OK;
+    room_abort_all(core);
+    return core_store_problem(core, error, doing);
+}
+
+/* ---- Groups ---- */
+
+sotto_error core_group_create(struct core *core, const char *title, const char *const *members,
+                              size_t count, struct core_id *conversation)
+{
+    TRY(core_need_account(core));
+    sotto_bytes text = sotto_bytes_str(title);
+    if (text.size == 0 || text.size > WIRE_TITLE_MAX || !text_is_utf8(text) || !text_is_line(text))
+        return problem_set(&core->problem, SOTTO_ARGUMENT, CORE_BAD_NAME, "Choose another title.",
+                           "A title is one line of text of 1 to %d bytes.", WIRE_TITLE_MAX);
+    struct arena arena;
+    struct store_contact *people = NULL;
+    struct room_id id;
+    arena_init(&arena, core->env);
+    sotto_error error = find_all(core, members, count, &arena, &people);
+    if (error == SOTTO_OK) {
+        error = store_begin(core->store);
+        if (error == SOTTO_OK)
+            error = room_make(core, STORE_ROOM_GROUP, title, NULL, &id);
+        if (error == SOTTO_OK)
+            error = queue_adds(core, &id, people, count);
+        error = finish(core, error, "making the group");
+        if (error == SOTTO_OK)
+            memcpy(conversation->bytes, id.bytes, ROOM_ID_SIZE);
+    }
+    arena_free(&arena);
+    return error;
+}
+
+/* Opens a transaction on a conversation that is to be changed. On failure the problem is set and no
+ * transaction is open. */
+static sotto_error change_begin(struct core *core, const struct core_id *conversation,
+                                struct arena *arena, struct room **room, struct store_room *row)
+{
+    struct room_id id;
+    memcpy(id.bytes, conversation->bytes, ROOM_ID_SIZE);
+    TRY(core_need_account(core));
+    TRY(core_room_open(core, &id, arena, row));
+    *room = room_of(core, &id);
+    sotto_error error = *room != NULL ? store_begin(core->store) : SOTTO_NO_MEMORY;
+    if (error == SOTTO_OK)
+        error = room_enter(*room, arena, row);
+    if (error == SOTTO_OK && (*room)->group == NULL)
+        error = SOTTO_STATE; /* ended between the two looks */
+    if (error == SOTTO_OK)
+        return SOTTO_OK;
+    room_abort_all(core);
+    return core_store_problem(core, error, "reading the conversation");
+}
+
+static sotto_error group_only(struct core *core, const struct store_room *row)
+{
+    if (row->kind == STORE_ROOM_GROUP)
+        return SOTTO_OK;
+    return problem_set(&core->problem, SOTTO_STATE, CORE_USAGE,
+                       "Make a group: sotto group create TITLE WHO...",
+                       "A conversation between two people stays between two.");
+}
+
+static const char *shown(const struct store_contact *person, const char *word)
+{
+    return person->name[0] != '\0' ? person->name : word;
+}
+
+sotto_error core_group_add(struct core *core, const struct core_id *conversation,
+                           const char *const *members, size_t count)
+{
+    struct arena arena;
+    struct room *room = NULL;
+    struct store_room row;
+    struct store_contact *people = NULL;
+    arena_init(&arena, core->env);
+    sotto_error error = find_all(core, members, count, &arena, &people);
+    if (error == SOTTO_OK)
+        error = change_begin(core, conversation, &arena, &room, &row);
+    if (error != SOTTO_OK)
+        goto out;
+    error = group_only(core, &row);
+    for (size_t i = 0; i < count && error == SOTTO_OK; i++)
+        if (group_has(room->group, &people[i].account, NULL, NULL))
+            error = problem_set(&core->problem, SOTTO_EXISTS, CORE_ALREADY_MEMBER,
+                                "See `sotto group members`.", "%s is in the group already.",
+                                shown(&people[i], members[i]));
+    if (error != SOTTO_OK) {
+        store_rollback(core->store);
+        goto out;
+    }
+    error = finish(core, queue_adds(core, &room->id, people, count), "saving the change");
+out:
+    arena_free(&arena);
+    return error;
+}
+
+sotto_error core_group_remove(struct core *core, const struct core_id *conversation,
+                              const char *const *members, size_t count)
+{
+    struct arena arena;
+    struct room *room = NULL;
+    struct store_room row;
+    struct store_contact *people = NULL;
+    arena_init(&arena, core->env);
+    sotto_error error = find_all(core, members, count, &arena, &people);
+    if (error == SOTTO_OK)
+        error = change_begin(core, conversation, &arena, &room, &row);
+    if (error != SOTTO_OK)
+        goto out;
+    error = group_only(core, &row);
+    for (size_t i = 0; i < count && error == SOTTO_OK; i++)
+        if (!group_has(room->group, &people[i].account, NULL, NULL))
+            error = problem_set(&core->problem, SOTTO_NOT_FOUND, CORE_NOT_FOUND,
+                                "See `sotto group members`.", "%s is not in the group.",
+                                shown(&people[i], members[i]));
+    if (error != SOTTO_OK) {
+        store_rollback(core->store);
+        goto out;
+    }
+    for (size_t i = 0; i < count && error == SOTTO_OK; i++) {
+        struct commit_intent intent;
+        memset(&intent, 0, sizeof intent);
+        intent.action = COMMIT_REMOVE;
+        intent.account = people[i].account;
+        error = commit_queue(core, &room->id, &intent, "", 0);
+    }
+    error = finish(core, error, "saving the change");
+out:
+    arena_free(&arena);
+    return error;
+}
+
+sotto_error core_group_update(struct core *core, const struct core_id *conversation)
+{
+    struct arena arena;
+    struct room *room = NULL;
+    struct store_room row;
+    arena_init(&arena, core->env);
+    sotto_error error = change_begin(core, conversation, &arena, &room, &row);
+    if (error == SOTTO_OK) {
+        struct commit_intent intent;
+        memset(&intent, 0, sizeof intent);
+        intent.action = COMMIT_UPDATE;
+        error = finish(core, commit_queue(core, &room->id, &intent, "", 0), "saving the change");
+    }
+    arena_free(&arena);
+    return error;
+}
+
+/* Nobody else is there, or nobody knows of the room yet: leaving is a local matter. */
+static sotto_error leave_alone(struct room *room, struct store_room *row)
+{
+    struct core *core = room->core;
+    row->state = STORE_ROOM_LEFT;
+    room_forget_group(room);
+    TRY(store_records_clear(core->store, &room->id));
+    TRY(room_fail_outbox(core, &room->id));
+    return room_save(room, row);
+}
+
+static sotto_error leave_queue(struct room *room)
+{
+    struct core *core = room->core;
+    struct store_outgoing outgoing;
+    memset(&outgoing, 0, sizeof outgoing);
+    outgoing.room = room->id;
+    outgoing.kind = STORE_OUT_LEAVE;
+    outgoing.state = STORE_OUT_WANTED;
+    outgoing.client_id = "leave.self";
+    outgoing.relay = outgoing.error = "";
+    outgoing.created_s = core_now_s(core);
+    TRY(core->env->random(core->env->ctx, outgoing.request.bytes, REQUEST_ID_SIZE));
+    sotto_error error = store_outgoing_add(core->store, &outgoing, NULL);
+    return error == SOTTO_EXISTS ? SOTTO_OK : error;
+}
+
+sotto_error core_group_leave(struct core *core, const struct core_id *conversation)
+{
+    struct arena arena;
+    struct room *room = NULL;
+    struct store_room row;
+    arena_init(&arena, core->env);
+    sotto_error error = change_begin(core, conversation, &arena, &room, &row);
+    if (error == SOTTO_OK) {
+        bool alone = row.state == STORE_ROOM_CREATING ||
+                     sotto_mls_member_count(room->group) <= 1;
+        error = finish(core, alone ? leave_alone(room, &row) : leave_queue(room),
+                       "leaving the conversation");
+    }
+    arena_free(&arena);
+    return error;
+}

@@ -1,0 +1,426 @@
+/* The account connection: registering or signing in, grants, the inbox, KeyPackages. One request at
+ * a time; each answer leads to the next step. */
+#include <string.h>
+
+#include "core/internal.h"
+
+enum {
+    INBOX_QUIET_MS = 300,   /* after the last envelope of the backlog */
+    INBOX_RETRY_MS = 30000, /* after a refusal, where the core is patient */
+};
+
+void inbox_reset(struct core *core)
+{
+    struct inbox *inbox = &core->inbox;
+    inbox->wanted = inbox->want_envelopes = inbox->failed = inbox->stocked = false;
+    inbox->registering = NULL;
+    inbox->counted = false;
+    inbox->quiet_ms = net_now_ms();
+    problem_clear(&inbox->problem);
+}
+
+static void inbox_fail(struct core *core, const struct core_problem *problem)
+{
+    struct inbox *inbox = &core->inbox;
+    if (inbox->problem.code == CORE_OK)
+        inbox->problem = *problem;
+    inbox->failed = true;
+    inbox->retry_ms = net_now_ms() + INBOX_RETRY_MS + net_jitter(core, INBOX_RETRY_MS);
+}
+
+static void inbox_refused(struct core *core, sotto_error error, const struct message *answer)
+{
+    struct core_problem problem;
+    problem_clear(&problem);
+    net_problem(core->inbox.conn, error, answer, &problem);
+    inbox_fail(core, &problem);
+}
+
+static void inbox_local(struct core *core, sotto_error error, const char *doing)
+{
+    struct core_problem problem;
+    problem_clear(&problem);
+    (void)problem_local(&problem, error, doing);
+    inbox_fail(core, &problem);
+}
+
+static bool ask(struct core *core, const struct message *message, link_answer_fn *done)
+{
+    sotto_error error = link_request(core->inbox.conn->link, message, done, core, NULL);
+    if (error != SOTTO_OK) {
+        inbox_local(core, error, "asking the relay");
+        return false;
+    }
+    core->inbox.busy = true;
+    return true;
+}
+
+/* ---- Signing in and registering ---- */
+
+static void on_signed_in(void *ctx, sotto_error error, const struct message *answer)
+{
+    struct core *core = ctx;
+    core->inbox.busy = false;
+    if (error != SOTTO_OK) {
+        inbox_refused(core, error, answer);
+        return;
+    }
+    core->inbox.phase = INBOX_SIGNED_IN;
+}
+
+static bool sign_in(struct core *core)
+{
+    struct message message;
+    memset(&message, 0, sizeof message);
+    const struct hello_ok *hello = link_hello(core->inbox.conn->link);
+    message.type = MESSAGE_SIGN_IN;
+    message.sign_in.account = core->identity.account;
+    message.sign_in.device = core->identity.device;
+    proof_make(core->identity.sign_in_private.data, hello->challenge, &core->identity.account,
+               &core->identity.device, &message.sign_in.proof);
+    core->inbox.phase = INBOX_SIGNING_IN;
+    return ask(core, &message, on_signed_in);
+}
+
+static void on_registered(void *ctx, sotto_error error, const struct message *answer)
+{
+    struct core *core = ctx;
+    core->inbox.busy = false;
+    if (error != SOTTO_OK) {
+        inbox_refused(core, error, answer);
+        return;
+    }
+    core->profile.registration = STORE_REGISTERED;
+    error = store_begin(core->store);
+    if (error == SOTTO_OK)
+        error = store_profile_put(core->store, &core->profile);
+    if (error == SOTTO_OK)
+        error = store_commit(core->store);
+    if (error != SOTTO_OK) {
+        store_rollback(core->store);
+        core->profile.registration = STORE_UNREGISTERED;
+        inbox_local(core, error, "saving the registration");
+        return;
+    }
+    core->inbox.phase = INBOX_SIGNED_IN;
+    core->inbox.registering = NULL;
+}
+
+static bool register_self(struct core *core)
+{
+    const struct core_registration *with = core->inbox.registering;
+    struct message message;
+    memset(&message, 0, sizeof message);
+    const struct hello_ok *hello = link_hello(core->inbox.conn->link);
+    struct register_request *request = &message.register_request;
+    message.type = MESSAGE_REGISTER;
+    request->manifest = core->profile.manifest;
+    request->device = core->identity.device;
+    request->phone = sotto_bytes_str(with->phone != NULL ? with->phone : "");
+    request->invitation = sotto_bytes_str(with->invitation != NULL ? with->invitation : "");
+    request->code = sotto_bytes_str(with->code != NULL ? with->code : "");
+    proof_make(core->identity.sign_in_private.data, hello->challenge, &core->identity.account,
+               &core->identity.device, &request->proof);
+    core->inbox.phase = INBOX_SIGNING_IN;
+    return ask(core, &message, on_registered);
+}
+
+/* ---- Grants ---- */
+
+static sotto_error granted_store(struct core *core)
+{
+    struct store_invitation invitation;
+    sotto_bytes capability = sotto_bytes_of(core->inbox.granting, CAPABILITY_SIZE);
+    TRY(store_begin(core->store));
+    TRY(store_invitation_get(core->store, capability, &invitation));
+    invitation.granted = true;
+    TRY(store_invitation_put(core->store, &invitation));
+    wipe(&invitation, sizeof invitation);
+    return store_commit(core->store);
+}
+
+static void on_granted(void *ctx, sotto_error error, const struct message *answer)
+{
+    struct core *core = ctx;
+    core->inbox.busy = false;
+    if (error != SOTTO_OK) {
+        inbox_refused(core, error, answer);
+        return;
+    }
+    error = granted_store(core);
+    if (error != SOTTO_OK) {
+        store_rollback(core->store);
+        if (error != SOTTO_NOT_FOUND)
+            inbox_local(core, error, "saving the invitation");
+    }
+    wipe(core->inbox.granting, sizeof core->inbox.granting);
+}
+
+/* Tells the relay of an invitation that it does not know yet. */
+static bool grant_next(struct core *core)
+{
+    struct arena arena;
+    struct store_invitation *invitations = NULL;
+    size_t count = 0;
+    bool asking = false;
+    arena_init(&arena, core->env);
+    if (store_invitations(core->store, &arena, &invitations, &count) != SOTTO_OK)
+        count = 0;
+    for (size_t i = 0; i < count && !asking; i++) {
+        if (invitations[i].granted || invitations[i].expires_s <= core_now_s(core))
+            continue;
+        struct message message;
+        memset(&message, 0, sizeof message);
+        message.type = MESSAGE_GRANT;
+        memcpy(core->inbox.granting, invitations[i].capability, CAPABILITY_SIZE);
+        gate_of(sotto_bytes_of(invitations[i].capability, CAPABILITY_SIZE),
+                &message.grant.capability_hash);
+        message.grant.expires = invitations[i].expires_s;
+        message.grant.uses = invitations[i].uses;
+        asking = ask(core, &message, on_granted);
+    }
+    arena_free(&arena);
+    return asking;
+}
+
+/* ---- Envelopes ---- */
+
+/* One envelope, one transaction: what it led to, and that it was dealt with. */
+static sotto_error envelope_apply(struct core *core, const struct inbox_envelope *envelope)
+{
+    sotto_buf opened;
+    sotto_fault fault;
+    sotto_buf_init(&opened, core->env);
+    sotto_error error = store_begin(core->store);
+    if (error == SOTTO_OK)
+        error = store_inbox_advance(core->store, envelope->seq);
+    bool fresh = error == SOTTO_OK;
+    if (error == SOTTO_EXISTS)
+        error = SOTTO_OK; /* dealt with before, perhaps by another process */
+    if (error == SOTTO_OK && fresh) {
+        error = identity_open(core->crypto, &core->identity, envelope->sealed, &opened, &fault);
+        if (error == SOTTO_OK)
+            error = join_consider(core, sotto_buf_view(&opened), core_now_s(core));
+        else if (!room_error_is_local(error))
+            error = SOTTO_OK; /* not for this device, or nonsense: anybody may post */
+    }
+    if (error == SOTTO_OK)
+        error = store_commit(core->store);
+    if (error != SOTTO_OK)
+        room_abort_all(core);
+    sotto_buf_free(&opened);
+    return error;
+}
+
+static void on_envelope(void *ctx, const struct message *push)
+{
+    struct core *core = ctx;
+    struct inbox *inbox = &core->inbox;
+    inbox->quiet_ms = net_now_ms();
+    if (push->type != MESSAGE_INBOX_ENVELOPE || inbox->failed)
+        return;
+    sotto_error error = envelope_apply(core, &push->inbox_envelope);
+    if (error != SOTTO_OK)
+        inbox_local(core, error, "storing an invitation that came");
+    else if (push->inbox_envelope.seq > inbox->ack)
+        inbox->ack = push->inbox_envelope.seq;
+}
+
+static void on_inbox_subscribed(void *ctx, sotto_error error, const struct message *answer)
+{
+    struct core *core = ctx;
+    core->inbox.busy = false;
+    core->inbox.quiet_ms = net_now_ms();
+    if (error != SOTTO_OK)
+        inbox_refused(core, error, answer);
+    else
+        core->inbox.subscribed = true;
+}
+
+static bool inbox_open(struct core *core)
+{
+    struct message message;
+    memset(&message, 0, sizeof message);
+    message.type = MESSAGE_INBOX_SUBSCRIBE;
+    sotto_error error = link_subscribe(core->inbox.conn->link, &message, on_inbox_subscribed,
+                                       on_envelope, core, NULL);
+    if (error != SOTTO_OK) {
+        inbox_local(core, error, "asking for the inbox");
+        return false;
+    }
+    core->inbox.busy = true;
+    return true;
+}
+
+static void on_acked(void *ctx, sotto_error error, const struct message *answer)
+{
+    struct core *core = ctx;
+    core->inbox.busy = false;
+    if (error != SOTTO_OK)
+        inbox_refused(core, error, answer);
+}
+
+static bool ack(struct core *core)
+{
+    struct message message;
+    memset(&message, 0, sizeof message);
+    message.type = MESSAGE_INBOX_ACK;
+    message.seq = core->inbox.ack;
+    core->inbox.ack = 0;
+    return ask(core, &message, on_acked);
+}
+
+/* ---- KeyPackages ---- */
+
+static void on_published(void *ctx, sotto_error error, const struct message *answer)
+{
+    struct core *core = ctx;
+    core->inbox.busy = false;
+    if (error != SOTTO_OK) {
+        inbox_refused(core, error, answer);
+        return;
+    }
+    struct arena arena;
+    struct store_key_package *waiting = NULL;
+    size_t count = 0;
+    arena_init(&arena, core->env);
+    error = store_begin(core->store);
+    if (error == SOTTO_OK)
+        error = store_key_packages_waiting(core->store, &arena, &waiting, &count);
+    for (size_t i = 0; i < count && error == SOTTO_OK; i++)
+        error = store_key_package_uploaded(core->store, waiting[i].ref);
+    if (error == SOTTO_OK)
+        error = store_commit(core->store);
+    if (error != SOTTO_OK) {
+        store_rollback(core->store);
+        inbox_local(core, error, "noting that keys were published");
+    } else
+        core->inbox.stocked = true;
+    arena_free(&arena);
+}
+
+/* All that wait, in one message, so that the answer is about all of them. */
+static bool publish(struct core *core)
+{
+    struct arena arena;
+    struct store_key_package *waiting = NULL;
+    size_t count = 0;
+    arena_init(&arena, core->env);
+    bool asking = false;
+    sotto_error error = store_key_packages_waiting(core->store, &arena, &waiting, &count);
+    if (error != SOTTO_OK)
+        inbox_local(core, error, "reading the keys to publish");
+    else if (count == 0)
+        core->inbox.stocked = true;
+    else {
+        sotto_bytes packages[WIRE_KEY_PACKAGES_MAX];
+        struct message message;
+        memset(&message, 0, sizeof message);
+        message.type = MESSAGE_PUBLISH_KEY_PACKAGES;
+        struct publish_key_packages *publish = &message.publish_key_packages;
+        publish->key_packages = packages;
+        for (size_t i = 0; i < count && publish->count < WIRE_KEY_PACKAGES_MAX; i++) {
+            if (waiting[i].last_resort)
+                publish->last_resort = waiting[i].package;
+            else
+                packages[publish->count++] = waiting[i].package;
+        }
+        asking = ask(core, &message, on_published);
+    }
+    arena_free(&arena);
+    return asking;
+}
+
+static void on_counted(void *ctx, sotto_error error, const struct message *answer)
+{
+    struct core *core = ctx;
+    core->inbox.busy = false;
+    if (error != SOTTO_OK) {
+        inbox_refused(core, error, answer);
+        return;
+    }
+    const struct key_package_count *count = &answer->key_package_count;
+    uint32_t missing = count->count < KEY_PACKAGE_STOCK ? KEY_PACKAGE_STOCK - count->count : 0;
+    /* A few used ones are not worth a message that says when they were used. */
+    if (missing < KEY_PACKAGE_STOCK / 4)
+        missing = 0;
+    error = SOTTO_OK;
+    if (missing > 0 || !count->has_last_resort)
+        error = keys_stock(core, missing, !count->has_last_resort);
+    if (error != SOTTO_OK)
+        inbox_local(core, error, "making keys for new conversations");
+    core->inbox.counted = true;
+}
+
+static bool count_keys(struct core *core)
+{
+    struct message message;
+    memset(&message, 0, sizeof message);
+    message.type = MESSAGE_COUNT_KEY_PACKAGES;
+    return ask(core, &message, on_counted);
+}
+
+/* ---- One step ---- */
+
+static bool signed_in_step(struct core *core)
+{
+    struct inbox *inbox = &core->inbox;
+    if (grant_next(core))
+        return true;
+    if (inbox->failed)
+        return false;
+    if (!inbox->counted)
+        return count_keys(core);
+    if (!inbox->stocked)
+        return publish(core);
+    if (!inbox->want_envelopes)
+        return false;
+    if (!inbox->subscribed)
+        return inbox_open(core);
+    if (inbox->ack > 0)
+        return ack(core);
+    return net_now_ms() - inbox->quiet_ms < INBOX_QUIET_MS;
+}
+
+bool inbox_step(struct core *core)
+{
+    struct inbox *inbox = &core->inbox;
+    if (!inbox->wanted || (inbox->failed && !core->patient))
+        return false;
+    inbox->conn = net_conn(core, core->profile.relay, CONNECTION_ACCOUNT);
+    if (inbox->conn == NULL) {
+        inbox_local(core, SOTTO_NO_MEMORY, "connecting");
+        return false;
+    }
+    bool up = conn_up(inbox->conn);
+    if (!up || inbox->conn->generation != inbox->conn_generation) {
+        inbox->phase = INBOX_DOWN;
+        inbox->subscribed = inbox->counted = inbox->stocked = inbox->failed = false;
+        inbox->busy = false;
+        inbox->ack = 0;
+        problem_clear(&inbox->problem);
+    }
+    inbox->conn_generation = inbox->conn->generation;
+    if (!up) {
+        if (conn_failed(inbox->conn))
+            inbox_fail(core, &inbox->conn->problem);
+        return !inbox->failed;
+    }
+    if (inbox->failed) {
+        if (net_now_ms() < inbox->retry_ms)
+            return false;
+        inbox->failed = false;
+        problem_clear(&inbox->problem);
+    }
+    if (inbox->busy || !inbox->conn->ready)
+        return true;
+    if (inbox->phase == INBOX_DOWN)
+        return inbox->registering != NULL ? register_self(core) : sign_in(core);
+    while (!inbox->failed) {
+        bool stocked = inbox->stocked;
+        bool working = signed_in_step(core);
+        if (working || inbox->stocked == stocked)
+            return working;
+    }
+    return false;
+}

@@ -1,0 +1,342 @@
+/* What the upper half of the core shares: struct core, rooms in memory, and the rules of its state
+ * machine.
+ *
+ * What is true stands in the store; memory holds connections, a cached group a room, and what is
+ * under way. So a step is always: look into the store at what is owed, do the next thing. Requests
+ * are asynchronous; their answers change the store in one transaction and wake the room again.
+ *
+ *     CREATING --take KeyPackages, room_create--> ACTIVE --commit removes us--> REMOVED
+ *                                                   |  |--own leave accepted--> LEFT
+ *                                                   |--log contradicts itself--> FORKED
+ *
+ *     ACTIVE, in this order: subscribe from the cursor; catch up to the head; post Welcomes owed;
+ *     then the outbox in order: a message or leave is encrypted for the present epoch, stored,
+ *     appended; a commit is made from all intents that are ready, stored with its staged epoch,
+ *     appended. Nothing is applied on an answer: own entries are applied when the log shows them,
+ *     known by append_id, so that there is one order and one way.
+ *     Entering an epoch drops whatever was encrypted for the one before: the log has shown by then
+ *     what was accepted of it. */
+#ifndef CORE_INTERNAL_H
+#define CORE_INTERNAL_H
+
+#include <signal.h>
+
+#include "codec/reader.h"
+#include "core/content.h"
+#include "core/identity.h"
+#include "core/net.h"
+#include "core/problem.h"
+#include "core/store.h"
+#include "crypto/crypto.h"
+#include "wire/envelope.h"
+#include "wire/invitation.h"
+#include "wire/manifest.h"
+
+enum {
+    KEY_PACKAGE_STOCK = 20,
+    KEY_PACKAGE_DAYS = 90,
+    COMMIT_INTENTS_MAX = 64, /* gathered into one commit */
+    COMMIT_PROPOSALS_MAX = 256,
+    STALL_MS = 45000,          /* a run without any progress gives up */
+    RESUBSCRIBE_MS = 10000,    /* entries that the relay spoke of and does not push */
+    TRANSIENT_PAUSE_S = 5,     /* after a refusal that passes by itself */
+};
+
+/* What a room is doing, as the run loop sees it. */
+enum room_progress {
+    ROOM_IDLE,  /* caught up, nothing owed that could be done now */
+    ROOM_BUSY,  /* waits for an answer or a push */
+    ROOM_STUCK, /* cannot go on in this run: problem says why */
+};
+
+enum room_subscription { ROOM_UNSUBSCRIBED, ROOM_SUBSCRIBING, ROOM_SUBSCRIBED };
+
+struct room {
+    struct room *next;
+    struct core *core;
+    struct room_id id;
+
+    /* The group as of `generation` of its records; NULL: to be loaded. */
+    sotto_mls_group *group;
+    uint64_t generation;
+
+    bool in_scope; /* of the present run */
+    bool wake;     /* something changed: take a step */
+    bool busy;     /* one request of this room is under way */
+    bool gone;     /* erased from the store */
+    enum room_progress progress;
+    uint64_t retry_ms;
+    struct core_problem problem;
+
+    struct conn *conn;
+    uint32_t conn_generation;
+    uint32_t subscription;
+    enum room_subscription subscribed;
+    uint8_t subscribed_token[TOKEN_SIZE];
+    uint64_t head;        /* the log's end as far as the relay told */
+    uint64_t await_epoch; /* the relay's epoch as far as it told */
+    uint64_t await_ms;    /* since when head or await_epoch is ahead of what was applied */
+
+    /* The request under way. */
+    int64_t doing_row;
+    struct account_id doing_account;
+    struct device_id doing_device;
+    struct conn *doing_conn;
+};
+
+enum inbox_phase {
+    INBOX_DOWN,
+    INBOX_SIGNING_IN,
+    INBOX_SIGNED_IN,
+};
+
+/* The signed-in connection's work: registering or signing in, grants, the inbox, KeyPackages. */
+struct inbox {
+    struct conn *conn;
+    uint32_t conn_generation;
+    enum inbox_phase phase;
+    bool busy;
+    bool wanted;        /* this run wants the account connection */
+    bool want_envelopes; /* and its inbox */
+    bool subscribed, counted;
+    bool stocked;       /* KeyPackages are as they should be */
+    uint64_t quiet_ms;  /* when the last envelope came */
+    uint64_t ack;       /* highest seq to be acknowledged; 0: none */
+    bool failed;
+    uint64_t retry_ms;
+    struct core_problem problem;
+    const struct core_registration *registering; /* core_register is under way */
+    uint8_t granting[CAPABILITY_SIZE];
+};
+
+struct core {
+    const sotto_env *env;
+    struct store *store;
+    struct crypto *crypto;
+    struct tls *tls;
+    sotto_mls *mls;
+
+    bool has_identity;
+    struct identity identity;
+    struct identity_mls identity_mls;
+    struct arena profile_arena;
+    struct store_profile profile;
+
+    struct conn *conns;
+    struct room *rooms;
+    struct inbox inbox;
+
+    bool patient; /* core_listen: reconnect, random pauses */
+    const struct core_listener *listener;
+    volatile sig_atomic_t stop;
+    int stop_pipe[2];
+    uint64_t data_version;
+
+    char fault_text[128]; /* why a leaf was refused, for the problem */
+    struct core_problem problem;
+};
+
+/* ---- core.c ---- */
+
+uint64_t core_now_s(const struct core *core);
+/* NOT_REGISTERED unless there is a registered account; reloads it if another process made it. */
+sotto_error core_need_account(struct core *core);
+/* Reads the profile and identity from the store; has_identity says whether there is one. */
+sotto_error core_load_profile(struct core *core);
+/* Sets the problem from a failure of the store. Returns error. */
+sotto_error core_store_problem(struct core *core, sotto_error error, const char *doing);
+bool core_is_own(const struct core *core, const struct account_id *account);
+void core_id_hex(const uint8_t *id, size_t size, char *out);
+/* A random client message id of 32 hex digits. */
+sotto_error core_random_client_id(struct core *core, char out[33]);
+
+/* ---- names.c ---- */
+
+/* A person by name or id prefix: contacts first, then others known. Sets the problem. */
+sotto_error names_person(struct core *core, const char *who, struct arena *arena,
+                         struct store_contact *contact);
+/* What the person is called; empty if no name is known. Lives in arena. */
+const char *names_of(struct core *core, const struct account_id *account, struct arena *arena);
+/* What a conversation is called. */
+const char *names_title(struct core *core, const struct store_room *room, struct arena *arena);
+
+/* ---- room.c ---- */
+
+/* The room in memory, made if needed; NULL: no memory. */
+struct room *room_of(struct core *core, const struct room_id *id);
+void room_free_all(struct core *core);
+/* Inside a transaction: reads the row and, if the room is CREATING or ACTIVE, sees to it that
+ * room->group is the stored group. The row lives in arena. */
+sotto_error room_enter(struct room *room, struct arena *arena, struct store_room *row);
+/* Inside a transaction: saves the group's changes and the row, with epoch, members, authenticator. */
+sotto_error room_save(struct room *room, struct store_room *row);
+/* Rolls back, and forgets the cached group, which may be ahead of the store. */
+void room_abort(struct room *room);
+void room_forget_group(struct room *room);
+/* Rolls back, and forgets all cached groups: after a failure that touched more than one room. */
+void room_abort_all(struct core *core);
+/* One step; sets room->progress. */
+void room_step(struct room *room);
+/* Marks it stuck for this run, or pauses it where the core is patient. */
+void room_stuck(struct room *room, const struct core_problem *problem);
+/* Keeps a problem to be told at the end of the run; the room goes on. */
+void room_note(struct room *room, const struct core_problem *problem);
+/* A failure of the store or a library in the midst of a room's work. */
+void room_local_failure(struct room *room, sotto_error error, const char *doing);
+/* The write token of the group's epoch, or the read token; appended. */
+sotto_error room_write_token(struct room *room, sotto_buf *token);
+
+/* Sends a request on the room connection of relay; done is called with the room. Sets busy. */
+sotto_error room_request(struct room *room, struct conn *conn, const struct message *message,
+                         link_answer_fn *done);
+
+/* ---- room_receive.c ---- */
+
+/* Whether an error says something about this device rather than about what it was given. */
+bool room_error_is_local(sotto_error error);
+
+/* Applies entries in one transaction. */
+void room_receive(struct room *room, const struct entry *entries, size_t count);
+
+/* ---- room_send.c ---- */
+
+/* The first row of the outbox that can be worked on, worked on: an append is under way (true, busy),
+ * or nothing can be done (false). */
+bool room_send_next(struct room *room);
+/* The row of the outbox with that id will never be done: out with it. Fails the message in it. */
+void room_outgoing_refused(struct room *room, int64_t id);
+/* The conversation's row; a problem unless one may write there. */
+sotto_error core_room_open(struct core *core, const struct room_id *id, struct arena *arena,
+                           struct store_room *row);
+/* Inside a transaction: queues one's own profile for the conversation. */
+sotto_error room_queue_profile(struct core *core, const struct room_id *room, uint64_t epoch);
+sotto_error room_queue_profile_later(struct core *core, const struct room_id *room);
+/* Inside a transaction: the room is over: nothing of its outbox will go out. */
+sotto_error room_fail_outbox(struct core *core, const struct room_id *room);
+
+/* An outbox row of kind MESSAGE: what its intent holds. */
+enum message_intent { MESSAGE_INTENT_TEXT = 1, MESSAGE_INTENT_PROFILE = 2 };
+struct queued_message {
+    uint8_t intent;
+    sotto_bytes content_id;
+    sotto_bytes content;
+};
+sotto_error queued_message_write(const struct queued_message *message, sotto_buf *out);
+sotto_error queued_message_read(sotto_bytes intent, struct queued_message *message);
+
+/* ---- room_post.c ---- */
+
+/* Posts the next Welcome that this room owes. True: a request is under way. */
+bool room_post_next(struct room *room);
+
+/* ---- room_commit.c ---- */
+
+enum commit_action {
+    COMMIT_ADD = 1,           /* account (its device, if that is not zero) */
+    COMMIT_REMOVE = 2,        /* all leaves of account */
+    COMMIT_REMOVE_DEVICE = 3, /* a device that left */
+    COMMIT_UPDATE = 4,
+};
+
+/* The encoding of an outbox row of kind COMMIT. made: what the commit that this row carries adds
+ * and removes, as struct commit_made's encodings; empty while WANTED. */
+struct commit_intent {
+    uint8_t action;
+    struct account_id account;
+    struct device_id device;
+    sotto_bytes relay;
+    sotto_bytes capability;
+    sotto_bytes made;
+};
+struct commit_made {
+    uint8_t action; /* COMMIT_ADD, COMMIT_REMOVE or COMMIT_REMOVE_DEVICE */
+    struct account_id account;
+    struct device_id device;
+};
+sotto_error commit_intent_write(const struct commit_intent *intent, sotto_buf *out);
+sotto_error commit_intent_read(sotto_bytes bytes, struct commit_intent *intent);
+sotto_error commit_made_write(const struct commit_made *made, sotto_buf *out);
+bool commit_made_next(struct reader *reader, struct commit_made *made);
+
+/* Inside a transaction: queues an intent. client_id: unique in the room, or "". */
+sotto_error commit_queue(struct core *core, const struct room_id *room,
+                         const struct commit_intent *intent, const char *client_id,
+                         uint64_t not_before_s);
+
+/* Inside a transaction, at the head of the log: makes a commit of all intents that are ready, from
+ * the head of the outbox on, and stores it in the first one's row. NOT_FOUND: none is ready or
+ * needed any more. */
+sotto_error commit_make(struct room *room, struct store_room *row, int64_t *carrier);
+
+/* Inside a transaction: the log shows that own commit `row` won: applies it. */
+sotto_error commit_won(struct room *room, struct store_room *row,
+                       const struct store_outgoing *carrier, uint64_t seq);
+
+/* Inside a transaction, after an epoch was entered: drops what was made for the one before. */
+sotto_error commit_unseal(struct room *room, uint64_t epoch);
+
+/* Whether an account, or one device of it, is in the group. device NULL: any. */
+bool group_has(const sotto_mls_group *group, const struct account_id *account,
+               const struct device_id *device, uint32_t *index);
+
+/* ---- room_take.c ---- */
+
+/* Fetches the next manifest or KeyPackage that an intent of this room needs. True: a request is
+ * under way. */
+bool take_next(struct room *room, const struct store_room *row);
+/* Inside a transaction: an intent that cannot be fulfilled goes, with what was taken for it; with it
+ * a conversation with one person that it was to begin. */
+sotto_error take_intent_drop(struct room *room, int64_t id);
+/* Whether all that the room's ADDs need is there. */
+bool take_all_ready(struct room *room);
+/* Whether all that an ADD needs is there. */
+sotto_error take_ready(struct room *room, const struct commit_intent *intent, bool *ready);
+
+/* ---- events ---- */
+
+/* Inside a transaction: a line about what happened. subject may be NULL. */
+sotto_error event_add(struct core *core, const struct room_id *room, uint64_t seq, uint32_t part,
+                      enum core_message_kind kind, const struct account_id *sender,
+                      const struct account_id *subject);
+
+/* ---- inbox.c ---- */
+
+/* One step of the account connection. True: it is still at work. */
+bool inbox_step(struct core *core);
+void inbox_reset(struct core *core);
+
+/* ---- join.c ---- */
+
+/* Inside a transaction: what an opened envelope asks for: join, or keep as a request, or nothing. */
+sotto_error join_consider(struct core *core, sotto_bytes opened, uint64_t now_s);
+/* Inside a transaction: joins. */
+sotto_error join_room(struct core *core, const struct envelope *envelope,
+                      const struct account_id *sender);
+void join_request_show(const struct store_request *request, struct core_request *out);
+/* Requests that wait for their room to end first, and may be joined without asking. */
+sotto_error join_revisit(struct core *core);
+
+/* ---- groups.c ---- */
+
+/* Inside a transaction: a new room with oneself in it, CREATING. peer: of a conversation with one
+ * person, else NULL. */
+sotto_error room_make(struct core *core, enum store_room_kind kind, const char *title,
+                      const struct account_id *peer, struct room_id *id);
+
+/* ---- read.c ---- */
+
+/* A stored message as faces see it; strings live in arena. */
+void message_show(struct core *core, const struct store_message *from, struct arena *arena,
+                  struct core_message *out);
+
+/* ---- keys.c: KeyPackages ---- */
+
+/* Makes KeyPackages until `count` wait to be uploaded, and a last resort if there is none. */
+sotto_error keys_stock(struct core *core, uint32_t count, bool last_resort);
+
+/* ---- sync.c ---- */
+
+/* Runs until the inbox (if wanted) is done and no room in scope is busy, or until the deadline. */
+sotto_error run_until_settled(struct core *core);
+
+#endif

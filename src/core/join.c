@@ -1,0 +1,352 @@
+/* Welcomes: which are let in at once, which wait for the person, and joining. */
+#include <string.h>
+
+#include "core/internal.h"
+
+/* ---- Joining ---- */
+
+struct joining {
+    struct core *core;
+    struct arena arena;
+    const struct envelope *envelope;
+    struct account_id sender;
+    struct store_key_package package;
+    struct room *room;
+    struct store_room row;
+    struct store_room before; /* what the room was, if it is known */
+    bool known;
+};
+
+static char *arena_text(struct arena *arena, sotto_bytes text)
+{
+    char *copy = arena_array(arena, text.size + 1, 1);
+    if (copy != NULL && text.size > 0)
+        memcpy(copy, text.data, text.size);
+    return copy;
+}
+
+/* What the group itself says must fit what the envelope says. A conversation with one person has two
+ * people in it, and the other one is who invited. */
+static sotto_error group_check(struct joining *j, const sotto_mls_group *group,
+                               struct identity_room *info)
+{
+    sotto_bytes data;
+    sotto_fault fault;
+    if (!sotto_bytes_equal(sotto_mls_group_id(group),
+                           sotto_bytes_of(j->envelope->room.bytes, ROOM_ID_SIZE)))
+        return SOTTO_GROUP;
+    TRY(sotto_mls_context_extension(group, IDENTITY_EXTENSION_ROOM, &data));
+    TRY(identity_room_read(data, info, &fault));
+    if (!group_has(group, &j->sender, NULL, NULL))
+        return SOTTO_SENDER;
+    if (info->kind != IDENTITY_ROOM_DIRECT)
+        return SOTTO_OK;
+    uint32_t at = 0;
+    sotto_mls_leaf leaf;
+    while (sotto_mls_next_member(group, &at, &leaf)) {
+        struct account_id account;
+        struct device_id device;
+        TRY(identity_leaf_ids(&leaf, &account, &device));
+        if (!core_is_own(j->core, &account) && !account_id_equal(&account, &j->sender))
+            return SOTTO_SENDER;
+    }
+    return SOTTO_OK;
+}
+
+static sotto_error row_fill(struct joining *j, const struct identity_room *info)
+{
+    uint64_t now = core_now_s(j->core);
+    j->row.room = j->envelope->room;
+    j->row.kind = info->kind == IDENTITY_ROOM_DIRECT ? STORE_ROOM_DIRECT : STORE_ROOM_GROUP;
+    j->row.state = STORE_ROOM_ACTIVE;
+    j->row.title = arena_text(&j->arena, info->title);
+    j->row.relay = arena_text(&j->arena, j->envelope->relay);
+    j->row.trouble = "";
+    if (j->row.title == NULL || j->row.relay == NULL)
+        return SOTTO_NO_MEMORY;
+    j->row.has_peer = info->kind == IDENTITY_ROOM_DIRECT;
+    j->row.peer = j->sender;
+    memcpy(j->row.read_token, j->envelope->read_token.data, TOKEN_SIZE);
+    j->row.next_seq = j->envelope->next_seq;
+    j->row.created_s = j->known ? j->before.created_s : now;
+    j->row.active_s = now;
+    return SOTTO_OK;
+}
+
+static sotto_error joined_store(struct joining *j)
+{
+    struct core *core = j->core;
+    struct identity_room info;
+    memset(&info, 0, sizeof info);
+    TRY(group_check(j, j->room->group, &info));
+    TRY(row_fill(j, &info));
+    if (!j->known)
+        TRY(store_room_add(core->store, &j->row));
+    else
+        TRY(store_records_clear(core->store, &j->room->id));
+    TRY(room_save(j->room, &j->row));
+    if (!j->package.last_resort)
+        TRY(store_key_package_erase(core->store, j->package.ref));
+    sotto_error error = event_add(core, &j->room->id, j->envelope->next_seq - 1, 0, CORE_JOINED,
+                                  &core->identity.account, NULL);
+    if (error != SOTTO_OK && error != SOTTO_EXISTS)
+        return error;
+    return room_queue_profile(core, &j->room->id, sotto_mls_epoch(j->room->group));
+}
+
+static sotto_error join_run(struct joining *j)
+{
+    struct core *core = j->core;
+    sotto_error error = store_room_get(core->store, &j->envelope->room, &j->arena, &j->before);
+    if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
+        return error;
+    j->known = error == SOTTO_OK;
+    TRY(store_key_package_get(core->store, j->envelope->key_package_ref, &j->arena, &j->package));
+    j->room = room_of(core, &j->envelope->room);
+    if (j->room == NULL)
+        return SOTTO_NO_MEMORY;
+    room_forget_group(j->room);
+    TRY(sotto_mls_join(core->mls, &core->identity_mls.mls, j->package.package, j->package.secrets,
+                       j->envelope->welcome, sotto_bytes_of(NULL, 0), &j->room->group));
+    error = joined_store(j);
+    if (error != SOTTO_OK) {
+        room_forget_group(j->room);
+        return error;
+    }
+    /* A new life for the room in memory: what an earlier membership left behind is over. */
+    j->room->wake = j->room->in_scope = true;
+    j->room->gone = false;
+    j->room->progress = ROOM_BUSY;
+    return SOTTO_OK;
+}
+
+sotto_error join_room(struct core *core, const struct envelope *envelope,
+                      const struct account_id *sender)
+{
+    struct joining joining;
+    memset(&joining, 0, sizeof joining);
+    joining.core = core;
+    joining.envelope = envelope;
+    joining.sender = *sender;
+    arena_init(&joining.arena, core->env);
+    sotto_error error = envelope->next_seq >= 2 ? join_run(&joining) : SOTTO_VALUE;
+    arena_free(&joining.arena);
+    return error;
+}
+
+/* ---- Considering ---- */
+
+struct considering {
+    struct core *core;
+    struct arena *arena;
+    sotto_bytes opened;
+    struct envelope envelope;
+    struct account_id sender;
+    uint64_t now_s;
+};
+
+/* Keeps the sender's manifest, and where the sender's account is. */
+static sotto_error sender_learn(struct considering *c)
+{
+    struct core *core = c->core;
+    struct manifest manifest;
+    struct store_contact contact;
+    sotto_fault fault;
+    sotto_bytes known = {NULL, 0};
+    uint64_t number = 0;
+    TRY(manifest_read(c->envelope.manifest, c->arena, &manifest, &fault));
+    account_id_of(manifest.account_key, &c->sender);
+    sotto_error error = store_manifest_get(core->store, &c->sender, c->arena, &known);
+    if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
+        return error;
+    error = identity_judge_manifest(core->env, &c->sender, known, c->envelope.manifest, &number,
+                                    &fault);
+    if (error == SOTTO_OK)
+        error = store_manifest_put(core->store, &c->sender, manifest.account_key, number,
+                                   c->envelope.manifest, c->now_s);
+    if (error != SOTTO_OK && error != SOTTO_EXISTS)
+        return error;
+    TRY(store_contact_get(core->store, &c->sender, c->arena, &contact));
+    if (contact.relay[0] != '\0')
+        return SOTTO_OK;
+    contact.relay = arena_text(c->arena, c->envelope.relay_of_sender);
+    return contact.relay == NULL ? SOTTO_NO_MEMORY : store_contact_put(core->store, &contact);
+}
+
+static sotto_error sender_welcome(struct considering *c)
+{
+    struct store_contact contact;
+    TRY(store_contact_get(c->core->store, &c->sender, c->arena, &contact));
+    contact.contact = true;
+    return store_contact_put(c->core->store, &contact);
+}
+
+static sotto_error keep(struct considering *c)
+{
+    struct store *store = c->core->store;
+    struct store_request *requests = NULL;
+    size_t count = 0;
+    TRY(store_requests(store, c->arena, &requests, &count));
+    for (size_t i = 0; i < count; i++)
+        if (memcmp(requests[i].room.bytes, c->envelope.room.bytes, ROOM_ID_SIZE) == 0)
+            TRY(store_request_erase(store, requests[i].id)); /* the newer one counts */
+    struct store_request request;
+    memset(&request, 0, sizeof request);
+    request.room = c->envelope.room;
+    request.sender = c->sender;
+    request.received_s = c->now_s;
+    request.envelope = c->opened;
+    return store_request_add(store, &request, NULL);
+}
+
+/* Errors of the envelope itself: it is dropped. Of this device: it must be tried again. */
+static sotto_error drop_if_bad(sotto_error error)
+{
+    return room_error_is_local(error) ? error : SOTTO_OK;
+}
+
+/* The sender is let in without asking: a contact, or somebody who holds one of one's invitations. */
+static sotto_error let_in(struct considering *c, bool *in)
+{
+    struct store_contact contact;
+    *in = false;
+    TRY(store_contact_get(c->core->store, &c->sender, c->arena, &contact));
+    if (contact.blocked)
+        return SOTTO_OK;
+    *in = contact.contact;
+    if (c->envelope.capability.size == 0)
+        return SOTTO_OK;
+    sotto_error error = store_invitation_use(c->core->store, c->envelope.capability, c->now_s);
+    if (error == SOTTO_OK) {
+        *in = true;
+        return sender_welcome(c);
+    }
+    return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
+}
+
+static sotto_error consider(struct considering *c)
+{
+    struct core *core = c->core;
+    sotto_fault fault;
+    struct store_room row;
+    struct store_key_package package;
+    sotto_error error = envelope_read(c->opened, &c->envelope, &fault);
+    if (error == SOTTO_OK)
+        error = sender_learn(c);
+    if (error != SOTTO_OK)
+        return drop_if_bad(error);
+    bool in = false;
+    TRY(let_in(c, &in));
+    struct store_contact contact;
+    TRY(store_contact_get(core->store, &c->sender, c->arena, &contact));
+    if (contact.blocked)
+        return SOTTO_OK;
+    /* A KeyPackage that is gone was used: this is the same Welcome again. */
+    error = store_key_package_get(core->store, c->envelope.key_package_ref, c->arena, &package);
+    if (error != SOTTO_OK)
+        return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
+    error = store_room_get(core->store, &c->envelope.room, c->arena, &row);
+    if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
+        return error;
+    bool busy = error == SOTTO_OK &&
+                (row.state == STORE_ROOM_ACTIVE || row.state == STORE_ROOM_CREATING);
+    if (busy && c->envelope.next_seq <= row.next_seq)
+        return SOTTO_OK; /* of an earlier membership */
+    if (busy || !in)
+        return keep(c); /* busy: first the log must show that the earlier membership ended */
+    return drop_if_bad(join_room(core, &c->envelope, &c->sender));
+}
+
+sotto_error join_consider(struct core *core, sotto_bytes opened, uint64_t now_s)
+{
+    struct arena arena;
+    arena_init(&arena, core->env);
+    struct considering considering;
+    memset(&considering, 0, sizeof considering);
+    considering.core = core;
+    considering.arena = &arena;
+    considering.opened = opened;
+    considering.now_s = now_s;
+    sotto_error error = consider(&considering);
+    arena_free(&arena);
+    return error;
+}
+
+/* ---- Those that waited for their room to end ---- */
+
+/* Whether the room's earlier membership is over. */
+static bool room_ended(struct core *core, const struct room_id *room, struct arena *arena)
+{
+    struct store_room row;
+    return store_room_get(core->store, room, arena, &row) == SOTTO_OK &&
+           row.state != STORE_ROOM_ACTIVE && row.state != STORE_ROOM_CREATING;
+}
+
+static sotto_error revisit_one(struct core *core, const struct store_request *request,
+                               struct arena *arena)
+{
+    struct store_contact contact;
+    struct envelope envelope;
+    sotto_fault fault;
+    if (store_contact_get(core->store, &request->sender, arena, &contact) != SOTTO_OK ||
+        !contact.contact || contact.blocked || !room_ended(core, &request->room, arena))
+        return SOTTO_OK;
+    TRY(store_begin(core->store));
+    sotto_error error = store_request_erase(core->store, request->id);
+    if (error == SOTTO_OK && envelope_read(request->envelope, &envelope, &fault) == SOTTO_OK)
+        error = drop_if_bad(join_room(core, &envelope, &request->sender));
+    if (error == SOTTO_OK)
+        error = store_commit(core->store);
+    if (error != SOTTO_OK)
+        room_abort_all(core);
+    return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
+}
+
+sotto_error join_revisit(struct core *core)
+{
+    struct arena arena;
+    struct store_request *requests = NULL;
+    size_t count = 0;
+    arena_init(&arena, core->env);
+    sotto_error error = store_requests(core->store, &arena, &requests, &count);
+    for (size_t i = 0; i < count && error == SOTTO_OK; i++)
+        error = revisit_one(core, &requests[i], &arena);
+    arena_free(&arena);
+    return error;
+}
+
+/* ---- The person decides ---- */
+
+void join_request_show(const struct store_request *request, struct core_request *out)
+{
+    memset(out, 0, sizeof *out);
+    out->id = request->id;
+    memcpy(out->conversation.bytes, request->room.bytes, ROOM_ID_SIZE);
+    memcpy(out->sender.bytes, request->sender.bytes, ACCOUNT_ID_SIZE);
+    out->time_s = request->received_s;
+}
+
+/* Those that wait for the person: not the ones that wait for a room to end. */
+sotto_error core_requests(struct core *core,
+                          void (*each)(void *ctx, const struct core_request *request), void *ctx)
+{
+    TRY(core_need_account(core));
+    struct arena arena;
+    struct store_request *requests = NULL;
+    size_t count = 0;
+    arena_init(&arena, core->env);
+    sotto_error error = store_requests(core->store, &arena, &requests, &count);
+    if (error != SOTTO_OK)
+        (void)core_store_problem(core, error, "reading the requests");
+    for (size_t i = 0; i < count && error == SOTTO_OK; i++) {
+        struct store_contact contact;
+        if (store_contact_get(core->store, &requests[i].sender, &arena, &contact) == SOTTO_OK &&
+            contact.contact)
+            continue;
+        struct core_request request;
+        join_request_show(&requests[i], &request);
+        each(ctx, &request);
+    }
+    arena_free(&arena);
+    return error;
+}

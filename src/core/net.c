@@ -1,0 +1,221 @@
+#include "core/net.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/internal.h"
+
+enum {
+    RETRY_FIRST_MS = 500,
+    RETRY_MAX_MS = 60000,
+    ANONYMOUS_DELAY_MS = 1500, /* the room connection does not open in step with the account's */
+    CONNS_MAX = 256,
+};
+
+uint64_t net_now_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+uint64_t net_jitter(struct core *core, uint64_t max)
+{
+    uint32_t random = 0;
+    if (max == 0 || core->env->random(core->env->ctx, (uint8_t *)&random, sizeof random) != SOTTO_OK)
+        return 0;
+    return random % max;
+}
+
+struct conn *net_conn(struct core *core, const char *relay, enum connection_kind kind)
+{
+    for (struct conn *conn = core->conns; conn != NULL; conn = conn->next)
+        if (conn->kind == kind && strcmp(conn->relay, relay) == 0)
+            return conn;
+    if (strlen(relay) > WIRE_ADDRESS_MAX)
+        return NULL;
+    struct conn *conn = mem_alloc(core->env, sizeof *conn);
+    if (conn == NULL)
+        return NULL;
+    conn->core = core;
+    conn->kind = kind;
+    memcpy(conn->relay, relay, strlen(relay) + 1);
+    if (core->patient && kind == CONNECTION_ROOM)
+        conn->retry_ms = net_now_ms() + net_jitter(core, ANONYMOUS_DELAY_MS);
+    conn->next = core->conns;
+    core->conns = conn;
+    return conn;
+}
+
+static void conn_notice(struct conn *conn, bool down)
+{
+    struct core *core = conn->core;
+    if (down == conn->told)
+        return;
+    conn->told = down;
+    if (core->listener != NULL && core->listener->notice != NULL)
+        core->listener->notice(core->listener->ctx, down ? &conn->problem : NULL);
+}
+
+static void conn_fail(struct conn *conn, sotto_error error, const char *text)
+{
+    problem_network(&conn->problem, conn->relay, error, text);
+    if (conn->failures < 16)
+        conn->failures++;
+    uint64_t pause = (uint64_t)RETRY_FIRST_MS << (conn->failures - 1);
+    if (pause > RETRY_MAX_MS)
+        pause = RETRY_MAX_MS;
+    conn->retry_ms = net_now_ms() + pause / 2 + net_jitter(conn->core, pause);
+    conn_notice(conn, true);
+}
+
+static void on_ready(void *ctx, const struct hello_ok *hello)
+{
+    struct conn *conn = ctx;
+    (void)hello;
+    conn->ready = true;
+    conn->failures = 0;
+    problem_clear(&conn->problem);
+    conn_notice(conn, false);
+}
+
+static void on_ended(void *ctx, sotto_error error, const char *text)
+{
+    struct conn *conn = ctx;
+    conn->ready = false;
+    conn->dead = true;
+    conn_fail(conn, error == SOTTO_OK ? SOTTO_NETWORK : error, text);
+}
+
+bool conn_failed(const struct conn *conn)
+{
+    return conn->link == NULL && conn->problem.code != CORE_OK && !conn->core->patient;
+}
+
+bool conn_up(struct conn *conn)
+{
+    struct core *core = conn->core;
+    if (conn->link != NULL)
+        return !conn->dead;
+    if (conn_failed(conn) || net_now_ms() < conn->retry_ms)
+        return false;
+    struct link_options options;
+    memset(&options, 0, sizeof options);
+    options.kind = conn->kind;
+    sotto_fault fault;
+    sotto_error error = address_parse(sotto_bytes_str(conn->relay), &options.address, &fault);
+    struct link_handler handler = {conn, on_ready, on_ended};
+    if (error == SOTTO_OK)
+        error = link_open(core->env, core->tls, &options, &handler, &conn->link);
+    if (error != SOTTO_OK) {
+        conn->link = NULL;
+        conn_fail(conn, error, sotto_error_text(error));
+        return false;
+    }
+    conn->generation++;
+    conn->dead = conn->ready = false;
+    return true;
+}
+
+static void conn_bury(struct conn *conn)
+{
+    link_free(conn->link);
+    conn->link = NULL;
+    conn->dead = conn->ready = false;
+}
+
+static void pipe_drain(int fd)
+{
+    char bytes[16];
+    while (read(fd, bytes, sizeof bytes) > 0)
+        continue;
+}
+
+void net_step(struct core *core, uint64_t timeout_ms)
+{
+    struct pollfd fds[CONNS_MAX + 1];
+    struct conn *of[CONNS_MAX];
+    struct link *links[CONNS_MAX];
+    bool polled[CONNS_MAX];
+    nfds_t fd_count = 0;
+    size_t count = 0;
+    uint64_t now = net_now_ms();
+    uint64_t until = now + timeout_ms;
+    fds[fd_count++] = (struct pollfd){core->stop_pipe[0], POLLIN, 0};
+    for (struct conn *conn = core->conns; conn != NULL && count < CONNS_MAX; conn = conn->next) {
+        if (conn->link == NULL)
+            continue;
+        struct link_wants wants;
+        link_wants(conn->link, &wants);
+        if (wants.deadline_ms < until)
+            until = wants.deadline_ms;
+        polled[count] = wants.fd >= 0;
+        if (polled[count])
+            fds[fd_count++] = (struct pollfd){wants.fd, (short)wants.events, 0};
+        links[count] = conn->link;
+        of[count++] = conn;
+    }
+    now = net_now_ms();
+    uint64_t wait = until > now ? until - now : 0;
+    int n = poll(fds, fd_count, wait > 60000 ? 60000 : (int)wait);
+    if (n > 0 && fds[0].revents != 0)
+        pipe_drain(core->stop_pipe[0]);
+    nfds_t at = 1;
+    for (size_t i = 0; i < count; i++) {
+        unsigned revents = polled[i] ? (unsigned)(unsigned short)fds[at++].revents : 0;
+        if (of[i]->link == links[i] && !of[i]->dead)
+            link_step(links[i], n > 0 ? revents : 0);
+    }
+    for (struct conn *conn = core->conns; conn != NULL; conn = conn->next)
+        if (conn->dead)
+            conn_bury(conn);
+}
+
+void net_fresh(struct core *core)
+{
+    for (struct conn *conn = core->conns; conn != NULL; conn = conn->next)
+        if (conn->link == NULL) {
+            problem_clear(&conn->problem);
+            conn->retry_ms = 0;
+            conn->failures = 0;
+            conn->told = false;
+        }
+}
+
+void net_close(struct core *core)
+{
+    struct conn *conn = core->conns;
+    core->conns = NULL;
+    while (conn != NULL) {
+        struct conn *next = conn->next;
+        link_free(conn->link);
+        mem_free(core->env, conn, sizeof *conn);
+        conn = next;
+    }
+}
+
+bool net_transient(sotto_error error, const struct message *answer)
+{
+    if (error != SOTTO_REFUSED || answer == NULL)
+        return true;
+    return answer->error.code == WIRE_CODE_RATE_LIMITED ||
+           answer->error.code == WIRE_CODE_UNAVAILABLE ||
+           answer->error.code == WIRE_CODE_INBOX_FULL;
+}
+
+void net_problem(const struct conn *conn, sotto_error error, const struct message *answer,
+                 struct core_problem *problem)
+{
+    if (error == SOTTO_REFUSED && answer != NULL) {
+        problem_refused(problem, conn->relay, &answer->error);
+        return;
+    }
+    /* The link says more exactly what happened to it than the error of one request. */
+    const char *text = sotto_error_text(error);
+    if (conn->link != NULL && link_error(conn->link) != SOTTO_OK)
+        text = link_error_text(conn->link);
+    problem_network(problem, conn->relay, error, text);
+}

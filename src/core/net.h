@@ -1,0 +1,55 @@
+/* The core's connections: for each relay at most one of each kind, opened when first wanted,
+ * reopened with growing pauses where the core is patient (core_listen), given up at the first
+ * failure where it is not (core_settle: the person is waiting for an answer). */
+#ifndef CORE_NET_H
+#define CORE_NET_H
+
+#include "core/core.h"
+#include "wire/link.h"
+
+struct conn {
+    struct conn *next;
+    struct core *core;
+    char relay[WIRE_ADDRESS_MAX + 1];
+    enum connection_kind kind;
+    struct link *link;   /* NULL: not connected and not trying */
+    bool ready;          /* hello_ok came */
+    bool dead;           /* the link ended; freed in net_step */
+    bool told;           /* the listener knows that it is down */
+    uint32_t generation; /* of links: what was subscribed on an earlier one is gone */
+    uint64_t retry_ms;   /* not before */
+    unsigned failures;   /* in a row */
+    struct core_problem problem; /* why it is down; code OK while it is up or never tried */
+};
+
+uint64_t net_now_ms(void);
+
+/* The connection, made if it is not there; not opened yet. NULL: no memory. */
+struct conn *net_conn(struct core *core, const char *relay, enum connection_kind kind);
+
+/* Opens it unless it is open, opening, or to be retried later. True: requests may be made. */
+bool conn_up(struct conn *conn);
+
+/* Whether it failed and will not be tried again in this run. */
+bool conn_failed(const struct conn *conn);
+
+/* Waits at most timeout_ms for something to happen on any connection, and lets it. */
+void net_step(struct core *core, uint64_t timeout_ms);
+
+/* Forgets failures, so that a new run tries anew. */
+void net_fresh(struct core *core);
+
+/* Closes all. */
+void net_close(struct core *core);
+
+/* An error of a request in words: of the network, or what the relay answered. */
+void net_problem(const struct conn *conn, sotto_error error, const struct message *answer,
+                 struct core_problem *problem);
+
+/* Whether an error of a request is worth the same request again later: network, rate, full disk. */
+bool net_transient(sotto_error error, const struct message *answer);
+
+/* A random number of milliseconds below max. */
+uint64_t net_jitter(struct core *core, uint64_t max);
+
+#endif

@@ -1,0 +1,183 @@
+#include "core/problem.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    enum core_trouble trouble;
+} codes[] = {
+#define CODE_ROW(name, text, trouble) [CORE_##name] = {text, CORE_TROUBLE_##trouble},
+    CORE_CODES(CODE_ROW)
+#undef CODE_ROW
+};
+
+const char *core_code_name(enum core_code code)
+{
+    return (size_t)code < sizeof codes / sizeof codes[0] ? codes[code].name : "internal";
+}
+
+enum core_trouble core_code_trouble(enum core_code code)
+{
+    return (size_t)code < sizeof codes / sizeof codes[0] ? codes[code].trouble
+                                                         : CORE_TROUBLE_FAILURE;
+}
+
+void problem_clear(struct core_problem *problem)
+{
+    memset(problem, 0, sizeof *problem);
+}
+
+sotto_error problem_set(struct core_problem *problem, sotto_error error, enum core_code code,
+                        const char *next, const char *format, ...)
+{
+    va_list list;
+    problem->error = error;
+    problem->code = code;
+    va_start(list, format);
+    (void)vsnprintf(problem->message, sizeof problem->message, format, list);
+    va_end(list);
+    (void)snprintf(problem->next, sizeof problem->next, "%s", next != NULL ? next : "");
+    return error;
+}
+
+/* The address without its pin: people read this. */
+static void relay_short(const char *relay, char out[static 300])
+{
+    size_t size = strcspn(relay, "#");
+    if (size > 299)
+        size = 299;
+    memcpy(out, relay, size);
+    out[size] = '\0';
+}
+
+void problem_network(struct core_problem *problem, const char *relay, sotto_error error,
+                     const char *text)
+{
+    char name[300];
+    relay_short(relay, name);
+    switch (error) {
+    case SOTTO_PIN:
+        problem_set(problem, error, CORE_WRONG_PIN,
+                    "Nothing was sent. Ask whoever runs the relay for its address with the right "
+                    "pin; if it did not change, somebody may be reading along.",
+                    "The relay %s is not the one it should be: its certificate has another pin.",
+                    name);
+        break;
+    case SOTTO_TIMEOUT:
+        problem_set(problem, error, CORE_TIMEOUT,
+                    "What was to be sent waits in the outbox. Try again later: sotto sync",
+                    "The relay %s does not answer in time.", name);
+        break;
+    case SOTTO_NO_MEMORY:
+        problem_set(problem, error, CORE_NO_MEMORY, NULL, "Out of memory.");
+        break;
+    case SOTTO_IO:
+        problem_set(problem, error, CORE_UNREACHABLE,
+                    "Close other programs' files or connections and try again.",
+                    "No connection to the relay %s can be opened: %s.", name, text);
+        break;
+    default:
+        problem_set(problem, error, CORE_UNREACHABLE,
+                    "What was to be sent waits in the outbox. Is the relay running, and the "
+                    "address right? Try again: sotto sync",
+                    "The relay %s cannot be reached: %s.", name, text);
+    }
+}
+
+void problem_refused(struct core_problem *problem, const char *relay,
+                     const struct wire_error *refusal)
+{
+    static const struct {
+        uint16_t wire;
+        enum core_code code;
+        const char *message;
+        const char *next;
+    } rows[] = {
+        {WIRE_CODE_RATE_LIMITED, CORE_RATE_LIMITED, "The relay %s asks to go slower.",
+         "Nothing is lost. Try again in a minute: sotto sync"},
+        {WIRE_CODE_UNAVAILABLE, CORE_UNAVAILABLE,
+         "The relay %s cannot store anything at the moment.",
+         "Nothing is lost. Try again later: sotto sync"},
+        {WIRE_CODE_SIGN_IN_FAILED, CORE_SIGN_IN_FAILED,
+         "The relay %s does not know this account and device.",
+         "If the relay lost its data, register again in a new profile."},
+        {WIRE_CODE_CODE_SENT, CORE_CODE_NEEDED,
+         "The relay %s has sent a code to the phone number.",
+         "Run the same command again with --code CODE."},
+        {WIRE_CODE_WRONG_CODE, CORE_WRONG_CODE, "That is not the code that the relay %s sent.",
+         "Run the command again with the right --code."},
+        {WIRE_CODE_INVITATION_NEEDED, CORE_INVITATION_NEEDED,
+         "The relay %s takes invited people only.",
+         "Ask whoever runs it for a code, and register with --invitation CODE."},
+        {WIRE_CODE_INVITATION_USED, CORE_INVITATION_USED,
+         "The relay %s says that this registration code was used already, expired, or never given.",
+         "Ask whoever runs it for a new one."},
+        {WIRE_CODE_PHONE_NEEDED, CORE_PHONE_NEEDED, "The relay %s wants a phone number.",
+         "Register with --phone NUMBER, such as +4930123456."},
+        {WIRE_CODE_PHONE_TAKEN, CORE_PHONE_TAKEN,
+         "At the relay %s the phone number belongs to another account.",
+         "Use another number, or delete the other account first."},
+        {WIRE_CODE_NO_ACCOUNT, CORE_NO_ACCOUNT,
+         "The relay %s does not know the other person's account.",
+         "It may have been deleted, or live at another relay: ask for an invitation link."},
+        {WIRE_CODE_NO_KEY_PACKAGE, CORE_NO_KEY_PACKAGE,
+         "The other person's device has no keys left for new conversations at the relay %s.",
+         "It leaves new ones there when it is next connected. Try again later."},
+        {WIRE_CODE_CAPABILITY_USED, CORE_INVITATION_USED,
+         "This invitation was used already, the relay %s says.",
+         "Ask for a new link: each lets in only as many people as it was made for."},
+        {WIRE_CODE_CAPABILITY_UNKNOWN, CORE_INVITATION_UNKNOWN,
+         "The relay %s does not know this invitation: it expired or was taken back.",
+         "Ask for a new link."},
+        {WIRE_CODE_INBOX_FULL, CORE_INBOX_FULL, "The other person's inbox at the relay %s is full.",
+         "It empties when they connect. Try again later: sotto sync"},
+        {WIRE_CODE_LIMIT, CORE_TOO_LONG, "This is more than the relay %s takes at once.",
+         "Send less at once."},
+        {WIRE_CODE_NO_ROOM, CORE_REFUSED, "The relay %s does not know this conversation any more.",
+         "Its data may have been lost or have expired. Begin a new conversation."},
+    };
+    char name[300];
+    relay_short(relay, name);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].wire == refusal->code) {
+            problem_set(problem, SOTTO_REFUSED, rows[i].code, rows[i].next, "%s", "");
+            /* The formats stand in the table above, each with one %s. */
+            const char *mark = strstr(rows[i].message, "%s");
+            int before = mark != NULL ? (int)(mark - rows[i].message) : 0;
+            (void)snprintf(problem->message, sizeof problem->message, "%.*s%s%s", before,
+                           rows[i].message, name, mark != NULL ? mark + 2 : rows[i].message);
+            return;
+        }
+    problem_set(problem, SOTTO_REFUSED, CORE_REFUSED,
+                "If it happens again, this version of Sotto and the relay's do not fit together.",
+                "The relay %s refused (%s).", name, wire_code_name(refusal->code));
+}
+
+sotto_error problem_local(struct core_problem *problem, sotto_error error, const char *doing)
+{
+    switch (error) {
+    case SOTTO_FULL:
+        return problem_set(problem, error, CORE_STORAGE_FULL,
+                           "Make room on the disk, then run the command again. What was stored "
+                           "before is safe.",
+                           "The disk is full while %s.", doing);
+    case SOTTO_BUSY:
+        return problem_set(problem, error, CORE_STORAGE_BUSY,
+                           "Another sotto command works on this profile; try again.",
+                           "The profile is in use while %s.", doing);
+    case SOTTO_IO:
+        return problem_set(problem, error, CORE_STORAGE,
+                           "Check that the profile directory is yours and can be written to.",
+                           "The profile cannot be read or written while %s.", doing);
+    case SOTTO_VERSION:
+        return problem_set(problem, error, CORE_STORAGE_NEWER, "Install the newer version.",
+                           "This profile was made by a newer version of Sotto.");
+    case SOTTO_NO_MEMORY:
+        return problem_set(problem, error, CORE_NO_MEMORY, NULL, "Out of memory while %s.", doing);
+    default:
+        return problem_set(problem, error, CORE_INTERNAL,
+                           "If it happens again, please report it with this text.",
+                           "Something failed while %s (%s).", doing, sotto_error_text(error));
+    }
+}

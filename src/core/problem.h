@@ -1,0 +1,26 @@
+/* Problems in plain words: what happened, and what to do next. */
+#ifndef CORE_PROBLEM_H
+#define CORE_PROBLEM_H
+
+#include "core/core.h"
+#include "wire/message.h"
+
+void problem_clear(struct core_problem *problem);
+
+/* next may be NULL. Returns error, so that `return problem_set(...)` reads well. */
+sotto_error problem_set(struct core_problem *problem, sotto_error error, enum core_code code,
+                        const char *next, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+/* A connection that failed; text: what the link says. */
+void problem_network(struct core_problem *problem, const char *relay, sotto_error error,
+                     const char *text);
+
+/* What a relay answered. */
+void problem_refused(struct core_problem *problem, const char *relay,
+                     const struct wire_error *refusal);
+
+/* A failure of the local store or of a library; doing: "saving the message". */
+sotto_error problem_local(struct core_problem *problem, sotto_error error, const char *doing);
+
+#endif

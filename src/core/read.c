@@ -1,0 +1,333 @@
+/* What faces read: conversations, messages, members, people, status. All from the store. */
+#include <string.h>
+
+#include "core/internal.h"
+
+/* ---- Names of states and kinds ---- */
+
+const char *core_room_state_name(enum core_room_state state)
+{
+    switch (state) {
+    case CORE_ROOM_CREATING:
+        return "creating";
+    case CORE_ROOM_ACTIVE:
+        return "active";
+    case CORE_ROOM_REMOVED:
+        return "removed";
+    case CORE_ROOM_LEFT:
+        return "left";
+    case CORE_ROOM_FORKED:
+        return "forked";
+    }
+    return "unknown";
+}
+
+const char *core_message_kind_name(enum core_message_kind kind)
+{
+    switch (kind) {
+    case CORE_TEXT:
+        return "text";
+    case CORE_UNREADABLE:
+        return "unreadable";
+    case CORE_NEWER:
+        return "newer";
+    case CORE_ADDED:
+        return "added";
+    case CORE_REMOVED:
+        return "removed";
+    case CORE_LEFT:
+        return "left";
+    case CORE_JOINED:
+        return "joined";
+    case CORE_FORK:
+        return "forked";
+    }
+    return "newer";
+}
+
+const char *core_message_status_name(enum core_message_status status)
+{
+    switch (status) {
+    case CORE_RECEIVED:
+        return "received";
+    case CORE_SENT:
+        return "sent";
+    case CORE_WAITING:
+        return "waiting";
+    case CORE_FAILED:
+        return "failed";
+    }
+    return "unknown";
+}
+
+static void id_out(struct core_id *out, const uint8_t bytes[32])
+{
+    memcpy(out->bytes, bytes, sizeof out->bytes);
+}
+
+static struct room_id id_in(const struct core_id *id)
+{
+    struct room_id out;
+    memcpy(out.bytes, id->bytes, ROOM_ID_SIZE);
+    return out;
+}
+
+/* ---- Conversations ---- */
+
+static sotto_error conversation_show(struct core *core, const struct store_room *row,
+                                     struct arena *arena,
+                                     void (*each)(void *ctx, const struct core_conversation *one),
+                                     void *ctx)
+{
+    static const uint8_t zeros[32];
+    struct core_conversation one;
+    memset(&one, 0, sizeof one);
+    id_out(&one.id, row->room.bytes);
+    one.group = row->kind == STORE_ROOM_GROUP;
+    one.state = (enum core_room_state)row->state;
+    one.title = names_title(core, row, arena);
+    one.relay = row->relay;
+    one.epoch = row->epoch;
+    one.seq = row->next_seq - 1;
+    one.members = row->members;
+    one.trouble = row->trouble;
+    if (row->state == STORE_ROOM_ACTIVE && memcmp(row->authenticator, zeros, sizeof zeros) != 0)
+        core_id_hex(row->authenticator, sizeof row->authenticator, one.authenticator);
+    TRY(store_outgoing_count(core->store, &row->room, STORE_OUT_ALL, &one.waiting));
+    TRY(store_messages_unread(core->store, &row->room, &one.unread));
+    each(ctx, &one);
+    return SOTTO_OK;
+}
+
+sotto_error core_conversations(struct core *core,
+                               void (*each)(void *ctx, const struct core_conversation *one),
+                               void *ctx)
+{
+    TRY(core_need_account(core));
+    struct arena arena;
+    struct store_room *rooms = NULL;
+    size_t count = 0;
+    arena_init(&arena, core->env);
+    sotto_error error = store_rooms(core->store, &arena, &rooms, &count);
+    for (size_t i = 0; i < count && error == SOTTO_OK; i++)
+        error = conversation_show(core, &rooms[i], &arena, each, ctx);
+    if (error != SOTTO_OK)
+        (void)core_store_problem(core, error, "reading the conversations");
+    arena_free(&arena);
+    return error;
+}
+
+sotto_error core_conversation(struct core *core, const struct core_id *id,
+                              void (*each)(void *ctx, const struct core_conversation *one),
+                              void *ctx)
+{
+    struct arena arena;
+    struct store_room row;
+    struct room_id room = id_in(id);
+    arena_init(&arena, core->env);
+    sotto_error error = store_room_get(core->store, &room, &arena, &row);
+    if (error == SOTTO_OK)
+        error = conversation_show(core, &row, &arena, each, ctx);
+    arena_free(&arena);
+    return error;
+}
+
+/* ---- Members ---- */
+
+static void members_show(struct core *core, const sotto_mls_group *group, struct arena *arena,
+                         void (*each)(void *ctx, const struct core_member *member), void *ctx)
+{
+    uint32_t at = 0;
+    sotto_mls_leaf leaf;
+    while (sotto_mls_next_member(group, &at, &leaf)) {
+        struct account_id account;
+        struct device_id device;
+        struct core_member member;
+        memset(&member, 0, sizeof member);
+        if (identity_leaf_ids(&leaf, &account, &device) != SOTTO_OK)
+            continue;
+        id_out(&member.account, account.bytes);
+        core_id_hex(device.bytes, DEVICE_ID_SIZE, member.device);
+        member.name = names_of(core, &account, arena);
+        member.own = core_is_own(core, &account);
+        each(ctx, &member);
+    }
+}
+
+sotto_error core_members(struct core *core, const struct core_id *conversation,
+                         void (*each)(void *ctx, const struct core_member *member), void *ctx)
+{
+    TRY(core_need_account(core));
+    struct arena arena;
+    struct store_room row;
+    struct room_id id = id_in(conversation);
+    arena_init(&arena, core->env);
+    struct room *room = room_of(core, &id);
+    sotto_error error = core_room_open(core, &id, &arena, &row);
+    if (error != SOTTO_OK)
+        goto out;
+    error = room != NULL ? store_begin(core->store) : SOTTO_NO_MEMORY;
+    if (error == SOTTO_OK)
+        error = room_enter(room, &arena, &row);
+    store_rollback(core->store); /* nothing was changed */
+    if (error == SOTTO_OK && room->group != NULL)
+        members_show(core, room->group, &arena, each, ctx);
+    if (error != SOTTO_OK)
+        (void)core_store_problem(core, error, "reading the members");
+out:
+    arena_free(&arena);
+    return error;
+}
+
+/* ---- Messages ---- */
+
+void message_show(struct core *core, const struct store_message *from, struct arena *arena,
+                  struct core_message *out)
+{
+    struct store_room row;
+    memset(out, 0, sizeof *out);
+    out->id = from->position;
+    id_out(&out->conversation, from->room.bytes);
+    out->title = store_room_get(core->store, &from->room, arena, &row) == SOTTO_OK
+                     ? names_title(core, &row, arena)
+                     : "";
+    out->seq = from->seq;
+    out->kind = (enum core_message_kind)from->kind;
+    out->status = (enum core_message_status)from->state;
+    out->own = from->own;
+    id_out(&out->sender, from->sender.bytes);
+    out->sender_name = names_of(core, &from->sender, arena);
+    out->subject_name = "";
+    if (from->has_subject) {
+        id_out(&out->subject, from->subject.bytes);
+        out->subject_name = names_of(core, &from->subject, arena);
+    }
+    out->time_s = from->time_s;
+    out->text = from->text;
+    out->client_id = from->client_id;
+}
+
+static void messages_show(struct core *core, const struct store_message *messages, size_t count,
+                          core_message_fn *each, void *ctx)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct arena arena;
+        struct core_message message;
+        arena_init(&arena, core->env);
+        message_show(core, &messages[i], &arena, &message);
+        each(ctx, &message);
+        arena_free(&arena);
+    }
+}
+
+static sotto_error messages_were_read(struct core *core, const struct room_id *room,
+                                      int64_t position)
+{
+    TRY(store_begin(core->store));
+    sotto_error error = store_messages_read(core->store, room, position);
+    if (error == SOTTO_OK)
+        error = store_commit(core->store);
+    if (error != SOTTO_OK)
+        store_rollback(core->store);
+    return error;
+}
+
+sotto_error core_history(struct core *core, const struct core_id *conversation, uint32_t limit,
+                         int64_t before, core_message_fn *each, void *ctx)
+{
+    TRY(core_need_account(core));
+    struct arena arena;
+    struct store_message *messages = NULL, *waiting = NULL;
+    size_t count = 0, waiting_count = 0;
+    struct room_id id = id_in(conversation);
+    arena_init(&arena, core->env);
+    sotto_error error =
+        store_messages(core->store, &id, before, limit, &arena, &messages, &count);
+    if (error == SOTTO_OK && before == 0)
+        error = store_messages_waiting(core->store, &id, &arena, &waiting, &waiting_count);
+    if (error == SOTTO_OK) {
+        messages_show(core, messages, count, each, ctx);
+        messages_show(core, waiting, waiting_count, each, ctx);
+        /* Whether they count as read matters less than that they were shown. */
+        if (count > 0)
+            (void)messages_were_read(core, &id, messages[count - 1].position);
+    } else
+        (void)core_store_problem(core, error, "reading the messages");
+    arena_free(&arena);
+    return error;
+}
+
+sotto_error core_sending(struct core *core, const struct core_id *conversation,
+                         const char *client_id, enum core_message_status *status, uint64_t *seq)
+{
+    struct arena arena;
+    struct store_message message;
+    struct room_id id = id_in(conversation);
+    arena_init(&arena, core->env);
+    sotto_error error = store_message_by_client(core->store, &id, client_id, &arena, &message);
+    if (error == SOTTO_OK) {
+        *status = (enum core_message_status)message.state;
+        *seq = message.seq;
+    } else
+        (void)core_store_problem(core, error, "reading the message back");
+    arena_free(&arena);
+    return error;
+}
+
+/* ---- People, status ---- */
+
+sotto_error core_contacts(struct core *core,
+                          void (*each)(void *ctx, const struct core_contact *contact), void *ctx)
+{
+    TRY(core_need_account(core));
+    struct arena arena;
+    struct store_contact *contacts = NULL;
+    size_t count = 0;
+    arena_init(&arena, core->env);
+    sotto_error error = store_contacts(core->store, &arena, &contacts, &count);
+    if (error != SOTTO_OK)
+        (void)core_store_problem(core, error, "reading the contacts");
+    for (size_t i = 0; i < count && error == SOTTO_OK; i++) {
+        if (!contacts[i].contact)
+            continue;
+        struct core_contact contact = {{{0}}, contacts[i].name, contacts[i].relay,
+                                       contacts[i].blocked};
+        id_out(&contact.account, contacts[i].account.bytes);
+        each(ctx, &contact);
+    }
+    arena_free(&arena);
+    return error;
+}
+
+static void count_request(void *ctx, const struct core_request *request)
+{
+    (void)request;
+    ++*(uint32_t *)ctx;
+}
+
+static void count_contact(void *ctx, const struct core_contact *contact)
+{
+    (void)contact;
+    ++*(uint32_t *)ctx;
+}
+
+sotto_error core_status(struct core *core, struct core_status *status)
+{
+    memset(status, 0, sizeof *status);
+    TRY(core_load_profile(core));
+    if (!core->has_identity || core->profile.registration != STORE_REGISTERED)
+        return SOTTO_OK;
+    struct arena arena;
+    struct store_room *rooms = NULL;
+    size_t count = 0;
+    arena_init(&arena, core->env);
+    sotto_error error = store_rooms(core->store, &arena, &rooms, &count);
+    if (error == SOTTO_OK)
+        error = store_outgoing_count(core->store, NULL, STORE_OUT_ALL, &status->waiting);
+    arena_free(&arena);
+    if (error != SOTTO_OK)
+        return core_store_problem(core, error, "reading the profile");
+    status->conversations = (uint32_t)count;
+    TRY(core_requests(core, count_request, &status->requests));
+    return core_contacts(core, count_contact, &status->contacts);
+}

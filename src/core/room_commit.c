@@ -1,0 +1,544 @@
+/* Changing who is in a room: intents in the outbox, gathered into one commit at a time.
+ *
+ * An intent says what a person wants ("Carol is in"), not how: when a commit loses its race it is
+ * made anew from the intents that the winner has not fulfilled. The commit made is kept in the row
+ * of its first intent, the carrier, with its staged epoch, until the log shows whether it won. */
+#include <string.h>
+
+#include "codec/reader.h"
+#include "codec/writer.h"
+#include "core/internal.h"
+
+/* ---- Encoding ---- */
+
+sotto_error commit_intent_write(const struct commit_intent *intent, sotto_buf *out)
+{
+    struct writer writer;
+    writer_init(&writer, out);
+    writer_u8(&writer, intent->action);
+    writer_fixed(&writer, sotto_bytes_of(intent->account.bytes, ACCOUNT_ID_SIZE));
+    writer_fixed(&writer, sotto_bytes_of(intent->device.bytes, DEVICE_ID_SIZE));
+    writer_vector(&writer, intent->relay);
+    writer_vector(&writer, intent->capability);
+    writer_vector(&writer, intent->made);
+    return writer_finish(&writer);
+}
+
+sotto_error commit_intent_read(sotto_bytes bytes, struct commit_intent *intent)
+{
+    struct reader reader;
+    reader_init(&reader, bytes);
+    intent->action = reader_u8(&reader, "intent.action");
+    reader_copy(&reader, intent->account.bytes, ACCOUNT_ID_SIZE, "intent.account");
+    reader_copy(&reader, intent->device.bytes, DEVICE_ID_SIZE, "intent.device");
+    intent->relay = reader_vector(&reader, WIRE_ADDRESS_MAX, "intent.relay");
+    intent->capability = reader_vector(&reader, CAPABILITY_SIZE, "intent.capability");
+    intent->made = reader_vector(&reader, 1u << 20, "intent.made");
+    return reader_finish(&reader, "intent");
+}
+
+sotto_error commit_made_write(const struct commit_made *made, sotto_buf *out)
+{
+    struct writer writer;
+    writer_init(&writer, out);
+    writer_u8(&writer, made->action);
+    writer_fixed(&writer, sotto_bytes_of(made->account.bytes, ACCOUNT_ID_SIZE));
+    writer_fixed(&writer, sotto_bytes_of(made->device.bytes, DEVICE_ID_SIZE));
+    return writer_finish(&writer);
+}
+
+bool commit_made_next(struct reader *reader, struct commit_made *made)
+{
+    if (!reader_more(reader))
+        return false;
+    made->action = reader_u8(reader, "made.action");
+    reader_copy(reader, made->account.bytes, ACCOUNT_ID_SIZE, "made.account");
+    reader_copy(reader, made->device.bytes, DEVICE_ID_SIZE, "made.device");
+    return reader_ok(reader);
+}
+
+/* ---- Queueing ---- */
+
+sotto_error commit_queue(struct core *core, const struct room_id *room,
+                         const struct commit_intent *intent, const char *client_id,
+                         uint64_t not_before_s)
+{
+    sotto_buf bytes;
+    sotto_buf_init(&bytes, core->env);
+    sotto_error error = commit_intent_write(intent, &bytes);
+    struct store_outgoing outgoing;
+    memset(&outgoing, 0, sizeof outgoing);
+    outgoing.room = *room;
+    outgoing.kind = STORE_OUT_COMMIT;
+    outgoing.state = STORE_OUT_WANTED;
+    outgoing.client_id = client_id;
+    outgoing.intent = sotto_buf_view(&bytes);
+    outgoing.relay = outgoing.error = "";
+    outgoing.not_before_s = not_before_s;
+    outgoing.created_s = core_now_s(core);
+    if (error == SOTTO_OK)
+        error = core->env->random(core->env->ctx, outgoing.request.bytes, REQUEST_ID_SIZE);
+    if (error == SOTTO_OK)
+        error = store_outgoing_add(core->store, &outgoing, NULL);
+    sotto_buf_free(&bytes);
+    return error;
+}
+
+/* ---- Gathering ---- */
+
+struct gathered {
+    struct room *room;
+    struct arena *arena;
+    sotto_mls_proposal *proposals; /* COMMIT_PROPOSALS_MAX of them */
+    size_t count;
+    bool update;   /* a commit is wanted even without proposals */
+    bool removes;
+    int64_t carrier; /* 0: none yet */
+    struct commit_intent carrier_intent;
+    sotto_buf made;
+    struct account_id *touched; /* accounts that an intent of this commit is about */
+    size_t touched_count, touched_most;
+};
+
+static bool touches(struct gathered *g, const struct account_id *account)
+{
+    for (size_t i = 0; i < g->touched_count; i++)
+        if (account_id_equal(&g->touched[i], account))
+            return true;
+    return false;
+}
+
+static sotto_error gather_proposal(struct gathered *g, const sotto_mls_proposal *proposal,
+                                   const struct commit_made *made)
+{
+    g->proposals[g->count++] = *proposal;
+    return commit_made_write(made, &g->made);
+}
+
+/* *wanted: whether anything of it is still to be done. */
+static sotto_error gather_add(struct gathered *g, const struct commit_intent *intent, bool *wanted,
+                              bool *ready)
+{
+    struct core *core = g->room->core;
+    struct store_take *takes = NULL;
+    size_t count = 0;
+    if (group_has(g->room->group, &intent->account, NULL, NULL)) {
+        *wanted = false;
+        return SOTTO_OK;
+    }
+    TRY(take_ready(g->room, intent, ready));
+    if (!*ready)
+        return SOTTO_OK;
+    TRY(store_takes(core->store, &g->room->id, g->arena, &takes, &count));
+    for (size_t i = 0; i < count; i++) {
+        if (!account_id_equal(&takes[i].account, &intent->account))
+            continue;
+        sotto_mls_proposal proposal;
+        memset(&proposal, 0, sizeof proposal);
+        proposal.type = SOTTO_MLS_ADD;
+        proposal.u.add.key_package = takes[i].key_package;
+        struct commit_made made = {COMMIT_ADD, takes[i].account, takes[i].device};
+        TRY(gather_proposal(g, &proposal, &made));
+    }
+    return SOTTO_OK;
+}
+
+static sotto_error gather_remove(struct gathered *g, const struct commit_intent *intent,
+                                 bool *wanted)
+{
+    uint32_t at = 0;
+    sotto_mls_leaf leaf;
+    *wanted = false;
+    while (sotto_mls_next_member(g->room->group, &at, &leaf)) {
+        struct commit_made made = {intent->action, {{0}}, {{0}}};
+        if (identity_leaf_ids(&leaf, &made.account, &made.device) != SOTTO_OK ||
+            !account_id_equal(&made.account, &intent->account) ||
+            leaf.index == sotto_mls_own_index(g->room->group))
+            continue;
+        if (intent->action == COMMIT_REMOVE_DEVICE &&
+            !device_id_equal(&made.device, &intent->device))
+            continue;
+        if (g->count == COMMIT_PROPOSALS_MAX)
+            break;
+        sotto_mls_proposal proposal;
+        memset(&proposal, 0, sizeof proposal);
+        proposal.type = SOTTO_MLS_REMOVE;
+        proposal.u.remove.index = leaf.index;
+        TRY(gather_proposal(g, &proposal, &made));
+        *wanted = g->removes = true;
+    }
+    return SOTTO_OK;
+}
+
+/* One intent: into the commit, or done already, or not ready. */
+static sotto_error gather(struct gathered *g, const struct store_outgoing *outgoing)
+{
+    struct core *core = g->room->core;
+    struct commit_intent intent;
+    TRY(commit_intent_read(outgoing->intent, &intent));
+    bool wanted = true;
+    bool ready = true;
+    switch (intent.action) {
+    case COMMIT_ADD:
+        TRY(gather_add(g, &intent, &wanted, &ready));
+        break;
+    case COMMIT_REMOVE:
+    case COMMIT_REMOVE_DEVICE:
+        TRY(gather_remove(g, &intent, &wanted));
+        break;
+    case COMMIT_UPDATE:
+        g->update = true;
+        break;
+    default:
+        wanted = false;
+    }
+    if (!wanted) /* somebody else did it, or it makes no sense any more */
+        return store_outgoing_erase(core->store, outgoing->id);
+    if (!ready)
+        return SOTTO_OK;
+    if (g->carrier == 0) {
+        g->carrier = outgoing->id;
+        g->carrier_intent = intent;
+    }
+    g->touched[g->touched_count++] = intent.account;
+    return SOTTO_OK;
+}
+
+/* The run of commit intents at the head of the outbox; a message behind an intent that is ready must
+ * not be read by who is not in yet, so the run ends there. */
+static sotto_error gather_all(struct gathered *g)
+{
+    struct core *core = g->room->core;
+    struct store_outgoing outgoing;
+    int64_t after = 0;
+    while (g->touched_count < g->touched_most && g->count < COMMIT_PROPOSALS_MAX / 2) {
+        sotto_error error = store_outgoing_next(core->store, &g->room->id, STORE_OUT_ENTRIES, after,
+                                                g->arena, &outgoing);
+        if (error == SOTTO_NOT_FOUND)
+            return SOTTO_OK;
+        TRY(error);
+        after = outgoing.id;
+        if (outgoing.kind == STORE_OUT_MESSAGE || outgoing.kind == STORE_OUT_LEAVE) {
+            if (g->carrier != 0)
+                return SOTTO_OK;
+            continue;
+        }
+        if (outgoing.kind != STORE_OUT_COMMIT || outgoing.not_before_s > core_now_s(core))
+            continue;
+        struct commit_intent intent;
+        TRY(commit_intent_read(outgoing.intent, &intent));
+        /* Add and remove of one person: one commit after the other. An update is its own. */
+        if (intent.action == COMMIT_UPDATE ? g->carrier != 0 : touches(g, &intent.account))
+            return SOTTO_OK;
+        TRY(gather(g, &outgoing));
+    }
+    return SOTTO_OK;
+}
+
+/* ---- Making ---- */
+
+static sotto_error gate_export(sotto_mls_staged *staged, const char *label, const sotto_env *env,
+                               struct gate *gate)
+{
+    sotto_buf token;
+    sotto_buf_init(&token, env);
+    sotto_error error =
+        sotto_mls_staged_export(staged, label, sotto_bytes_of(NULL, 0), TOKEN_SIZE, &token);
+    if (error == SOTTO_OK)
+        gate_of(sotto_buf_view(&token), gate);
+    sotto_buf_free(&token);
+    return error;
+}
+
+struct made_bytes {
+    sotto_buf commit, welcome, staged, intent;
+};
+
+static sotto_error carrier_store(struct gathered *g, sotto_mls_staged *staged,
+                                 struct made_bytes *bytes)
+{
+    struct core *core = g->room->core;
+    struct store_outgoing carrier;
+    TRY(store_outgoing_get(core->store, g->carrier, g->arena, &carrier));
+    TRY(sotto_mls_staged_save(staged, &bytes->staged));
+    TRY(gate_export(staged, "sotto.v1 write", core->env, &carrier.next_write_gate));
+    carrier.has_write_gate = true;
+    carrier.has_read_gate = g->removes;
+    if (g->removes)
+        TRY(gate_export(staged, "sotto.v1 read", core->env, &carrier.next_read_gate));
+    g->carrier_intent.made = sotto_buf_view(&g->made);
+    TRY(commit_intent_write(&g->carrier_intent, &bytes->intent));
+    TRY(core->env->random(core->env->ctx, carrier.request.bytes, REQUEST_ID_SIZE));
+    carrier.state = STORE_OUT_READY;
+    carrier.epoch = sotto_mls_epoch(g->room->group);
+    carrier.intent = sotto_buf_view(&bytes->intent);
+    carrier.bytes = sotto_buf_view(&bytes->commit);
+    carrier.welcome = sotto_buf_view(&bytes->welcome);
+    carrier.staged = sotto_buf_view(&bytes->staged);
+    return store_outgoing_put(core->store, &carrier);
+}
+
+static sotto_error make(struct gathered *g, struct store_room *row)
+{
+    struct core *core = g->room->core;
+    struct made_bytes bytes;
+    sotto_buf_init(&bytes.commit, core->env);
+    sotto_buf_init(&bytes.welcome, core->env);
+    sotto_buf_init(&bytes.staged, core->env);
+    sotto_buf_init(&bytes.intent, core->env);
+    sotto_mls_staged *staged = NULL;
+    sotto_mls_commit_options options;
+    memset(&options, 0, sizeof options);
+    options.proposals = g->proposals;
+    options.proposal_count = g->count;
+    options.ignore_pending = true; /* who leaves is removed by value, see proposal_received */
+    sotto_error error =
+        sotto_mls_commit(g->room->group, &options, &bytes.commit, &bytes.welcome, &staged);
+    if (error == SOTTO_OK)
+        error = carrier_store(g, staged, &bytes);
+    sotto_mls_staged_drop(staged); /* the stored one is what will be applied */
+    if (error == SOTTO_OK)
+        error = room_save(g->room, row); /* the handshake ratchet has moved */
+    sotto_buf_free(&bytes.commit);
+    sotto_buf_free(&bytes.welcome);
+    sotto_buf_free(&bytes.staged);
+    sotto_buf_free(&bytes.intent);
+    return error;
+}
+
+/* most: intents at most. g->carrier says whether there was any. */
+static sotto_error commit_try(struct gathered *g, struct store_room *row, size_t most)
+{
+    g->proposals =
+        arena_array(g->arena, COMMIT_PROPOSALS_MAX + WIRE_DEVICES_MAX, sizeof *g->proposals);
+    g->touched = arena_array(g->arena, most, sizeof *g->touched);
+    if (g->proposals == NULL || g->touched == NULL)
+        return SOTTO_NO_MEMORY;
+    g->count = g->touched_count = 0;
+    g->touched_most = most;
+    g->carrier = 0;
+    g->removes = g->update = false;
+    sotto_buf_clear(&g->made);
+    TRY(gather_all(g));
+    return g->carrier == 0 ? SOTTO_NOT_FOUND : make(g, row);
+}
+
+/* An intent that MLS does not let through, such as a KeyPackage that expired meanwhile. */
+static sotto_error intent_impossible(struct gathered *g, sotto_error error)
+{
+    struct room *room = g->room;
+    struct core_problem problem;
+    problem_clear(&problem);
+    (void)problem_set(&problem, error, CORE_BAD_IDENTITY,
+                      "Ask the person to connect once (sotto sync), then try again.",
+                      "The change was not possible: %s (%s).",
+                      sotto_mls_fault(room->core->mls)->what, sotto_error_text(error));
+    room_note(room, &problem);
+    return take_intent_drop(room, g->carrier);
+}
+
+sotto_error commit_make(struct room *room, struct store_room *row, int64_t *carrier)
+{
+    struct gathered g;
+    struct arena arena;
+    memset(&g, 0, sizeof g);
+    arena_init(&arena, room->core->env);
+    g.room = room;
+    g.arena = &arena;
+    sotto_buf_init(&g.made, room->core->env);
+    sotto_error error = commit_try(&g, row, COMMIT_INTENTS_MAX);
+    /* One intent that cannot be does not stand in the way of the others. */
+    while (error != SOTTO_OK && error != SOTTO_NOT_FOUND && !room_error_is_local(error)) {
+        error = commit_try(&g, row, 1);
+        if (error != SOTTO_OK && error != SOTTO_NOT_FOUND && !room_error_is_local(error))
+            error = intent_impossible(&g, error) == SOTTO_OK ? commit_try(&g, row, COMMIT_INTENTS_MAX)
+                                                             : SOTTO_INTERNAL;
+    }
+    if (error == SOTTO_OK)
+        *carrier = g.carrier;
+    sotto_buf_free(&g.made);
+    arena_free(&arena);
+    return error;
+}
+
+/* ---- Winning ---- */
+
+struct winning {
+    struct room *room;
+    struct store_room *row;
+    const struct store_outgoing *carrier;
+    struct arena *arena;
+    uint64_t seq;
+    uint32_t part;
+    bool added;
+};
+
+static sotto_error welcome_owe(struct winning *w, const struct store_take *take, sotto_bytes sealed)
+{
+    struct core *core = w->room->core;
+    struct store_outgoing outgoing;
+    memset(&outgoing, 0, sizeof outgoing);
+    outgoing.room = w->room->id;
+    outgoing.kind = STORE_OUT_ENVELOPE;
+    outgoing.state = STORE_OUT_READY;
+    outgoing.client_id = outgoing.error = "";
+    outgoing.bytes = sealed;
+    outgoing.relay = take->relay;
+    outgoing.account = take->account;
+    outgoing.device = take->device;
+    outgoing.capability = take->capability;
+    outgoing.created_s = core_now_s(core);
+    TRY(core->env->random(core->env->ctx, outgoing.request.bytes, REQUEST_ID_SIZE));
+    return store_outgoing_add(core->store, &outgoing, NULL);
+}
+
+/* The Welcome with all that the new member needs, sealed to its device. */
+static sotto_error welcome_seal(struct winning *w, const struct store_take *take, sotto_buf *plain,
+                                sotto_buf *sealed)
+{
+    struct core *core = w->room->core;
+    struct manifest manifest;
+    struct envelope envelope;
+    sotto_fault fault;
+    sotto_buf reference;
+    sotto_mls_leaf leaf;
+    uint16_t suite;
+    memset(&envelope, 0, sizeof envelope);
+    sotto_buf_init(&reference, core->env);
+    sotto_error error = manifest_read(take->manifest, w->arena, &manifest, &fault);
+    if (error == SOTTO_OK)
+        error = sotto_mls_key_package_inspect(core->mls, take->key_package, &leaf, &suite,
+                                              &reference);
+    const struct device *device =
+        error == SOTTO_OK ? manifest_device(&manifest, &take->device) : NULL;
+    if (error == SOTTO_OK && device == NULL)
+        error = SOTTO_NOT_FOUND;
+    if (error == SOTTO_OK) {
+        envelope.kind = ENVELOPE_ROOM_INVITATION;
+        envelope.relay = sotto_bytes_str(w->row->relay);
+        envelope.room = w->room->id;
+        envelope.read_token = sotto_bytes_of(w->row->read_token, TOKEN_SIZE);
+        envelope.next_seq = w->seq + 1;
+        envelope.manifest = core->profile.manifest;
+        envelope.relay_of_sender = sotto_bytes_str(core->profile.relay);
+        envelope.capability = take->capability;
+        envelope.key_package_ref = sotto_buf_view(&reference);
+        envelope.welcome = w->carrier->welcome;
+        error = envelope_write(&envelope, plain);
+    }
+    if (error == SOTTO_OK)
+        error = identity_seal(core->crypto, &take->account, &take->device, device->inbox_key,
+                              sotto_buf_view(plain), sealed);
+    sotto_buf_free(&reference);
+    return error;
+}
+
+static sotto_error welcome_one(struct winning *w, const struct commit_made *made)
+{
+    struct core *core = w->room->core;
+    struct store_take take;
+    TRY(store_take_get(core->store, &w->room->id, &made->account, &made->device, w->arena, &take));
+    sotto_buf plain, sealed;
+    sotto_buf_init(&plain, core->env);
+    sotto_buf_init(&sealed, core->env);
+    sotto_error error = welcome_seal(w, &take, &plain, &sealed);
+    if (error == SOTTO_OK)
+        error = welcome_owe(w, &take, sotto_buf_view(&sealed));
+    if (error == SOTTO_OK)
+        error = store_take_erase(core->store, &w->room->id, &made->account, &made->device);
+    sotto_buf_free(&plain);
+    sotto_buf_free(&sealed);
+    return error;
+}
+
+static sotto_error won_one(struct winning *w, const struct commit_made *made)
+{
+    struct core *core = w->room->core;
+    enum core_message_kind kind = made->action == COMMIT_ADD      ? CORE_ADDED
+                                  : made->action == COMMIT_REMOVE ? CORE_REMOVED
+                                                                  : CORE_LEFT;
+    const struct account_id *who =
+        kind == CORE_LEFT ? &made->account : &core->identity.account;
+    if (made->action == COMMIT_ADD) {
+        w->added = true;
+        TRY(welcome_one(w, made));
+    }
+    sotto_error error =
+        event_add(core, &w->room->id, w->seq, w->part++, kind, who, &made->account);
+    return error == SOTTO_EXISTS ? SOTTO_OK : error;
+}
+
+static sotto_error read_token_renew(struct room *room, struct store_room *row)
+{
+    sotto_buf token;
+    sotto_buf_init(&token, room->core->env);
+    sotto_error error = sotto_mls_export(room->group, "sotto.v1 read", sotto_bytes_of(NULL, 0),
+                                         TOKEN_SIZE, &token);
+    if (error == SOTTO_OK)
+        memcpy(row->read_token, token.data, TOKEN_SIZE);
+    sotto_buf_free(&token);
+    return error;
+}
+
+static sotto_error won_all(struct winning *w)
+{
+    struct core *core = w->room->core;
+    struct commit_intent intent;
+    struct commit_made made;
+    struct reader reader;
+    TRY(commit_intent_read(w->carrier->intent, &intent));
+    reader_init(&reader, intent.made);
+    while (commit_made_next(&reader, &made))
+        TRY(won_one(w, &made));
+    TRY(reader_finish(&reader, "made"));
+    TRY(store_outgoing_erase(core->store, w->carrier->id));
+    if (w->added)
+        TRY(room_queue_profile(core, &w->room->id, sotto_mls_epoch(w->room->group)));
+    return commit_unseal(w->room, sotto_mls_epoch(w->room->group));
+}
+
+sotto_error commit_won(struct room *room, struct store_room *row,
+                       const struct store_outgoing *carrier, uint64_t seq)
+{
+    struct arena arena;
+    arena_init(&arena, room->core->env);
+    struct winning w = {room, row, carrier, &arena, seq, 0, false};
+    sotto_mls_staged *staged = NULL;
+    sotto_error error = sotto_mls_staged_load(room->group, carrier->staged, &staged);
+    if (error == SOTTO_OK) {
+        sotto_mls_staged_apply(room->group, staged);
+        if (carrier->has_read_gate)
+            error = read_token_renew(room, row);
+    }
+    if (error == SOTTO_OK)
+        error = won_all(&w);
+    arena_free(&arena);
+    return error;
+}
+
+/* ---- A new epoch ---- */
+
+sotto_error commit_unseal(struct room *room, uint64_t epoch)
+{
+    struct core *core = room->core;
+    struct arena arena;
+    struct store_outgoing outgoing;
+    int64_t after = 0;
+    sotto_error error;
+    arena_init(&arena, core->env);
+    while ((error = store_outgoing_next(core->store, &room->id, STORE_OUT_ENTRIES, after, &arena,
+                                        &outgoing)) == SOTTO_OK) {
+        after = outgoing.id;
+        if (outgoing.state != STORE_OUT_READY || outgoing.epoch == epoch)
+            continue;
+        sotto_bytes nothing = {NULL, 0};
+        outgoing.state = STORE_OUT_WANTED;
+        outgoing.bytes = outgoing.staged = outgoing.welcome = nothing;
+        outgoing.has_write_gate = outgoing.has_read_gate = false;
+        error = store_outgoing_put(core->store, &outgoing);
+        if (error != SOTTO_OK)
+            break;
+    }
+    arena_free(&arena);
+    return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
+}

@@ -1,0 +1,127 @@
+/* Posting the Welcomes that won commits owe (PROTOCOL.md, post_envelope). */
+#include <string.h>
+
+#include "core/internal.h"
+
+/* What a refusal means for the row. */
+enum outcome {
+    OUTCOME_LATER,  /* try again */
+    OUTCOME_PLAIN,  /* the invitation is used up: try again without it */
+    OUTCOME_NEVER,  /* nobody is there to get it */
+};
+
+static enum outcome outcome_of(sotto_error error, const struct message *answer,
+                               const struct store_outgoing *outgoing)
+{
+    if (net_transient(error, answer))
+        return OUTCOME_LATER;
+    if (outgoing->capability.size > 0 && (answer->error.code == WIRE_CODE_CAPABILITY_USED ||
+                                          answer->error.code == WIRE_CODE_CAPABILITY_UNKNOWN))
+        return OUTCOME_PLAIN;
+    return OUTCOME_NEVER;
+}
+
+static sotto_error posted_store(struct room *room, sotto_error error, const struct message *answer,
+                                struct arena *arena)
+{
+    struct core *core = room->core;
+    struct store_outgoing outgoing;
+    TRY(store_begin(core->store));
+    sotto_error found = store_outgoing_get(core->store, room->doing_row, arena, &outgoing);
+    if (found == SOTTO_NOT_FOUND)
+        return store_commit(core->store); /* done by another process */
+    TRY(found);
+    enum outcome outcome = error == SOTTO_OK ? OUTCOME_NEVER : outcome_of(error, answer, &outgoing);
+    if (outcome == OUTCOME_NEVER)
+        TRY(store_outgoing_erase(core->store, outgoing.id));
+    else {
+        outgoing.tries++;
+        if (outcome == OUTCOME_PLAIN)
+            outgoing.capability = sotto_bytes_of(NULL, 0);
+        else
+            outgoing.not_before_s = core_now_s(core) + TRANSIENT_PAUSE_S;
+        outgoing.error = error == SOTTO_REFUSED && answer != NULL
+                             ? wire_code_name(answer->error.code)
+                             : sotto_error_name(error);
+        TRY(store_outgoing_put(core->store, &outgoing));
+    }
+    return store_commit(core->store);
+}
+
+static void on_posted(void *ctx, sotto_error error, const struct message *answer)
+{
+    struct room *room = ctx;
+    room->busy = false;
+    room->wake = true;
+    struct arena arena;
+    arena_init(&arena, room->core->env);
+    sotto_error stored = posted_store(room, error, answer, &arena);
+    if (stored != SOTTO_OK) {
+        store_rollback(room->core->store);
+        room_local_failure(room, stored, "noting that an invitation was delivered");
+    } else if (error != SOTTO_OK) {
+        struct core_problem problem;
+        problem_clear(&problem);
+        net_problem(room->doing_conn, error, answer, &problem);
+        bool used = answer != NULL && error == SOTTO_REFUSED &&
+                    (answer->error.code == WIRE_CODE_CAPABILITY_USED ||
+                     answer->error.code == WIRE_CODE_CAPABILITY_UNKNOWN);
+        if (!used)
+            room_note(room, &problem);
+    }
+    arena_free(&arena);
+}
+
+static sotto_error post_request(struct room *room, struct conn *conn,
+                                const struct store_outgoing *outgoing)
+{
+    struct message message;
+    memset(&message, 0, sizeof message);
+    message.type = MESSAGE_POST_ENVELOPE;
+    struct post_envelope *post = &message.post_envelope;
+    post->permission.kind = outgoing->capability.size > 0 ? PERMISSION_CAPABILITY : PERMISSION_NONE;
+    post->permission.value = outgoing->capability;
+    post->post_id = outgoing->request;
+    post->account = outgoing->account;
+    post->device = outgoing->device;
+    post->sealed = outgoing->bytes;
+    room->doing_row = outgoing->id;
+    return room_request(room, conn, &message, on_posted);
+}
+
+/* False: this row cannot be posted now. */
+static bool post_try(struct room *room, const struct store_outgoing *outgoing)
+{
+    if (outgoing->not_before_s > core_now_s(room->core)) {
+        if (room->retry_ms == 0)
+            room->retry_ms = net_now_ms() + 1000;
+        return false;
+    }
+    struct conn *conn = net_conn(room->core, outgoing->relay, CONNECTION_ROOM);
+    if (conn == NULL)
+        return false;
+    if (!conn_up(conn)) {
+        if (conn_failed(conn))
+            room_note(room, &conn->problem);
+        else if (room->retry_ms == 0)
+            room->retry_ms = conn->retry_ms;
+        return false;
+    }
+    return post_request(room, conn, outgoing) == SOTTO_OK;
+}
+
+bool room_post_next(struct room *room)
+{
+    struct arena arena;
+    struct store_outgoing outgoing;
+    int64_t after = 0;
+    bool posting = false;
+    arena_init(&arena, room->core->env);
+    while (!posting && store_outgoing_next(room->core->store, &room->id, STORE_OUT_ENVELOPES, after,
+                                           &arena, &outgoing) == SOTTO_OK) {
+        after = outgoing.id;
+        posting = post_try(room, &outgoing);
+    }
+    arena_free(&arena);
+    return posting;
+}

@@ -1,0 +1,416 @@
+/* Entries of the log, applied strictly in order, many in one transaction. */
+#include <string.h>
+
+#include "core/internal.h"
+
+struct receiving {
+    struct room *room;
+    struct store_room row;
+    struct arena *arena;
+};
+
+sotto_error event_add(struct core *core, const struct room_id *room, uint64_t seq, uint32_t part,
+                      enum core_message_kind kind, const struct account_id *sender,
+                      const struct account_id *subject)
+{
+    struct store_message message;
+    memset(&message, 0, sizeof message);
+    message.room = *room;
+    message.seq = seq;
+    message.part = part;
+    message.kind = (uint32_t)kind;
+    message.state = STORE_MESSAGE_RECEIVED;
+    message.sender = *sender;
+    message.own = core_is_own(core, sender);
+    message.unread = !message.own;
+    if (subject != NULL) {
+        message.has_subject = true;
+        message.subject = *subject;
+    }
+    message.time_s = core_now_s(core);
+    message.client_id = "";
+    return store_message_add(core->store, &message, NULL, NULL);
+}
+
+/* ---- The log contradicts itself ---- */
+
+static sotto_error fork_found(struct receiving *r, const struct entry *entry, const char *trouble)
+{
+    r->row.state = STORE_ROOM_FORKED;
+    r->row.trouble = trouble;
+    sotto_error error = event_add(r->room->core, &r->room->id, entry->seq, 0, CORE_FORK,
+                                  &r->room->core->identity.account, NULL);
+    return error == SOTTO_EXISTS ? SOTTO_OK : error;
+}
+
+/* ---- Own entries ---- */
+
+static sotto_error own_message(struct receiving *r, const struct store_outgoing *outgoing,
+                               const struct entry *entry)
+{
+    struct store *store = r->room->core->store;
+    struct queued_message queued;
+    TRY(queued_message_read(outgoing->intent, &queued));
+    if (queued.intent == MESSAGE_INTENT_TEXT) {
+        sotto_error error = store_message_place(store, &r->room->id, outgoing->client_id, entry->seq,
+                                                core_now_s(r->room->core), queued.content,
+                                                queued.content_id, NULL);
+        if (error != SOTTO_OK && error != SOTTO_EXISTS && error != SOTTO_NOT_FOUND)
+            return error;
+    }
+    return store_outgoing_erase(store, outgoing->id);
+}
+
+static sotto_error own_leave(struct receiving *r, const struct entry *entry)
+{
+    struct core *core = r->room->core;
+    r->row.state = STORE_ROOM_LEFT;
+    room_forget_group(r->room);
+    TRY(store_records_clear(core->store, &r->room->id));
+    TRY(room_fail_outbox(core, &r->room->id));
+    sotto_error error = event_add(core, &r->room->id, entry->seq, 0, CORE_LEFT,
+                                  &core->identity.account, &core->identity.account);
+    return error == SOTTO_EXISTS ? SOTTO_OK : error;
+}
+
+static sotto_error own_entry(struct receiving *r, const struct store_outgoing *outgoing,
+                             const struct entry *entry)
+{
+    if (!sotto_bytes_equal(outgoing->bytes, entry->bytes) || outgoing->epoch != entry->epoch)
+        return fork_found(r, entry, "The relay changed what this device had written. This "
+                                    "conversation was stopped; begin a new one.");
+    switch (outgoing->kind) {
+    case STORE_OUT_MESSAGE:
+        return own_message(r, outgoing, entry);
+    case STORE_OUT_COMMIT:
+        return commit_won(r->room, &r->row, outgoing, entry->seq);
+    case STORE_OUT_LEAVE:
+        return own_leave(r, entry);
+    case STORE_OUT_CREATE:
+    case STORE_OUT_ENVELOPE:
+        break;
+    }
+    return SOTTO_OK;
+}
+
+/* ---- Application messages ---- */
+
+static sotto_error unreadable(struct receiving *r, const struct entry *entry,
+                              const struct account_id *sender)
+{
+    struct account_id nobody;
+    memset(&nobody, 0, sizeof nobody);
+    sotto_error error = event_add(r->room->core, &r->room->id, entry->seq, 0, CORE_UNREADABLE,
+                                  sender != NULL ? sender : &nobody, NULL);
+    return error == SOTTO_EXISTS ? SOTTO_OK : error;
+}
+
+/* The sender calls itself something: everybody sees it from here on. */
+static sotto_error profile_received(struct receiving *r, const struct account_id *sender,
+                                    sotto_bytes name)
+{
+    struct core *core = r->room->core;
+    struct store_contact contact;
+    sotto_error error = store_contact_get(core->store, sender, r->arena, &contact);
+    if (error == SOTTO_NOT_FOUND) {
+        memset(&contact, 0, sizeof contact);
+        contact.account = *sender;
+        contact.relay = "";
+        contact.added_s = core_now_s(core);
+    } else if (error != SOTTO_OK)
+        return error;
+    char *text = arena_array(r->arena, name.size + 1, 1);
+    if (text == NULL)
+        return SOTTO_NO_MEMORY;
+    if (name.size > 0)
+        memcpy(text, name.data, name.size);
+    contact.name = text;
+    return store_contact_put(core->store, &contact);
+}
+
+static bool is_line(sotto_bytes text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (text.data[i] < 0x20 || text.data[i] == 0x7F)
+            return false;
+    return text.size > 0;
+}
+
+static sotto_error content_store(struct receiving *r, const struct entry *entry,
+                                 const struct account_id *sender, sotto_bytes data,
+                                 const struct content_message *content)
+{
+    struct core *core = r->room->core;
+    struct store_message message;
+    memset(&message, 0, sizeof message);
+    message.room = r->room->id;
+    message.seq = entry->seq;
+    bool text = content->kind == CONTENT_TEXT || content->kind == CONTENT_REPLY;
+    message.kind = text ? CORE_TEXT : CORE_NEWER;
+    message.state = STORE_MESSAGE_RECEIVED;
+    message.unread = true;
+    message.sender = *sender;
+    message.time_s = core_now_s(core);
+    message.client_id = "";
+    message.content_id = sotto_bytes_of(content->id, CONTENT_ID_SIZE);
+    if (content->kind == CONTENT_REPLY)
+        message.target = sotto_bytes_of(content->target, CONTENT_ID_SIZE);
+    message.content = data;
+    message.text = text ? content->text : sotto_bytes_of(NULL, 0);
+    sotto_error error = store_message_add(core->store, &message, NULL, NULL);
+    return error == SOTTO_EXISTS ? SOTTO_OK : error;
+}
+
+static sotto_error message_received(struct receiving *r, const struct entry *entry,
+                                    const sotto_mls_received *received)
+{
+    sotto_mls_leaf leaf;
+    struct account_id sender;
+    struct device_id device;
+    if (received->sender == SOTTO_MLS_NO_SENDER ||
+        sotto_mls_member(r->room->group, received->sender, &leaf) != SOTTO_OK ||
+        identity_leaf_ids(&leaf, &sender, &device) != SOTTO_OK)
+        return unreadable(r, entry, NULL);
+    struct content_message content;
+    sotto_fault fault;
+    sotto_bytes data = sotto_buf_view(&received->data);
+    sotto_error error = content_read(data, &sender, &r->room->id, r->arena, &content,
+                                     &fault);
+    if (error == SOTTO_NO_MEMORY)
+        return error;
+    if (error != SOTTO_OK)
+        return unreadable(r, entry, &sender);
+    if (content.kind == CONTENT_PROFILE)
+        return is_line(content.text) ? profile_received(r, &sender, content.text) : SOTTO_OK;
+    return content_store(r, entry, &sender, data, &content);
+}
+
+/* ---- Proposals ---- */
+
+/* Members propose one thing: that they themselves leave. Everyone who stays queues the commit that
+ * does it, by value; who wins the race does not matter. Other proposals are left alone. */
+static sotto_error proposal_received(struct receiving *r, const sotto_mls_received *received)
+{
+    struct core *core = r->room->core;
+    sotto_mls_leaf leaf;
+    struct commit_intent intent;
+    memset(&intent, 0, sizeof intent);
+    intent.action = COMMIT_REMOVE_DEVICE;
+    if (received->proposal.type != SOTTO_MLS_REMOVE ||
+        received->proposal.u.remove.index != received->sender ||
+        sotto_mls_member(r->room->group, received->sender, &leaf) != SOTTO_OK ||
+        identity_leaf_ids(&leaf, &intent.account, &intent.device) != SOTTO_OK)
+        return SOTTO_OK;
+    char account[65], client_id[STORE_CLIENT_ID_MAX + 1];
+    core_id_hex(intent.account.bytes, sizeof intent.account.bytes, account);
+    (void)snprintf(client_id, sizeof client_id, "leave.%.50s", account);
+    /* Where people are connected all the time, not all of them jump at once. */
+    uint64_t pause = core->patient ? net_jitter(core, 4) : 0;
+    sotto_error error = commit_queue(core, &r->room->id, &intent, client_id,
+                                     pause > 0 ? core_now_s(core) + pause : 0);
+    return error == SOTTO_EXISTS ? SOTTO_OK : error;
+}
+
+/* ---- Commits of others ---- */
+
+/* The lines about who came and who went, from the proposals that the commit carries. */
+static sotto_error commit_events(struct receiving *r, const struct entry *entry,
+                                 const sotto_mls_staged *staged, const struct account_id *committer,
+                                 bool *adds, bool *removes)
+{
+    struct core *core = r->room->core;
+    size_t count = sotto_mls_staged_count(staged);
+    uint32_t part = 0;
+    for (size_t i = 0; i < count; i++) {
+        sotto_mls_proposal proposal;
+        uint32_t proposer;
+        struct account_id subject;
+        struct device_id device;
+        sotto_mls_leaf leaf;
+        enum core_message_kind kind;
+        TRY(sotto_mls_staged_proposal(staged, i, &proposal, &proposer));
+        if (proposal.type == SOTTO_MLS_ADD) {
+            *adds = true;
+            kind = CORE_ADDED;
+            leaf = proposal.u.add.leaf;
+        } else if (proposal.type == SOTTO_MLS_REMOVE) {
+            *removes = true;
+            kind = CORE_REMOVED;
+            if (sotto_mls_member(r->room->group, proposal.u.remove.index, &leaf) != SOTTO_OK)
+                continue;
+        } else
+            continue;
+        if (identity_leaf_ids(&leaf, &subject, &device) != SOTTO_OK)
+            continue;
+        /* Whoever asked to go was not thrown out. */
+        if (kind == CORE_REMOVED) {
+            char account[65], client_id[STORE_CLIENT_ID_MAX + 1];
+            core_id_hex(subject.bytes, sizeof subject.bytes, account);
+            (void)snprintf(client_id, sizeof client_id, "leave.%.50s", account);
+            struct store_outgoing row = {0};
+            int64_t after = 0;
+            while (store_outgoing_next(core->store, &r->room->id, STORE_OUT_ENTRIES, after, r->arena,
+                                       &row) == SOTTO_OK) {
+                if (strcmp(row.client_id, client_id) == 0)
+                    kind = CORE_LEFT;
+                after = row.id;
+            }
+        }
+        const struct account_id *who = kind == CORE_LEFT ? &subject : committer;
+        sotto_error error = event_add(core, &r->room->id, entry->seq, part++, kind, who, &subject);
+        if (error != SOTTO_OK && error != SOTTO_EXISTS)
+            return error;
+    }
+    return SOTTO_OK;
+}
+
+static sotto_error title_update(struct receiving *r)
+{
+    sotto_bytes data;
+    struct identity_room info;
+    sotto_fault fault;
+    if (sotto_mls_context_extension(r->room->group, IDENTITY_EXTENSION_ROOM, &data) != SOTTO_OK ||
+        identity_room_read(data, &info, &fault) != SOTTO_OK)
+        return SOTTO_OK;
+    char *title = arena_array(r->arena, info.title.size + 1, 1);
+    if (title == NULL)
+        return SOTTO_NO_MEMORY;
+    if (info.title.size > 0)
+        memcpy(title, info.title.data, info.title.size);
+    r->row.title = title;
+    return SOTTO_OK;
+}
+
+static sotto_error removed_by(struct receiving *r)
+{
+    r->row.state = STORE_ROOM_REMOVED;
+    room_forget_group(r->room);
+    TRY(store_records_clear(r->room->core->store, &r->room->id));
+    return room_fail_outbox(r->room->core, &r->room->id);
+}
+
+static sotto_error commit_received(struct receiving *r, const struct entry *entry,
+                                   sotto_mls_received *received)
+{
+    struct core *core = r->room->core;
+    struct room *room = r->room;
+    sotto_mls_leaf leaf;
+    struct account_id committer;
+    struct device_id device;
+    memset(&committer, 0, sizeof committer);
+    if (sotto_mls_member(room->group, sotto_mls_staged_committer(received->staged), &leaf) ==
+        SOTTO_OK)
+        (void)identity_leaf_ids(&leaf, &committer, &device);
+    bool adds = false, removes = false;
+    TRY(commit_events(r, entry, received->staged, &committer, &adds, &removes));
+    bool out = sotto_mls_staged_removes_self(received->staged);
+    sotto_mls_staged_apply(room->group, received->staged);
+    received->staged = NULL;
+    if (out)
+        return removed_by(r);
+    if (removes) {
+        sotto_buf token;
+        sotto_buf_init(&token, core->env);
+        sotto_error error = sotto_mls_export(room->group, "sotto.v1 read", sotto_bytes_of(NULL, 0),
+                                             TOKEN_SIZE, &token);
+        if (error == SOTTO_OK)
+            memcpy(r->row.read_token, token.data, TOKEN_SIZE);
+        sotto_buf_free(&token);
+        TRY(error);
+    }
+    if (adds)
+        TRY(room_queue_profile_later(core, &room->id));
+    TRY(title_update(r));
+    return commit_unseal(room, sotto_mls_epoch(room->group));
+}
+
+/* ---- One entry ---- */
+
+/* Errors that say something about this device, not about the entry. */
+bool room_error_is_local(sotto_error error)
+{
+    return error == SOTTO_NO_MEMORY || error == SOTTO_NO_RANDOM || error == SOTTO_INTERNAL ||
+           error == SOTTO_IO || error == SOTTO_FULL || error == SOTTO_BUSY;
+}
+
+static sotto_error foreign_entry(struct receiving *r, const struct entry *entry)
+{
+    sotto_mls_received received;
+    memset(&received, 0, sizeof received);
+    sotto_error error = sotto_mls_process(r->room->group, entry->bytes, &received);
+    if (room_error_is_local(error))
+        return error;
+    bool commit = error == SOTTO_OK && received.kind == SOTTO_MLS_RECEIVED_COMMIT;
+    if (entry->kind == ENTRY_COMMIT)
+        error = commit ? commit_received(r, entry, &received)
+                       : fork_found(r, entry, "The relay's record of this conversation does not "
+                                              "follow from what came before: it was altered, or a "
+                                              "member's client is broken. The conversation was "
+                                              "stopped; begin a new one.");
+    else if (error != SOTTO_OK || commit)
+        error = unreadable(r, entry, NULL);
+    else if (received.kind == SOTTO_MLS_RECEIVED_PROPOSAL)
+        error = proposal_received(r, &received);
+    else
+        error = message_received(r, entry, &received);
+    sotto_mls_received_clear(&received);
+    return error;
+}
+
+static sotto_error apply(struct receiving *r, const struct entry *entry)
+{
+    struct core *core = r->room->core;
+    if (entry->seq < r->row.next_seq)
+        return SOTTO_OK; /* another process was faster */
+    if (entry->seq > r->row.next_seq)
+        return fork_found(r, entry, "The relay left entries out. This conversation was stopped; "
+                                    "begin a new one.");
+    if (entry->epoch != sotto_mls_epoch(r->room->group))
+        return fork_found(r, entry, "The relay's record of this conversation does not follow from "
+                                    "what came before. The conversation was stopped; begin a new "
+                                    "one.");
+    struct store_outgoing outgoing;
+    sotto_error error = store_outgoing_by_request(core->store, &r->room->id, &entry->append_id,
+                                                  r->arena, &outgoing);
+    if (error == SOTTO_OK)
+        error = own_entry(r, &outgoing, entry);
+    else if (error == SOTTO_NOT_FOUND)
+        error = foreign_entry(r, entry);
+    TRY(error);
+    if (r->row.state == STORE_ROOM_FORKED)
+        return SOTTO_OK; /* the cursor stays in front of what was not understood */
+    r->row.next_seq = entry->seq + 1;
+    r->row.active_s = core_now_s(core);
+    return SOTTO_OK;
+}
+
+static sotto_error apply_all(struct receiving *r, const struct entry *entries, size_t count)
+{
+    struct store *store = r->room->core->store;
+    TRY(store_begin(store));
+    TRY(room_enter(r->room, r->arena, &r->row));
+    for (size_t i = 0; i < count && r->row.state == STORE_ROOM_ACTIVE; i++)
+        TRY(apply(r, &entries[i]));
+    TRY(room_save(r->room, &r->row));
+    return store_commit(store);
+}
+
+void room_receive(struct room *room, const struct entry *entries, size_t count)
+{
+    struct arena arena;
+    arena_init(&arena, room->core->env);
+    struct receiving receiving;
+    memset(&receiving, 0, sizeof receiving);
+    receiving.room = room;
+    receiving.arena = &arena;
+    sotto_error error = apply_all(&receiving, entries, count);
+    if (error != SOTTO_OK) {
+        room_abort(room);
+        /* What was pushed comes again after the next subscription; nothing behind it may come
+         * before. */
+        link_unsubscribe(room->conn->link, room->subscription);
+        room->subscribed = ROOM_UNSUBSCRIBED;
+        room_local_failure(room, error, "storing what came");
+    }
+    arena_free(&arena);
+}

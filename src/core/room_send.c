@@ -1,0 +1,534 @@
+/* The outbox of a room: encrypting, appending, posting Welcomes. */
+#include <string.h>
+
+#include "codec/reader.h"
+#include "codec/writer.h"
+#include "core/internal.h"
+
+/* ---- What is queued ---- */
+
+sotto_error queued_message_write(const struct queued_message *message, sotto_buf *out)
+{
+    struct writer writer;
+    writer_init(&writer, out);
+    writer_u8(&writer, message->intent);
+    writer_vector(&writer, message->content_id);
+    writer_vector(&writer, message->content);
+    return writer_finish(&writer);
+}
+
+sotto_error queued_message_read(sotto_bytes intent, struct queued_message *message)
+{
+    struct reader reader;
+    reader_init(&reader, intent);
+    message->intent = reader_u8(&reader, "queued.intent");
+    message->content_id = reader_vector(&reader, CONTENT_ID_SIZE, "queued.content_id");
+    message->content = reader_vector(&reader, CONTENT_MAX, "queued.content");
+    return reader_finish(&reader, "queued");
+}
+
+static sotto_error queue_content(struct core *core, const struct room_id *room, uint8_t intent,
+                                 sotto_bytes content_id, sotto_bytes content, const char *client_id)
+{
+    sotto_buf bytes;
+    sotto_buf_init(&bytes, core->env);
+    struct queued_message queued = {intent, content_id, content};
+    sotto_error error = queued_message_write(&queued, &bytes);
+    struct store_outgoing outgoing;
+    memset(&outgoing, 0, sizeof outgoing);
+    outgoing.room = *room;
+    outgoing.kind = STORE_OUT_MESSAGE;
+    outgoing.state = STORE_OUT_WANTED;
+    outgoing.client_id = client_id;
+    outgoing.intent = sotto_buf_view(&bytes);
+    outgoing.relay = outgoing.error = "";
+    outgoing.created_s = core_now_s(core);
+    if (error == SOTTO_OK)
+        error = core->env->random(core->env->ctx, outgoing.request.bytes, REQUEST_ID_SIZE);
+    if (error == SOTTO_OK)
+        error = store_outgoing_add(core->store, &outgoing, NULL);
+    sotto_buf_free(&bytes);
+    return error;
+}
+
+sotto_error room_queue_profile(struct core *core, const struct room_id *room, uint64_t epoch)
+{
+    if (core->profile.name[0] == '\0')
+        return SOTTO_OK;
+    struct content_message message;
+    memset(&message, 0, sizeof message);
+    message.kind = CONTENT_PROFILE;
+    message.text = sotto_bytes_str(core->profile.name);
+    char client_id[40];
+    (void)snprintf(client_id, sizeof client_id, "profile.%llu", (unsigned long long)epoch);
+    sotto_buf content;
+    sotto_buf_init(&content, core->env);
+    sotto_error error = content_write(core->env, &message, &core->identity.account, room,
+                                      &content);
+    if (error == SOTTO_OK)
+        error = queue_content(core, room, MESSAGE_INTENT_PROFILE,
+                              sotto_bytes_of(message.id, CONTENT_ID_SIZE), sotto_buf_view(&content),
+                              client_id);
+    sotto_buf_free(&content);
+    return error == SOTTO_EXISTS ? SOTTO_OK : error;
+}
+
+/* A member who just came learns one's name with the next text: a thousand members do not all
+ * introduce themselves at once. */
+static void profile_owed_name(const struct room_id *room, char out[static 80])
+{
+    char hex[65];
+    core_id_hex(room->bytes, ROOM_ID_SIZE, hex);
+    (void)snprintf(out, 80, "introduce.%s", hex);
+}
+
+sotto_error room_queue_profile_later(struct core *core, const struct room_id *room)
+{
+    char name[80];
+    profile_owed_name(room, name);
+    return store_number_put(core->store, name, 1);
+}
+
+static sotto_error profile_if_owed(struct core *core, const struct room_id *room, uint64_t epoch)
+{
+    char name[80];
+    uint64_t owed = 0;
+    profile_owed_name(room, name);
+    TRY(store_number_get(core->store, name, &owed));
+    if (owed == 0)
+        return SOTTO_OK;
+    TRY(store_value_erase(core->store, name));
+    return room_queue_profile(core, room, epoch);
+}
+
+sotto_error room_fail_outbox(struct core *core, const struct room_id *room)
+{
+    struct arena arena;
+    arena_init(&arena, core->env);
+    struct store_outgoing outgoing;
+    sotto_error error;
+    while ((error = store_outgoing_next(core->store, room, STORE_OUT_ENTRIES, 0, &arena,
+                                        &outgoing)) == SOTTO_OK) {
+        struct queued_message queued;
+        if (outgoing.kind == STORE_OUT_MESSAGE &&
+            queued_message_read(outgoing.intent, &queued) == SOTTO_OK &&
+            queued.intent == MESSAGE_INTENT_TEXT) {
+            error = store_message_fail(core->store, room, outgoing.client_id);
+            if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
+                break;
+        }
+        error = store_outgoing_erase(core->store, outgoing.id);
+        if (error != SOTTO_OK)
+            break;
+    }
+    arena_free(&arena);
+    return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
+}
+
+/* ---- core_send ---- */
+
+static sotto_error client_id_check(struct core *core, const char *client_id)
+{
+    size_t size = strlen(client_id);
+    bool fits = size >= 1 && size <= CORE_CLIENT_ID_MAX;
+    for (size_t i = 0; i < size && fits; i++)
+        fits = client_id[i] > 0x20 && client_id[i] < 0x7F;
+    /* Sotto's own ids have a dot in them. */
+    if (fits && (strncmp(client_id, "profile.", 8) == 0 || strncmp(client_id, "leave.", 6) == 0))
+        fits = false;
+    if (fits)
+        return SOTTO_OK;
+    return problem_set(&core->problem, SOTTO_ARGUMENT, CORE_BAD_ID,
+                       "Leave it out, and a fresh one is made.",
+                       "A message id has 1 to %d printable ASCII characters without spaces.",
+                       CORE_CLIENT_ID_MAX);
+}
+
+static sotto_error text_check(struct core *core, sotto_bytes text)
+{
+    if (text.size == 0)
+        return problem_set(&core->problem, SOTTO_ARGUMENT, CORE_BAD_TEXT, "Write something.",
+                           "The message is empty.");
+    if (text.size > CORE_TEXT_MAX)
+        return problem_set(&core->problem, SOTTO_LIMIT, CORE_TOO_LONG,
+                           "Send it in several messages.",
+                           "A message has at most %u bytes.", (unsigned)CORE_TEXT_MAX);
+    return SOTTO_OK;
+}
+
+static sotto_error room_open_check(struct core *core, const struct store_room *row)
+{
+    switch (row->state) {
+    case STORE_ROOM_ACTIVE:
+    case STORE_ROOM_CREATING:
+        return SOTTO_OK;
+    case STORE_ROOM_FORKED:
+        return problem_set(&core->problem, SOTTO_STATE, CORE_FORKED,
+                           "Begin a new conversation with the same people.", "%s",
+                           row->trouble[0] != '\0' ? row->trouble
+                                                   : "The relay's record contradicts itself.");
+    case STORE_ROOM_LEFT:
+        return problem_set(&core->problem, SOTTO_STATE, CORE_NOT_MEMBER,
+                           "Ask a member to add you again.", "You have left this conversation.");
+    case STORE_ROOM_REMOVED:
+    case STORE_ROOM_REQUEST:
+        break;
+    }
+    return problem_set(&core->problem, SOTTO_STATE, CORE_NOT_MEMBER,
+                       "Ask a member to add you again.", "%s",
+                       row->trouble[0] != '\0' ? row->trouble
+                                               : "You are no longer in this conversation.");
+}
+
+sotto_error core_room_open(struct core *core, const struct room_id *id, struct arena *arena,
+                           struct store_room *row)
+{
+    sotto_error error = store_room_get(core->store, id, arena, row);
+    if (error == SOTTO_NOT_FOUND)
+        return problem_set(&core->problem, error, CORE_NOT_FOUND, "See `sotto conversations`.",
+                           "There is no such conversation.");
+    if (error != SOTTO_OK)
+        return core_store_problem(core, error, "reading the conversation");
+    return room_open_check(core, row);
+}
+
+static sotto_error text_store(struct core *core, const struct room_id *room, sotto_bytes text,
+                              const struct content_message *content, const char *client_id)
+{
+    struct store_message message;
+    memset(&message, 0, sizeof message);
+    message.room = *room;
+    message.kind = CORE_TEXT;
+    message.state = STORE_MESSAGE_WAITING;
+    message.own = true;
+    message.sender = core->identity.account;
+    message.time_s = core_now_s(core);
+    message.client_id = client_id;
+    message.content_id = sotto_bytes_of(content->id, CONTENT_ID_SIZE);
+    message.text = text;
+    return store_message_add(core->store, &message, NULL, NULL);
+}
+
+/* Inside a transaction: the waiting message and its row in the outbox, or nothing if that id was
+ * used before. */
+static sotto_error text_queue(struct core *core, const struct store_room *row, sotto_bytes text,
+                              const char *client_id)
+{
+    struct content_message content;
+    memset(&content, 0, sizeof content);
+    content.kind = CONTENT_TEXT;
+    content.text = text;
+    sotto_buf bytes;
+    sotto_buf_init(&bytes, core->env);
+    sotto_error error = content_write(core->env, &content, &core->identity.account,
+                                      &row->room, &bytes);
+    if (error == SOTTO_OK)
+        error = text_store(core, &row->room, text, &content, client_id);
+    if (error == SOTTO_OK)
+        error = profile_if_owed(core, &row->room, row->epoch);
+    if (error == SOTTO_OK)
+        error = queue_content(core, &row->room, MESSAGE_INTENT_TEXT,
+                              sotto_bytes_of(content.id, CONTENT_ID_SIZE), sotto_buf_view(&bytes),
+                              client_id);
+    sotto_buf_free(&bytes);
+    return error;
+}
+
+sotto_error core_send(struct core *core, const struct core_id *conversation, const char *client_id,
+                      sotto_bytes text, char *client_id_out)
+{
+    char fresh[33];
+    TRY(core_need_account(core));
+    TRY(text_check(core, text));
+    if (client_id == NULL) {
+        sotto_error made = core_random_client_id(core, fresh);
+        if (made != SOTTO_OK)
+            return core_store_problem(core, made, "making a message id");
+        client_id = fresh;
+    } else
+        TRY(client_id_check(core, client_id));
+    struct room_id id;
+    memcpy(id.bytes, conversation->bytes, ROOM_ID_SIZE);
+    struct arena arena;
+    arena_init(&arena, core->env);
+    struct store_room row;
+    struct store_message before;
+    sotto_error error = store_begin(core->store);
+    if (error != SOTTO_OK) {
+        (void)core_store_problem(core, error, "saving the message");
+        goto out;
+    }
+    error = store_message_by_client(core->store, &id, client_id, &arena, &before);
+    if (error == SOTTO_OK) {
+        store_rollback(core->store);
+        goto named; /* said before: the same message */
+    }
+    if (error == SOTTO_NOT_FOUND) {
+        error = core_room_open(core, &id, &arena, &row);
+        if (error != SOTTO_OK) {
+            store_rollback(core->store);
+            goto out;
+        }
+        error = text_queue(core, &row, text, client_id);
+    }
+    if (error == SOTTO_OK)
+        error = store_commit(core->store);
+    if (error == SOTTO_VALUE) {
+        store_rollback(core->store);
+        (void)problem_set(&core->problem, error, CORE_BAD_TEXT, "Send text in UTF-8.",
+                          "The message is not valid UTF-8 text.");
+        goto out;
+    }
+    if (error != SOTTO_OK) {
+        store_rollback(core->store);
+        (void)core_store_problem(core, error, "saving the message");
+        goto out;
+    }
+named:
+    if (client_id_out != NULL)
+        (void)snprintf(client_id_out, CORE_CLIENT_ID_MAX + 1, "%s", client_id);
+out:
+    arena_free(&arena);
+    return error;
+}
+
+/* ---- Encrypting: the ratchet's advance and the ciphertext in one transaction ---- */
+
+static sotto_error seal_message(struct room *room, struct store_outgoing *outgoing, sotto_buf *bytes)
+{
+    struct queued_message queued;
+    TRY(queued_message_read(outgoing->intent, &queued));
+    return sotto_mls_encrypt(room->group, queued.content, sotto_bytes_of(NULL, 0),
+                             content_padding(queued.content.size), bytes);
+}
+
+static sotto_error seal_leave(struct room *room, sotto_buf *bytes)
+{
+    sotto_mls_proposal proposal;
+    memset(&proposal, 0, sizeof proposal);
+    proposal.type = SOTTO_MLS_REMOVE;
+    proposal.u.remove.index = sotto_mls_own_index(room->group);
+    return sotto_mls_propose(room->group, &proposal, NULL, SOTTO_MLS_PRIVATE, bytes);
+}
+
+/* Inside a transaction. Fresh append_id: these are other bytes than in the epoch before. */
+static sotto_error seal(struct room *room, struct store_room *row, struct store_outgoing *outgoing,
+                        sotto_buf *bytes)
+{
+    struct core *core = room->core;
+    TRY(outgoing->kind == STORE_OUT_LEAVE ? seal_leave(room, bytes)
+                                          : seal_message(room, outgoing, bytes));
+    TRY(core->env->random(core->env->ctx, outgoing->request.bytes, REQUEST_ID_SIZE));
+    outgoing->state = STORE_OUT_READY;
+    outgoing->epoch = sotto_mls_epoch(room->group);
+    outgoing->bytes = sotto_buf_view(bytes);
+    TRY(room_save(room, row));
+    return store_outgoing_put(core->store, outgoing);
+}
+
+/* ---- Appending ---- */
+
+/* Accepted. What was accepted is applied when the log shows it; a leave alone ends here, for who
+ * has left may not be shown anything more. */
+static sotto_error appended_leave(struct room *room, uint64_t seq)
+{
+    struct core *core = room->core;
+    struct arena arena;
+    struct store_room row;
+    arena_init(&arena, core->env);
+    sotto_error error = store_begin(core->store);
+    if (error == SOTTO_OK)
+        error = room_enter(room, &arena, &row);
+    if (error == SOTTO_OK && row.state == STORE_ROOM_ACTIVE) {
+        row.state = STORE_ROOM_LEFT;
+        room_forget_group(room);
+        error = store_records_clear(core->store, &room->id);
+        if (error == SOTTO_OK)
+            error = room_fail_outbox(core, &room->id);
+        if (error == SOTTO_OK)
+            error = event_add(core, &room->id, seq, 0, CORE_LEFT, &core->identity.account,
+                              &core->identity.account);
+        if (error == SOTTO_OK || error == SOTTO_EXISTS)
+            error = room_save(room, &row);
+    }
+    if (error == SOTTO_OK)
+        error = store_commit(core->store);
+    if (error != SOTTO_OK)
+        room_abort(room);
+    arena_free(&arena);
+    return error;
+}
+
+static sotto_error outgoing_kind_of(struct room *room, int64_t id, enum store_outgoing_kind *kind)
+{
+    struct arena arena;
+    struct store_outgoing outgoing;
+    arena_init(&arena, room->core->env);
+    sotto_error error = store_outgoing_get(room->core->store, id, &arena, &outgoing);
+    if (error == SOTTO_OK)
+        *kind = outgoing.kind;
+    arena_free(&arena);
+    return error;
+}
+
+void room_outgoing_refused(struct room *room, int64_t id)
+{
+    struct core *core = room->core;
+    struct arena arena;
+    struct store_outgoing outgoing;
+    arena_init(&arena, core->env);
+    sotto_error error = store_begin(core->store);
+    if (error == SOTTO_OK)
+        error = store_outgoing_get(core->store, id, &arena, &outgoing);
+    if (error == SOTTO_OK && outgoing.kind == STORE_OUT_MESSAGE) {
+        error = store_message_fail(core->store, &room->id, outgoing.client_id);
+        if (error == SOTTO_NOT_FOUND)
+            error = SOTTO_OK;
+    }
+    if (error == SOTTO_OK)
+        error = store_outgoing_erase(core->store, id);
+    if (error == SOTTO_OK)
+        error = store_commit(core->store);
+    if (error != SOTTO_OK) {
+        store_rollback(core->store);
+        if (error != SOTTO_NOT_FOUND)
+            room_local_failure(room, error, "taking a message out of the outbox");
+    }
+    arena_free(&arena);
+}
+
+static void on_appended(void *ctx, sotto_error error, const struct message *answer)
+{
+    struct room *room = ctx;
+    room->busy = false;
+    room->wake = true;
+    if (error == SOTTO_OK) {
+        enum store_outgoing_kind kind = STORE_OUT_MESSAGE;
+        if (outgoing_kind_of(room, room->doing_row, &kind) == SOTTO_OK && kind == STORE_OUT_LEAVE) {
+            error = appended_leave(room, answer->seq);
+            if (error != SOTTO_OK)
+                room_local_failure(room, error, "leaving the conversation");
+        } else if (answer->seq > room->head) {
+            room->head = answer->seq;
+            room->await_ms = net_now_ms();
+        }
+        return;
+    }
+    if (error == SOTTO_REFUSED && answer != NULL && answer->error.code == WIRE_CODE_STALE_EPOCH) {
+        /* Somebody's commit was first: the log shows it, and then this is encrypted anew. */
+        if (answer->error.detail > room->await_epoch)
+            room->await_epoch = answer->error.detail;
+        room->await_ms = net_now_ms();
+        return;
+    }
+    struct core_problem problem;
+    problem_clear(&problem);
+    net_problem(room->doing_conn, error, answer, &problem);
+    if (error == SOTTO_REFUSED && answer != NULL && answer->error.code == WIRE_CODE_LIMIT)
+        room_outgoing_refused(room, room->doing_row);
+    room_stuck(room, &problem);
+}
+
+static sotto_error append_request(struct room *room, const struct store_outgoing *outgoing)
+{
+    sotto_buf token;
+    sotto_buf_init(&token, room->core->env);
+    struct message message;
+    memset(&message, 0, sizeof message);
+    message.type = MESSAGE_ROOM_APPEND;
+    struct append *append = &message.append;
+    append->room = room->id;
+    append->append_id = outgoing->request;
+    append->epoch = outgoing->epoch;
+    append->kind = outgoing->kind == STORE_OUT_COMMIT ? ENTRY_COMMIT : ENTRY_MESSAGE;
+    append->next_write_gate = outgoing->next_write_gate;
+    append->has_next_read_gate = outgoing->has_read_gate;
+    append->next_read_gate = outgoing->next_read_gate;
+    append->bytes = outgoing->bytes;
+    sotto_error error = room_write_token(room, &token);
+    append->write_token = sotto_buf_view(&token);
+    if (error == SOTTO_OK) {
+        room->doing_row = outgoing->id;
+        error = room_request(room, room->conn, &message, on_appended);
+    }
+    sotto_buf_free(&token);
+    return error;
+}
+
+/* ---- Choosing what to do next ---- */
+
+/* Inside a transaction: makes the row's bytes if they are not there. *ready: outgoing can be sent. */
+static sotto_error prepare(struct room *room, struct store_room *row,
+                           struct store_outgoing *outgoing, struct arena *arena, sotto_buf *bytes,
+                           bool *ready)
+{
+    struct core *core = room->core;
+    *ready = true;
+    if (outgoing->state == STORE_OUT_READY && outgoing->epoch == sotto_mls_epoch(room->group))
+        return SOTTO_OK;
+    if (outgoing->kind != STORE_OUT_COMMIT)
+        return seal(room, row, outgoing, bytes);
+    int64_t carrier = 0;
+    sotto_error error = commit_make(room, row, &carrier);
+    if (error == SOTTO_NOT_FOUND) {
+        *ready = false;
+        return SOTTO_OK;
+    }
+    TRY(error);
+    return store_outgoing_get(core->store, carrier, arena, outgoing);
+}
+
+/* Inside a transaction: the first row that is due and can be made ready. NOT_FOUND: none. */
+static sotto_error choose(struct room *room, struct store_room *row, struct arena *arena,
+                          sotto_buf *bytes, struct store_outgoing *outgoing)
+{
+    struct core *core = room->core;
+    int64_t after = 0;
+    for (;;) {
+        TRY(store_outgoing_next(core->store, &room->id, STORE_OUT_ENTRIES, after, arena, outgoing));
+        after = outgoing->id;
+        if (outgoing->not_before_s > core_now_s(core)) {
+            if (core->patient && room->retry_ms == 0)
+                room->retry_ms = net_now_ms() + 1000;
+            continue;
+        }
+        bool ready = false;
+        TRY(prepare(room, row, outgoing, arena, bytes, &ready));
+        if (ready)
+            return SOTTO_OK;
+    }
+}
+
+bool room_send_next(struct room *room)
+{
+    struct core *core = room->core;
+    struct arena arena;
+    struct store_room row;
+    struct store_outgoing outgoing;
+    sotto_buf bytes;
+    arena_init(&arena, core->env);
+    sotto_buf_init(&bytes, core->env);
+    sotto_error error = store_begin(core->store);
+    if (error == SOTTO_OK)
+        error = room_enter(room, &arena, &row);
+    if (error == SOTTO_OK && row.state != STORE_ROOM_ACTIVE)
+        error = SOTTO_NOT_FOUND;
+    /* Another process may have applied more in the meantime; what matters is that the group that
+     * encrypts is the stored one, and room_enter saw to that. */
+    if (error == SOTTO_OK)
+        error = choose(room, &row, &arena, &bytes, &outgoing);
+    bool nothing = error == SOTTO_NOT_FOUND;
+    if (error == SOTTO_OK || nothing)
+        error = store_commit(core->store);
+    if (error != SOTTO_OK) {
+        room_abort(room);
+        room_local_failure(room, error, "preparing what is to be sent");
+    } else if (!nothing) {
+        error = append_request(room, &outgoing);
+        if (error != SOTTO_OK)
+            room_local_failure(room, error, "sending");
+    }
+    sotto_buf_free(&bytes);
+    arena_free(&arena);
+    return error == SOTTO_OK && !nothing;
+}

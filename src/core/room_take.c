@@ -1,0 +1,425 @@
+/* What an Add needs first: the account's manifest, and a KeyPackage of each of its devices. Each step
+ * is stored before it is asked for (take_id), so that a crash takes nothing twice. */
+#include <string.h>
+
+#include "core/internal.h"
+
+/* ---- What is there ---- */
+
+static bool device_is_zero(const struct device_id *device)
+{
+    static const struct device_id zero;
+    return device_id_equal(device, &zero);
+}
+
+/* The takes of one account: how many, and the first that has no KeyPackage yet. */
+static sotto_error takes_of(struct room *room, const struct account_id *account, struct arena *arena,
+                            size_t *count, struct store_take **missing)
+{
+    struct store_take *takes = NULL;
+    size_t all = 0;
+    TRY(store_takes(room->core->store, &room->id, arena, &takes, &all));
+    *count = 0;
+    *missing = NULL;
+    for (size_t i = 0; i < all; i++) {
+        if (!account_id_equal(&takes[i].account, account))
+            continue;
+        ++*count;
+        if (takes[i].key_package.size == 0 && *missing == NULL)
+            *missing = &takes[i];
+    }
+    return SOTTO_OK;
+}
+
+sotto_error take_ready(struct room *room, const struct commit_intent *intent, bool *ready)
+{
+    struct arena arena;
+    struct store_take *missing = NULL;
+    size_t count = 0;
+    arena_init(&arena, room->core->env);
+    sotto_error error = takes_of(room, &intent->account, &arena, &count, &missing);
+    *ready = error == SOTTO_OK && count > 0 && missing == NULL;
+    arena_free(&arena);
+    return error;
+}
+
+bool take_all_ready(struct room *room)
+{
+    struct arena arena;
+    struct store_outgoing outgoing;
+    struct commit_intent intent;
+    int64_t after = 0;
+    bool ready = true;
+    arena_init(&arena, room->core->env);
+    while (ready && store_outgoing_next(room->core->store, &room->id, STORE_OUT_ENTRIES, after,
+                                        &arena, &outgoing) == SOTTO_OK) {
+        after = outgoing.id;
+        if (outgoing.kind == STORE_OUT_COMMIT &&
+            commit_intent_read(outgoing.intent, &intent) == SOTTO_OK &&
+            intent.action == COMMIT_ADD && take_ready(room, &intent, &ready) != SOTTO_OK)
+            ready = false;
+    }
+    arena_free(&arena);
+    return ready;
+}
+
+/* ---- Giving up ---- */
+
+sotto_error take_intent_drop(struct room *room, int64_t id)
+{
+    struct core *core = room->core;
+    struct arena arena;
+    struct store_outgoing outgoing;
+    struct commit_intent intent;
+    struct store_room row;
+    struct store_take *takes = NULL;
+    size_t count = 0;
+    arena_init(&arena, core->env);
+    sotto_error error = store_outgoing_get(core->store, id, &arena, &outgoing);
+    if (error == SOTTO_OK)
+        error = commit_intent_read(outgoing.intent, &intent);
+    if (error == SOTTO_OK)
+        error = store_takes(core->store, &room->id, &arena, &takes, &count);
+    for (size_t i = 0; i < count && error == SOTTO_OK; i++)
+        if (account_id_equal(&takes[i].account, &intent.account))
+            error = store_take_erase(core->store, &room->id, &takes[i].account, &takes[i].device);
+    if (error == SOTTO_OK)
+        error = store_outgoing_erase(core->store, id);
+    if (error == SOTTO_OK)
+        error = store_room_get(core->store, &room->id, &arena, &row);
+    if (error == SOTTO_OK && row.kind == STORE_ROOM_DIRECT && row.state == STORE_ROOM_CREATING) {
+        if (intent.capability.size > 0)
+            error = store_accepted_erase(core->store, intent.capability);
+        if (error == SOTTO_OK)
+            error = store_room_erase(core->store, &room->id);
+        room_forget_group(room);
+        room->gone = true;
+    }
+    arena_free(&arena);
+    return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
+}
+
+static void intent_fail(struct room *room, const struct core_problem *problem)
+{
+    struct core *core = room->core;
+    sotto_error error = store_begin(core->store);
+    if (error == SOTTO_OK)
+        error = take_intent_drop(room, room->doing_row);
+    if (error == SOTTO_OK)
+        error = store_commit(core->store);
+    if (error != SOTTO_OK) {
+        room_abort(room);
+        room_local_failure(room, error, "giving up adding someone");
+        return;
+    }
+    room_note(room, problem);
+}
+
+static void intent_bad(struct room *room, sotto_error error, const char *what)
+{
+    struct core_problem problem;
+    problem_clear(&problem);
+    (void)problem_set(&problem, error, CORE_BAD_IDENTITY,
+                      "Nothing was sent to them. Compare fingerprints with the person over another "
+                      "channel before you try again; the relay may be lying.",
+                      "What the relay gave out as the other person's keys is not valid: %s.", what);
+    intent_fail(room, &problem);
+}
+
+static void intent_later(struct room *room, const struct core_problem *problem)
+{
+    struct core *core = room->core;
+    struct arena arena;
+    struct store_outgoing outgoing;
+    arena_init(&arena, core->env);
+    sotto_error error = store_begin(core->store);
+    if (error == SOTTO_OK)
+        error = store_outgoing_get(core->store, room->doing_row, &arena, &outgoing);
+    if (error == SOTTO_OK) {
+        outgoing.tries++;
+        outgoing.not_before_s = core_now_s(core) + TRANSIENT_PAUSE_S;
+        outgoing.error = core_code_name(problem->code);
+        error = store_outgoing_put(core->store, &outgoing);
+    }
+    if (error == SOTTO_OK)
+        error = store_commit(core->store);
+    if (error != SOTTO_OK)
+        store_rollback(core->store);
+    room_note(room, problem);
+    arena_free(&arena);
+}
+
+/* A request failed: for now, or for good. */
+static void take_failed(struct room *room, sotto_error error, const struct message *answer)
+{
+    struct core_problem problem;
+    problem_clear(&problem);
+    net_problem(room->doing_conn, error, answer, &problem);
+    if (net_transient(error, answer))
+        intent_later(room, &problem);
+    else
+        intent_fail(room, &problem);
+}
+
+/* ---- Manifests ---- */
+
+/* Inside a transaction: the newest manifest of the account, given what the relay offers. */
+static sotto_error manifest_accept(struct room *room, const struct account_id *account,
+                                   sotto_bytes offered, struct arena *arena, sotto_bytes *newest,
+                                   sotto_fault *fault)
+{
+    struct core *core = room->core;
+    sotto_bytes known = {NULL, 0};
+    uint64_t number = 0;
+    sotto_error error = store_manifest_get(core->store, account, arena, &known);
+    if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
+        return error;
+    error = identity_judge_manifest(core->env, account, known, offered, &number, fault);
+    if (error == SOTTO_EXISTS) {
+        *newest = known;
+        return SOTTO_OK;
+    }
+    TRY(error);
+    struct manifest manifest;
+    TRY(manifest_read(offered, arena, &manifest, fault));
+    *newest = offered;
+    return store_manifest_put(core->store, account, manifest.account_key, number, offered,
+                              core_now_s(core));
+}
+
+/* Inside a transaction: a take for each device that is to be added. */
+static sotto_error takes_plan(struct room *room, const struct commit_intent *intent,
+                              sotto_bytes bytes, struct arena *arena, sotto_fault *fault)
+{
+    struct core *core = room->core;
+    struct manifest manifest;
+    TRY(manifest_read(bytes, arena, &manifest, fault));
+    size_t planned = 0;
+    char relay[WIRE_ADDRESS_MAX + 1];
+    (void)snprintf(relay, sizeof relay, "%.*s", (int)intent->relay.size,
+                   (const char *)intent->relay.data);
+    for (size_t i = 0; i < manifest.device_count; i++) {
+        if (!device_is_zero(&intent->device) &&
+            !device_id_equal(&intent->device, &manifest.devices[i].id))
+            continue;
+        struct store_take take;
+        memset(&take, 0, sizeof take);
+        take.room = room->id;
+        take.account = intent->account;
+        take.device = manifest.devices[i].id;
+        take.relay = relay;
+        take.capability = intent->capability;
+        take.manifest = bytes;
+        take.created_s = core_now_s(core);
+        TRY(core->env->random(core->env->ctx, take.take_id.bytes, REQUEST_ID_SIZE));
+        TRY(store_take_put(core->store, &take));
+        planned++;
+    }
+    if (planned > 0)
+        return SOTTO_OK;
+    *fault = (sotto_fault){SOTTO_CREDENTIAL, "the device that invited is no longer the person's", 0};
+    return SOTTO_CREDENTIAL;
+}
+
+static void on_manifest(void *ctx, sotto_error error, const struct message *answer)
+{
+    struct room *room = ctx;
+    struct core *core = room->core;
+    room->busy = false;
+    room->wake = true;
+    if (error != SOTTO_OK) {
+        take_failed(room, error, answer);
+        return;
+    }
+    struct arena arena;
+    struct store_outgoing outgoing;
+    struct commit_intent intent;
+    sotto_bytes newest = {NULL, 0};
+    sotto_fault fault = {SOTTO_OK, "manifest", 0};
+    arena_init(&arena, core->env);
+    error = store_begin(core->store);
+    if (error == SOTTO_OK)
+        error = store_outgoing_get(core->store, room->doing_row, &arena, &outgoing);
+    if (error == SOTTO_OK)
+        error = commit_intent_read(outgoing.intent, &intent);
+    if (error == SOTTO_OK)
+        error = manifest_accept(room, &intent.account, answer->manifest, &arena, &newest, &fault);
+    if (error == SOTTO_OK)
+        error = takes_plan(room, &intent, newest, &arena, &fault);
+    if (error == SOTTO_OK)
+        error = store_commit(core->store);
+    if (error != SOTTO_OK) {
+        store_rollback(core->store);
+        if (room_error_is_local(error))
+            room_local_failure(room, error, "storing the other person's devices");
+        else if (error != SOTTO_NOT_FOUND) /* another process finished the intent */
+            intent_bad(room, error, fault.what);
+    }
+    arena_free(&arena);
+}
+
+static sotto_error manifest_request(struct room *room, struct conn *conn,
+                                    const struct commit_intent *intent)
+{
+    struct message message;
+    memset(&message, 0, sizeof message);
+    message.type = MESSAGE_GET_MANIFEST;
+    message.get_manifest.permission.kind =
+        intent->capability.size > 0 ? PERMISSION_CAPABILITY : PERMISSION_NONE;
+    message.get_manifest.permission.value = intent->capability;
+    message.get_manifest.account = intent->account;
+    return room_request(room, conn, &message, on_manifest);
+}
+
+/* ---- KeyPackages ---- */
+
+/* Whether it is the right device's, for this group's suite, and its leaf stands up to the manifest. */
+static sotto_error key_package_check(struct room *room, const struct store_take *take,
+                                     sotto_bytes key_package, const char **what)
+{
+    struct core *core = room->core;
+    sotto_mls_leaf leaf;
+    uint16_t suite = 0;
+    struct account_id account;
+    struct device_id device;
+    sotto_fault fault = {SOTTO_OK, "KeyPackage", 0};
+    sotto_error error = sotto_mls_key_package_inspect(core->mls, key_package, &leaf, &suite, NULL);
+    if (error != SOTTO_OK) {
+        *what = sotto_mls_fault(core->mls)->what;
+        return error;
+    }
+    *what = "KeyPackage of another device";
+    TRY(identity_leaf_ids(&leaf, &account, &device));
+    if (!account_id_equal(&account, &take->account) || !device_id_equal(&device, &take->device))
+        return SOTTO_CREDENTIAL;
+    if (suite != core->identity_mls.mls.suite) {
+        *what = "KeyPackage for another cipher suite";
+        return SOTTO_UNSUPPORTED;
+    }
+    error = identity_judge_leaf(core->env, &leaf, NULL, take->manifest, &fault);
+    *what = fault.what;
+    return error;
+}
+
+static void on_taken(void *ctx, sotto_error error, const struct message *answer)
+{
+    struct room *room = ctx;
+    struct core *core = room->core;
+    room->busy = false;
+    room->wake = true;
+    if (error != SOTTO_OK) {
+        take_failed(room, error, answer);
+        return;
+    }
+    struct arena arena;
+    struct store_take take;
+    const char *what = "KeyPackage";
+    arena_init(&arena, core->env);
+    error = store_begin(core->store);
+    if (error == SOTTO_OK)
+        error = store_take_get(core->store, &room->id, &room->doing_account, &room->doing_device,
+                               &arena, &take);
+    if (error == SOTTO_OK)
+        error = key_package_check(room, &take, answer->key_package, &what);
+    if (error == SOTTO_OK) {
+        take.key_package = answer->key_package;
+        error = store_take_put(core->store, &take);
+    }
+    if (error == SOTTO_OK)
+        error = store_commit(core->store);
+    if (error != SOTTO_OK) {
+        store_rollback(core->store);
+        if (room_error_is_local(error))
+            room_local_failure(room, error, "storing the other person's keys");
+        else if (error != SOTTO_NOT_FOUND)
+            intent_bad(room, error, what);
+    }
+    arena_free(&arena);
+}
+
+static sotto_error take_request(struct room *room, struct conn *conn, const struct store_take *take)
+{
+    struct message message;
+    memset(&message, 0, sizeof message);
+    message.type = MESSAGE_TAKE_KEY_PACKAGE;
+    message.take_key_package.permission.kind =
+        take->capability.size > 0 ? PERMISSION_CAPABILITY : PERMISSION_NONE;
+    message.take_key_package.permission.value = take->capability;
+    message.take_key_package.take_id = take->take_id;
+    message.take_key_package.account = take->account;
+    message.take_key_package.device = take->device;
+    room->doing_account = take->account;
+    room->doing_device = take->device;
+    return room_request(room, conn, &message, on_taken);
+}
+
+/* ---- The next ---- */
+
+/* False: nothing can be asked for this intent now. */
+static bool intent_fetch(struct room *room, const struct store_outgoing *outgoing,
+                         const struct commit_intent *intent, struct arena *arena)
+{
+    size_t count = 0;
+    struct store_take *missing = NULL;
+    char relay[WIRE_ADDRESS_MAX + 1];
+    if (takes_of(room, &intent->account, arena, &count, &missing) != SOTTO_OK ||
+        (count > 0 && missing == NULL))
+        return false;
+    (void)snprintf(relay, sizeof relay, "%.*s", (int)intent->relay.size,
+                   (const char *)intent->relay.data);
+    struct conn *conn = net_conn(room->core, relay, CONNECTION_ROOM);
+    if (conn == NULL)
+        return false;
+    if (!conn_up(conn)) {
+        if (conn_failed(conn))
+            room_note(room, &conn->problem);
+        else if (room->retry_ms == 0)
+            room->retry_ms = conn->retry_ms;
+        return false;
+    }
+    room->doing_row = outgoing->id;
+    return (count == 0 ? manifest_request(room, conn, intent) : take_request(room, conn, missing)) ==
+           SOTTO_OK;
+}
+
+static bool intent_wants(struct room *room, const struct store_outgoing *outgoing,
+                         struct commit_intent *intent)
+{
+    return outgoing->kind == STORE_OUT_COMMIT && outgoing->state == STORE_OUT_WANTED &&
+           outgoing->not_before_s <= core_now_s(room->core) &&
+           commit_intent_read(outgoing->intent, intent) == SOTTO_OK &&
+           intent->action == COMMIT_ADD &&
+           (room->group == NULL || !group_has(room->group, &intent->account, NULL, NULL));
+}
+
+bool take_next(struct room *room, const struct store_room *row)
+{
+    struct core *core = room->core;
+    struct arena arena;
+    struct store_outgoing outgoing;
+    struct commit_intent intent;
+    struct store_room fresh;
+    int64_t after = 0;
+    bool asking = false;
+    (void)row;
+    arena_init(&arena, core->env);
+    sotto_error error = store_begin(core->store);
+    if (error == SOTTO_OK)
+        error = room_enter(room, &arena, &fresh);
+    while (error == SOTTO_OK && !asking) {
+        error = store_outgoing_next(core->store, &room->id, STORE_OUT_ENTRIES, after, &arena,
+                                    &outgoing);
+        if (error != SOTTO_OK)
+            break;
+        after = outgoing.id;
+        if (core->patient && outgoing.not_before_s > core_now_s(core) && room->retry_ms == 0)
+            room->retry_ms = net_now_ms() + 1000;
+        if (intent_wants(room, &outgoing, &intent))
+            asking = intent_fetch(room, &outgoing, &intent, &arena);
+    }
+    store_rollback(core->store); /* nothing was changed */
+    if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
+        room_local_failure(room, error, "looking at what is to be done");
+    arena_free(&arena);
+    return asking;
+}

@@ -1,0 +1,362 @@
+/* Running: the loop that steps the account connection and the rooms until all is settled, or, for a
+ * listener, until it is told to stop. */
+#include <string.h>
+
+#include "core/internal.h"
+
+enum {
+    TICK_MS = 250,       /* how often a listener looks whether another process stored something */
+    LISTEN_BATCH = 100,  /* messages given to a listener at once */
+};
+
+/* ---- What is in scope ---- */
+
+static sotto_error scope_set(struct core *core, const struct core_id *only)
+{
+    struct arena arena;
+    struct store_room *rooms = NULL;
+    size_t count = 0;
+    for (struct room *room = core->rooms; room != NULL; room = room->next)
+        room->in_scope = false;
+    arena_init(&arena, core->env);
+    sotto_error error = store_rooms(core->store, &arena, &rooms, &count);
+    for (size_t i = 0; i < count && error == SOTTO_OK; i++) {
+        if (only != NULL && memcmp(only->bytes, rooms[i].room.bytes, ROOM_ID_SIZE) != 0)
+            continue;
+        uint32_t owed = 0;
+        error = store_outgoing_count(core->store, &rooms[i].room, STORE_OUT_ALL, &owed);
+        if (rooms[i].state != STORE_ROOM_ACTIVE && rooms[i].state != STORE_ROOM_CREATING &&
+            owed == 0)
+            continue;
+        struct room *room = room_of(core, &rooms[i].room);
+        if (room == NULL)
+            error = SOTTO_NO_MEMORY;
+        if (error != SOTTO_OK)
+            break;
+        room->in_scope = room->wake = true;
+        room->progress = ROOM_BUSY;
+        problem_clear(&room->problem);
+    }
+    arena_free(&arena);
+    return error;
+}
+
+/* A listener finds rooms that another process made, and wakes those that owe something. */
+static void scope_refresh(struct core *core)
+{
+    struct arena arena;
+    struct store_room *rooms = NULL;
+    struct room_id *owing = NULL;
+    size_t count = 0, owing_count = 0;
+    arena_init(&arena, core->env);
+    if (store_rooms(core->store, &arena, &rooms, &count) != SOTTO_OK)
+        count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (rooms[i].state != STORE_ROOM_ACTIVE && rooms[i].state != STORE_ROOM_CREATING)
+            continue;
+        struct room *room = room_of(core, &rooms[i].room);
+        if (room != NULL && !room->in_scope)
+            room->in_scope = room->wake = true;
+    }
+    if (store_outgoing_rooms(core->store, &arena, &owing, &owing_count) != SOTTO_OK)
+        owing_count = 0;
+    for (size_t i = 0; i < owing_count; i++) {
+        struct room *room = room_of(core, &owing[i]);
+        if (room != NULL)
+            room->in_scope = room->wake = true;
+    }
+    arena_free(&arena);
+}
+
+/* ---- The loop ---- */
+
+/* Steps everything once. True: something is still at work. */
+static bool step_all(struct core *core, uint64_t *next_ms)
+{
+    bool working = inbox_step(core);
+    *next_ms = UINT64_MAX;
+    for (struct room *room = core->rooms; room != NULL; room = room->next) {
+        if (!room->in_scope || room->gone)
+            continue;
+        room_step(room);
+        if (room->progress == ROOM_BUSY || (room->wake && room->progress != ROOM_STUCK))
+            working = true;
+        if (room->wake && !room->busy && room->progress != ROOM_STUCK && room->retry_ms == 0)
+            *next_ms = 0; /* it can go on at once */
+        else if (room->retry_ms != 0 && room->retry_ms < *next_ms)
+            *next_ms = room->retry_ms;
+    }
+    return working;
+}
+
+static uint64_t until(uint64_t when_ms, uint64_t most)
+{
+    uint64_t now = net_now_ms();
+    if (when_ms <= now)
+        return 0;
+    return when_ms - now < most ? when_ms - now : most;
+}
+
+/* A measure that grows with every bit of progress: what was applied, sent, answered. */
+static uint64_t progress_mark(struct core *core)
+{
+    uint64_t mark = core->inbox.phase + core->inbox.subscribed * 2u + core->inbox.quiet_ms;
+    for (const struct room *room = core->rooms; room != NULL; room = room->next)
+        mark = mark * 31 + room->generation + room->head + (uint64_t)room->doing_row +
+               room->subscribed + room->busy;
+    return mark;
+}
+
+static sotto_error outcome(struct core *core)
+{
+    if (core->inbox.failed) {
+        core->problem = core->inbox.problem;
+        return core->problem.error;
+    }
+    for (const struct room *room = core->rooms; room != NULL; room = room->next)
+        if (room->in_scope && room->problem.code != CORE_OK) {
+            core->problem = room->problem;
+            return core->problem.error;
+        }
+    return SOTTO_OK;
+}
+
+sotto_error run_until_settled(struct core *core)
+{
+    net_fresh(core);
+    problem_clear(&core->problem);
+    uint64_t moved_ms = net_now_ms();
+    uint64_t mark = progress_mark(core);
+    for (;;) {
+        uint64_t next_ms = 0;
+        if (!step_all(core, &next_ms) || core->stop)
+            break;
+        net_step(core, until(next_ms, TICK_MS));
+        uint64_t now_mark = progress_mark(core);
+        if (now_mark != mark) {
+            mark = now_mark;
+            moved_ms = net_now_ms();
+        } else if (net_now_ms() - moved_ms > STALL_MS)
+            return problem_set(&core->problem, SOTTO_TIMEOUT, CORE_TIMEOUT,
+                               "What was to be sent waits in the outbox. Try again later: sotto sync",
+                               "The relay does not answer in time.");
+    }
+    return outcome(core);
+}
+
+/* A room that ended badly says so when it is asked to do something. */
+static sotto_error ended_problem(struct core *core, const struct core_id *only)
+{
+    struct arena arena;
+    struct store_room row;
+    struct room_id id;
+    if (only == NULL)
+        return SOTTO_OK;
+    memcpy(id.bytes, only->bytes, ROOM_ID_SIZE);
+    arena_init(&arena, core->env);
+    sotto_error error = SOTTO_OK;
+    if (store_room_get(core->store, &id, &arena, &row) == SOTTO_OK &&
+        (row.state == STORE_ROOM_FORKED || row.state == STORE_ROOM_REMOVED))
+        error = core_room_open(core, &id, &arena, &row);
+    arena_free(&arena);
+    return error;
+}
+
+sotto_error core_settle(struct core *core, const struct core_id *conversation)
+{
+    TRY(core_need_account(core));
+    inbox_reset(core);
+    sotto_error error = scope_set(core, conversation);
+    if (error != SOTTO_OK)
+        return core_store_problem(core, error, "reading the conversations");
+    TRY(run_until_settled(core));
+    return ended_problem(core, conversation);
+}
+
+/* Welcomes that waited for an earlier membership to end; then whatever they brought. */
+static sotto_error revisit(struct core *core)
+{
+    sotto_error error = join_revisit(core);
+    if (error != SOTTO_OK)
+        return core_store_problem(core, error, "joining conversations");
+    return SOTTO_OK;
+}
+
+static bool any_awake(const struct core *core)
+{
+    for (const struct room *room = core->rooms; room != NULL; room = room->next)
+        if (room->in_scope && room->wake && !room->gone && room->progress != ROOM_STUCK)
+            return true;
+    return false;
+}
+
+sotto_error core_sync(struct core *core)
+{
+    TRY(core_need_account(core));
+    inbox_reset(core);
+    core->inbox.wanted = core->inbox.want_envelopes = true;
+    sotto_error error = scope_set(core, NULL);
+    if (error != SOTTO_OK)
+        return core_store_problem(core, error, "reading the conversations");
+    error = run_until_settled(core);
+    sotto_error revisited = revisit(core);
+    if (revisited == SOTTO_OK && any_awake(core)) {
+        sotto_error again = run_until_settled(core);
+        error = error == SOTTO_OK ? again : error;
+    }
+    core->inbox.wanted = core->inbox.want_envelopes = false;
+    return error != SOTTO_OK ? error : revisited;
+}
+
+/* ---- Listening ---- */
+
+struct listening {
+    struct core *core;
+    const struct core_listener *listener;
+    uint64_t position; /* the last message that was given */
+    int64_t request;   /* the last request that was given */
+};
+
+static sotto_error position_put(struct listening *l)
+{
+    struct store *store = l->core->store;
+    TRY(store_begin(store));
+    uint64_t stored = 0;
+    sotto_error error = store_number_get(store, "listened", &stored);
+    if (error == SOTTO_OK && stored < l->position)
+        error = store_number_put(store, "listened", l->position);
+    if (error == SOTTO_OK)
+        error = store_number_put(store, "listened-request", (uint64_t)l->request);
+    if (error == SOTTO_OK)
+        error = store_commit(store);
+    if (error != SOTTO_OK)
+        store_rollback(store);
+    return error;
+}
+
+static void give_read(struct listening *l, const struct store_message *messages, size_t count)
+{
+    struct store *store = l->core->store;
+    sotto_error error = store_begin(store);
+    for (size_t i = 0; i < count && error == SOTTO_OK; i++)
+        error = store_messages_read(store, &messages[i].room, messages[i].position);
+    if (error == SOTTO_OK)
+        error = store_commit(store);
+    if (error != SOTTO_OK)
+        store_rollback(store);
+}
+
+/* One batch. *more: there may be another. */
+static sotto_error give_batch(struct listening *l, bool *more)
+{
+    struct core *core = l->core;
+    struct arena arena;
+    struct store_message *messages = NULL;
+    size_t count = 0;
+    arena_init(&arena, core->env);
+    sotto_error error = store_messages_after(core->store, (int64_t)l->position, LISTEN_BATCH, &arena,
+                                             &messages, &count);
+    for (size_t i = 0; i < count && error == SOTTO_OK; i++) {
+        struct core_message message;
+        message_show(core, &messages[i], &arena, &message);
+        l->listener->message(l->listener->ctx, &message);
+    }
+    *more = error == SOTTO_OK && count == LISTEN_BATCH;
+    if (error == SOTTO_OK && count > 0) {
+        if (!l->listener->flush(l->listener->ctx))
+            error = SOTTO_IO;
+        else {
+            l->position = (uint64_t)messages[count - 1].position;
+            error = position_put(l);
+            give_read(l, messages, count);
+        }
+    }
+    arena_free(&arena);
+    return error;
+}
+
+static void give_request(void *ctx, const struct core_request *request)
+{
+    struct listening *l = ctx;
+    if (request->id <= l->request)
+        return;
+    l->listener->request(l->listener->ctx, request);
+    l->request = request->id;
+}
+
+static sotto_error give(struct listening *l)
+{
+    int64_t request = l->request;
+    bool more = true;
+    while (more) {
+        sotto_error error = give_batch(l, &more);
+        if (error == SOTTO_IO)
+            return problem_set(&l->core->problem, error, CORE_STORAGE,
+                               "Nothing is lost: the same messages come with the next sotto listen.",
+                               "The messages could not be written out.");
+        if (error != SOTTO_OK)
+            return core_store_problem(l->core, error, "reading new messages");
+    }
+    if (l->listener->request != NULL)
+        TRY(core_requests(l->core, give_request, l));
+    if (l->request != request && l->listener->flush(l->listener->ctx) &&
+        position_put(l) != SOTTO_OK)
+        return core_store_problem(l->core, SOTTO_IO, "noting what was shown");
+    return SOTTO_OK;
+}
+
+static sotto_error listen_loop(struct listening *l, uint32_t seconds)
+{
+    struct core *core = l->core;
+    uint64_t end_ms = seconds > 0 ? net_now_ms() + (uint64_t)seconds * 1000 : UINT64_MAX;
+    while (!core->stop && net_now_ms() < end_ms) {
+        uint64_t next_ms = 0, version = 0;
+        (void)step_all(core, &next_ms);
+        uint64_t most = until(end_ms, TICK_MS);
+        net_step(core, until(next_ms, most));
+        if (store_data_version(core->store, &version) == SOTTO_OK && version != core->data_version) {
+            core->data_version = version;
+            scope_refresh(core);
+        }
+        TRY(revisit(core));
+        TRY(give(l));
+    }
+    return SOTTO_OK;
+}
+
+sotto_error core_listen(struct core *core, uint32_t seconds, bool once,
+                        const struct core_listener *listener)
+{
+    struct listening l = {core, listener, 0, 0};
+    uint64_t request = 0;
+    TRY(core_need_account(core));
+    sotto_error error = store_number_get(core->store, "listened", &l.position);
+    if (error == SOTTO_OK)
+        error = store_number_get(core->store, "listened-request", &request);
+    if (error != SOTTO_OK)
+        return core_store_problem(core, error, "reading what was shown before");
+    l.request = (int64_t)request;
+    if (once) {
+        error = core_sync(core);
+        struct core_problem problem = core->problem;
+        sotto_error given = give(&l);
+        if (error != SOTTO_OK)
+            core->problem = problem; /* what had come before is shown all the same */
+        return error != SOTTO_OK ? error : given;
+    }
+    core->patient = true;
+    core->listener = listener;
+    inbox_reset(core);
+    core->inbox.wanted = core->inbox.want_envelopes = true;
+    error = scope_set(core, NULL);
+    if (error != SOTTO_OK)
+        (void)core_store_problem(core, error, "reading the conversations");
+    else
+        error = give(&l);
+    if (error == SOTTO_OK)
+        error = listen_loop(&l, seconds);
+    core->inbox.wanted = core->inbox.want_envelopes = false;
+    core->listener = NULL;
+    core->patient = false;
+    return error;
+}
