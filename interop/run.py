@@ -108,7 +108,7 @@ def tell(suite, peers, roles, report, tap):
 
 def failed(name, suite, role, a, b, outcome, report, tap):
     if SOTTO in (a.label, b.label):
-        guilty = outcome.guilty or report.blame(suite, role, a.label, b.label)
+        guilty = report.blame(suite, role, a.label, b.label)
         if guilty in (None, SOTTO):
             tap.fail(name, outcome.reason)
             return
@@ -158,7 +158,9 @@ def main():
         if options.ops > 0:
             operations_phase(suite, here, seed, options.ops, report, tap)
     for peer in peers:
-        peer.stop()
+        said = peer.stop()
+        if peer.exit_status != 0:
+            tap.fail(f"{peer.label} ends", said)
     report.print(suites, peers)
     counts = tap.counts
     print(f"\n# seed {seed}")

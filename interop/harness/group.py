@@ -41,9 +41,6 @@ class Refused(Disagreement):
             return next(iter(self.refused))
         return None
 
-    def refuser(self):
-        return next(iter(self.refused)) if len(self.refused) == 1 else None
-
 
 class Member:
     def __init__(self, peer, state, identity, encrypts):

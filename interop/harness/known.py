@@ -1,5 +1,6 @@
-"""Faults of published packages that this suite found. Such a refusal is not counted against Sotto;
-the table shows it, and in random operations another implementation must have accepted the same. An entry goes when the package's version in peers/ no longer has the fault."""
+"""Faults of published packages that this suite found. In random operations, such a refusal of what
+another implementation accepted is not counted against Sotto; the table shows it. An entry goes when
+the package's version in peers/ no longer has the fault."""
 
 # (label's beginning, what it says, what is wrong)
 FAULTS = [

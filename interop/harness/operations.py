@@ -38,7 +38,7 @@ class Session:
             if number % ROUND == 1:
                 self.end()
                 self.peers, self.silent = self.everyone, set()
-                self.begin()
+                self.restart(number)
             if len(self.peers) > 1:
                 self.step(number)
         self.end()
@@ -56,8 +56,7 @@ class Session:
                     known_fault(error.who, error.message):
                 self.faults[error.who] = self.faults.get(error.who, 0) + 1
                 return  # nobody else has seen anything of it
-            self.judge(f"operation {number}, epoch {self.group.epoch}, "
-                       f"{len(self.group.members)} members: {self.doing}: {error}", error)
+            self.judge(number, error)
 
     def send_away_absent(self):
         """A member who could not join, by a known fault, is removed again; the group goes on."""
@@ -75,8 +74,17 @@ class Session:
             self.group.check(everyone=True)
             self.group.dissolve()
 
-    def judge(self, text, error):
+    def restart(self, number):
+        self.doing = "a new group"
+        try:
+            self.begin()
+        except (PeerError, Disagreement) as error:
+            self.judge(number, error)
+
+    def judge(self, number, error):
         """Whose fault? Another's: go on without it, in a new group. Else it is a finding."""
+        text = (f"operation {number}, epoch {self.group.epoch}, {len(self.group.members)} members: "
+                f"{self.doing}: {error}")
         guilty = error.guilty(self.ours) if isinstance(error, Refused) else None
         if guilty in (None, self.ours):
             raise Finding(text) from error
@@ -88,7 +96,7 @@ class Session:
             self.notes.append((guilty, f"takes part no more: {text}"))
         self.group = None
         if len(self.peers) > 1:
-            self.begin()
+            self.restart(number)
 
     def can(self, peer, role, partner=None):
         """With partner, or with all who take part."""

@@ -28,6 +28,7 @@ class Peer:
         self.command = command
         self.folder = folder
         self.child = None
+        self.exit_status = 0
         self.next_id = 0
         self.pending = b""
         self.log = tempfile.TemporaryFile()
@@ -96,6 +97,7 @@ class Peer:
         self.child.stdout.close()
         status = self.child.returncode
         self.child = None
+        self.exit_status = status
         self.log.seek(0)
         said = self.log.read().decode(errors="replace").strip().splitlines()
         self.log.seek(0)

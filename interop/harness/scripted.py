@@ -2,8 +2,7 @@
 
 import random
 
-from .group import Disagreement, Group, Refused
-from .known import known_fault
+from .group import Disagreement, Group
 from .peer import PeerError
 
 
@@ -177,10 +176,9 @@ ROLES = {
 class Outcome:
     """ok, failed, cannot, or differs (keys are derived differently), with the reason."""
 
-    def __init__(self, verdict, reason="", guilty=None):
+    def __init__(self, verdict, reason=""):
         self.verdict = verdict
         self.reason = reason
-        self.guilty = guilty  # the label of one with a known fault
 
 
 def play(role, suite, a, b, seed):
@@ -198,12 +196,7 @@ def act(role, suite, a, b, seed):
     except PeerError as error:
         if error.unsupported:
             return Outcome("cannot", f"{error.who}: {error.message}")
-        guilty = error.who if known_fault(error.who, error.message) else None
-        return Outcome("failed", f"epoch {group.epoch}: {error}", guilty)
-    except Refused as error:
-        guilty = error.refuser()
-        guilty = guilty if guilty and known_fault(guilty, str(error)) else None
-        return Outcome("failed", f"epoch {group.epoch}: {error}", guilty)
+        return Outcome("failed", f"epoch {group.epoch}: {error}")
     except Disagreement as error:
         return Outcome("failed", f"epoch {group.epoch}: {error}")
     return Outcome("ok")

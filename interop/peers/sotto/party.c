@@ -293,12 +293,13 @@ void party_identity(const struct party *party, sotto_mls_identity *identity)
     };
 }
 
-bool find_member(struct call *call, const sotto_mls_group *group, sotto_bytes name, uint32_t *index)
+bool find_member(struct call *call, const sotto_mls_group *group, sotto_bytes name, uint32_t but,
+                 uint32_t *index)
 {
     sotto_mls_leaf leaf;
     uint32_t at = 0;
     while (sotto_mls_next_member(group, &at, &leaf)) {
-        if (sotto_bytes_equal(leaf.credential.identity, name)) {
+        if (leaf.index != but && sotto_bytes_equal(leaf.credential.identity, name)) {
             *index = leaf.index;
             return true;
         }

@@ -80,7 +80,8 @@ bool party_keep_resumption(struct call *call, struct party *party);
 bool party_remember(struct call *call, struct party *party, sotto_bytes message);
 bool party_sent(const struct party *party, sotto_bytes message);
 void party_forget(struct party *party);
-bool find_member(struct call *call, const sotto_mls_group *group, sotto_bytes name,
+/* but: an index that is passed over, or UINT32_MAX. */
+bool find_member(struct call *call, const sotto_mls_group *group, sotto_bytes name, uint32_t but,
                  uint32_t *index);
 
 /* ---- verbs */

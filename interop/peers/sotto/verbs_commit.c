@@ -77,7 +77,7 @@ static bool draft_read(struct call *call, struct draft *draft, const json_t *fro
     if (strcmp(type, "remove") == 0) {
         draft->proposal.type = SOTTO_MLS_REMOVE;
         return get_hex(call, from, "removedId", &draft->bytes) &&
-               find_member(call, party->group, sotto_buf_view(&draft->bytes),
+               find_member(call, party->group, sotto_buf_view(&draft->bytes), UINT32_MAX,
                            &draft->proposal.u.remove.index);
     }
     if (strcmp(type, "update") == 0) {

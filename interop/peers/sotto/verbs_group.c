@@ -128,7 +128,8 @@ static bool find_prior(struct call *call, struct party *party, sotto_bytes info,
     const bool good = check(call, party,
                             sotto_mls_external_join(party->mls, &identity, info, tree, UINT32_MAX,
                                                     &commit, &looking)) &&
-                      find_member(call, looking, sotto_buf_view(&party->name), index);
+                      find_member(call, looking, sotto_buf_view(&party->name),
+                                  sotto_mls_own_index(looking), index);
     sotto_mls_group_free(looking);
     sotto_buf_free(&commit);
     return good;

@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto"
 import { createInterface } from "node:readline"
 import { XWing } from "@hpke/hybridkem-x-wing"
+import { p256 } from "@noble/curves/nist.js"
 import {
   bytesToBase64,
   ciphersuites,
@@ -82,10 +83,17 @@ function capabilities() {
   }
 }
 
+// ts-mls makes 33-byte P-256 keys; RFC 9420, 5.1.2 wants the uncompressed form.
+async function signatureKey(impl) {
+  const { signKey, publicKey } = await impl.signature.keygen()
+  if (impl.name !== suiteNames[2]) return { signKey, publicKey }
+  return { signKey, publicKey: p256.Point.fromBytes(publicKey).toBytes(false) }
+}
+
 async function keyPackage(impl, identity, again) {
   const key = `${impl.name}/${hex(identity)}`
   if (again && !signers.has(key)) throw new Error("no prior appearance of that identity")
-  if (!again) signers.set(key, await impl.signature.keygen())
+  if (!again) signers.set(key, await signatureKey(impl))
   const now = BigInt(Math.floor(Date.now() / 1000))
   const lifetime = { notBefore: now - 3600n, notAfter: now + 28n * 86400n }
   const credential = { credentialType: "basic", identity }
@@ -255,6 +263,7 @@ const methods = {
         }
       : {
           ciphersuites: suites,
+          notes: { 2: "its compressed P-256 signature keys are made uncompressed by the peer program" },
           cannot: { 77: "ts-mls 1.6.4 gives 0x004D to ML-KEM-512 (and its X-Wing derives keys by SHAKE256(ikm))" },
         },
 
