@@ -20,8 +20,10 @@
 #define CONTENT_DEPTH_MAX 4                            /* nesting of parts */
 #define CONTENT_PARTS_MAX 1024
 #define CONTENT_EXTENSIONS_MAX 64
+#define CONTENT_KEY_MAX 255                            /* a text key of an extension */
 #define CONTENT_EXTENSION_MAX 4095                     /* bytes of a value */
-#define CONTENT_EXTENSION_DEPTH_MAX 16                 /* nesting inside a value */
+#define CONTENT_FIELD_MAX 4096                         /* URLs, media types, file names, keys, ... */
+#define CONTENT_EXTENSION_DEPTH_MAX 4                  /* of maps, arrays, tags; the map itself is one */
 #define CONTENT_TOPIC_MAX 4096
 #define CONTENT_NAME_MAX 256                           /* a profile's name, bytes of UTF-8 */
 #define CONTENT_REACTION_MAX 256                       /* one emoji sequence, or a short word */

@@ -40,7 +40,7 @@ struct identity {
 
 /* Makes all keys anew. UNSUPPORTED: this build cannot run suite 0x004D; NO_RANDOM. */
 sotto_error identity_create(struct crypto *crypto, struct identity *identity);
-void identity_free(struct identity *identity); /* wipes; NULL allowed */
+void identity_wipe(struct identity *identity); /* wipes; NULL allowed */
 
 /* All of it as bytes (secret!), and back. Loading recomputes each public key from its private one, so
  * damaged bytes are refused with a fault. */

@@ -1,0 +1,284 @@
+/* What Sotto says in MIMI content, and what it understands. */
+#include <string.h>
+#include <strings.h>
+
+#include "core/content.h"
+#include "core/content_cbor.h"
+#include "core/text.h"
+#include "wire/padme.h"
+
+#define TYPE_PLAIN "text/plain;charset=utf-8"
+#define TYPE_MARKDOWN "text/markdown;variant=GFM-MIMI"
+#define TYPE_PROFILE "application/vnd.sotto.profile+cbor"
+#define PROFILE_NAME 1       /* key of the profile's map */
+#define PROFILE_KEYS_MAX 64
+#define PROFILE_DEPTH_MAX 4
+
+/* ---- Padding -------------------------------------------------------------------------------- */
+
+/* RFC 9420, 6.3.1: PrivateMessageContent is application_data<V>, signature<V> and the padding; the
+ * suite signs with Ed25519. The head of a vector (2.1.2) has 1, 2 or 4 bytes. */
+#define SIGNATURE_FIELD (2 + SIGNATURE_SIZE)
+
+size_t content_padding(size_t size)
+{
+    size_t head = size < 64 ? 1 : size < 16384 ? 2 : 4;
+    size_t whole = head + size + SIGNATURE_FIELD;
+    return padme_size(whole) - whole;
+}
+
+/* ---- Profile parts -------------------------------------------------------------------------- */
+
+static sotto_error profile_write(sotto_bytes name, sotto_buf *out)
+{
+    struct cbor_writer w;
+    cbor_writer_init(&w, out);
+    cbor_write_map(&w, 1);
+    cbor_write_uint(&w, PROFILE_NAME);
+    cbor_write_text(&w, name);
+    return cbor_writer_finish(&w);
+}
+
+/* name stays empty if the profile does not have one. Keys of newer versions are passed over. */
+static sotto_error profile_read(sotto_bytes input, sotto_bytes *name, sotto_fault *fault)
+{
+    struct cbor_reader r;
+    sotto_bytes previous = {0};
+    cbor_reader_init(&r, input);
+    size_t count = cbor_read_map(&r, PROFILE_KEYS_MAX, "profile");
+    for (size_t i = 0; i < count && cbor_ok(&r); i++) {
+        struct cbor_head key;
+        cbor_read_key(&r, &key, false, &previous, "profile.key");
+        if (key.kind == CBOR_KIND_UINT && key.value == PROFILE_NAME)
+            *name = cbor_read_text(&r, CONTENT_NAME_MAX, "profile.name");
+        else
+            cbor_read_any(&r, PROFILE_DEPTH_MAX, "profile.value");
+    }
+    if (cbor_ok(&r) && !text_is_line(*name))
+        cbor_fail(&r, SOTTO_VALUE, "profile.name");
+    sotto_error error = cbor_finish(&r, "profile");
+    if (error != SOTTO_OK)
+        *fault = r.fault;
+    return error;
+}
+
+/* ---- Writing -------------------------------------------------------------------------------- */
+
+/* What each kind demands of its text. */
+static sotto_error check_text(const struct content_message *message)
+{
+    sotto_bytes text = message->text;
+    switch (message->kind) {
+    case CONTENT_TEXT:
+    case CONTENT_REPLY:
+    case CONTENT_EDIT:
+        if (text.size > CONTENT_TEXT_MAX)
+            return SOTTO_LIMIT;
+        return text.size > 0 && text_is_utf8(text) ? SOTTO_OK : SOTTO_VALUE;
+    case CONTENT_REACTION:
+        if (text.size > CONTENT_REACTION_MAX)
+            return SOTTO_LIMIT;
+        return text.size > 0 && text_is_line(text) ? SOTTO_OK : SOTTO_VALUE;
+    case CONTENT_PROFILE:
+        if (text.size > CONTENT_NAME_MAX)
+            return SOTTO_LIMIT;
+        return text_is_line(text) ? SOTTO_OK : SOTTO_VALUE;
+    case CONTENT_DELETE:
+        return text.size == 0 ? SOTTO_OK : SOTTO_VALUE;
+    case CONTENT_NEWER:
+        break;
+    }
+    return SOTTO_ARGUMENT;
+}
+
+static void fill_part(const struct content_message *message, sotto_bytes body,
+                      struct content_part *part)
+{
+    part->disposition = message->kind == CONTENT_REACTION  ? CONTENT_REACT
+                        : message->kind == CONTENT_PROFILE ? CONTENT_PROFILE_OF
+                                                           : CONTENT_RENDER;
+    if (message->kind == CONTENT_DELETE) {
+        part->disposition = CONTENT_UNSPECIFIED;
+        part->cardinality = CONTENT_PART_NULL;
+        return;
+    }
+    part->cardinality = CONTENT_PART_SINGLE;
+    part->u.single.type = sotto_bytes_str(message->kind == CONTENT_PROFILE ? TYPE_PROFILE
+                                          : message->markdown              ? TYPE_MARKDOWN
+                                                                           : TYPE_PLAIN);
+    part->u.single.body = body;
+}
+
+static void fill_target(const struct content_message *message, struct content *content)
+{
+    content->has_in_reply_to = message->kind == CONTENT_REPLY || message->kind == CONTENT_REACTION;
+    content->has_replaces = message->kind == CONTENT_EDIT || message->kind == CONTENT_DELETE;
+    if (content->has_in_reply_to)
+        memcpy(content->in_reply_to, message->target, CONTENT_ID_SIZE);
+    if (content->has_replaces)
+        memcpy(content->replaces, message->target, CONTENT_ID_SIZE);
+}
+
+sotto_error content_write(const sotto_env *env, struct content_message *message,
+                          const struct account_id *account, const struct room_id *room,
+                          sotto_buf *out)
+{
+    TRY(check_text(message));
+    char sender_uri[CONTENT_URI_SIZE], room_uri[CONTENT_URI_SIZE];
+    content_account_uri(account, sender_uri);
+    content_room_uri(room, room_uri);
+    struct content content = {.has_sender = true, .has_room = true};
+    content.sender = sotto_bytes_str(sender_uri);
+    content.room = sotto_bytes_str(room_uri);
+    TRY(env->random(env->ctx, content.salt, CONTENT_SALT_SIZE));
+    fill_target(message, &content);
+    sotto_buf profile;
+    sotto_buf_init(&profile, env);
+    size_t start = out->size;
+    sotto_error error = SOTTO_OK;
+    if (message->kind == CONTENT_PROFILE)
+        error = profile_write(message->text, &profile);
+    fill_part(message,
+              message->kind == CONTENT_PROFILE ? sotto_buf_view(&profile) : message->text,
+              &content.part);
+    if (error == SOTTO_OK)
+        error = content_encode(env, &content, out);
+    if (error == SOTTO_OK)
+        error = content_id(sotto_bytes_of(out->data + start, out->size - start), content.salt,
+                           content.sender, content.room, message->id);
+    sotto_buf_free(&profile);
+    return error;
+}
+
+/* ---- Understanding -------------------------------------------------------------------------- */
+
+/* Whether a media type is the one named: case does not matter, parameters are looked at by the caller.
+ * parameters: what stands behind it. */
+static bool is_type(sotto_bytes type, const char *name, sotto_bytes *parameters)
+{
+    size_t size = strlen(name);
+    if (type.size < size || strncasecmp((const char *)type.data, name, size) != 0)
+        return false;
+    if (type.size > size && type.data[size] != ';' && type.data[size] != ' ')
+        return false;
+    *parameters = sotto_bytes_of(type.data + size, type.size - size);
+    return true;
+}
+
+/* text/plain is understood as UTF-8: charset utf-8, us-ascii, or not said. */
+static bool charset_is_utf8(sotto_bytes parameters)
+{
+    static const char *const accepted[] = {"", ";charset=utf-8", ";charset=us-ascii",
+                                           ";charset=\"utf-8\""};
+    char text[64];
+    size_t used = 0;
+    for (size_t i = 0; i < parameters.size; i++) {
+        if (parameters.data[i] == ' ')
+            continue;
+        if (used + 1 == sizeof text)
+            return false;
+        text[used++] = (char)parameters.data[i];
+    }
+    text[used] = '\0';
+    for (size_t i = 0; i < sizeof accepted / sizeof *accepted; i++)
+        if (strcasecmp(text, accepted[i]) == 0)
+            return true;
+    return false;
+}
+
+/* The part to show as text: itself, or the first that can be among alternatives and among parts that
+ * stand for themselves. Of a unit whose parts are not all understood nothing may be shown. */
+static const struct content_part *find_text(const struct content_part *part, bool *markdown)
+{
+    sotto_bytes parameters;
+    if (part->cardinality == CONTENT_PART_SINGLE) {
+        *markdown = is_type(part->u.single.type, "text/markdown", &parameters);
+        bool plain = is_type(part->u.single.type, "text/plain", &parameters) &&
+                     charset_is_utf8(parameters);
+        return *markdown || plain ? part : NULL;
+    }
+    if (part->cardinality != CONTENT_PART_MULTI ||
+        part->u.multi.semantics == CONTENT_SINGLE_UNIT)
+        return NULL;
+    for (size_t i = 0; i < part->u.multi.count; i++) {
+        const struct content_part *found = find_text(&part->u.multi.parts[i], markdown);
+        if (found != NULL)
+            return found;
+    }
+    return NULL;
+}
+
+static sotto_error refuse(sotto_fault *fault, sotto_error error, const char *what)
+{
+    *fault = (sotto_fault){.error = error, .what = what};
+    return error;
+}
+
+static sotto_error understand_text(const struct content *content, struct content_message *out,
+                                   sotto_fault *fault)
+{
+    const struct content_part *part = find_text(&content->part, &out->markdown);
+    bool reaction = content->part.disposition == CONTENT_REACT;
+    /* A changed reaction, or one to nothing, is not understood. */
+    if (part == NULL || (reaction && (content->has_replaces || !content->has_in_reply_to))) {
+        out->markdown = false;
+        return SOTTO_OK;
+    }
+    out->text = part->u.single.body;
+    out->kind = reaction                   ? CONTENT_REACTION
+                : content->has_replaces    ? CONTENT_EDIT
+                : content->has_in_reply_to ? CONTENT_REPLY
+                                           : CONTENT_TEXT;
+    sotto_error error = check_text(out);
+    return error == SOTTO_OK ? SOTTO_OK : refuse(fault, error, "SinglePart.content: text");
+}
+
+/* kind is NEWER at first, and stays so for what is not understood. */
+static sotto_error understand(const struct content *content, struct content_message *out,
+                              sotto_fault *fault)
+{
+    const struct content_part *part = &content->part;
+    sotto_bytes parameters;
+    if (part->cardinality == CONTENT_PART_NULL) {
+        if (content->has_replaces)
+            out->kind = CONTENT_DELETE;
+        return SOTTO_OK;
+    }
+    if (part->cardinality == CONTENT_PART_SINGLE &&
+        is_type(part->u.single.type, TYPE_PROFILE, &parameters)) {
+        out->kind = CONTENT_PROFILE;
+        return profile_read(part->u.single.body, &out->text, fault);
+    }
+    return understand_text(content, out, fault);
+}
+
+static void take_target(const struct content *content, struct content_message *out)
+{
+    if (out->kind == CONTENT_EDIT || out->kind == CONTENT_DELETE)
+        memcpy(out->target, content->replaces, CONTENT_ID_SIZE);
+    if (out->kind == CONTENT_REPLY || out->kind == CONTENT_REACTION)
+        memcpy(out->target, content->in_reply_to, CONTENT_ID_SIZE);
+}
+
+sotto_error content_read(sotto_bytes input, const struct account_id *account,
+                         const struct room_id *room, struct arena *arena,
+                         struct content_message *message, sotto_fault *fault)
+{
+    struct content content;
+    struct content_message read = {.kind = CONTENT_NEWER};
+    char sender_uri[CONTENT_URI_SIZE], room_uri[CONTENT_URI_SIZE];
+    content_account_uri(account, sender_uri);
+    content_room_uri(room, room_uri);
+    TRY(content_decode(input, arena, &content, fault));
+    /* Who and where is what MLS proves; a message that says otherwise was made to deceive. */
+    if (content.has_sender && !sotto_bytes_equal(content.sender, sotto_bytes_str(sender_uri)))
+        return refuse(fault, SOTTO_SENDER, "extensions.senderUri");
+    if (content.has_room && !sotto_bytes_equal(content.room, sotto_bytes_str(room_uri)))
+        return refuse(fault, SOTTO_SENDER, "extensions.roomUri");
+    TRY(understand(&content, &read, fault));
+    take_target(&content, &read);
+    TRY(content_id(input, content.salt, sotto_bytes_str(sender_uri), sotto_bytes_str(room_uri),
+                   read.id));
+    *message = read;
+    return SOTTO_OK;
+}

@@ -1,0 +1,284 @@
+/* Oneself: making, keeping, and what MLS and the relay are told. */
+#include "core/identity.h"
+
+#include <string.h>
+
+#include "codec/reader.h"
+#include "codec/writer.h"
+#include "wire/envelope.h"
+#include "wire/manifest.h"
+
+#define SAVED_VERSION 1
+
+static const struct suite *suite_of_sotto(void)
+{
+    const struct suite *suite = suite_by_id(SOTTO_MLS_DEFAULT_SUITE);
+    return suite != NULL && suite->available ? suite : NULL;
+}
+
+/* What follows from the keys. */
+static sotto_error complete(struct identity *identity)
+{
+    account_id_of(identity->account_key, &identity->account);
+    memcpy(identity->credential, identity->account.bytes, ACCOUNT_ID_SIZE);
+    memcpy(identity->credential + ACCOUNT_ID_SIZE, identity->device.bytes, DEVICE_ID_SIZE);
+    return certificate_make(&identity->account_private, identity->account_key, &identity->device,
+                            sotto_bytes_of(identity->signature_key, SIGN_KEY_SIZE),
+                            identity->certificate);
+}
+
+static sotto_error make_sign_key(const sotto_env *env, struct secret *seed,
+                                 uint8_t public_key[static SIGN_KEY_SIZE])
+{
+    TRY(secret_random(seed, SIGN_SEED_SIZE, env));
+    wire_sign_public(seed->data, public_key);
+    return SOTTO_OK;
+}
+
+/* MLS's own key: made by the suite, as sotto_mls_signature_key makes it. */
+static sotto_error make_signature_key(struct crypto *crypto, const struct suite *suite,
+                                      struct identity *identity)
+{
+    sotto_buf key;
+    sotto_buf_init(&key, crypto_env(crypto));
+    sotto_error error =
+        crypto_signature_generate(crypto, suite, &identity->signature_private, &key);
+    if (error == SOTTO_OK) {
+        BUG_UNLESS(key.size == SIGN_KEY_SIZE); /* the suite signs with Ed25519 */
+        memcpy(identity->signature_key, key.data, SIGN_KEY_SIZE);
+    }
+    sotto_buf_free(&key);
+    return error;
+}
+
+sotto_error identity_create(struct crypto *crypto, struct identity *out)
+{
+    const sotto_env *env = crypto_env(crypto);
+    const struct suite *suite = suite_of_sotto();
+    if (suite == NULL)
+        return SOTTO_UNSUPPORTED;
+    struct identity made = {.created = env->now(env->ctx)};
+    sotto_buf_init(&made.inbox_key, env);
+    sotto_error error = env->random(env->ctx, made.device.bytes, DEVICE_ID_SIZE);
+    if (error == SOTTO_OK)
+        error = make_sign_key(env, &made.account_private, made.account_key);
+    if (error == SOTTO_OK)
+        error = make_sign_key(env, &made.sign_in_private, made.sign_in_key);
+    if (error == SOTTO_OK)
+        error = make_signature_key(crypto, suite, &made);
+    if (error == SOTTO_OK)
+        error = crypto_kem_generate(crypto, suite, &made.inbox_private, &made.inbox_key);
+    if (error == SOTTO_OK)
+        error = complete(&made);
+    if (error == SOTTO_OK)
+        *out = made; /* moved: out owns the buffer and the secrets */
+    else
+        identity_wipe(&made);
+    wipe(&made, sizeof made);
+    return error;
+}
+
+void identity_wipe(struct identity *identity)
+{
+    if (identity == NULL)
+        return;
+    sotto_buf_free(&identity->inbox_key);
+    wipe(identity, sizeof *identity);
+}
+
+/* ---- Keeping --------------------------------------------------------------------------------- */
+
+/* struct {
+ *     uint16 version = 1;
+ *     DeviceId device;
+ *     opaque account_private[32];   opaque account_key[32];
+ *     opaque sign_in_private[32];   opaque sign_in_key[32];
+ *     opaque signature_private<V>;  opaque signature_key[32];
+ *     opaque inbox_private<V>;      opaque inbox_key<V>;
+ *     uint64 created;
+ * } SavedIdentity; */
+
+sotto_error identity_save(const struct identity *identity, sotto_buf *out)
+{
+    struct writer writer;
+    writer_init(&writer, out);
+    writer_u16(&writer, SAVED_VERSION);
+    writer_fixed(&writer, sotto_bytes_of(identity->device.bytes, DEVICE_ID_SIZE));
+    writer_fixed(&writer, secret_view(&identity->account_private));
+    writer_fixed(&writer, sotto_bytes_of(identity->account_key, SIGN_KEY_SIZE));
+    writer_fixed(&writer, secret_view(&identity->sign_in_private));
+    writer_fixed(&writer, sotto_bytes_of(identity->sign_in_key, SIGN_KEY_SIZE));
+    writer_vector(&writer, secret_view(&identity->signature_private));
+    writer_fixed(&writer, sotto_bytes_of(identity->signature_key, SIGN_KEY_SIZE));
+    writer_vector(&writer, secret_view(&identity->inbox_private));
+    writer_vector(&writer, sotto_buf_view(&identity->inbox_key));
+    writer_u64(&writer, identity->created);
+    return writer_finish(&writer);
+}
+
+static void read_secret(struct reader *reader, struct secret *secret, sotto_bytes value,
+                        const char *what)
+{
+    if (reader_ok(reader) && secret_set(secret, value) != SOTTO_OK)
+        reader_fail(reader, SOTTO_LENGTH, what);
+}
+
+/* An Ed25519 pair, which must be one. */
+static void read_sign_pair(struct reader *reader, struct secret *seed,
+                           uint8_t public_key[static SIGN_KEY_SIZE], const char *what)
+{
+    uint8_t expected[SIGN_KEY_SIZE];
+    read_secret(reader, seed, reader_fixed(reader, SIGN_SEED_SIZE, what), what);
+    reader_copy(reader, public_key, SIGN_KEY_SIZE, what);
+    if (!reader_ok(reader))
+        return;
+    wire_sign_public(seed->data, expected);
+    if (memcmp(expected, public_key, SIGN_KEY_SIZE) != 0)
+        reader_fail(reader, SOTTO_KEY, what);
+}
+
+static sotto_error read_saved(struct crypto *crypto, const struct suite *suite,
+                              struct reader *reader, struct identity *out)
+{
+    const char *signature = "SavedIdentity.signature_private", *inbox = "SavedIdentity.inbox_private";
+    sotto_buf key;
+    sotto_buf_init(&key, crypto_env(crypto));
+    if (reader_u16(reader, "SavedIdentity.version") != SAVED_VERSION)
+        reader_fail(reader, SOTTO_VERSION, "SavedIdentity.version");
+    reader_copy(reader, out->device.bytes, DEVICE_ID_SIZE, "SavedIdentity.device");
+    read_sign_pair(reader, &out->account_private, out->account_key, "SavedIdentity.account_key");
+    read_sign_pair(reader, &out->sign_in_private, out->sign_in_key, "SavedIdentity.sign_in_key");
+    read_secret(reader, &out->signature_private, reader_vector(reader, SECRET_MAX, signature),
+                signature);
+    reader_copy(reader, out->signature_key, SIGN_KEY_SIZE, "SavedIdentity.signature_key");
+    read_secret(reader, &out->inbox_private, reader_vector(reader, SECRET_MAX, inbox), inbox);
+    sotto_bytes inbox_key = reader_vector(reader, INBOX_KEY_SIZE, "SavedIdentity.inbox_key");
+    out->created = reader_u64(reader, "SavedIdentity.created");
+    sotto_error error = reader_finish(reader, "SavedIdentity");
+    if (error == SOTTO_OK)
+        error = crypto_signature_public(crypto, suite, secret_view(&out->signature_private), &key);
+    if (error == SOTTO_OK && !sotto_bytes_equal(sotto_buf_view(&key),
+                                                sotto_bytes_of(out->signature_key, SIGN_KEY_SIZE)))
+        error = SOTTO_KEY;
+    if (error == SOTTO_OK)
+        error = crypto_kem_check_pair(crypto, suite, secret_view(&out->inbox_private), inbox_key);
+    if (error == SOTTO_OK)
+        error = sotto_buf_append(&out->inbox_key, inbox_key.data, inbox_key.size);
+    if (error != SOTTO_OK && reader_ok(reader))
+        reader_fail(reader, error, "SavedIdentity: the keys do not belong together");
+    sotto_buf_free(&key);
+    return error;
+}
+
+sotto_error identity_load(struct crypto *crypto, sotto_bytes saved, struct identity *out,
+                          sotto_fault *fault)
+{
+    const struct suite *suite = suite_of_sotto();
+    if (suite == NULL) {
+        *fault = (sotto_fault){.error = SOTTO_UNSUPPORTED, .what = "suite 0x004D"};
+        return SOTTO_UNSUPPORTED;
+    }
+    struct reader reader;
+    struct identity read = {0};
+    reader_init(&reader, saved);
+    sotto_buf_init(&read.inbox_key, crypto_env(crypto));
+    sotto_error error = read_saved(crypto, suite, &reader, &read);
+    if (error == SOTTO_OK)
+        error = complete(&read);
+    if (error == SOTTO_OK) {
+        *out = read;
+    } else {
+        *fault = reader.fault;
+        fault->error = error;
+        identity_wipe(&read);
+    }
+    wipe(&read, sizeof read);
+    return error;
+}
+
+/* ---- Saying who one is ------------------------------------------------------------------------ */
+
+sotto_error identity_first_manifest(const struct identity *identity, sotto_buf *out)
+{
+    struct device device = {
+        .id = identity->device,
+        .signature_key = sotto_bytes_of(identity->signature_key, SIGN_KEY_SIZE),
+        .inbox_key = sotto_buf_view(&identity->inbox_key),
+        .added = identity->created,
+    };
+    wire_hash(sotto_bytes_of(identity->sign_in_key, SIGN_KEY_SIZE), device.sign_in_hash);
+    struct manifest manifest = {
+        .number = 1, .issued = identity->created, .devices = &device, .device_count = 1};
+    memcpy(manifest.account_key, identity->account_key, SIGN_KEY_SIZE);
+    return manifest_write(&manifest, identity->account_private.data, out);
+}
+
+void identity_for_mls(const struct identity *identity, struct identity_mls *out)
+{
+    *out = (struct identity_mls){
+        .suites = {SOTTO_MLS_DEFAULT_SUITE},
+        .extension_types = {IDENTITY_EXTENSION_CERTIFICATE, IDENTITY_EXTENSION_ROOM},
+        .extensions = {{.type = IDENTITY_EXTENSION_CERTIFICATE,
+                        .data = sotto_bytes_of(identity->certificate, CERTIFICATE_SIZE)}},
+    };
+    out->mls = (sotto_mls_identity){
+        .suite = SOTTO_MLS_DEFAULT_SUITE,
+        .credential = {.type = SOTTO_MLS_BASIC,
+                       .identity = sotto_bytes_of(identity->credential, CREDENTIAL_SIZE)},
+        .signature_private = secret_view(&identity->signature_private),
+        .signature_public = sotto_bytes_of(identity->signature_key, SIGN_KEY_SIZE),
+        .capabilities = {.suites = out->suites,
+                         .suite_count = 1,
+                         .extensions = out->extension_types,
+                         .extension_count = 2},
+        .leaf_extensions = out->extensions,
+        .leaf_extension_count = 1,
+    };
+}
+
+/* ---- Sealing ---------------------------------------------------------------------------------- */
+
+sotto_error identity_seal(struct crypto *crypto, const struct account_id *account,
+                          const struct device_id *device, sotto_bytes inbox_key,
+                          sotto_bytes envelope, sotto_buf *sealed)
+{
+    const struct suite *suite = suite_of_sotto();
+    if (suite == NULL)
+        return SOTTO_UNSUPPORTED;
+    uint8_t aad[ENVELOPE_AAD_SIZE];
+    envelope_aad(account, device, aad);
+    sotto_buf enc, ciphertext;
+    sotto_buf_init(&enc, crypto_env(crypto));
+    sotto_buf_init(&ciphertext, crypto_env(crypto));
+    sotto_error error =
+        crypto_hpke_seal(crypto, suite, inbox_key, sotto_bytes_str(ENVELOPE_HPKE_INFO),
+                         sotto_bytes_of(aad, sizeof aad), envelope, &enc, &ciphertext);
+    if (error == SOTTO_OK) {
+        struct sealed_envelope parts = {.enc = sotto_buf_view(&enc),
+                                        .ciphertext = sotto_buf_view(&ciphertext)};
+        error = sealed_envelope_write(&parts, sealed);
+    }
+    sotto_buf_free(&ciphertext);
+    sotto_buf_free(&enc);
+    return error;
+}
+
+sotto_error identity_open(struct crypto *crypto, const struct identity *identity,
+                          sotto_bytes sealed, sotto_buf *envelope, sotto_fault *fault)
+{
+    const struct suite *suite = suite_of_sotto();
+    struct sealed_envelope parts;
+    TRY(sealed_envelope_read(sealed, &parts, fault));
+    uint8_t aad[ENVELOPE_AAD_SIZE];
+    envelope_aad(&identity->account, &identity->device, aad);
+    sotto_error error =
+        suite == NULL
+            ? SOTTO_UNSUPPORTED
+            : crypto_hpke_open(crypto, suite, secret_view(&identity->inbox_private),
+                               sotto_buf_view(&identity->inbox_key), parts.enc,
+                               sotto_bytes_str(ENVELOPE_HPKE_INFO),
+                               sotto_bytes_of(aad, sizeof aad), parts.ciphertext, envelope);
+    if (error != SOTTO_OK)
+        *fault = (sotto_fault){.error = error, .what = "SealedEnvelope.ciphertext"};
+    return error;
+}

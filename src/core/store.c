@@ -1,0 +1,326 @@
+#include "core/store_query.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- Opening -------------------------------------------------------------------------------- */
+
+static sotto_error fail_errno(struct store *store, const char *what)
+{
+    sotto_error error = errno == ENOSPC || errno == EDQUOT ? SOTTO_FULL : SOTTO_IO;
+    store->fault = (sotto_fault){.error = error, .what = what};
+    snprintf(store->message, sizeof store->message, "%s: %s", what, strerror(errno));
+    return error;
+}
+
+/* Makes the directory of path and what is missing above it. One that is there keeps its mode: it may
+ * hold other things, and profile.db has a mode of its own. */
+static sotto_error make_directories(struct store *store, char *path)
+{
+    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        int failed = mkdir(path, 0700) != 0 && errno != EEXIST;
+        *slash = '/';
+        if (failed)
+            return fail_errno(store, "the profile's directory cannot be made");
+    }
+    return SOTTO_OK;
+}
+
+/* SQLite gives its other files (-wal, -shm) the mode of this one. */
+static sotto_error make_file(struct store *store, const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return fail_errno(store, "profile.db cannot be opened");
+    struct stat status;
+    sotto_error error = SOTTO_OK;
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
+        error = fail_errno(store, "profile.db is not a file");
+    else if ((status.st_mode & 0777) != 0600 && fchmod(fd, 0600) != 0)
+        error = fail_errno(store, "profile.db cannot be made private");
+    close(fd);
+    return error;
+}
+
+static void nap(void)
+{
+    struct timespec time = {.tv_nsec = 20 * 1000 * 1000};
+    nanosleep(&time, NULL);
+}
+
+/* The change to WAL needs the file for itself, and SQLite does not wait for that when another process
+ * is about to do the same. */
+static sotto_error enter_wal(struct store *store)
+{
+    for (int tries = 0;; tries++) {
+        sotto_error error = store_exec(store, "PRAGMA journal_mode = WAL");
+        if (error != SOTTO_BUSY || tries == STORE_BUSY_MS / 20)
+            return error;
+        nap();
+    }
+}
+
+static sotto_error configure(struct store *store)
+{
+    sqlite3_busy_timeout(store->db, STORE_BUSY_MS);
+    sqlite3_extended_result_codes(store->db, 1);
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    TRY(enter_wal(store));
+    return store_exec(store, "PRAGMA synchronous = FULL;"
+                             "PRAGMA foreign_keys = ON;"
+                             "PRAGMA secure_delete = ON;"
+                             "PRAGMA temp_store = MEMORY;"
+                             "PRAGMA cell_size_check = ON;"
+                             "PRAGMA journal_size_limit = 4194304;");
+}
+
+static sotto_error open_file(struct store *store)
+{
+    TRY(make_directories(store, store->path));
+    TRY(make_file(store, store->path));
+    int code = sqlite3_open_v2(store->path, &store->db,
+                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+                               NULL);
+    if (code != SQLITE_OK)
+        return store_fail_sqlite(store, code);
+    TRY(configure(store));
+    return store_migrate(store);
+}
+
+sotto_error store_open(const sotto_env *env, const char *directory, struct store **out,
+                       sotto_fault *fault)
+{
+    sotto_fault no_memory = {.error = SOTTO_NO_MEMORY, .what = "store"};
+    size_t size = strlen(directory) + sizeof "/" STORE_FILE;
+    struct store *store = mem_alloc(env, sizeof *store);
+    char *path = mem_alloc(env, size);
+    sotto_error error = SOTTO_NO_MEMORY;
+    if (store == NULL || path == NULL)
+        goto out;
+    store->env = env;
+    store->path = path;
+    store->path_size = size;
+    store->fault.what = "";
+    snprintf(path, size, "%s/" STORE_FILE, directory);
+    path = NULL; /* the store's */
+    error = open_file(store);
+    if (error != SOTTO_OK)
+        goto out;
+    *out = store;
+    return SOTTO_OK;
+out:
+    if (fault != NULL)
+        *fault = store == NULL || store->fault.error == SOTTO_OK ? no_memory : store->fault;
+    mem_free(env, path, size);
+    if (store != NULL && store->path == NULL)
+        mem_free(env, store, sizeof *store);
+    else
+        store_close(store);
+    return error;
+}
+
+static void forget_statements(struct store *store)
+{
+    for (size_t i = 0; i < STORE_CACHE; i++) {
+        sqlite3_finalize(store->cache[i].stmt);
+        store->cache[i].stmt = NULL;
+        store->cache[i].sql = NULL;
+    }
+}
+
+void store_close(struct store *store)
+{
+    if (store == NULL)
+        return;
+    store_rollback(store);
+    forget_statements(store);
+    int code = sqlite3_close(store->db); /* NULL allowed */
+    BUG_UNLESS(code == SQLITE_OK);       /* a query was not ended */
+    mem_free(store->env, store->path, store->path_size);
+    mem_free(store->env, store, sizeof *store);
+}
+
+const sotto_fault *store_fault(const struct store *store)
+{
+    return &store->fault;
+}
+
+const char *store_message(const struct store *store)
+{
+    return store->message;
+}
+
+const char *store_path(const struct store *store)
+{
+    return store->path;
+}
+
+sotto_error store_limit_pages(struct store *store, uint32_t pages)
+{
+    char sql[64];
+    snprintf(sql, sizeof sql, "PRAGMA max_page_count = %u", pages == 0 ? 0xFFFFFFFEu : pages);
+    return store_exec(store, sql);
+}
+
+sotto_error store_check(struct store *store)
+{
+    struct query q;
+    query_read(&q, store, "PRAGMA integrity_check(1)");
+    bool fine = false;
+    if (query_next(&q))
+        fine = sotto_bytes_equal(column_borrow(&q), sotto_bytes_str("ok"));
+    TRY(query_end(&q));
+    return fine ? SOTTO_OK : store_fail(store, SOTTO_VALUE, "profile.db: the database is damaged");
+}
+
+/* ---- Transactions --------------------------------------------------------------------------- */
+
+sotto_error store_begin(struct store *store)
+{
+    if (store->in_transaction)
+        return store_fail(store, SOTTO_STATE, "a transaction is under way");
+    /* IMMEDIATE: the write lock at once, so that nothing read inside is out of date at the commit. */
+    TRY(store_exec(store, "BEGIN IMMEDIATE"));
+    store->in_transaction = true;
+    return SOTTO_OK;
+}
+
+sotto_error store_commit(struct store *store)
+{
+    BUG_UNLESS(store->in_transaction);
+    sotto_error error;
+    if (sqlite3_get_autocommit(store->db)) /* rolled back by SQLite after an error */
+        error = store->fault.error != SOTTO_OK ? store->fault.error : SOTTO_STATE;
+    else
+        error = store_exec(store, "COMMIT");
+    if (error != SOTTO_OK)
+        store_rollback(store);
+    store->in_transaction = false;
+    return error;
+}
+
+void store_rollback(struct store *store)
+{
+    /* What failed before is what the caller wants to read afterwards: no new fault. */
+    if (store->in_transaction && !sqlite3_get_autocommit(store->db))
+        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    store->in_transaction = false;
+}
+
+bool store_in_transaction(const struct store *store)
+{
+    return store->in_transaction;
+}
+
+sotto_error store_data_version(struct store *store, uint64_t *version)
+{
+    struct query q;
+    query_read(&q, store, "PRAGMA data_version");
+    uint64_t found = query_next(&q) ? column_u64(&q) : 0;
+    TRY(query_end(&q));
+    *version = found;
+    return SOTTO_OK;
+}
+
+/* ---- Small things --------------------------------------------------------------------------- */
+
+sotto_error store_value_get(struct store *store, const char *name, struct arena *arena,
+                            sotto_bytes *value)
+{
+    struct query q;
+    query_read(&q, store, "SELECT value FROM value WHERE name = ?");
+    query_text(&q, name);
+    sotto_bytes found = {0};
+    if (query_next(&q))
+        found = column_bytes(&q, arena);
+    TRY(query_end_one(&q));
+    *value = found;
+    return SOTTO_OK;
+}
+
+sotto_error store_value_put(struct store *store, const char *name, sotto_bytes value)
+{
+    struct query q;
+    query_write(&q, store, "INSERT OR REPLACE INTO value VALUES (?, ?)");
+    query_text(&q, name);
+    query_bytes(&q, value);
+    return query_run(&q);
+}
+
+sotto_error store_value_erase(struct store *store, const char *name)
+{
+    struct query q;
+    query_write(&q, store, "DELETE FROM value WHERE name = ?");
+    query_text(&q, name);
+    return query_run(&q);
+}
+
+sotto_error store_number_get(struct store *store, const char *name, uint64_t *number)
+{
+    struct query q;
+    query_read(&q, store, "SELECT value FROM number WHERE name = ?");
+    query_text(&q, name);
+    uint64_t found = query_next(&q) ? column_u64(&q) : 0;
+    TRY(query_end(&q));
+    *number = found;
+    return SOTTO_OK;
+}
+
+sotto_error store_number_put(struct store *store, const char *name, uint64_t number)
+{
+    struct query q;
+    query_write(&q, store, "INSERT OR REPLACE INTO number VALUES (?, ?)");
+    query_text(&q, name);
+    query_u64(&q, number);
+    return query_run(&q);
+}
+
+/* ---- Oneself -------------------------------------------------------------------------------- */
+
+sotto_error store_profile_get(struct store *store, struct arena *arena,
+                              struct store_profile *profile)
+{
+    struct query q;
+    query_read(&q, store,
+               "SELECT registration, relay, name, identity, manifest, inbox_seq FROM profile");
+    struct store_profile found = {0};
+    if (query_next(&q)) {
+        found.registration = column_between(&q, STORE_UNREGISTERED, STORE_REGISTERED);
+        found.relay = column_text(&q, arena);
+        found.name = column_text(&q, arena);
+        found.identity = column_bytes(&q, arena);
+        found.manifest = column_bytes(&q, arena);
+        found.inbox_seq = column_u64(&q);
+    }
+    TRY(query_end_one(&q));
+    *profile = found;
+    return SOTTO_OK;
+}
+
+sotto_error store_profile_put(struct store *store, const struct store_profile *profile)
+{
+    struct query q;
+    query_write(&q, store, "INSERT OR REPLACE INTO profile VALUES (1, ?, ?, ?, ?, ?, ?)");
+    query_u64(&q, profile->registration);
+    query_text(&q, profile->relay);
+    query_text(&q, profile->name);
+    query_bytes(&q, profile->identity);
+    query_bytes(&q, profile->manifest);
+    query_u64(&q, profile->inbox_seq);
+    return query_run(&q);
+}
+
+sotto_error store_inbox_advance(struct store *store, uint64_t seq)
+{
+    struct query q;
+    query_write(&q, store, "UPDATE profile SET inbox_seq = ?1 WHERE inbox_seq < ?1");
+    query_u64(&q, seq);
+    sotto_error error = query_run_one(&q);
+    return error == SOTTO_NOT_FOUND ? SOTTO_EXISTS : error;
+}

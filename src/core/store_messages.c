@@ -1,0 +1,298 @@
+#include "core/store_query.h"
+
+#define MESSAGE_COLUMNS                                                                        \
+    "local, position, room, seq, part, kind, state, own, unread, sender, subject, time_s, "        \
+    "client_id, content_id, target, content, text"
+
+static void read_message(struct query *q, struct arena *arena, struct store_message *out)
+{
+    out->local = column_i64(q);
+    out->position = column_i64(q); /* NULL reads as 0 */
+    column_fixed(q, out->room.bytes, sizeof out->room.bytes);
+    out->seq = column_u64(q);
+    out->part = column_u32(q);
+    out->kind = column_u32(q);
+    out->state = column_between(q, STORE_MESSAGE_RECEIVED, STORE_MESSAGE_FAILED);
+    out->own = column_bool(q);
+    out->unread = column_bool(q);
+    column_fixed(q, out->sender.bytes, sizeof out->sender.bytes);
+    out->has_subject = column_fixed(q, out->subject.bytes, sizeof out->subject.bytes);
+    out->time_s = column_u64(q);
+    out->client_id = column_text(q, arena);
+    out->content_id = column_bytes(q, arena);
+    out->target = column_bytes(q, arena);
+    out->content = column_bytes(q, arena);
+    out->text = column_bytes(q, arena);
+}
+
+static sotto_error one_message(struct query *q, struct arena *arena, struct store_message *out)
+{
+    struct store_message found = {0};
+    if (query_next(q))
+        read_message(q, arena, &found);
+    TRY(query_end_one(q));
+    *out = found;
+    return SOTTO_OK;
+}
+
+static sotto_error many_messages(struct query *q, struct arena *arena,
+                                 struct store_message **messages, size_t *count)
+{
+    struct rows rows = {.arena = arena, .size = sizeof **messages};
+    while (query_next(q)) {
+        struct store_message *row = rows_add(&rows, q);
+        if (row != NULL)
+            read_message(q, arena, row);
+    }
+    TRY(query_end(q));
+    *messages = (void *)rows.data;
+    *count = rows.count;
+    return SOTTO_OK;
+}
+
+/* ---- Writing -------------------------------------------------------------------------------- */
+
+/* The next position: never given twice, also when the message that had it is gone. */
+static sotto_error take_position(struct store *store, int64_t *position)
+{
+    struct query q;
+    query_write(&q, store,
+                "UPDATE number SET value = value + 1 WHERE name = 'message.position'"
+                " RETURNING value");
+    int64_t found = query_next(&q) ? column_i64(&q) : 0;
+    while (query_next(&q)) /* to its end, where the change is made */
+        continue;
+    TRY(query_end_one(&q));
+    *position = found;
+    return SOTTO_OK;
+}
+
+static void bind_seq_or_null(struct query *q, uint64_t value)
+{
+    if (value == 0)
+        query_null(q);
+    else
+        query_u64(q, value);
+}
+
+static void bind_bytes_or_null(struct query *q, sotto_bytes value)
+{
+    if (value.size == 0)
+        query_null(q);
+    else
+        query_bytes(q, value);
+}
+
+/* The row without its position, which is given once it is known that the row is new. */
+static sotto_error insert_message(struct store *store, const struct store_message *m)
+{
+    struct query q;
+    query_write(&q, store,
+                "INSERT INTO message (room, seq, part, kind, state, own, unread, sender, subject,"
+                " time_s, client_id, content_id, target, content, text)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    query_fixed(&q, m->room.bytes, sizeof m->room.bytes);
+    bind_seq_or_null(&q, m->seq);
+    query_u64(&q, m->part);
+    query_u64(&q, m->kind);
+    query_u64(&q, m->state);
+    query_u64(&q, m->own);
+    query_u64(&q, m->unread);
+    query_fixed(&q, m->sender.bytes, sizeof m->sender.bytes);
+    if (m->has_subject)
+        query_fixed(&q, m->subject.bytes, sizeof m->subject.bytes);
+    else
+        query_null(&q);
+    query_u64(&q, m->time_s);
+    if (m->client_id == NULL || m->client_id[0] == '\0')
+        query_null(&q);
+    else
+        query_text(&q, m->client_id);
+    bind_bytes_or_null(&q, m->content_id);
+    query_bytes(&q, m->target);
+    query_bytes(&q, m->content);
+    query_utf8(&q, m->text);
+    return query_run(&q);
+}
+
+static sotto_error give_position(struct store *store, int64_t local, int64_t *position)
+{
+    int64_t given;
+    TRY(take_position(store, &given));
+    struct query q;
+    query_write(&q, store, "UPDATE message SET position = ? WHERE local = ?");
+    query_i64(&q, given);
+    query_i64(&q, local);
+    TRY(query_run_one(&q));
+    *position = given;
+    return SOTTO_OK;
+}
+
+sotto_error store_message_add(struct store *store, const struct store_message *message,
+                              int64_t *position, int64_t *local)
+{
+    bool waits = message->state == STORE_MESSAGE_WAITING || message->state == STORE_MESSAGE_FAILED;
+    BUG_UNLESS(waits == (message->seq == 0));
+    TRY(insert_message(store, message));
+    int64_t row = sqlite3_last_insert_rowid(store->db), given = 0;
+    if (!waits)
+        TRY(give_position(store, row, &given));
+    *position = given;
+    *local = row;
+    return SOTTO_OK;
+}
+
+/* The row and whether it waits. */
+static sotto_error find_own(struct store *store, const struct room_id *room, const char *client_id,
+                            int64_t *local, bool *placed)
+{
+    struct query q;
+    query_read(&q, store,
+               "SELECT local, position IS NOT NULL FROM message WHERE room = ? AND client_id = ?");
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    query_text(&q, client_id);
+    int64_t row = 0;
+    bool has_position = false;
+    if (query_next(&q)) {
+        row = column_i64(&q);
+        has_position = column_bool(&q);
+    }
+    TRY(query_end_one(&q));
+    *local = row;
+    *placed = has_position;
+    return SOTTO_OK;
+}
+
+sotto_error store_message_place(struct store *store, const struct room_id *room,
+                                const char *client_id, uint64_t seq, uint64_t now_s,
+                                sotto_bytes content, sotto_bytes content_id, int64_t *position)
+{
+    int64_t local, given;
+    bool placed;
+    TRY(find_own(store, room, client_id, &local, &placed));
+    if (placed)
+        return SOTTO_EXISTS;
+    struct query q;
+    query_write(&q, store,
+                "UPDATE message SET seq = ?, state = ?, time_s = ?, content = ?, content_id = ?"
+                " WHERE local = ?");
+    query_u64(&q, seq);
+    query_u64(&q, STORE_MESSAGE_SENT);
+    query_u64(&q, now_s);
+    query_bytes(&q, content);
+    bind_bytes_or_null(&q, content_id);
+    query_i64(&q, local);
+    TRY(query_run_one(&q));
+    TRY(give_position(store, local, &given));
+    *position = given;
+    return SOTTO_OK;
+}
+
+sotto_error store_message_fail(struct store *store, const struct room_id *room,
+                               const char *client_id)
+{
+    struct query q;
+    query_write(&q, store,
+                "UPDATE message SET state = ? WHERE room = ? AND client_id = ?"
+                " AND position IS NULL");
+    query_u64(&q, STORE_MESSAGE_FAILED);
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    query_text(&q, client_id);
+    return query_run_one(&q);
+}
+
+sotto_error store_messages_read(struct store *store, const struct room_id *room, int64_t position)
+{
+    struct query q;
+    query_write(&q, store,
+                "UPDATE message SET unread = 0 WHERE room = ? AND unread = 1 AND position <= ?");
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    query_i64(&q, position);
+    return query_run(&q);
+}
+
+/* ---- Reading -------------------------------------------------------------------------------- */
+
+sotto_error store_message_by_client(struct store *store, const struct room_id *room,
+                                    const char *client_id, struct arena *arena,
+                                    struct store_message *message)
+{
+    struct query q;
+    query_read(&q, store,
+               "SELECT " MESSAGE_COLUMNS " FROM message WHERE room = ? AND client_id = ?");
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    query_text(&q, client_id);
+    return one_message(&q, arena, message);
+}
+
+sotto_error store_message_by_content(struct store *store, const struct room_id *room,
+                                     sotto_bytes content_id, struct arena *arena,
+                                     struct store_message *message)
+{
+    struct query q;
+    query_read(&q, store,
+               "SELECT " MESSAGE_COLUMNS
+               " FROM message WHERE room = ? AND content_id = ? ORDER BY local LIMIT 1");
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    query_bytes(&q, content_id);
+    return one_message(&q, arena, message);
+}
+
+sotto_error store_messages(struct store *store, const struct room_id *room, int64_t before,
+                           uint32_t limit, struct arena *arena, struct store_message **messages,
+                           size_t *count)
+{
+    struct query q;
+    query_read(&q, store,
+               "SELECT * FROM (SELECT " MESSAGE_COLUMNS
+               " FROM message WHERE room = ? AND position < ? ORDER BY position DESC LIMIT ?)"
+               " ORDER BY position");
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    query_i64(&q, before == 0 ? INT64_MAX : before);
+    query_u64(&q, limit);
+    return many_messages(&q, arena, messages, count);
+}
+
+sotto_error store_messages_waiting(struct store *store, const struct room_id *room,
+                                   struct arena *arena, struct store_message **messages,
+                                   size_t *count)
+{
+    struct query q;
+    query_read(&q, store,
+               "SELECT " MESSAGE_COLUMNS
+               " FROM message WHERE room = ? AND position IS NULL ORDER BY local");
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    return many_messages(&q, arena, messages, count);
+}
+
+sotto_error store_messages_after(struct store *store, int64_t after, uint32_t limit,
+                                 struct arena *arena, struct store_message **messages,
+                                 size_t *count)
+{
+    struct query q;
+    query_read(&q, store,
+               "SELECT " MESSAGE_COLUMNS
+               " FROM message WHERE position > ? ORDER BY position LIMIT ?");
+    query_i64(&q, after);
+    query_u64(&q, limit);
+    return many_messages(&q, arena, messages, count);
+}
+
+sotto_error store_messages_head(struct store *store, int64_t *position)
+{
+    uint64_t number;
+    TRY(store_number_get(store, "message.position", &number));
+    *position = (int64_t)number;
+    return SOTTO_OK;
+}
+
+sotto_error store_messages_unread(struct store *store, const struct room_id *room, uint32_t *count)
+{
+    struct query q;
+    query_read(&q, store, "SELECT count(*) FROM message WHERE room = ? AND unread = 1");
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    uint32_t found = query_next(&q) ? column_u32(&q) : 0;
+    TRY(query_end(&q));
+    *count = found;
+    return SOTTO_OK;
+}

@@ -1,0 +1,179 @@
+/* The tables. A new version adds a step to the list and never changes an old one. */
+#include "core/store_query.h"
+
+static const char version_1[] =
+    /* Small things, and the counter that messages take their positions from. */
+    "CREATE TABLE value (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE number (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "INSERT INTO number VALUES ('message.position', 0);"
+
+    "CREATE TABLE profile ("
+    " one INTEGER PRIMARY KEY CHECK (one = 1),"
+    " registration INTEGER NOT NULL,"
+    " relay TEXT NOT NULL,"
+    " name TEXT NOT NULL,"
+    " identity BLOB NOT NULL,"
+    " manifest BLOB NOT NULL,"
+    " inbox_seq INTEGER NOT NULL) STRICT;"
+
+    "CREATE TABLE contact ("
+    " account BLOB PRIMARY KEY,"
+    " name TEXT NOT NULL,"
+    " relay TEXT NOT NULL,"
+    " contact INTEGER NOT NULL,"
+    " verified INTEGER NOT NULL,"
+    " blocked INTEGER NOT NULL,"
+    " account_key BLOB,"
+    " manifest_number INTEGER NOT NULL,"
+    " manifest BLOB NOT NULL,"
+    " added_s INTEGER NOT NULL) STRICT;"
+
+    "CREATE TABLE key_package ("
+    " ref BLOB PRIMARY KEY,"
+    " package BLOB NOT NULL,"
+    " secrets BLOB NOT NULL,"
+    " uploaded INTEGER NOT NULL,"
+    " last_resort INTEGER NOT NULL,"
+    " created_s INTEGER NOT NULL,"
+    " not_after_s INTEGER NOT NULL) STRICT;"
+
+    "CREATE TABLE invitation ("
+    " capability BLOB PRIMARY KEY,"
+    " uses INTEGER NOT NULL,"
+    " used INTEGER NOT NULL,"
+    " created_s INTEGER NOT NULL,"
+    " expires_s INTEGER NOT NULL,"
+    " granted INTEGER NOT NULL) STRICT;"
+
+    "CREATE TABLE accepted ("
+    " capability BLOB PRIMARY KEY,"
+    " account BLOB NOT NULL,"
+    " device BLOB NOT NULL,"
+    " room BLOB NOT NULL,"
+    " accepted_s INTEGER NOT NULL) STRICT;"
+
+    "CREATE TABLE take ("
+    " room BLOB NOT NULL,"
+    " account BLOB NOT NULL,"
+    " device BLOB NOT NULL,"
+    " take_id BLOB NOT NULL,"
+    " relay TEXT NOT NULL,"
+    " capability BLOB NOT NULL,"
+    " key_package BLOB NOT NULL,"
+    " manifest BLOB NOT NULL,"
+    " created_s INTEGER NOT NULL,"
+    " PRIMARY KEY (room, account, device)) STRICT;"
+
+    "CREATE TABLE request ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " room BLOB NOT NULL UNIQUE,"
+    " sender BLOB NOT NULL,"
+    " received_s INTEGER NOT NULL,"
+    " envelope BLOB NOT NULL) STRICT;"
+
+    "CREATE TABLE room ("
+    " room BLOB PRIMARY KEY,"
+    " kind INTEGER NOT NULL,"
+    " state INTEGER NOT NULL,"
+    " title TEXT NOT NULL,"
+    " relay TEXT NOT NULL,"
+    " peer BLOB,"
+    " read_token BLOB NOT NULL,"
+    " next_seq INTEGER NOT NULL,"
+    " created_s INTEGER NOT NULL,"
+    " active_s INTEGER NOT NULL,"
+    " epoch INTEGER NOT NULL,"
+    " members INTEGER NOT NULL,"
+    " authenticator BLOB NOT NULL,"
+    " trouble TEXT NOT NULL,"
+    " generation INTEGER NOT NULL) STRICT;"
+
+    /* Written with every message that is sent or received: small rows, found by their key. */
+    "CREATE TABLE record ("
+    " room BLOB NOT NULL REFERENCES room ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,"
+    " kind INTEGER NOT NULL,"
+    " idx INTEGER NOT NULL,"
+    " value BLOB NOT NULL,"
+    " PRIMARY KEY (room, kind, idx)) STRICT;"
+
+    "CREATE TABLE message ("
+    " local INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " position INTEGER UNIQUE," /* NULL: waits, or failed */
+    " room BLOB NOT NULL REFERENCES room ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,"
+    " seq INTEGER," /* NULL: waits, or failed */
+    " part INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL,"
+    " state INTEGER NOT NULL,"
+    " own INTEGER NOT NULL,"
+    " unread INTEGER NOT NULL,"
+    " sender BLOB NOT NULL,"
+    " subject BLOB,"
+    " time_s INTEGER NOT NULL,"
+    " client_id TEXT," /* NULL: none */
+    " content_id BLOB," /* NULL: none */
+    " target BLOB NOT NULL,"
+    " content BLOB NOT NULL,"
+    " text TEXT NOT NULL,"
+    " UNIQUE (room, seq, part)," /* exactly once */
+    " UNIQUE (room, client_id)) STRICT;"
+    "CREATE INDEX message_order ON message (room, position);"
+    "CREATE INDEX message_content ON message (room, content_id) WHERE content_id IS NOT NULL;"
+    "CREATE INDEX message_unread ON message (room, position) WHERE unread = 1;"
+
+    "CREATE TABLE outgoing ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " room BLOB NOT NULL REFERENCES room ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,"
+    " kind INTEGER NOT NULL,"
+    " state INTEGER NOT NULL,"
+    " client_id TEXT," /* NULL: none */
+    " intent BLOB NOT NULL,"
+    " request BLOB NOT NULL,"
+    " epoch INTEGER NOT NULL,"
+    " bytes BLOB NOT NULL,"
+    " staged BLOB NOT NULL,"
+    " welcome BLOB NOT NULL,"
+    " write_gate BLOB,"
+    " read_gate BLOB,"
+    " relay TEXT NOT NULL,"
+    " account BLOB NOT NULL,"
+    " device BLOB NOT NULL,"
+    " capability BLOB NOT NULL,"
+    " tries INTEGER NOT NULL,"
+    " not_before_s INTEGER NOT NULL,"
+    " error TEXT NOT NULL,"
+    " created_s INTEGER NOT NULL,"
+    " UNIQUE (room, client_id)) STRICT;"
+    "CREATE INDEX outgoing_order ON outgoing (room, id);"
+    "CREATE INDEX outgoing_request ON outgoing (room, request);"
+    "PRAGMA user_version = 1;";
+
+static const char *const steps[STORE_VERSION] = {version_1}; /* steps[n]: from version n to n + 1 */
+
+static sotto_error version_of(struct store *store, uint64_t *version)
+{
+    struct query q;
+    query_read(&q, store, "PRAGMA user_version");
+    uint64_t found = query_next(&q) ? column_u64(&q) : 0;
+    TRY(query_end(&q));
+    *version = found;
+    return SOTTO_OK;
+}
+
+sotto_error store_migrate(struct store *store)
+{
+    uint64_t version;
+    TRY(version_of(store, &version));
+    if (version == STORE_VERSION)
+        return SOTTO_OK;
+    TRY(store_begin(store));
+    /* Another process may have done it while this one waited for the lock. */
+    sotto_error error = version_of(store, &version);
+    if (error == SOTTO_OK && version > STORE_VERSION)
+        error = store_fail(store, SOTTO_VERSION, "profile.db: made by a newer version of Sotto");
+    for (; error == SOTTO_OK && version < STORE_VERSION; version++)
+        error = store_exec(store, steps[version]);
+    if (error == SOTTO_OK)
+        return store_commit(store);
+    store_rollback(store);
+    return error;
+}
