@@ -1,5 +1,7 @@
 #include "mls/epoch.h"
 
+#include "mls/identity.h"
+
 sotto_error epoch_new_decoded(sotto_mls *mls, const struct suite *suite, sotto_bytes context,
                               struct epoch **epoch)
 {
@@ -77,6 +79,60 @@ sotto_error epoch_enter_first(struct epoch *epoch, sotto_bytes epoch_secret)
 {
     TRY(key_schedule_derive(epoch->mls->crypto, epoch->suite, epoch_secret, &epoch->secrets));
     return finish_transcript(epoch);
+}
+
+/* ---- In records ------------------------------------------------------------------------------ */
+
+/* All but the encryption secret, in the order of table 4. */
+static struct secret *secret_number(struct epoch_secrets *secrets, size_t number)
+{
+    struct secret *const all[] = {
+        &secrets->sender_data,         &secrets->exporter,       &secrets->external,
+        &secrets->confirmation_key,    &secrets->membership_key, &secrets->resumption_psk,
+        &secrets->epoch_authenticator, &secrets->init,
+    };
+    return number < sizeof all / sizeof all[0] ? all[number] : NULL;
+}
+
+void epoch_write(struct writer *writer, const struct epoch *epoch)
+{
+    writer_vector(writer, sotto_buf_view(&epoch->context));
+    writer_vector(writer, hash_view(&epoch->interim));
+    writer_vector(writer, hash_view(&epoch->confirmation_tag));
+    struct epoch_secrets secrets = epoch->secrets;
+    const struct secret *secret;
+    for (size_t i = 0; (secret = secret_number(&secrets, i)) != NULL; i++)
+        writer_vector(writer, secret_view(secret));
+    epoch_secrets_wipe(&secrets);
+}
+
+static void hash_read(struct reader *reader, const struct suite *suite, struct hash *hash,
+                      const char *what)
+{
+    sotto_bytes value = reader_vector(reader, LIMIT_HASH, what);
+    if (reader_ok(reader) && hash_set(hash, suite, value) != SOTTO_OK)
+        reader_fail(reader, SOTTO_VALUE, what);
+}
+
+struct epoch *epoch_read(sotto_mls *mls, const struct suite *suite, struct reader *reader)
+{
+    sotto_bytes context = reader_vector(reader, LIMIT_MESSAGE, "record.context");
+    struct epoch *epoch = NULL;
+    if (!reader_ok(reader))
+        return NULL;
+    if (epoch_new_decoded(mls, suite, context, &epoch) != SOTTO_OK) {
+        reader_fail(reader, mls->fault.error, mls->fault.what);
+        return NULL;
+    }
+    hash_read(reader, suite, &epoch->interim, "record.interim_transcript_hash");
+    hash_read(reader, suite, &epoch->confirmation_tag, "record.confirmation_tag");
+    struct secret *secret;
+    for (size_t i = 0; (secret = secret_number(&epoch->secrets, i)) != NULL; i++)
+        secret_read(reader, secret, "record.epoch_secrets");
+    if (reader_ok(reader))
+        return epoch;
+    epoch_free(epoch);
+    return NULL;
 }
 
 sotto_error epoch_open_messages(struct epoch *epoch, uint32_t leaf_count)

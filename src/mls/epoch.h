@@ -36,6 +36,11 @@ sotto_error epoch_enter(struct epoch *epoch, sotto_bytes member);
 /* The same for an epoch_secret that was chosen (epoch 0). */
 sotto_error epoch_enter_first(struct epoch *epoch, sotto_bytes epoch_secret);
 
+/* An epoch in a record, the secret tree left out: secret bytes. */
+void epoch_write(struct writer *writer, const struct epoch *epoch);
+/* NULL on failure; the reader or the engine holds the fault. */
+struct epoch *epoch_read(sotto_mls *mls, const struct suite *suite, struct reader *reader);
+
 /* Makes the secret tree and wipes encryption_secret. leaf_count: the ratchet tree's width. */
 sotto_error epoch_open_messages(struct epoch *epoch, uint32_t leaf_count);
 

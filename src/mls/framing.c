@@ -2,7 +2,7 @@
 
 #include "mls/limits.h"
 
-/* ---- FramedContent ----------------------------------------------------------------------------*/
+/* ---- FramedContent --------------------------------------------------------------------------- */
 
 static void sender_read(struct reader *reader, struct sender *sender)
 {
@@ -105,8 +105,7 @@ void content_auth_write(struct writer *writer, uint8_t content_type,
         writer_vector(writer, auth->confirmation_tag);
 }
 
-/* ---- PublicMessage, PrivateMessage
- * ----------------------------------------------------------------*/
+/* ---- PublicMessage, PrivateMessage ----------------------------------------------------------- */
 
 static void public_message_read(struct reader *reader, struct arena *arena,
                                 struct public_message *message)
@@ -155,8 +154,7 @@ static void private_message_write(struct writer *writer, const struct private_me
     writer_vector(writer, message->ciphertext);
 }
 
-/* ---- MLSMessage
- * -------------------------------------------------------------------------------------*/
+/* ---- MLSMessage ------------------------------------------------------------------------------ */
 
 static void message_body_read(struct reader *reader, struct arena *arena,
                               struct mls_message *message)

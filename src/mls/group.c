@@ -1,8 +1,7 @@
 /* Groups: making, freeing, looking, exporting, GroupInfo. */
 #include "mls/group.h"
 
-/* ---- Making and freeing
- * --------------------------------------------------------------------------*/
+/* ---- Making and freeing ---------------------------------------------------------------------- */
 
 sotto_error group_new(sotto_mls *mls, const sotto_mls_identity *identity, sotto_mls_group **group)
 {
@@ -182,8 +181,7 @@ sotto_error sotto_mls_group_create(sotto_mls *mls, const sotto_mls_identity *ide
     return SOTTO_OK;
 }
 
-/* ---- Rules shared by all who change a group
- * --------------------------------------------------------*/
+/* ---- Rules shared by all who change a group -------------------------------------------------- */
 
 sotto_error group_ask_leaf(sotto_mls_group *group, const struct leaf_node *leaf, uint32_t index,
                            const struct leaf_node *replaced)
@@ -302,8 +300,7 @@ sotto_error group_check_leaf(sotto_mls_group *group, const struct leaf_node *lea
     return error == SOTTO_OK ? SOTTO_OK : mls_fail(mls, error, fault.what);
 }
 
-/* ---- Pre-shared keys (8.4)
- * ---------------------------------------------------------------------------*/
+/* ---- Pre-shared keys (8.4) ------------------------------------------------------------------- */
 
 static sotto_error own_resumption_psk(const sotto_mls_group *group, const struct psk_id *id,
                                       sotto_buf *key)
@@ -363,8 +360,7 @@ sotto_error psks_resolve(sotto_mls *mls, const sotto_mls_group *group, const str
     return error;
 }
 
-/* ---- Looking
- * -------------------------------------------------------------------------------------------*/
+/* ---- Looking --------------------------------------------------------------------------------- */
 
 sotto_bytes sotto_mls_group_id(const sotto_mls_group *group)
 {
@@ -438,8 +434,7 @@ sotto_bytes sotto_mls_confirmed_transcript_hash(const sotto_mls_group *group)
     return group->epoch->fields.confirmed_transcript_hash;
 }
 
-/* ---- Exporting
- * -----------------------------------------------------------------------------------------*/
+/* ---- Exporting ------------------------------------------------------------------------------- */
 
 sotto_error sotto_mls_export(sotto_mls_group *group, const char *label, sotto_bytes context,
                              size_t size, sotto_buf *out)
@@ -474,8 +469,7 @@ sotto_error sotto_mls_ratchet_tree(const sotto_mls_group *group, sotto_buf *tree
     return mls_check(group->mls, tree_export(group->tree, tree), "ratchet_tree");
 }
 
-/* ---- GroupInfo (12.4.3)
- * ----------------------------------------------------------------------------------*/
+/* ---- GroupInfo (12.4.3) ---------------------------------------------------------------------- */
 
 sotto_error group_info_make(sotto_mls *mls, const struct identity *identity, uint32_t signer,
                             const struct epoch *epoch, sotto_bytes tree, sotto_bytes external_pub,

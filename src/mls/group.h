@@ -92,8 +92,7 @@ struct sotto_mls_staged {
     struct pending *reinit;
 };
 
-/* ---- Groups
- * ---------------------------------------------------------------------------------------*/
+/* ---- Groups ---------------------------------------------------------------------------------- */
 
 /* A group without tree and epoch. identity is copied. */
 sotto_error group_new(sotto_mls *mls, const sotto_mls_identity *identity, sotto_mls_group **group);
@@ -161,8 +160,7 @@ sotto_error proposal_encode(sotto_mls_group *group, const sotto_mls_proposal *fr
 sotto_error proposal_check(sotto_mls_group *group, const struct proposal *proposal,
                            struct sender sender, const struct extensions *context);
 
-/* ---- Messages
- * --------------------------------------------------------------------------------------*/
+/* ---- Messages -------------------------------------------------------------------------------- */
 
 /* Signs and protects content whose body is serialised; on success the key used is in step (private
  * framing), to be committed or freed. message keeps TBS for the caller. */
@@ -188,8 +186,7 @@ void sending_done(struct sending *sending, sotto_mls_group *group);
 sotto_error group_process_commit(sotto_mls_group *group, const struct authenticated *message,
                                  sotto_mls_staged **staged);
 
-/* ---- Staged epochs
- * -----------------------------------------------------------------------------------*/
+/* ---- Staged epochs --------------------------------------------------------------------------- */
 
 sotto_error staged_new(sotto_mls_group *group, sotto_mls_staged **staged);
 

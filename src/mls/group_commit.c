@@ -18,8 +18,7 @@ struct committing {
     struct secret psk_secret, joiner, member;
 };
 
-/* ---- The list of proposals
- * ------------------------------------------------------------------------*/
+/* ---- The list of proposals ------------------------------------------------------------------- */
 
 /* Proposals by value live in the staged epoch, in the form of a Commit without a path. */
 static sotto_error encode_by_value(struct committing *c)
@@ -68,8 +67,7 @@ static sotto_error list_by_value(struct committing *c)
     return SOTTO_OK;
 }
 
-/* ---- The path
- * ---------------------------------------------------------------------------------------*/
+/* ---- The path -------------------------------------------------------------------------------- */
 
 static const struct identity *who(const struct committing *c)
 {
@@ -121,8 +119,7 @@ static sotto_error make_path(struct committing *c)
     return error;
 }
 
-/* ---- The Commit
- * ---------------------------------------------------------------------------------------*/
+/* ---- The Commit ------------------------------------------------------------------------------ */
 
 static sotto_error write_commit(struct committing *c)
 {
@@ -188,8 +185,7 @@ static sotto_error sign_and_enter(struct committing *c)
     return SOTTO_OK;
 }
 
-/* ---- The Welcome
- * ----------------------------------------------------------------------------------------*/
+/* ---- The Welcome ----------------------------------------------------------------------------- */
 
 /* GroupInfo of the new epoch, encrypted for whoever learns the joiner_secret. */
 static sotto_error seal_group_info(struct committing *c, sotto_buf *sealed)
@@ -296,8 +292,7 @@ static sotto_error make_welcome(struct committing *c, sotto_buf *welcome)
     return mls_check(mls, writer_finish(&w), "Welcome");
 }
 
-/* ---- All together
- * -----------------------------------------------------------------------------------------*/
+/* ---- All together ---------------------------------------------------------------------------- */
 
 static sotto_error make(struct committing *c, sotto_buf *commit, sotto_buf *welcome)
 {

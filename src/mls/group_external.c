@@ -20,8 +20,7 @@ struct external {
     struct sending sending;
 };
 
-/* ---- From the GroupInfo
- * ------------------------------------------------------------------------------*/
+/* ---- From the GroupInfo ---------------------------------------------------------------------- */
 
 static sotto_error decode_info(struct external *x, sotto_bytes group_info)
 {
@@ -72,8 +71,7 @@ static sotto_error make_init_secret(struct external *x)
                      "ExternalPub.external_pub");
 }
 
-/* ---- The commit
- * ----------------------------------------------------------------------------------------*/
+/* ---- The commit ------------------------------------------------------------------------------ */
 
 /* Proposals in the staged epoch, all by value. */
 static sotto_error list_proposals(struct external *x)

@@ -52,8 +52,7 @@ sotto_error sotto_mls_welcome_references(sotto_mls *mls, sotto_bytes welcome,
     return SOTTO_OK;
 }
 
-/* ---- Opening
- * ----------------------------------------------------------------------------------------*/
+/* ---- Opening --------------------------------------------------------------------------------- */
 
 static sotto_error open_secrets(struct joining *j)
 {
@@ -135,8 +134,7 @@ static sotto_error open_group_info(struct joining *j)
     return SOTTO_OK;
 }
 
-/* ---- The tree
- * -------------------------------------------------------------------------------------------*/
+/* ---- The tree -------------------------------------------------------------------------------- */
 
 sotto_error join_take_tree(sotto_mls_group *group, const struct group_info *info, sotto_bytes tree)
 {
@@ -225,8 +223,7 @@ static sotto_error take_place(struct joining *j)
                      "KeyPackage secrets.encryption_private");
 }
 
-/* ---- The epoch
- * ------------------------------------------------------------------------------------------*/
+/* ---- The epoch ------------------------------------------------------------------------------- */
 
 static sotto_error enter(struct joining *j)
 {

@@ -6,8 +6,7 @@
  * Nothing of the group changes before the last check has passed. */
 #include "mls/group.h"
 
-/* ---- Sending
- * ------------------------------------------------------------------------------------*/
+/* ---- Sending --------------------------------------------------------------------------------- */
 
 void sending_init(struct sending *sending, const sotto_env *env)
 {
@@ -97,8 +96,7 @@ sotto_error sotto_mls_encrypt(sotto_mls_group *group, sotto_bytes data, sotto_by
     return error;
 }
 
-/* ---- Receiving
- * ------------------------------------------------------------------------------------*/
+/* ---- Receiving ------------------------------------------------------------------------------- */
 
 struct receiving {
     sotto_mls_group *group;
@@ -254,8 +252,7 @@ static sotto_error open_message(struct receiving *r, sotto_bytes input)
     return mls_fail_at(mls, (sotto_fault){SOTTO_VALUE, "MLSMessage.wire_format", 2});
 }
 
-/* ---- What the content does
- * ---------------------------------------------------------------------------*/
+/* ---- What the content does ------------------------------------------------------------------- */
 
 static sotto_error take_application(struct receiving *r, sotto_mls_received *received)
 {

@@ -10,8 +10,7 @@ static sotto_error refuse(sotto_mls_group *group, const char *what)
     return mls_fail(group->mls, SOTTO_COMMIT, what);
 }
 
-/* ---- The list of proposals
- * --------------------------------------------------------------------------*/
+/* ---- The list of proposals ------------------------------------------------------------------- */
 
 static sotto_error gather(sotto_mls_group *group, sotto_mls_staged *staged,
                           const struct authenticated *message)
@@ -71,8 +70,7 @@ static sotto_error take_own_update(sotto_mls_group *group, sotto_mls_staged *sta
     return SOTTO_OK;
 }
 
-/* ---- The path
- * -------------------------------------------------------------------------------------------*/
+/* ---- The path -------------------------------------------------------------------------------- */
 
 static sotto_error check_path_leaf(sotto_mls_group *group, const sotto_mls_staged *staged,
                                    const struct leaf_node *leaf, uint32_t committer)
@@ -112,8 +110,7 @@ static sotto_error follow_path(sotto_mls_group *group, sotto_mls_staged *staged,
     return error;
 }
 
-/* ---- Secrets
- * ----------------------------------------------------------------------------------------------*/
+/* ---- Secrets --------------------------------------------------------------------------------- */
 
 /* 8.3: what an external committer sent for the members. */
 static sotto_error external_init(sotto_mls_group *group, const struct proposal *proposal,
@@ -162,8 +159,7 @@ static sotto_error enter_and_confirm(sotto_mls_group *group, sotto_mls_staged *s
     return SOTTO_OK;
 }
 
-/* ---- All together
- * --------------------------------------------------------------------------------------------*/
+/* ---- All together ---------------------------------------------------------------------------- */
 
 /* 5.3.1, for the path: who the committer is now, against who they were. Adds and Updates were asked
  * about when they were judged. */

@@ -1,8 +1,7 @@
 /* Proposals: making, showing, and the rules for one by itself (RFC 9420, 12.1). */
 #include "mls/group.h"
 
-/* ---- Showing
- * -------------------------------------------------------------------------------------*/
+/* ---- Showing --------------------------------------------------------------------------------- */
 
 static void psk_view(const struct psk_id *id, sotto_mls_proposal *view)
 {
@@ -72,8 +71,7 @@ void sotto_mls_pending_clear(sotto_mls_group *group)
     pending_clear(&group->pending);
 }
 
-/* ---- Rules for one (12.1, 12.2)
- * ---------------------------------------------------------------------*/
+/* ---- Rules for one (12.1, 12.2) -------------------------------------------------------------- */
 
 static sotto_error check_sender(sotto_mls_group *group, uint16_t type, struct sender sender)
 {
@@ -145,8 +143,7 @@ sotto_error proposal_check(sotto_mls_group *group, const struct proposal *propos
     }
 }
 
-/* ---- Encoding what the application asks for
- * ------------------------------------------------------------*/
+/* ---- Encoding what the application asks for -------------------------------------------------- */
 
 static sotto_error encode_add(sotto_mls_group *group, const sotto_mls_proposal *from,
                               struct writer *writer)
@@ -225,8 +222,7 @@ sotto_error proposal_encode(sotto_mls_group *group, const sotto_mls_proposal *fr
     }
 }
 
-/* ---- Proposing
- * -------------------------------------------------------------------------------------------*/
+/* ---- Proposing ------------------------------------------------------------------------------- */
 
 struct proposing {
     sotto_mls_group *group;

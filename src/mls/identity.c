@@ -4,8 +4,7 @@
 
 #include "mls/proposal.h"
 
-/* ---- Copies
- * ---------------------------------------------------------------------------------------*/
+/* ---- Copies ---------------------------------------------------------------------------------- */
 
 sotto_error credential_copy(struct arena *arena, const sotto_mls_credential *from,
                             sotto_mls_credential *to)
@@ -61,8 +60,7 @@ sotto_error extensions_copy(struct arena *arena, const sotto_mls_extension *item
     return SOTTO_OK;
 }
 
-/* ---- Capabilities (7.2)
- * -----------------------------------------------------------------------------*/
+/* ---- Capabilities (7.2) ---------------------------------------------------------------------- */
 
 /* A growing list without doubles, at most as long as a reader accepts. */
 struct numbers {
@@ -171,8 +169,64 @@ void identity_free(struct identity *identity)
     secret_wipe(&identity->signature_private);
 }
 
-/* ---- Leaves
- * ------------------------------------------------------------------------------------------*/
+/* ---- In records ------------------------------------------------------------------------------ */
+
+void secret_read(struct reader *reader, struct secret *secret, const char *what)
+{
+    secret_wipe(secret);
+    sotto_bytes value = reader_vector(reader, SECRET_MAX, what);
+    if (reader_ok(reader) && secret_set(secret, value) != SOTTO_OK)
+        reader_fail(reader, SOTTO_LENGTH, what);
+}
+
+void identity_write(struct writer *writer, const struct identity *identity)
+{
+    const struct capabilities *caps = &identity->capabilities;
+    credential_write(writer, &identity->credential);
+    u16_list_write(writer, caps->versions);
+    u16_list_write(writer, caps->suites);
+    u16_list_write(writer, caps->extensions);
+    u16_list_write(writer, caps->proposals);
+    u16_list_write(writer, caps->credentials);
+    extensions_write(writer, &identity->extensions);
+    writer_vector(writer, identity->signature_public);
+    writer_vector(writer, secret_view(&identity->signature_private));
+}
+
+sotto_error identity_read(sotto_mls *mls, struct reader *reader, const struct suite *suite,
+                          struct identity *identity)
+{
+    *identity = (struct identity){.suite = suite};
+    struct arena *arena = &identity->arena;
+    arena_init(arena, mls->env);
+    /* What is read borrows from the record: decode from a copy that the arena owns. */
+    sotto_bytes rest = sotto_bytes_of(reader->start + reader->pos, reader->end - reader->pos), own;
+    if (arena_copy(arena, rest, &own) != SOTTO_OK) {
+        reader_fail(reader, SOTTO_NO_MEMORY, "identity");
+        return SOTTO_NO_MEMORY;
+    }
+    struct reader inner;
+    reader_init(&inner, own);
+    struct capabilities *caps = &identity->capabilities;
+    credential_read(&inner, arena, &identity->credential);
+    caps->versions = u16_list_read(&inner, LIMIT_CAPABILITY_LIST, "identity.versions");
+    caps->suites = u16_list_read(&inner, LIMIT_CAPABILITY_LIST, "identity.suites");
+    caps->extensions = u16_list_read(&inner, LIMIT_CAPABILITY_LIST, "identity.extensions");
+    caps->proposals = u16_list_read(&inner, LIMIT_CAPABILITY_LIST, "identity.proposals");
+    caps->credentials = u16_list_read(&inner, LIMIT_CAPABILITY_LIST, "identity.credentials");
+    extensions_read(&inner, arena, LIMIT_EXTENSIONS, &identity->extensions, "identity.extensions");
+    identity->signature_public = reader_vector(&inner, LIMIT_PUBLIC_KEY, "identity.public");
+    secret_read(&inner, &identity->signature_private, "identity.private");
+    if (reader_ok(&inner)) {
+        reader->pos += inner.pos;
+        return SOTTO_OK;
+    }
+    identity_free(identity);
+    reader_fail(reader, inner.fault.error, inner.fault.what);
+    return inner.fault.error;
+}
+
+/* ---- Leaves ---------------------------------------------------------------------------------- */
 
 void identity_leaf(const struct identity *identity, sotto_bytes encryption_key,
                    enum leaf_source source, struct leaf_node *leaf)

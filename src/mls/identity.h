@@ -21,6 +21,14 @@ struct identity {
 sotto_error identity_copy(sotto_mls *mls, const sotto_mls_identity *from, struct identity *to);
 void identity_free(struct identity *identity);
 
+/* An identity in a record, its private key included: secret bytes. On failure identity is empty. */
+void identity_write(struct writer *writer, const struct identity *identity);
+sotto_error identity_read(sotto_mls *mls, struct reader *reader, const struct suite *suite,
+                          struct identity *identity);
+
+/* Reads a secret of at most SECRET_MAX bytes; empty on failure. */
+void secret_read(struct reader *reader, struct secret *secret, const char *what);
+
 /* Copies lists of extensions and credentials into an arena. */
 sotto_error extensions_copy(struct arena *arena, const sotto_mls_extension *items, size_t count,
                             struct extensions *out);

@@ -2,8 +2,7 @@
 #include "mls/framing.h"
 #include "mls/identity.h"
 
-/* ---- Private keys
- * --------------------------------------------------------------------------------*/
+/* ---- Private keys ---------------------------------------------------------------------------- */
 
 #define SECRETS_VERSION 1
 
@@ -38,8 +37,7 @@ void package_secrets_wipe(struct package_secrets *secrets)
     wipe(secrets, sizeof *secrets);
 }
 
-/* ---- Making
- * -----------------------------------------------------------------------------------------*/
+/* ---- Making ---------------------------------------------------------------------------------- */
 
 struct making {
     sotto_buf init_public, encryption_public, leaf_wire, package_wire;
@@ -128,8 +126,7 @@ sotto_error sotto_mls_key_package(sotto_mls *mls, const sotto_mls_identity *iden
     return mls_check(mls, error, "KeyPackage");
 }
 
-/* ---- Judging
- * ------------------------------------------------------------------------------------------*/
+/* ---- Judging --------------------------------------------------------------------------------- */
 
 sotto_error package_decode(struct arena *arena, sotto_bytes input, struct key_package *package,
                            sotto_fault *fault)

@@ -46,8 +46,7 @@ sotto_error authenticated_reference(struct crypto *crypto, const struct suite *s
     return error;
 }
 
-/* ---- FramedContentTBS (6.1)
- * ---------------------------------------------------------------------*/
+/* ---- FramedContentTBS (6.1) ------------------------------------------------------------------ */
 
 static bool covers_context(const struct framed_content *content)
 {
@@ -107,8 +106,7 @@ static sotto_bytes body_of(const struct authenticated *message, sotto_buf *heade
     return sotto_bytes_of(message->tbs.data + start, message->framed_end - start);
 }
 
-/* ---- PublicMessage (6.2)
- * -----------------------------------------------------------------------------*/
+/* ---- PublicMessage (6.2) --------------------------------------------------------------------- */
 
 /* MAC(membership_key, FramedContentTBS || FramedContentAuthData) */
 static sotto_error membership_tag(const struct message_keys *keys,
@@ -163,8 +161,7 @@ sotto_error message_open_public(const struct message_keys *keys,
                                                                                      : SOTTO_TAG;
 }
 
-/* ---- PrivateMessage (6.3)
- * -----------------------------------------------------------------------------*/
+/* ---- PrivateMessage (6.3) -------------------------------------------------------------------- */
 
 static void guarded_nonce(const struct suite *suite, const struct message_key *key,
                           const uint8_t guard[static 4], uint8_t nonce[static AEAD_NONCE_MAX])

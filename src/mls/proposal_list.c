@@ -14,8 +14,7 @@ void proposal_list_release(struct proposal_list *list)
     list->count = 0;
 }
 
-/* ---- Order of application (12.3)
- * -------------------------------------------------------------------*/
+/* ---- Order of application (12.3) ------------------------------------------------------------- */
 
 enum { CLASSES = 8, CLASS_ADD = 3, CLASS_PSK = 4 };
 
@@ -68,8 +67,7 @@ static sotto_error sort(sotto_mls_group *group, struct proposal_list *list)
     return SOTTO_OK;
 }
 
-/* ---- Rules for the list (12.2)
- * -----------------------------------------------------------------------*/
+/* ---- Rules for the list (12.2) --------------------------------------------------------------- */
 
 /* Whom an Update, Remove or SelfRemove concerns; false for other types. */
 static bool concerned_leaf(const struct listed *item, uint32_t *leaf)
@@ -210,8 +208,13 @@ sotto_error proposal_list_check(sotto_mls_group *group, struct proposal_list *li
     return SOTTO_OK;
 }
 
-/* ---- Applying (12.3)
- * ------------------------------------------------------------------------------------*/
+sotto_error proposal_list_restore(sotto_mls_group *group, struct proposal_list *list,
+                                  uint32_t committer)
+{
+    return check_together(group, list, committer, true);
+}
+
+/* ---- Applying (12.3) ------------------------------------------------------------------------- */
 
 /* 12.2: a type that is not a default one is supported by everyone who processes the commit. Asked
  * when the removed are gone and the added are not there yet. */
@@ -279,8 +282,7 @@ sotto_error proposal_list_psks(sotto_mls_group *group, const struct proposal_lis
     return psks_resolve(group->mls, group, group->suite, ids, list->psk_count, psk_secret);
 }
 
-/* ---- Choosing among pending proposals (12.2: what the committer should prefer)
- * -----------------------------*/
+/* ---- Choosing among pending proposals (12.2: what the committer should prefer) --------------- */
 
 struct choice {
     sotto_mls_group *group;

@@ -43,6 +43,10 @@ sotto_error proposal_list_check(sotto_mls_group *group, struct proposal_list *li
 sotto_error proposal_list_apply(sotto_mls_group *group, struct proposal_list *list,
                                 struct tree_stage *stage);
 
+/* Finds again in a list that was judged before, and stored, what judging found. */
+sotto_error proposal_list_restore(sotto_mls_group *group, struct proposal_list *list,
+                                  uint32_t committer);
+
 /* When all proposals and the path are in the stage: unique keys, capabilities (7.3, 12.2, 13.4). */
 sotto_error proposal_list_check_tree(sotto_mls_group *group, const struct proposal_list *list,
                                      const struct tree_stage *stage);

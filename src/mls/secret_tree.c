@@ -4,7 +4,7 @@
 
 #include "mls/tree_math.h"
 
-/* ---- Dirty lists ------------------------------------------------------------------------------*/
+/* ---- Dirty lists ----------------------------------------------------------------------------- */
 
 static sotto_error dirty_reserve(struct dirty_list *list, const sotto_env *env, size_t extra)
 {
@@ -34,8 +34,7 @@ static void dirty_free(struct dirty_list *list, const sotto_env *env)
     *list = (struct dirty_list){0};
 }
 
-/* ---- Making and freeing
- * ------------------------------------------------------------------------*/
+/* ---- Making and freeing ---------------------------------------------------------------------- */
 
 static const sotto_env *env_of(const struct secret_tree *tree)
 {
@@ -146,8 +145,7 @@ void secret_tree_clean(struct secret_tree *tree)
     tree->dirty_nodes.count = 0;
 }
 
-/* ---- From the tree to a leaf's ratchets
- * ----------------------------------------------------------*/
+/* ---- From the tree to a leaf's ratchets ------------------------------------------------------ */
 
 /* One child's secret (section 9). */
 static sotto_error derive_child(const struct secret_tree *tree, const struct secret *parent,
@@ -218,8 +216,7 @@ static sotto_error make_ratchets(struct secret_step *step)
     return error;
 }
 
-/* ---- Along a ratchet
- * -----------------------------------------------------------------------------*/
+/* ---- Along a ratchet ------------------------------------------------------------------------- */
 
 static sotto_error derive_key(const struct secret_tree *tree, const struct secret *secret,
                               uint32_t generation, struct message_key *out)
@@ -343,8 +340,7 @@ sotto_error secret_tree_take_next(struct secret_tree *tree, uint32_t leaf, enum 
     return error;
 }
 
-/* ---- Committing
- * ------------------------------------------------------------------------------------*/
+/* ---- Committing ------------------------------------------------------------------------------ */
 
 static void mark_ratchet(struct secret_tree *tree, uint32_t key, struct ratchet *ratchet)
 {

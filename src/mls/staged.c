@@ -47,8 +47,7 @@ void sotto_mls_staged_drop(sotto_mls_staged *staged)
     mem_free(mls->env, staged, sizeof *staged);
 }
 
-/* ---- Making
- * ---------------------------------------------------------------------------------------*/
+/* ---- Making ---------------------------------------------------------------------------------- */
 
 sotto_error staged_context(sotto_mls_staged *staged, sotto_bytes confirmed, sotto_buf *context)
 {
@@ -183,8 +182,7 @@ sotto_error staged_prepare(sotto_mls_staged *staged)
     return mls_check(staged->mls, error, "staged epoch");
 }
 
-/* ---- Looking
- * ---------------------------------------------------------------------------------------*/
+/* ---- Looking --------------------------------------------------------------------------------- */
 
 size_t sotto_mls_staged_count(const sotto_mls_staged *staged)
 {
@@ -276,8 +274,7 @@ sotto_bytes sotto_mls_staged_epoch_authenticator(const sotto_mls_staged *staged)
     return secret_view(&staged->next->secrets.epoch_authenticator);
 }
 
-/* ---- Applying
- * ----------------------------------------------------------------------------------------*/
+/* ---- Applying -------------------------------------------------------------------------------- */
 
 /* What a late message of an epoch that is over needs: sender data, keys, context, resumption PSK.
  */

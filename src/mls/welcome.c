@@ -2,8 +2,7 @@
 
 #include "mls/limits.h"
 
-/* ---- GroupContext, GroupInfo
- * ---------------------------------------------------------------------*/
+/* ---- GroupContext, GroupInfo ----------------------------------------------------------------- */
 
 void group_context_read(struct reader *reader, struct arena *arena, struct group_context *context)
 {
@@ -59,8 +58,7 @@ void group_info_write(struct writer *writer, const struct group_info *info)
     writer_vector(writer, info->signature);
 }
 
-/* ---- GroupSecrets
- * ------------------------------------------------------------------------------------*/
+/* ---- GroupSecrets ---------------------------------------------------------------------------- */
 
 /* The PSKs of a Welcome; a first pass counts, so that the list is one block. */
 static void psks_read(struct reader *reader, struct arena *arena, struct group_secrets *secrets)
@@ -108,8 +106,7 @@ void group_secrets_write(struct writer *writer, const struct group_secrets *secr
     writer_close(writer, list);
 }
 
-/* ---- Welcome
- * -------------------------------------------------------------------------------------------*/
+/* ---- Welcome --------------------------------------------------------------------------------- */
 
 static void encrypted_secrets_read(struct reader *reader, struct encrypted_group_secrets *secrets)
 {

@@ -2,8 +2,7 @@
 
 #include <stdlib.h>
 
-/* ---- Environment
- * -------------------------------------------------------------------------------*/
+/* ---- Environment ----------------------------------------------------------------------------- */
 
 static void *world_resize(void *ctx, void *block, size_t old_size, size_t new_size)
 {
@@ -56,8 +55,7 @@ uint32_t world_random(struct world_env *env, uint32_t below)
     return (uint32_t)(next_random(env) % below);
 }
 
-/* ---- Members
- * -----------------------------------------------------------------------------------*/
+/* ---- Members --------------------------------------------------------------------------------- */
 
 void world_init(struct world *world, struct world_env *env, const struct suite *suite)
 {
@@ -188,8 +186,7 @@ void world_update_leaf(struct world *world, const struct world_member *member,
     sotto_buf_free(&wire);
 }
 
-/* ---- Trees
- * -------------------------------------------------------------------------------------*/
+/* ---- Trees ----------------------------------------------------------------------------------- */
 
 void world_commit(struct world *world, struct tree_stage *stage, struct leaf_index sender,
                   const struct world_member *member, struct treekem_private *private_state,

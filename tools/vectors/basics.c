@@ -21,8 +21,7 @@ static bool deserialization(struct run *run, const json_t *item)
     return true;
 }
 
-/* ---- crypto-basics
- * --------------------------------------------------------------------------------*/
+/* ---- crypto-basics --------------------------------------------------------------------------- */
 
 static bool derivations(struct run *run, const json_t *item)
 {
@@ -101,8 +100,7 @@ static bool crypto_basics(struct run *run, const json_t *item)
     return held;
 }
 
-/* ---- key-schedule
- * ------------------------------------------------------------------------------------*/
+/* ---- key-schedule ---------------------------------------------------------------------------- */
 
 static bool context_of_epoch(struct run *run, const json_t *item, const json_t *epoch,
                              size_t number, sotto_buf *out)
@@ -194,8 +192,7 @@ static bool key_schedule(struct run *run, const json_t *item)
     return true;
 }
 
-/* ---- psk_secret, transcript-hashes, secret-tree
- * --------------------------------------------------------*/
+/* ---- psk_secret, transcript-hashes, secret-tree ---------------------------------------------- */
 
 static bool psk_secret(struct run *run, const json_t *item)
 {

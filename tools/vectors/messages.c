@@ -5,8 +5,7 @@
 #include "mls/message_protection.h"
 #include "vectors/vectors.h"
 
-/* ---- message-protection
- * ------------------------------------------------------------------------------*/
+/* ---- message-protection ---------------------------------------------------------------------- */
 
 #define SENDER 1 /* "use the member with LeafIndex 1 as the sender" */
 
@@ -184,8 +183,7 @@ static bool message_protection(struct run *run, const json_t *item)
     return held;
 }
 
-/* ---- messages
- * ------------------------------------------------------------------------------------------*/
+/* ---- messages -------------------------------------------------------------------------------- */
 
 static bool message_again(struct run *run, const json_t *item, const char *name,
                           enum wire_format format)
@@ -281,8 +279,7 @@ static bool messages(struct run *run, const json_t *item)
     return true;
 }
 
-/* ---- welcome
- * --------------------------------------------------------------------------------------------*/
+/* ---- welcome --------------------------------------------------------------------------------- */
 
 static const struct encrypted_group_secrets *
 entry_for(struct run *run, const struct welcome *welcome, sotto_bytes key_package)

@@ -4,8 +4,7 @@
 #include "mls/welcome.h"
 #include "vectors/vectors.h"
 
-/* ---- tree-math
- * --------------------------------------------------------------------------------------*/
+/* ---- tree-math ------------------------------------------------------------------------------- */
 
 /* The index at a place of an array; UINT32_MAX for null. */
 static uint32_t index_at(const json_t *item, const char *name, size_t at)
@@ -32,8 +31,7 @@ static bool tree_math(struct run *run, const json_t *item)
     return true;
 }
 
-/* ---- Help
- * ------------------------------------------------------------------------------------------------*/
+/* ---- Help ------------------------------------------------------------------------------------ */
 
 static bool import(struct run *run, sotto_bytes input, struct tree **tree)
 {
@@ -67,8 +65,7 @@ static bool root_is(struct run *run, struct tree_stage *stage, sotto_bytes expec
     return true;
 }
 
-/* ---- tree-operations
- * -----------------------------------------------------------------------------------*/
+/* ---- tree-operations ------------------------------------------------------------------------- */
 
 static bool operate(struct run *run, const json_t *item, struct tree_stage *stage)
 {
@@ -116,8 +113,7 @@ static bool tree_operations(struct run *run, const json_t *item)
     return held;
 }
 
-/* ---- tree-validation
- * -----------------------------------------------------------------------------------*/
+/* ---- tree-validation ------------------------------------------------------------------------- */
 
 static bool node_holds(struct run *run, const json_t *item, struct tree_stage *view, uint32_t i,
                        struct node_list *resolution)
@@ -157,8 +153,7 @@ static bool tree_validation(struct run *run, const json_t *item)
     return held;
 }
 
-/* ---- treekem
- * ---------------------------------------------------------------------------------------------*/
+/* ---- treekem --------------------------------------------------------------------------------- */
 
 /* A path secret's node key: DeriveKeyPair(DeriveSecret(path_secret, "node")) (7.4). */
 static bool node_key(struct run *run, sotto_bytes path_secret, struct secret *private_key)
