@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <sodium.h>
+#include "wire/base64.h"
 
 /* base64url without padding of 32 bytes */
 #define PIN_TEXT 43
@@ -112,10 +112,9 @@ sotto_error address_parse(sotto_bytes view, struct address *address, sotto_fault
         if (text[at] != '#')
             return refuse(fault, SOTTO_VALUE, "address.port", at);
         at++;
-        if (view.size - at != PIN_TEXT ||
-            sodium_base642bin(parsed.pin, PIN_SIZE, text + at, PIN_TEXT, NULL, &pin_size, NULL,
-                              sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
-            pin_size != PIN_SIZE)
+        sotto_bytes pin = sotto_bytes_of(view.data + at, view.size - at);
+        if (pin.size != PIN_TEXT ||
+            base64url_read(pin, parsed.pin, PIN_SIZE, &pin_size) != SOTTO_OK)
             return refuse(fault, SOTTO_VALUE, "address.pin", at);
         parsed.has_pin = true;
     }
@@ -127,8 +126,7 @@ sotto_error address_format(const struct address *address, sotto_buf *text)
 {
     char out[WIRE_ADDRESS_MAX + 1], pin[PIN_TEXT + 1] = "";
     if (address->has_pin)
-        sodium_bin2base64(pin, sizeof pin, address->pin, PIN_SIZE,
-                          sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+        base64url_write(sotto_bytes_of(address->pin, PIN_SIZE), pin);
     int size = snprintf(out, sizeof out, address->is_ipv6 ? "[%s]:%u%s%s" : "%s:%u%s%s",
                         address->host, (unsigned)address->port, address->has_pin ? "#" : "", pin);
     if (size < 0 || (size_t)size >= sizeof out)

@@ -2,12 +2,10 @@
 
 #include <string.h>
 
-#include <sodium.h>
-
+#include "wire/base64.h"
 #include "wire/fields.h"
 
 #define PREFIX_SIZE (sizeof INVITATION_PREFIX - 1)
-#define BASE64 sodium_base64_VARIANT_URLSAFE_NO_PADDING
 
 static void read_invitation(struct reader *reader, struct invitation *invitation)
 {
@@ -64,10 +62,12 @@ static sotto_error decode(sotto_bytes link, sotto_buf *bytes, sotto_fault *fault
         return refuse(fault, SOTTO_VALUE, "invitation link: sotto://invite/ expected");
     uint8_t decoded[WIRE_LINK_MAX];
     size_t size = 0;
-    int bad = sodium_base642bin(decoded, sizeof decoded, (const char *)link.data + PREFIX_SIZE,
-                                link.size - PREFIX_SIZE, NULL, &size, NULL, BASE64);
-    sotto_error error = bad != 0 ? refuse(fault, SOTTO_VALUE, "invitation link: base64url")
-                                 : sotto_buf_append(bytes, decoded, size);
+    sotto_bytes text = sotto_bytes_of(link.data + PREFIX_SIZE, link.size - PREFIX_SIZE);
+    sotto_error error = base64url_read(text, decoded, sizeof decoded, &size);
+    if (error != SOTTO_OK)
+        refuse(fault, error, "invitation link: base64url");
+    else
+        error = sotto_buf_append(bytes, decoded, size);
     wipe(decoded, sizeof decoded);
     if (error == SOTTO_NO_MEMORY)
         return refuse(fault, error, "invitation link");
@@ -106,14 +106,13 @@ sotto_error invitation_format(const struct invitation *invitation, sotto_buf *li
     sotto_error error = writer_finish(&writer);
     if (error != SOTTO_OK)
         goto out;
-    size_t size = sodium_base64_encoded_len(bytes.size, BASE64) - 1;
+    size_t size = base64url_size(bytes.size);
     if (PREFIX_SIZE + size > WIRE_LINK_MAX) {
         error = SOTTO_LIMIT;
         goto out;
     }
     memcpy(text, INVITATION_PREFIX, PREFIX_SIZE);
-    sodium_bin2base64(text + PREFIX_SIZE, sizeof text - PREFIX_SIZE, bytes.data, bytes.size,
-                      BASE64);
+    base64url_write(sotto_buf_view(&bytes), text + PREFIX_SIZE);
     error = sotto_buf_append(link, (const uint8_t *)text, PREFIX_SIZE + size);
     wipe(text, sizeof text);
 out:
