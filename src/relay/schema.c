@@ -1,0 +1,127 @@
+/* The tables. Two halves that never name one another: nothing here joins an account to a room.
+ *
+ * Keys of accounts, devices and rooms are AUTOINCREMENT: never given out again, since sessions and
+ * subscriptions hold them. Times of what people send are day numbers: enough to expire it. */
+#include "relay/store_sql.h"
+
+#define SCHEMA_VERSION 1
+
+static const char tables[] =
+    /* ---- people ---- */
+    "CREATE TABLE accounts("
+    " key INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " account_id BLOB NOT NULL UNIQUE,"
+    " phone TEXT UNIQUE,"
+    " last_ip TEXT,"
+    " last_ip_time INTEGER,"
+    " manifest BLOB NOT NULL);"
+    "CREATE TABLE devices("
+    " key INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " account INTEGER NOT NULL,"
+    " device_id BLOB NOT NULL,"
+    " sign_in_hash BLOB NOT NULL,"
+    " last_resort BLOB,"
+    " inbox_next INTEGER NOT NULL DEFAULT 1,"
+    " inbox_count INTEGER NOT NULL DEFAULT 0,"
+    " inbox_bytes INTEGER NOT NULL DEFAULT 0,"
+    " UNIQUE(account, device_id));"
+    "CREATE TABLE key_packages("
+    " position INTEGER PRIMARY KEY,"
+    " device INTEGER NOT NULL,"
+    " bytes BLOB NOT NULL);"
+    "CREATE INDEX key_packages_device ON key_packages(device);"
+    /* bytes NULL: it was the last resort */
+    "CREATE TABLE taken("
+    " device INTEGER NOT NULL,"
+    " take_id BLOB NOT NULL,"
+    " bytes BLOB,"
+    " day INTEGER NOT NULL,"
+    " PRIMARY KEY(device, take_id));"
+    "CREATE TABLE envelopes("
+    " position INTEGER PRIMARY KEY,"
+    " device INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL,"
+    " sealed BLOB NOT NULL,"
+    " day INTEGER NOT NULL,"
+    " UNIQUE(device, seq));"
+    "CREATE INDEX envelopes_day ON envelopes(day);"
+    "CREATE TABLE posts("
+    " device INTEGER NOT NULL,"
+    " post_id BLOB NOT NULL,"
+    " day INTEGER NOT NULL,"
+    " PRIMARY KEY(device, post_id)) WITHOUT ROWID;"
+    "CREATE TABLE grants("
+    " account INTEGER NOT NULL,"
+    " hash BLOB NOT NULL,"
+    " expires INTEGER NOT NULL,"
+    " takes_left INTEGER NOT NULL,"
+    " posts_left INTEGER NOT NULL,"
+    " PRIMARY KEY(account, hash)) WITHOUT ROWID;"
+    "CREATE TABLE invitations("
+    " hash BLOB PRIMARY KEY,"
+    " uses_left INTEGER NOT NULL,"
+    " expires INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE codes("
+    " phone TEXT PRIMARY KEY,"
+    " hash BLOB NOT NULL,"
+    " expires INTEGER NOT NULL,"
+    " tries_left INTEGER NOT NULL,"
+    " sent INTEGER NOT NULL,"
+    " day INTEGER NOT NULL) WITHOUT ROWID;"
+    /* ---- rooms ---- */
+    "CREATE TABLE rooms("
+    " key INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " room_id BLOB NOT NULL UNIQUE,"
+    " epoch INTEGER NOT NULL,"
+    " write_gate BLOB NOT NULL,"
+    " next_seq INTEGER NOT NULL,"
+    " first_seq INTEGER NOT NULL,"
+    " bytes INTEGER NOT NULL,"
+    " day INTEGER NOT NULL);"
+    "CREATE INDEX rooms_day ON rooms(day);"
+    /* until_seq NULL: the gate that is open */
+    "CREATE TABLE read_gates("
+    " room INTEGER NOT NULL,"
+    " gate BLOB NOT NULL,"
+    " until_seq INTEGER,"
+    " until_epoch INTEGER,"
+    " PRIMARY KEY(room, gate)) WITHOUT ROWID;"
+    /* In order of arrival: a table clustered by room is four times as slow to write. */
+    "CREATE TABLE entries("
+    " position INTEGER PRIMARY KEY,"
+    " room INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL,"
+    " epoch INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL,"
+    " append_id BLOB NOT NULL,"
+    " bytes BLOB NOT NULL,"
+    " day INTEGER NOT NULL,"
+    " UNIQUE(room, seq),"
+    " UNIQUE(room, append_id));"
+    "CREATE INDEX entries_day ON entries(day);";
+
+static int64_t read_version(struct db *db)
+{
+    db_query *query = db_prepare(db, "PRAGMA user_version");
+    int64_t version = db_row(db, query) ? db_int(query, 0) : 0;
+    db_end(query);
+    return version;
+}
+
+sotto_error schema_apply(struct db *db)
+{
+    /* The page size counts only for a new file, and only before its first table. */
+    db_exec(db, "PRAGMA page_size=8192; PRAGMA journal_mode=WAL");
+    db_exec(db, "BEGIN IMMEDIATE");
+    int64_t version = read_version(db);
+    if (version > SCHEMA_VERSION) {
+        db_exec(db, "ROLLBACK");
+        return SOTTO_VERSION;
+    }
+    if (version == 0) {
+        db_exec(db, tables);
+        db_exec(db, "PRAGMA user_version=1");
+    }
+    db_exec(db, "COMMIT");
+    return db_error_of(db->failure);
+}

@@ -1,0 +1,384 @@
+#include "relay/store_engine.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "codec/writer.h"
+
+/* ---- Shared bytes --------------------------------------------------------------------------- */
+
+/* Entry: seq, epoch, kind, append_id, and the header of bytes<V> */
+enum { ENTRY_SEQ = 8, ENTRY_FIXED = 8 + 8 + 1 + REQUEST_ID_SIZE };
+
+static struct blob *blob_new(const sotto_env *env)
+{
+    struct blob *blob = mem_alloc(env, sizeof *blob);
+    if (blob == NULL)
+        return NULL;
+    atomic_init(&blob->refs, 1);
+    sotto_buf_init(&blob->message, env);
+    return blob;
+}
+
+sotto_error blob_of_entries(const sotto_env *env, const struct entry *entries, size_t count,
+                            struct blob **blob)
+{
+    struct message message = {
+        .type = MESSAGE_ROOM_ENTRIES,
+        .request = 1, /* stands for each sender's own */
+        .room_entries = {entries, count},
+    };
+    struct blob *made = blob_new(env);
+    if (made == NULL)
+        return SOTTO_NO_MEMORY;
+    size_t size = WIRE_HEAD + 4;
+    for (size_t i = 0; i < count; i++)
+        size += ENTRY_FIXED + 4 + entries[i].bytes.size;
+    sotto_error error = sotto_buf_reserve(&made->message, size);
+    if (error == SOTTO_OK)
+        error = message_write(&message, &made->message);
+    if (error != SOTTO_OK) {
+        blob_drop(made);
+        return error;
+    }
+    *blob = made;
+    return SOTTO_OK;
+}
+
+sotto_error blob_of_append(const sotto_env *env, const struct append *append, struct blob **blob)
+{
+    struct entry entry = {
+        .epoch = append->epoch,
+        .kind = append->kind,
+        .append_id = append->append_id,
+        .bytes = append->bytes,
+    };
+    uint8_t header[4];
+    TRY(blob_of_entries(env, &entry, 1, blob));
+    sotto_buf *message = &(*blob)->message;
+    size_t size = append->bytes.size;
+    (*blob)->payload = sotto_bytes_of(message->data + message->size - size, size);
+    (*blob)->seq_at = message->size - size - writer_encode_length(size, header) - ENTRY_FIXED;
+    return SOTTO_OK;
+}
+
+void blob_set_seq(struct blob *blob, uint64_t seq)
+{
+    for (unsigned i = 0; i < ENTRY_SEQ; i++)
+        blob->message.data[blob->seq_at + i] = (uint8_t)(seq >> (56 - 8 * i));
+}
+
+struct blob *blob_hold(struct blob *blob)
+{
+    atomic_fetch_add_explicit(&blob->refs, 1, memory_order_relaxed);
+    return blob;
+}
+
+void blob_drop(struct blob *blob)
+{
+    if (blob == NULL || atomic_fetch_sub_explicit(&blob->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    const sotto_env *env = blob->message.env;
+    sotto_buf_free(&blob->message);
+    mem_free(env, blob, sizeof *blob);
+}
+
+/* ---- Operations ----------------------------------------------------------------------------- */
+
+struct store_op *store_op_new(const sotto_env *env, enum store_kind kind)
+{
+    struct store_op *op = mem_alloc(env, sizeof *op);
+    if (op == NULL)
+        return NULL;
+    op->kind = kind;
+    op->size = sizeof *op;
+    arena_init(&op->arena, env);
+    return op;
+}
+
+void store_op_free(struct store_op *op)
+{
+    if (op == NULL)
+        return;
+    if (op->kind == STORE_ROOM_APPEND)
+        blob_drop(op->append.blob);
+    if (op->kind == STORE_ROOM_FETCH)
+        blob_drop(op->room_fetch.blob);
+    const sotto_env *env = op->arena.env;
+    arena_free(&op->arena);
+    mem_free(env, op, sizeof *op);
+}
+
+sotto_error store_op_copy(struct store_op *op, sotto_bytes bytes, sotto_bytes *copy)
+{
+    TRY(arena_copy(&op->arena, bytes, copy));
+    op->size += bytes.size;
+    return SOTTO_OK;
+}
+
+sotto_error store_op_devices(struct store_op *op, const struct manifest *manifest,
+                             const struct store_device **devices, size_t *count)
+{
+    struct store_device *list = arena_array(&op->arena, manifest->device_count, sizeof *list);
+    if (list == NULL)
+        return SOTTO_NO_MEMORY;
+    for (size_t i = 0; i < manifest->device_count; i++) {
+        list[i].id = manifest->devices[i].id;
+        memcpy(list[i].sign_in_hash, manifest->devices[i].sign_in_hash, HASH_SIZE);
+    }
+    *devices = list;
+    *count = manifest->device_count;
+    return SOTTO_OK;
+}
+
+/* ---- Notices -------------------------------------------------------------------------------- */
+
+static size_t batch_size(size_t capacity)
+{
+    return sizeof(struct notice_batch) + capacity * sizeof(struct notice);
+}
+
+struct notice_batch *notice_batch_new(const sotto_env *env, size_t capacity)
+{
+    struct notice_batch *batch = mem_alloc(env, batch_size(capacity));
+    if (batch == NULL)
+        return NULL;
+    batch->env = env;
+    batch->capacity = capacity;
+    atomic_init(&batch->refs, 1);
+    return batch;
+}
+
+void notice_batch_drop(struct notice_batch *batch)
+{
+    if (batch == NULL || atomic_fetch_sub_explicit(&batch->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    for (size_t i = 0; i < batch->count; i++)
+        blob_drop(batch->notices[i].blob);
+    mem_free(batch->env, batch, batch_size(batch->capacity));
+}
+
+struct notice *notice_batch_add(struct notice_batch *batch)
+{
+    BUG_UNLESS(batch->count < batch->capacity);
+    return &batch->notices[batch->count++];
+}
+
+/* ---- Ports ---------------------------------------------------------------------------------- */
+
+struct store_port {
+    const sotto_env *env;
+    struct store *store; /* NULL once it was closed */
+    int fd;
+    void (*notice)(void *ctx, const struct notice *notice);
+    void *ctx;
+    pthread_mutex_t lock;
+    struct store_op *first_op, **last_op;
+    struct notice_link *first_notice, **last_notice;
+};
+
+/* Called with the lock held, when the port had nothing before. */
+static void port_wake(struct store_port *port)
+{
+    const uint64_t one = 1;
+    /* The counter cannot be full: it is read before the queues are emptied. */
+    BUG_UNLESS(write(port->fd, &one, sizeof one) == sizeof one);
+}
+
+static bool port_is_empty(const struct store_port *port)
+{
+    return port->first_op == NULL && port->first_notice == NULL;
+}
+
+sotto_error store_port_open(struct store *store, void (*notice)(void *ctx, const struct notice *),
+                            void *ctx, struct store_port **port)
+{
+    struct store_port *made = mem_alloc(store->env, sizeof *made);
+    if (made == NULL)
+        return SOTTO_NO_MEMORY;
+    made->env = store->env;
+    made->store = store;
+    made->notice = notice;
+    made->ctx = ctx;
+    made->last_op = &made->first_op;
+    made->last_notice = &made->first_notice;
+    made->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (made->fd < 0) {
+        mem_free(store->env, made, sizeof *made);
+        return SOTTO_IO;
+    }
+    pthread_mutex_lock(&store->ports_lock);
+    bool fits = store->port_count < STORE_PORTS;
+    if (fits)
+        store->ports[store->port_count++] = made;
+    pthread_mutex_unlock(&store->ports_lock);
+    if (!fits) {
+        close(made->fd);
+        mem_free(store->env, made, sizeof *made);
+        return SOTTO_LIMIT;
+    }
+    pthread_mutex_init(&made->lock, NULL);
+    *port = made;
+    return SOTTO_OK;
+}
+
+static void forget_port(struct store *store, const struct store_port *port)
+{
+    pthread_mutex_lock(&store->ports_lock);
+    for (size_t i = 0; i < store->port_count; i++)
+        if (store->ports[i] == port)
+            store->ports[i] = store->ports[--store->port_count];
+    pthread_mutex_unlock(&store->ports_lock);
+}
+
+void store_port_close(struct store_port *port)
+{
+    if (port == NULL)
+        return;
+    for (struct store_op *op = port->first_op, *next; op != NULL; op = next) {
+        next = op->next;
+        store_op_free(op);
+    }
+    for (struct notice_link *link = port->first_notice, *next; link != NULL; link = next) {
+        next = link->next;
+        notice_batch_drop(link->batch);
+    }
+    if (port->store != NULL)
+        forget_port(port->store, port);
+    close(port->fd);
+    pthread_mutex_destroy(&port->lock);
+    mem_free(port->env, port, sizeof *port);
+}
+
+int store_port_fd(const struct store_port *port)
+{
+    return port->fd;
+}
+
+static void run_ops(struct store_op *op)
+{
+    while (op != NULL) {
+        struct store_op *next = op->next;
+        op->next = NULL;
+        if (op->done != NULL) {
+            op->done(op);
+            store_op_free(op);
+        } else {
+            *(bool *)op->ctx = true; /* store_call */
+        }
+        op = next;
+    }
+}
+
+static void run_notices(const struct store_port *port, struct notice_link *link)
+{
+    while (link != NULL) {
+        struct notice_link *next = link->next;
+        for (size_t i = 0; i < link->batch->count; i++)
+            port->notice(port->ctx, &link->batch->notices[i]);
+        notice_batch_drop(link->batch);
+        link = next;
+    }
+}
+
+void store_port_run(struct store_port *port)
+{
+    uint64_t count;
+    ssize_t got = read(port->fd, &count, sizeof count);
+    BUG_UNLESS(got == sizeof count || errno == EAGAIN || errno == EINTR);
+    pthread_mutex_lock(&port->lock);
+    struct store_op *ops = port->first_op;
+    struct notice_link *notices = port->first_notice;
+    port->first_op = NULL;
+    port->last_op = &port->first_op;
+    port->first_notice = NULL;
+    port->last_notice = &port->first_notice;
+    pthread_mutex_unlock(&port->lock);
+    run_ops(ops);
+    run_notices(port, notices);
+}
+
+void store_complete(struct store_op *op)
+{
+    struct store_port *port = op->port;
+    op->next = NULL;
+    if (port == NULL) {
+        store_op_free(op);
+        return;
+    }
+    pthread_mutex_lock(&port->lock);
+    if (port_is_empty(port))
+        port_wake(port);
+    *port->last_op = op;
+    port->last_op = &op->next;
+    pthread_mutex_unlock(&port->lock);
+}
+
+void store_notify(struct store *store, struct notice_batch *batch)
+{
+    pthread_mutex_lock(&store->ports_lock);
+    for (size_t i = 0; i < store->port_count && batch->count > 0; i++) {
+        struct store_port *port = store->ports[i];
+        if (port->notice == NULL)
+            continue;
+        struct notice_link *link = &batch->links[i];
+        atomic_fetch_add_explicit(&batch->refs, 1, memory_order_relaxed);
+        link->batch = batch;
+        link->next = NULL;
+        pthread_mutex_lock(&port->lock);
+        if (port_is_empty(port))
+            port_wake(port);
+        *port->last_notice = link;
+        port->last_notice = &link->next;
+        pthread_mutex_unlock(&port->lock);
+    }
+    pthread_mutex_unlock(&store->ports_lock);
+    notice_batch_drop(batch);
+}
+
+/* ---- The store ------------------------------------------------------------------------------ */
+
+void store_base_init(struct store *store, const sotto_env *env)
+{
+    store->env = env;
+    pthread_mutex_init(&store->ports_lock, NULL);
+}
+
+void store_base_free(struct store *store)
+{
+    for (size_t i = 0; i < store->port_count; i++)
+        store->ports[i]->store = NULL;
+    pthread_mutex_destroy(&store->ports_lock);
+}
+
+void store_submit(struct store *store, struct store_op *op)
+{
+    op->next = NULL;
+    op->code = 0;
+    op->detail = 0;
+    store->submit(store, op);
+}
+
+void store_call(struct store_port *port, struct store_op *op)
+{
+    bool completed = false;
+    struct pollfd wait = {.fd = port->fd, .events = POLLIN};
+    op->port = port;
+    op->done = NULL;
+    op->ctx = &completed;
+    store_submit(port->store, op);
+    while (!completed) {
+        BUG_UNLESS(poll(&wait, 1, -1) >= 0 || errno == EINTR);
+        store_port_run(port);
+    }
+    op->ctx = NULL;
+}
+
+void store_close(struct store *store)
+{
+    if (store != NULL)
+        store->close(store);
+}

@@ -1,0 +1,338 @@
+/* The relay's store, as an asynchronous interface: operations are submitted, completions come back.
+ * Nothing above it may assume that a write is local or immediate.
+ *
+ * An operation is decided where the state is: the store reads the present state, refuses with an
+ * error code of the protocol or executes, and completes the operation when the outcome is durable.
+ * Writes are executed in the order in which they were submitted by one thread. Reads see at
+ * least every write that was completed before they were submitted.
+ *
+ * Completions and notices reach a port: a queue with a descriptor to poll. A notice tells every
+ * port of an entry or an envelope that is durable now, whoever wrote it. */
+#ifndef RELAY_STORE_H
+#define RELAY_STORE_H
+
+#include <stdatomic.h>
+
+#include "relay/limits.h"
+#include "wire/manifest.h"
+#include "wire/message.h"
+
+struct store;
+struct store_port;
+struct store_op;
+
+/* ---- Shared bytes --------------------------------------------------------------------------- */
+
+/* A ROOM_ENTRIES message, counted, shared between subscribers and threads. Behind its first
+ * WIRE_HEAD bytes it never changes once it was given out; the head is replaced by each sender. */
+struct blob {
+    atomic_uint refs;
+    sotto_buf message;
+    size_t seq_at;       /* where the entry's seq stands, if made by blob_of_append */
+    sotto_bytes payload; /* Entry.bytes, if made by blob_of_append */
+};
+
+/* The push of one entry whose seq is not known yet. NO_MEMORY, LIMIT. */
+sotto_error blob_of_append(const sotto_env *env, const struct append *append, struct blob **blob);
+void blob_set_seq(struct blob *blob, uint64_t seq);
+/* The push of several entries. */
+sotto_error blob_of_entries(const sotto_env *env, const struct entry *entries, size_t count,
+                            struct blob **blob);
+struct blob *blob_hold(struct blob *blob);
+void blob_drop(struct blob *blob); /* NULL allowed */
+
+/* What to send behind the head. */
+static inline sotto_bytes blob_body(const struct blob *blob)
+{
+    return sotto_bytes_of(blob->message.data + WIRE_HEAD, blob->message.size - WIRE_HEAD);
+}
+
+/* ---- Operations ----------------------------------------------------------------------------- */
+
+enum store_kind {
+    /* writes */
+    STORE_ROOM_CREATE,
+    STORE_ROOM_APPEND,
+    STORE_REGISTER,
+    STORE_PUT_MANIFEST,
+    STORE_PUBLISH,
+    STORE_TAKE_KEY_PACKAGE,
+    STORE_POST_ENVELOPE,
+    STORE_INBOX_ACK,
+    STORE_GRANT,
+    STORE_REVOKE,
+    STORE_DELETE_ACCOUNT,
+    STORE_SEEN,   /* an account signed in from an address */
+    STORE_INVITE, /* a new invitation to register */
+    STORE_EXPIRE,
+    /* reads */
+    STORE_ROOM_OPEN,
+    STORE_ROOM_FETCH,
+    STORE_INBOX_FETCH,
+    STORE_SIGN_IN,
+    STORE_GET_MANIFEST,
+    STORE_COUNT_KEY_PACKAGES,
+    STORE_STATUS,
+    STORE_KINDS
+};
+
+static inline bool store_kind_writes(enum store_kind kind)
+{
+    return kind < STORE_ROOM_OPEN;
+}
+
+/* Keys of rows. Never given out again, so that a key which outlives its row means nothing. */
+struct session {
+    int64_t account, device;
+};
+
+enum { ADDRESS_TEXT = 46 }; /* INET6_ADDRSTRLEN */
+
+/* A Permission as the store needs it: a capability by its hash. */
+struct store_permission {
+    bool has_capability;
+    struct gate capability_hash;
+};
+
+struct store_room_create {
+    struct room_id room;
+    struct gate write_gate, read_gate;
+};
+
+/* The token is hashed before it gets here. Owns a reference to blob. */
+struct store_append {
+    struct room_id room;
+    struct request_id append_id;
+    uint64_t epoch;
+    struct gate gate;
+    uint8_t kind;
+    struct gate next_write_gate;
+    bool has_next_read_gate;
+    struct gate next_read_gate;
+    struct blob *blob;
+    uint64_t seq; /* out */
+};
+
+struct store_device {
+    struct device_id id;
+    uint8_t sign_in_hash[HASH_SIZE];
+};
+
+struct store_register {
+    struct account_id account;
+    struct device_id device;
+    sotto_bytes manifest; /* verified; of this account */
+    const struct store_device *devices;
+    size_t device_count;
+    enum registration mode;
+    sotto_bytes phone; /* empty: none */
+    bool has_invitation, has_code;
+    uint8_t invitation_hash[HASH_SIZE], code_hash[HASH_SIZE];
+    uint8_t new_code_hash[HASH_SIZE]; /* of a fresh code, to be used if one has to be sent */
+    char address[ADDRESS_TEXT];       /* empty: not to be kept */
+    bool send_code;                   /* out, with CODE_SENT: hand the fresh code over */
+    struct session session;           /* out */
+};
+
+struct store_put_manifest {
+    struct session session;
+    sotto_bytes manifest; /* verified; of this account */
+    const struct store_device *devices;
+    size_t device_count;
+};
+
+struct store_publish {
+    struct session session;
+    const sotto_bytes *key_packages;
+    size_t count;
+    sotto_bytes last_resort; /* empty: unchanged */
+    uint32_t stored;         /* out; also of COUNT_KEY_PACKAGES */
+    bool has_last_resort;    /* out of COUNT_KEY_PACKAGES */
+};
+
+struct store_take {
+    struct store_permission permission;
+    struct request_id take_id;
+    struct account_id account;
+    struct device_id device;
+    sotto_bytes key_package; /* out */
+};
+
+struct store_post {
+    struct store_permission permission;
+    struct request_id post_id;
+    struct account_id account;
+    struct device_id device;
+    sotto_bytes sealed;
+};
+
+struct store_ack {
+    struct session session;
+    uint64_t seq;
+};
+
+struct store_grant {
+    struct session session;
+    struct gate capability_hash;
+    uint64_t expires;
+    uint32_t uses;
+};
+
+struct store_seen {
+    struct session session;
+    char address[ADDRESS_TEXT];
+};
+
+struct store_invite {
+    uint8_t hash[HASH_SIZE];
+    uint32_t uses;
+    uint64_t expires;
+};
+
+struct store_expire {
+    uint64_t today;      /* days since 1970, by the clock that is behind: it decides what is old */
+    uint64_t latest;     /* days since 1970, by the clock that is ahead: what lies behind it is wrong */
+    uint64_t now;        /* seconds since 1970 */
+    uint32_t retention_days, room_days;
+    int64_t ip_seconds;  /* how long a last address is kept; negative: until it is replaced */
+    bool more;           /* out: there is more to erase, submit again */
+    uint64_t erased;     /* out: rows */
+};
+
+struct store_room_open {
+    struct room_id room;
+    struct gate gate; /* SHA-256 of the read token */
+    int64_t key;      /* out */
+    uint64_t head, first, epoch;
+    uint64_t until; /* out: UINT64_MAX, or the commit that closed this gate */
+};
+
+struct store_room_fetch {
+    int64_t key;
+    uint64_t from, until; /* both included */
+    struct blob *blob;    /* out; NULL: none are kept in that span */
+    uint64_t last;        /* out: seq of the last one in blob */
+};
+
+struct store_envelope {
+    uint64_t seq;
+    sotto_bytes sealed;
+};
+
+struct store_inbox_fetch {
+    struct session session;
+    uint64_t from;
+    const struct store_envelope *envelopes; /* out */
+    size_t count;
+};
+
+struct store_sign_in {
+    struct account_id account;
+    struct device_id device;
+    uint8_t sign_in_hash[HASH_SIZE]; /* out */
+    struct session session;          /* out */
+};
+
+struct store_get_manifest {
+    struct store_permission permission;
+    struct account_id account;
+    sotto_bytes manifest; /* out */
+};
+
+struct store_status {
+    uint64_t accounts, devices, key_packages, envelopes, rooms, entries, bytes;
+};
+
+struct store_op {
+    enum store_kind kind;
+    struct arena arena; /* owns all variable bytes, of the question and of the answer */
+    size_t size;        /* of those bytes, for limits */
+    size_t queued;      /* the engine's: what was counted when it was submitted */
+
+    /* Completion: done is called by store_port_run in the thread of the port, and then the
+     * operation is freed. port NULL: nobody waits. */
+    struct store_port *port;
+    void (*done)(struct store_op *op);
+    void *ctx;
+    uint32_t request; /* for the submitter */
+
+    uint16_t code;   /* 0: done; else enum wire_code */
+    uint64_t detail; /* of the code */
+
+    union {
+        struct store_room_create room_create;
+        struct store_append append;
+        struct store_register registration;
+        struct store_put_manifest put_manifest;
+        struct store_publish publish; /* COUNT_KEY_PACKAGES too */
+        struct store_take take;
+        struct store_post post;
+        struct store_ack ack;
+        struct store_grant grant; /* REVOKE too */
+        struct session session;   /* DELETE_ACCOUNT */
+        struct store_seen seen;
+        struct store_invite invite;
+        struct store_expire expire;
+        struct store_room_open room_open;
+        struct store_room_fetch room_fetch;
+        struct store_inbox_fetch inbox_fetch;
+        struct store_sign_in sign_in;
+        struct store_get_manifest get_manifest;
+        struct store_status status;
+    };
+
+    struct store_op *next; /* of the queue that it is in */
+};
+
+/* NULL when out of memory. */
+struct store_op *store_op_new(const sotto_env *env, enum store_kind kind);
+void store_op_free(struct store_op *op); /* NULL allowed */
+
+/* Copies bytes into the operation. NO_MEMORY. */
+sotto_error store_op_copy(struct store_op *op, sotto_bytes bytes, sotto_bytes *copy);
+
+/* Copies a manifest's list of devices into the operation. */
+sotto_error store_op_devices(struct store_op *op, const struct manifest *manifest,
+                             const struct store_device **devices, size_t *count);
+
+/* ---- Notices -------------------------------------------------------------------------------- */
+
+enum notice_kind { NOTICE_ENTRY = 1, NOTICE_ENVELOPE = 2 };
+
+struct notice {
+    enum notice_kind kind;
+    /* ENTRY */
+    struct room_id room;
+    uint64_t seq;
+    struct blob *blob;
+    bool closes_gate;
+    struct gate closed_gate; /* the read gate that this commit closed */
+    /* ENVELOPE */
+    int64_t device;
+};
+
+/* ---- Ports ---------------------------------------------------------------------------------- */
+
+/* notice NULL: this port hears completions only. A port is closed when none of its operations is
+ * under way, or after the store. IO: no descriptors left; NO_MEMORY; LIMIT: too many ports. */
+sotto_error store_port_open(struct store *store, void (*notice)(void *ctx, const struct notice *),
+                            void *ctx, struct store_port **port);
+void store_port_close(struct store_port *port); /* NULL allowed */
+int store_port_fd(const struct store_port *port); /* readable when there is something */
+/* Calls done of what was completed and notice of what was written, in the caller's thread. */
+void store_port_run(struct store_port *port);
+
+/* ---- The store ------------------------------------------------------------------------------ */
+
+/* Takes the operation, whatever happens. Where the store takes no more (too much is queued, or it
+ * is closing) the operation completes with UNAVAILABLE. Any thread. */
+void store_submit(struct store *store, struct store_op *op);
+
+/* Submits and waits, on a port that is used for nothing else and hears no notices. The caller frees
+ * the operation. */
+void store_call(struct store_port *port, struct store_op *op);
+
+/* Executes what was submitted, then closes. No completion follows afterwards. */
+void store_close(struct store *store); /* NULL allowed */
+
+#endif

@@ -1,0 +1,52 @@
+/* What an engine under store.h builds on: ports, completions, notices. Internal to the engines. */
+#ifndef RELAY_STORE_ENGINE_H
+#define RELAY_STORE_ENGINE_H
+
+#include <pthread.h>
+
+#include "relay/store.h"
+
+enum { STORE_PORTS = THREADS_MAX + 4 };
+
+/* The head of every engine's own struct. */
+struct store {
+    const sotto_env *env;
+    void (*submit)(struct store *store, struct store_op *op);
+    void (*close)(struct store *store);
+    pthread_mutex_t ports_lock;
+    struct store_port *ports[STORE_PORTS];
+    size_t port_count;
+};
+
+void store_base_init(struct store *store, const sotto_env *env);
+void store_base_free(struct store *store);
+
+/* Gives an operation back to whoever submitted it; the engine forgets it. */
+void store_complete(struct store_op *op);
+
+/* Notices of one commit, shared by all ports. */
+struct notice_batch;
+struct notice_link {
+    struct notice_link *next;
+    struct notice_batch *batch;
+};
+struct notice_batch {
+    const sotto_env *env;
+    atomic_uint refs;
+    size_t capacity, count;
+    struct notice_link links[STORE_PORTS];
+    struct notice notices[];
+};
+
+/* Room for so many notices. NULL when out of memory. Made before the commit, so that nothing can
+ * fail behind it. */
+struct notice_batch *notice_batch_new(const sotto_env *env, size_t capacity);
+void notice_batch_drop(struct notice_batch *batch); /* NULL allowed */
+
+/* Zeroed, to be filled in; the batch owns its blob. */
+struct notice *notice_batch_add(struct notice_batch *batch);
+
+/* Gives the batch to every port that hears notices, and drops it. */
+void store_notify(struct store *store, struct notice_batch *batch);
+
+#endif

@@ -1,0 +1,163 @@
+/* Inboxes: sealed envelopes for one device each, until it has fetched and acknowledged them. */
+#include "relay/store_sql.h"
+
+struct inbox_row {
+    int64_t device;
+    uint64_t next, count, bytes;
+};
+
+static bool find_inbox(struct exec *exec, int64_t account, const struct device_id *id,
+                       struct inbox_row *row)
+{
+    db_query *query = db_prepare(exec->db, "SELECT key, inbox_next, inbox_count, inbox_bytes"
+                                           " FROM devices WHERE account=? AND device_id=?");
+    db_bind_int(query, 1, account);
+    db_bind_bytes(query, 2, VIEW(*id));
+    bool found = db_row(exec->db, query);
+    if (found) {
+        row->device = db_int(query, 0);
+        row->next = db_u64(query, 1);
+        row->count = db_u64(query, 2);
+        row->bytes = db_u64(query, 3);
+    }
+    db_end(query);
+    return found;
+}
+
+/* ---- Post ----------------------------------------------------------------------------------- */
+
+static bool was_posted(struct exec *exec, int64_t device, const struct request_id *id)
+{
+    db_query *query = db_prepare(exec->db, "SELECT 1 FROM posts WHERE device=? AND post_id=?");
+    db_bind_int(query, 1, device);
+    db_bind_bytes(query, 2, VIEW(*id));
+    bool found = db_row(exec->db, query);
+    db_end(query);
+    return found;
+}
+
+static void insert_envelope(struct exec *exec, const struct inbox_row *inbox,
+                            const struct store_post *post)
+{
+    struct db *db = exec->db;
+    db_query *query = db_prepare(db, "INSERT INTO envelopes(device, seq, sealed, day)"
+                                     " VALUES(?,?,?,?)");
+    db_bind_int(query, 1, inbox->device);
+    db_bind_u64(query, 2, inbox->next);
+    db_bind_bytes(query, 3, post->sealed);
+    db_bind_u64(query, 4, exec->day);
+    db_run(db, query);
+    query = db_prepare(db, "INSERT INTO posts(device, post_id, day) VALUES(?,?,?)");
+    db_bind_int(query, 1, inbox->device);
+    db_bind_bytes(query, 2, VIEW(post->post_id));
+    db_bind_u64(query, 3, exec->day);
+    db_run(db, query);
+    query = db_prepare(db, "UPDATE devices SET inbox_next=inbox_next+1, inbox_count=inbox_count+1,"
+                           " inbox_bytes=inbox_bytes+? WHERE key=?");
+    db_bind_u64(query, 1, post->sealed.size);
+    db_bind_int(query, 2, inbox->device);
+    db_run(db, query);
+}
+
+void inbox_post(struct exec *exec, struct store_op *op)
+{
+    const struct store_post *post = &op->post;
+    struct account_row account;
+    struct inbox_row inbox;
+    if (!accounts_find(exec, op, &post->account, &account) ||
+        !find_inbox(exec, account.key, &post->device, &inbox)) {
+        refuse(op, WIRE_CODE_NO_ACCOUNT, 0);
+        return;
+    }
+    if (was_posted(exec, inbox.device, &post->post_id))
+        return;
+    uint16_t code = grants_allow(exec, account.key, &post->permission, GRANT_POST);
+    if (code != 0) {
+        refuse(op, code, 0);
+        return;
+    }
+    if (inbox.count >= INBOX_COUNT_MAX || inbox.bytes + post->sealed.size > INBOX_BYTES_MAX) {
+        refuse(op, WIRE_CODE_INBOX_FULL, 0);
+        return;
+    }
+    insert_envelope(exec, &inbox, post);
+    grants_spend(exec, account.key, &post->permission, GRANT_POST);
+    struct notice *notice = notice_batch_add(exec->notices);
+    notice->kind = NOTICE_ENVELOPE;
+    notice->device = inbox.device;
+}
+
+/* ---- Fetch and acknowledge ------------------------------------------------------------------ */
+
+void inbox_ack(struct exec *exec, struct store_op *op)
+{
+    const struct store_ack *ack = &op->ack;
+    struct db *db = exec->db;
+    db_query *query = db_prepare(db, "SELECT count(*), coalesce(sum(length(sealed)),0)"
+                                     " FROM envelopes WHERE device=? AND seq<=?");
+    db_bind_int(query, 1, ack->session.device);
+    db_bind_u64(query, 2, ack->seq);
+    int64_t count = 0, bytes = 0;
+    if (db_row(db, query)) {
+        count = db_int(query, 0);
+        bytes = db_int(query, 1);
+    }
+    db_end(query);
+    if (count == 0)
+        return;
+    query = db_prepare(db, "DELETE FROM envelopes WHERE device=? AND seq<=?");
+    db_bind_int(query, 1, ack->session.device);
+    db_bind_u64(query, 2, ack->seq);
+    db_run(db, query);
+    query = db_prepare(db, "UPDATE devices SET inbox_count=inbox_count-?,"
+                           " inbox_bytes=inbox_bytes-? WHERE key=?");
+    db_bind_int(query, 1, count);
+    db_bind_int(query, 2, bytes);
+    db_bind_int(query, 3, ack->session.device);
+    db_run(db, query);
+}
+
+static bool device_exists(struct exec *exec, const struct session *session)
+{
+    db_query *query = db_prepare(exec->db, "SELECT 1 FROM devices WHERE account=? AND key=?");
+    db_bind_int(query, 1, session->account);
+    db_bind_int(query, 2, session->device);
+    bool found = db_row(exec->db, query);
+    db_end(query);
+    return found;
+}
+
+void inbox_fetch(struct exec *exec, struct store_op *op)
+{
+    struct store_inbox_fetch *fetch = &op->inbox_fetch;
+    struct db *db = exec->db;
+    size_t count = 0, size = 0;
+    if (!device_exists(exec, &fetch->session)) {
+        refuse(op, WIRE_CODE_NOT_SIGNED_IN, 0);
+        return;
+    }
+    struct store_envelope *list = arena_array(&op->arena, FETCH_COUNT, sizeof *list);
+    if (list == NULL) {
+        db_fail(db, SQLITE_NOMEM);
+        return;
+    }
+    db_query *query = db_prepare(db, "SELECT seq, sealed FROM envelopes"
+                                     " WHERE device=? AND seq>=? ORDER BY seq");
+    db_bind_int(query, 1, fetch->session.device);
+    db_bind_u64(query, 2, fetch->from);
+    while (count < FETCH_COUNT && db_row(db, query)) {
+        sotto_bytes sealed = db_bytes(query, 1);
+        if (count > 0 && size + sealed.size > FETCH_BYTES)
+            break;
+        list[count].seq = db_u64(query, 0);
+        if (store_op_copy(op, sealed, &list[count].sealed) != SOTTO_OK) {
+            db_fail(db, SQLITE_NOMEM);
+            break;
+        }
+        size += sealed.size;
+        count++;
+    }
+    db_end(query);
+    fetch->envelopes = list;
+    fetch->count = count;
+}

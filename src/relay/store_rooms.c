@@ -1,0 +1,259 @@
+/* Rooms: a log each, its epoch, and its gates (PROTOCOL.md section 5). */
+#include "relay/store_sql.h"
+
+#include <string.h>
+
+#include <sodium.h>
+
+struct room_row {
+    int64_t key;
+    uint64_t epoch, next_seq, first_seq, bytes;
+    struct gate write_gate;
+};
+
+static bool find_room(struct exec *exec, const struct room_id *id, struct room_row *row)
+{
+    struct db *db = exec->db;
+    db_query *query = db_prepare(db, "SELECT key, epoch, write_gate, next_seq, first_seq, bytes"
+                                     " FROM rooms WHERE room_id=?");
+    db_bind_bytes(query, 1, VIEW(*id));
+    bool found = db_row(db, query);
+    if (found) {
+        row->key = db_int(query, 0);
+        row->epoch = db_u64(query, 1);
+        db_copy(db, query, 2, row->write_gate.bytes, GATE_SIZE);
+        row->next_seq = db_u64(query, 3);
+        row->first_seq = db_u64(query, 4);
+        row->bytes = db_u64(query, 5);
+    }
+    db_end(query);
+    return found;
+}
+
+/* A read gate: until is UINT64_MAX while it is open. */
+static bool find_gate(struct exec *exec, int64_t room, const struct gate *gate, uint64_t *until,
+                      uint64_t *until_epoch)
+{
+    struct db *db = exec->db;
+    db_query *query = db_prepare(db, "SELECT until_seq, until_epoch FROM read_gates"
+                                     " WHERE room=? AND gate=?");
+    db_bind_int(query, 1, room);
+    db_bind_bytes(query, 2, VIEW(*gate));
+    bool found = db_row(db, query);
+    if (found) {
+        *until = db_is_null(query, 0) ? UINT64_MAX : db_u64(query, 0);
+        *until_epoch = db_u64(query, 1);
+    }
+    db_end(query);
+    return found;
+}
+
+static void put_gate(struct exec *exec, int64_t room, const struct gate *gate)
+{
+    db_query *query = db_prepare(exec->db, "INSERT OR REPLACE INTO read_gates(room, gate)"
+                                           " VALUES(?,?)");
+    db_bind_int(query, 1, room);
+    db_bind_bytes(query, 2, VIEW(*gate));
+    db_run(exec->db, query);
+}
+
+/* ---- Create --------------------------------------------------------------------------------- */
+
+void rooms_create(struct exec *exec, struct store_op *op)
+{
+    const struct store_room_create *create = &op->room_create;
+    struct room_row row;
+    if (find_room(exec, &create->room, &row)) {
+        uint64_t until, until_epoch;
+        bool same = row.next_seq == 1 &&
+                    memcmp(row.write_gate.bytes, create->write_gate.bytes, GATE_SIZE) == 0 &&
+                    find_gate(exec, row.key, &create->read_gate, &until, &until_epoch);
+        if (!same)
+            refuse(op, WIRE_CODE_ROOM_EXISTS, 0);
+        return;
+    }
+    db_query *query = db_prepare(exec->db,
+                                 "INSERT INTO rooms(room_id, epoch, write_gate, next_seq,"
+                                 " first_seq, bytes, day) VALUES(?,0,?,1,1,0,?)");
+    db_bind_bytes(query, 1, VIEW(create->room));
+    db_bind_bytes(query, 2, VIEW(create->write_gate));
+    db_bind_u64(query, 3, exec->day);
+    db_run(exec->db, query);
+    put_gate(exec, sqlite3_last_insert_rowid(exec->db->handle), &create->read_gate);
+}
+
+/* ---- Append --------------------------------------------------------------------------------- */
+
+static bool find_append(struct exec *exec, int64_t room, const struct request_id *id, uint64_t *seq)
+{
+    db_query *query = db_prepare(exec->db, "SELECT seq FROM entries WHERE room=? AND append_id=?");
+    db_bind_int(query, 1, room);
+    db_bind_bytes(query, 2, VIEW(*id));
+    bool found = db_row(exec->db, query);
+    if (found)
+        *seq = db_u64(query, 0);
+    db_end(query);
+    return found;
+}
+
+static void insert_entry(struct exec *exec, const struct room_row *room,
+                         const struct store_append *append)
+{
+    db_query *query = db_prepare(exec->db,
+                                 "INSERT INTO entries(room, seq, epoch, kind, append_id, bytes,"
+                                 " day) VALUES(?,?,?,?,?,?,?)");
+    db_bind_int(query, 1, room->key);
+    db_bind_u64(query, 2, append->seq);
+    db_bind_u64(query, 3, append->epoch);
+    db_bind_int(query, 4, append->kind);
+    db_bind_bytes(query, 5, VIEW(append->append_id));
+    db_bind_bytes(query, 6, append->blob->payload);
+    db_bind_u64(query, 7, exec->day);
+    db_run(exec->db, query);
+}
+
+static void advance_room(struct exec *exec, const struct room_row *room,
+                         const struct store_append *append)
+{
+    bool is_commit = append->kind == ENTRY_COMMIT;
+    db_query *query = db_prepare(exec->db,
+                                 "UPDATE rooms SET epoch=?, write_gate=?, next_seq=?, bytes=?,"
+                                 " day=? WHERE key=?");
+    db_bind_u64(query, 1, room->epoch + (is_commit ? 1 : 0));
+    db_bind_bytes(query, 2, is_commit ? VIEW(append->next_write_gate) : VIEW(room->write_gate));
+    db_bind_u64(query, 3, append->seq + 1);
+    db_bind_u64(query, 4, room->bytes + append->blob->payload.size);
+    db_bind_u64(query, 5, exec->day);
+    db_bind_int(query, 6, room->key);
+    db_run(exec->db, query);
+}
+
+/* Closes the open read gate behind the commit and opens the next. False if it is the same one. */
+static bool rotate_read_gate(struct exec *exec, const struct room_row *room,
+                             const struct store_append *append, struct gate *closed)
+{
+    struct db *db = exec->db;
+    db_query *query = db_prepare(db, "SELECT gate FROM read_gates"
+                                     " WHERE room=? AND until_seq IS NULL");
+    db_bind_int(query, 1, room->key);
+    if (db_row(db, query))
+        db_copy(db, query, 0, closed->bytes, GATE_SIZE);
+    db_end(query);
+    if (memcmp(closed->bytes, append->next_read_gate.bytes, GATE_SIZE) == 0)
+        return false;
+    query = db_prepare(db, "UPDATE read_gates SET until_seq=?, until_epoch=?"
+                           " WHERE room=? AND until_seq IS NULL");
+    db_bind_u64(query, 1, append->seq);
+    db_bind_u64(query, 2, append->epoch + 1);
+    db_bind_int(query, 3, room->key);
+    db_run(db, query);
+    put_gate(exec, room->key, &append->next_read_gate);
+    return true;
+}
+
+/* Why the append is not possible, if it is not. An unknown room and a wrong token look alike. A
+ * token of another epoch cannot be checked (its gate is gone): the room's id, 256 random bits
+ * that members know, is what it takes to be told the epoch. */
+static bool may_append(const struct room_row *room, struct store_op *op)
+{
+    const struct store_append *append = &op->append;
+    if (append->epoch != room->epoch)
+        refuse(op, WIRE_CODE_STALE_EPOCH, room->epoch);
+    else if (sodium_memcmp(append->gate.bytes, room->write_gate.bytes, GATE_SIZE) != 0)
+        refuse(op, WIRE_CODE_NO_ROOM, 0);
+    else if (room->next_seq - room->first_seq >= ROOM_ENTRIES_MAX)
+        refuse(op, WIRE_CODE_LIMIT, ROOM_ENTRIES_MAX);
+    else if (room->bytes + append->blob->payload.size > ROOM_BYTES_MAX)
+        refuse(op, WIRE_CODE_LIMIT, ROOM_BYTES_MAX);
+    return op->code == 0;
+}
+
+void rooms_append(struct exec *exec, struct store_op *op)
+{
+    struct store_append *append = &op->append;
+    struct room_row room;
+    if (!find_room(exec, &append->room, &room)) {
+        refuse(op, WIRE_CODE_NO_ROOM, 0);
+        return;
+    }
+    /* Before everything else: a retry is answered alike, also when the epoch has moved on since. */
+    if (find_append(exec, room.key, &append->append_id, &append->seq) || !may_append(&room, op))
+        return;
+    append->seq = room.next_seq;
+    insert_entry(exec, &room, append);
+    advance_room(exec, &room, append);
+    struct notice *notice = notice_batch_add(exec->notices);
+    notice->kind = NOTICE_ENTRY;
+    notice->room = append->room;
+    notice->seq = append->seq;
+    if (append->kind == ENTRY_COMMIT && append->has_next_read_gate)
+        notice->closes_gate = rotate_read_gate(exec, &room, append, &notice->closed_gate);
+    blob_set_seq(append->blob, append->seq);
+    notice->blob = blob_hold(append->blob);
+}
+
+/* ---- Read ----------------------------------------------------------------------------------- */
+
+void rooms_open(struct exec *exec, struct store_op *op)
+{
+    struct store_room_open *open = &op->room_open;
+    struct room_row room;
+    uint64_t until_epoch = 0;
+    if (!find_room(exec, &open->room, &room) ||
+        !find_gate(exec, room.key, &open->gate, &open->until, &until_epoch)) {
+        refuse(op, WIRE_CODE_NO_ROOM, 0);
+        return;
+    }
+    open->key = room.key;
+    open->head = room.next_seq - 1;
+    open->first = room.first_seq;
+    open->epoch = room.epoch;
+    if (open->until != UINT64_MAX) { /* who is out learns nothing of what came after */
+        open->head = open->until;
+        open->epoch = until_epoch;
+    }
+}
+
+/* One row into the list; its bytes go into the operation, since the row dies with the next step. */
+static bool read_entry(struct exec *exec, struct store_op *op, db_query *query, struct entry *entry)
+{
+    entry->seq = db_u64(query, 0);
+    entry->epoch = db_u64(query, 1);
+    entry->kind = (uint8_t)db_int(query, 2);
+    db_copy(exec->db, query, 3, entry->append_id.bytes, REQUEST_ID_SIZE);
+    if (store_op_copy(op, db_bytes(query, 4), &entry->bytes) != SOTTO_OK) {
+        db_fail(exec->db, SQLITE_NOMEM);
+        return false;
+    }
+    return true;
+}
+
+void rooms_fetch(struct exec *exec, struct store_op *op)
+{
+    struct store_room_fetch *fetch = &op->room_fetch;
+    struct db *db = exec->db;
+    struct entry entries[FETCH_COUNT];
+    size_t count = 0, size = 0;
+    db_query *query = db_prepare(db, "SELECT seq, epoch, kind, append_id, bytes FROM entries"
+                                     " WHERE room=? AND seq BETWEEN ? AND ? ORDER BY seq");
+    db_bind_int(query, 1, fetch->key);
+    db_bind_u64(query, 2, fetch->from);
+    db_bind_u64(query, 3, fetch->until);
+    while (count < FETCH_COUNT && db_row(db, query)) {
+        size_t next = db_bytes(query, 4).size;
+        if (count > 0 && size + next > FETCH_BYTES)
+            break;
+        if (!read_entry(exec, op, query, &entries[count]))
+            break;
+        size += next;
+        count++;
+    }
+    db_end(query);
+    if (count == 0 || db->failure != SQLITE_OK)
+        return;
+    sotto_error error = blob_of_entries(exec->env, entries, count, &fetch->blob);
+    if (error != SOTTO_OK)
+        db_fail(db, error == SOTTO_NO_MEMORY ? SQLITE_NOMEM : SQLITE_CORRUPT);
+    else
+        fetch->last = entries[count - 1].seq;
+}

@@ -1,0 +1,88 @@
+/* The operations of store.h in SQL, by concept. Each runs inside a transaction that its caller began;
+ * a refusal has changed nothing, and a failure of the database is left in db->failure, upon which the
+ * caller rolls everything back. Internal to the SQLite engine. */
+#ifndef RELAY_STORE_SQL_H
+#define RELAY_STORE_SQL_H
+
+#include "relay/db.h"
+#include "relay/store_engine.h"
+
+struct exec {
+    struct db *db;
+    const sotto_env *env;
+    uint64_t now, day;            /* seconds and days since 1970 */
+    struct notice_batch *notices; /* of writes */
+    bool erased;                  /* people's rows went: what the log still holds has to go too */
+};
+
+/* schema.c. Creates the tables, or checks that they are of this version. SOTTO_VERSION: written by a
+ * newer relay. Failures of SQLite are in db->failure. */
+sotto_error schema_apply(struct db *db);
+
+/* store_rooms.c */
+void rooms_create(struct exec *exec, struct store_op *op);
+void rooms_append(struct exec *exec, struct store_op *op);
+void rooms_open(struct exec *exec, struct store_op *op);
+void rooms_fetch(struct exec *exec, struct store_op *op);
+
+/* store_accounts.c */
+void accounts_put_manifest(struct exec *exec, struct store_op *op);
+void accounts_get_manifest(struct exec *exec, struct store_op *op);
+void accounts_sign_in(struct exec *exec, struct store_op *op);
+void accounts_seen(struct exec *exec, struct store_op *op);
+void accounts_delete(struct exec *exec, struct store_op *op);
+
+/* What store_registration.c needs of accounts. */
+struct account_row {
+    int64_t key;
+    sotto_bytes manifest; /* in the operation's arena */
+    sotto_bytes phone;    /* likewise; empty: none */
+};
+bool accounts_find(struct exec *exec, struct store_op *op, const struct account_id *id,
+                   struct account_row *row);
+/* 0 if next is the manifest stored or its successor, else BAD_MANIFEST. */
+uint16_t accounts_check_manifest(struct exec *exec, sotto_bytes stored, sotto_bytes next);
+void accounts_set_manifest(struct exec *exec, int64_t account, sotto_bytes manifest,
+                           const struct store_device *devices, size_t count);
+int64_t accounts_device(struct exec *exec, int64_t account, const struct device_id *id);
+void accounts_set_seen(struct exec *exec, int64_t account, const char *address);
+
+/* store_registration.c */
+void registration_register(struct exec *exec, struct store_op *op);
+void registration_invite(struct exec *exec, struct store_op *op);
+
+/* store_keys.c */
+void keys_publish(struct exec *exec, struct store_op *op);
+void keys_count(struct exec *exec, struct store_op *op);
+void keys_take(struct exec *exec, struct store_op *op);
+
+/* store_inbox.c */
+void inbox_post(struct exec *exec, struct store_op *op);
+void inbox_ack(struct exec *exec, struct store_op *op);
+void inbox_fetch(struct exec *exec, struct store_op *op);
+
+/* store_grants.c */
+enum grant_use { GRANT_LOOK, GRANT_TAKE, GRANT_POST };
+void grants_grant(struct exec *exec, struct store_op *op);
+void grants_revoke(struct exec *exec, struct store_op *op);
+/* 0 if the permission allows the use: none always does (it is the caller of the store that limits
+ * it), a capability while it is known and has uses left. */
+uint16_t grants_allow(struct exec *exec, int64_t account, const struct store_permission *permission,
+                      enum grant_use use);
+/* Counts one use. */
+void grants_spend(struct exec *exec, int64_t account, const struct store_permission *permission,
+                  enum grant_use use);
+
+/* store_expiry.c */
+void expiry_expire(struct exec *exec, struct store_op *op);
+void expiry_status(struct exec *exec, struct store_op *op);
+
+static inline void refuse(struct store_op *op, enum wire_code code, uint64_t detail)
+{
+    op->code = (uint16_t)code;
+    op->detail = detail;
+}
+
+#define VIEW(id) sotto_bytes_of((id).bytes, sizeof(id).bytes)
+
+#endif

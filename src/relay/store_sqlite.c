@@ -1,0 +1,367 @@
+#include "relay/store_sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "relay/store_sql.h"
+
+/* 32 MiB of log before it is moved into the database; fewer and larger moves cost less. */
+#define CHECKPOINT_PAGES 4096
+#define BUSY_MS 5000
+
+struct queue {
+    pthread_mutex_t lock;
+    pthread_cond_t filled;
+    struct store_op *first, **last;
+    size_t count, bytes;
+    bool closing;
+};
+
+struct engine;
+
+struct reader_thread {
+    struct engine *engine;
+    struct db db;
+    pthread_t thread;
+    bool started;
+};
+
+struct engine {
+    struct store base; /* first: a struct store is cast to this */
+    struct store_sqlite_options options;
+    struct queue writes, reads;
+    struct db db; /* the writer's */
+    pthread_t writer;
+    bool writer_started;
+    sotto_error health;
+    struct reader_thread readers[THREADS_MAX];
+};
+
+/* ---- Queues --------------------------------------------------------------------------------- */
+
+static void queue_init(struct queue *queue)
+{
+    pthread_mutex_init(&queue->lock, NULL);
+    pthread_cond_init(&queue->filled, NULL);
+    queue->last = &queue->first;
+}
+
+static void queue_destroy(struct queue *queue)
+{
+    pthread_mutex_destroy(&queue->lock);
+    pthread_cond_destroy(&queue->filled);
+}
+
+static bool queue_put(struct queue *queue, struct store_op *op)
+{
+    pthread_mutex_lock(&queue->lock);
+    bool fits = !queue->closing && queue->count < STORE_QUEUE_OPERATIONS &&
+                queue->bytes + op->size <= STORE_QUEUE_BYTES;
+    if (fits) {
+        op->queued = op->size;
+        *queue->last = op;
+        queue->last = &op->next;
+        queue->count++;
+        queue->bytes += op->queued;
+        pthread_cond_signal(&queue->filled);
+    }
+    pthread_mutex_unlock(&queue->lock);
+    return fits;
+}
+
+/* Waits for operations and takes up to max of them, or max_bytes and one more. NULL: the queue is
+ * closing and empty. */
+static struct store_op *queue_take(struct queue *queue, size_t max, size_t max_bytes, size_t *taken)
+{
+    pthread_mutex_lock(&queue->lock);
+    while (queue->first == NULL && !queue->closing)
+        pthread_cond_wait(&queue->filled, &queue->lock);
+    struct store_op *first = queue->first, *op = first, **end = &queue->first;
+    size_t count = 0, bytes = 0;
+    while (op != NULL && count < max && bytes <= max_bytes) {
+        bytes += op->queued;
+        count++;
+        end = &op->next;
+        op = op->next;
+    }
+    *end = NULL;
+    queue->first = op;
+    if (op == NULL)
+        queue->last = &queue->first;
+    queue->count -= count;
+    queue->bytes -= bytes;
+    pthread_mutex_unlock(&queue->lock);
+    *taken = count;
+    return first;
+}
+
+static void queue_close(struct queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    queue->closing = true;
+    pthread_cond_broadcast(&queue->filled);
+    pthread_mutex_unlock(&queue->lock);
+}
+
+/* ---- Executing ------------------------------------------------------------------------------ */
+
+static void execute(struct exec *exec, struct store_op *op)
+{
+    static void (*const table[STORE_KINDS])(struct exec *, struct store_op *) = {
+        [STORE_ROOM_CREATE] = rooms_create,
+        [STORE_ROOM_APPEND] = rooms_append,
+        [STORE_REGISTER] = registration_register,
+        [STORE_PUT_MANIFEST] = accounts_put_manifest,
+        [STORE_PUBLISH] = keys_publish,
+        [STORE_TAKE_KEY_PACKAGE] = keys_take,
+        [STORE_POST_ENVELOPE] = inbox_post,
+        [STORE_INBOX_ACK] = inbox_ack,
+        [STORE_GRANT] = grants_grant,
+        [STORE_REVOKE] = grants_revoke,
+        [STORE_DELETE_ACCOUNT] = accounts_delete,
+        [STORE_SEEN] = accounts_seen,
+        [STORE_INVITE] = registration_invite,
+        [STORE_EXPIRE] = expiry_expire,
+        [STORE_ROOM_OPEN] = rooms_open,
+        [STORE_ROOM_FETCH] = rooms_fetch,
+        [STORE_INBOX_FETCH] = inbox_fetch,
+        [STORE_SIGN_IN] = accounts_sign_in,
+        [STORE_GET_MANIFEST] = accounts_get_manifest,
+        [STORE_COUNT_KEY_PACKAGES] = keys_count,
+        [STORE_STATUS] = expiry_status,
+    };
+    table[op->kind](exec, op);
+}
+
+static struct exec exec_of(struct engine *engine, struct db *db)
+{
+    uint64_t now = engine->base.env->now(engine->base.env->ctx);
+    return (struct exec){.db = db, .env = engine->base.env, .now = now, .day = now / 86400};
+}
+
+/* The transaction is over, whatever happened; the connection is usable again. */
+static void roll_back(struct db *db)
+{
+    db->failure = SQLITE_OK;
+    if (!sqlite3_get_autocommit(db->handle))
+        db_exec(db, "ROLLBACK");
+    db->failure = SQLITE_OK;
+}
+
+/* ---- The writer ----------------------------------------------------------------------------- */
+
+static void tell_health(struct engine *engine, sotto_error error)
+{
+    if (error != engine->health && engine->options.health != NULL)
+        engine->options.health(engine->options.health_ctx, error);
+    engine->health = error;
+}
+
+/* Rows of people were erased: the log must not keep copies. Best effort: a reader in the midst of an
+ * old snapshot delays it to the next time. */
+static void truncate_log(struct engine *engine)
+{
+    sqlite3_wal_checkpoint_v2(engine->db.handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+}
+
+/* One transaction. False: nothing of it happened. */
+static bool commit_batch(struct engine *engine, struct exec *exec, struct store_op *batch)
+{
+    struct db *db = &engine->db;
+    db_exec(db, "BEGIN IMMEDIATE");
+    for (struct store_op *op = batch; op != NULL && db->failure == SQLITE_OK; op = op->next)
+        execute(exec, op);
+    db_exec(db, "COMMIT");
+    bool done = db->failure == SQLITE_OK;
+    tell_health(engine, db_error_of(db->failure));
+    if (!done)
+        roll_back(db);
+    return done;
+}
+
+static void complete_all(struct store_op *op, bool failed)
+{
+    while (op != NULL) {
+        struct store_op *next = op->next;
+        if (failed)
+            refuse(op, WIRE_CODE_UNAVAILABLE, 5);
+        store_complete(op);
+        op = next;
+    }
+}
+
+static void run_batch(struct engine *engine, struct store_op *batch, size_t count)
+{
+    struct exec exec = exec_of(engine, &engine->db);
+    exec.notices = notice_batch_new(engine->base.env, count);
+    bool done = exec.notices != NULL && commit_batch(engine, &exec, batch);
+    complete_all(batch, !done);
+    if (done)
+        store_notify(&engine->base, exec.notices);
+    else
+        notice_batch_drop(exec.notices);
+    if (done && exec.erased)
+        truncate_log(engine);
+}
+
+static void *writer_main(void *arg)
+{
+    struct engine *engine = arg;
+    struct store_op *batch;
+    size_t count;
+    while ((batch = queue_take(&engine->writes, STORE_BATCH_OPERATIONS, STORE_BATCH_BYTES,
+                               &count)) != NULL)
+        run_batch(engine, batch, count);
+    return NULL;
+}
+
+/* ---- The readers ---------------------------------------------------------------------------- */
+
+static void *reader_main(void *arg)
+{
+    struct reader_thread *reader = arg;
+    struct engine *engine = reader->engine;
+    struct store_op *op;
+    size_t count;
+    while ((op = queue_take(&engine->reads, 1, 0, &count)) != NULL) {
+        struct exec exec = exec_of(engine, &reader->db);
+        db_exec(&reader->db, "BEGIN"); /* one snapshot for all that the operation looks at */
+        execute(&exec, op);
+        db_exec(&reader->db, "COMMIT");
+        if (reader->db.failure != SQLITE_OK) {
+            refuse(op, WIRE_CODE_UNAVAILABLE, 5);
+            roll_back(&reader->db);
+        }
+        store_complete(op);
+    }
+    return NULL;
+}
+
+/* ---- Opening and closing -------------------------------------------------------------------- */
+
+static void engine_submit(struct store *store, struct store_op *op)
+{
+    struct engine *engine = (struct engine *)store;
+    struct queue *queue = store_kind_writes(op->kind) ? &engine->writes : &engine->reads;
+    if (!queue_put(queue, op)) {
+        refuse(op, WIRE_CODE_UNAVAILABLE, 1);
+        store_complete(op);
+    }
+}
+
+static void engine_close(struct store *store)
+{
+    struct engine *engine = (struct engine *)store;
+    queue_close(&engine->reads);
+    queue_close(&engine->writes);
+    for (size_t i = 0; i < THREADS_MAX; i++) {
+        if (engine->readers[i].started)
+            pthread_join(engine->readers[i].thread, NULL);
+        db_close(&engine->readers[i].db);
+    }
+    if (engine->writer_started)
+        pthread_join(engine->writer, NULL);
+    db_close(&engine->db);
+    queue_destroy(&engine->reads);
+    queue_destroy(&engine->writes);
+    store_base_free(store);
+    mem_free(store->env, engine, sizeof *engine);
+}
+
+/* Made by us and not by SQLite, so that it is never readable by others, whatever the umask is. */
+static sotto_error make_file(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return errno == ENOSPC || errno == EDQUOT ? SOTTO_FULL : SOTTO_IO;
+    close(fd);
+    return SOTTO_OK;
+}
+
+static void set_up_writer(struct db *db)
+{
+    sqlite3_busy_timeout(db->handle, BUSY_MS);
+    db_exec(db, "PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA cache_size=-32768;"
+                "PRAGMA journal_size_limit=67108864; PRAGMA temp_store=MEMORY");
+    if (db->failure == SQLITE_OK)
+        sqlite3_wal_autocheckpoint(db->handle, CHECKPOINT_PAGES);
+}
+
+static sotto_error open_writer(struct engine *engine, const char **why)
+{
+    struct db *db = &engine->db;
+    TRY(make_file(engine->options.path));
+    int code = db_open(db, engine->options.path, SQLITE_OPEN_READWRITE, engine->options.vfs);
+    if (code != SQLITE_OK) {
+        *why = sqlite3_errstr(code);
+        return db_error_of(code);
+    }
+    sqlite3_busy_timeout(db->handle, BUSY_MS);
+    sotto_error error = schema_apply(db);
+    set_up_writer(db);
+    if (error == SOTTO_OK)
+        error = db_error_of(db->failure);
+    if (db->failure != SQLITE_OK)
+        *why = sqlite3_errstr(db->failure);
+    return error;
+}
+
+static sotto_error open_reader(struct engine *engine, struct reader_thread *reader,
+                               const char **why)
+{
+    reader->engine = engine;
+    int code = db_open(&reader->db, engine->options.path, SQLITE_OPEN_READWRITE,
+                       engine->options.vfs);
+    if (code == SQLITE_OK) {
+        sqlite3_busy_timeout(reader->db.handle, BUSY_MS);
+        db_exec(&reader->db, "PRAGMA query_only=ON; PRAGMA cache_size=-8192;"
+                             "PRAGMA temp_store=MEMORY");
+        code = reader->db.failure;
+    }
+    if (code != SQLITE_OK) {
+        *why = sqlite3_errstr(code);
+        return db_error_of(code);
+    }
+    return SOTTO_OK;
+}
+
+static sotto_error start_threads(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->options.readers; i++) {
+        struct reader_thread *reader = &engine->readers[i];
+        reader->started = pthread_create(&reader->thread, NULL, reader_main, reader) == 0;
+        if (!reader->started)
+            return SOTTO_NO_MEMORY;
+    }
+    engine->writer_started = pthread_create(&engine->writer, NULL, writer_main, engine) == 0;
+    return engine->writer_started ? SOTTO_OK : SOTTO_NO_MEMORY;
+}
+
+sotto_error store_sqlite_open(const sotto_env *env, const struct store_sqlite_options *options,
+                              struct store **store, const char **why)
+{
+    *why = "";
+    BUG_UNLESS(options->readers >= 1 && options->readers <= THREADS_MAX);
+    struct engine *engine = mem_alloc(env, sizeof *engine);
+    if (engine == NULL)
+        return SOTTO_NO_MEMORY;
+    store_base_init(&engine->base, env);
+    engine->base.submit = engine_submit;
+    engine->base.close = engine_close;
+    engine->options = *options;
+    queue_init(&engine->writes);
+    queue_init(&engine->reads);
+    sotto_error error = open_writer(engine, why);
+    for (size_t i = 0; i < options->readers && error == SOTTO_OK; i++)
+        error = open_reader(engine, &engine->readers[i], why);
+    if (error == SOTTO_OK)
+        error = start_threads(engine);
+    if (error != SOTTO_OK) {
+        engine_close(&engine->base);
+        return error;
+    }
+    *store = &engine->base;
+    return SOTTO_OK;
+}
