@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Writes the seeds of the fuzz_wire_* harnesses, from PROTOCOL.md and RFC 6455, not from our writers.
+
+usage: fuzz/seeds_wire.py [corpus folder]
+"""
+import base64
+import pathlib
+import sys
+
+
+def number(value, size):
+    return value.to_bytes(size, "big")
+
+
+def vector(content):
+    size = len(content)
+    if size < 1 << 6:
+        return number(size, 1) + content
+    if size < 1 << 14:
+        return number(0x4000 | size, 2) + content
+    return number(0x80000000 | size, 4) + content
+
+
+def message(kind, body=b""):
+    return number(kind, 2) + number(7, 4) + body
+
+
+ID16, ID32 = bytes(range(16)), bytes(range(32))
+NONE, CAPABILITY = b"\0\0", b"\1" + vector(ID32)
+RELAY = b"relay.example:443"
+PIN = base64.urlsafe_b64encode(ID32).rstrip(b"=")
+
+
+def device(index):
+    return (number(index, 16) + vector(ID32) + vector(bytes(1216)) + ID32 + number(1000, 8))
+
+
+def manifest_fields(count):
+    """What follows version and account key: the harness signs."""
+    return number(1, 8) + number(1800000000, 8) + bytes(32) + vector(
+        b"".join(device(i + 1) for i in range(count)))
+
+
+def entry(seq):
+    return number(seq, 8) + number(1, 8) + b"\1" + ID16 + vector(b"entry")
+
+
+def messages():
+    proof = ID32 + bytes(64)
+    append = ID32 + ID16 + number(3, 8) + ID32
+    yield "hello", message(0x0001, b"\0\1\1")
+    yield "hello_ok", message(0x8001, b"\0\1" + ID32 + b"\1" + number(30, 2) + number(1, 4) +
+                              number(2, 4) + number(3, 8) + vector("Müller".encode()))
+    yield "error", message(0xFFFF, number(32, 2) + number(5, 8) + vector(b"too late"))
+    yield "register", message(0x0101, vector(b"manifest") + ID16 + proof + vector(b"+49151") +
+                              vector(b"invited") + vector(b""))
+    yield "sign_in", message(0x0102, ID32 + ID16 + proof)
+    yield "put_manifest", message(0x0103, vector(b"manifest"))
+    yield "publish", message(0x0104, vector(vector(b"one") + vector(b"two")) + vector(b"last"))
+    yield "count", message(0x0105)
+    yield "count_ok", message(0x8105, number(9, 4) + b"\1")
+    yield "ack", message(0x0107, number(9, 8))
+    yield "grant", message(0x0108, ID32 + number(1000, 8) + number(1, 4))
+    yield "revoke", message(0x0109, ID32)
+    yield "inbox_envelope", message(0x4106, number(1, 8) + vector(b"sealed"))
+    yield "get_manifest", message(0x0201, CAPABILITY + ID32)
+    yield "take", message(0x0202, NONE + ID16 + ID32 + ID16)
+    yield "post", message(0x0203, CAPABILITY + ID16 + ID32 + ID16 + vector(b"sealed"))
+    yield "create", message(0x0204, NONE + ID32 + ID32 + ID32)
+    yield "append", message(0x0205, append + b"\1" + vector(b"bytes"))
+    yield "commit", message(0x0205, append + b"\2" + ID32 + b"\1" + ID32 + vector(b"bytes"))
+    yield "append_ok", message(0x8205, number(4, 8))
+    yield "subscribe", message(0x0206, ID32 + ID32 + number(1, 8))
+    yield "subscribe_ok", message(0x8206, number(4, 8) + number(1, 8) + number(2, 8))
+    yield "unsubscribe", message(0x0207, number(6, 4))
+    yield "entries", message(0x4206, vector(entry(5) + entry(6)))
+    yield "room_end", message(0x4207, number(33, 2))
+
+
+def frames():
+    request = (b"GET /sotto HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+               b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+               b"Sec-WebSocket-Protocol: sotto.v1\r\n\r\n")
+    yield "request", b"\x11" + request + b"\x82\x81\1\2\3\4x"
+    yield "answer", b"\x10HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
+    yield "masked", b"\x0b\x82\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"
+    yield "fragments", b"\x02\x02\x03Hel\x89\x00\x80\x02lo\x88\x02\x03\xe8"
+    yield "long", b"\x02\x82\x7e\x01\x00" + bytes(256) + b"\x8a\x00"
+
+
+def envelopes():
+    fields = (b"\1\1" + vector(RELAY) + ID32 + ID32 + number(9, 8) + vector(b"manifest") +
+              vector(RELAY) + vector(ID32) + vector(ID32) + vector(b"welcome"))
+    yield "envelope", fields + bytes(256 - len(fields))
+    yield "sealed", b"\0\x4d" + vector(bytes(1120)) + vector(bytes(300))
+
+
+def invitations():
+    fields = (b"\1" + vector(RELAY + b"#" + PIN) + ID32 + ID16 + ID32 + number(1800000000, 8) +
+              vector(b"Ada"))
+    yield "link", b"sotto://invite/" + base64.urlsafe_b64encode(fields).rstrip(b"=")
+    yield "name", RELAY + b"#" + PIN
+    yield "ipv6", b"[2001:db8::5]:443"
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus")
+    seeds = {
+        "wire_message": messages(),
+        "wire_ws": frames(),
+        "wire_manifest": [("one", manifest_fields(1)), ("two", manifest_fields(2))],
+        "wire_envelope": envelopes(),
+        "wire_invitation": invitations(),
+    }
+    for decoder, files in seeds.items():
+        (folder / decoder).mkdir(parents=True, exist_ok=True)
+        for name, content in files:
+            (folder / decoder / name).write_bytes(content)
+
+
+main()
