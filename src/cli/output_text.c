@@ -26,6 +26,14 @@ static void person_print(const char *name, const struct core_id *account)
     printf("%.8s", hex);
 }
 
+static void subject_print(const struct core_message *message)
+{
+    if (message->subject_own)
+        fputs("you", stdout);
+    else
+        person_print(message->subject_name, &message->subject);
+}
+
 static void event_print(const struct core_message *message)
 {
     fputs("-- ", stdout);
@@ -45,11 +53,11 @@ static void event_print(const struct core_message *message)
         break;
     case CORE_ADDED:
         fputs(" added ", stdout);
-        person_print(message->subject_name, &message->subject);
+        subject_print(message);
         break;
     case CORE_REMOVED:
         fputs(" removed ", stdout);
-        person_print(message->subject_name, &message->subject);
+        subject_print(message);
         break;
     case CORE_LEFT:
         fputs(" left the conversation", stdout);
@@ -97,7 +105,7 @@ static void text_conversation(struct cli *cli, const struct core_conversation *o
     hex_print(hex, one->id.bytes, sizeof one->id.bytes);
     printf("%.8s  ", hex);
     clean_print_str(stdout, one->title[0] != '\0' ? one->title : "(no name yet)");
-    if (one->group)
+    if (one->group && one->state == CORE_ROOM_ACTIVE)
         printf("  (group of %u)", one->members);
     if (one->unread > 0)
         printf("  %u new", one->unread);

@@ -268,6 +268,7 @@ struct core_message {
     const char *sender_name;
     struct core_id subject; /* who was added, removed or left */
     const char *subject_name;
+    bool subject_own;
     uint64_t time_s; /* when this device stored it */
     sotto_bytes text;
     const char *client_id; /* of own messages, else "" */

@@ -269,7 +269,7 @@ static sotto_error leave_queue(struct room *room)
     outgoing.relay = outgoing.error = "";
     outgoing.created_s = core_now_s(core);
     TRY(core->env->random(core->env->ctx, outgoing.request.bytes, REQUEST_ID_SIZE));
-    sotto_error error = store_outgoing_add(core->store, &outgoing, NULL);
+    sotto_error error = store_outgoing_add(core->store, &outgoing, &(int64_t){0});
     return error == SOTTO_EXISTS ? SOTTO_OK : error;
 }
 

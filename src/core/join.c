@@ -196,7 +196,7 @@ static sotto_error keep(struct considering *c)
     request.sender = c->sender;
     request.received_s = c->now_s;
     request.envelope = c->opened;
-    return store_request_add(store, &request, NULL);
+    return store_request_add(store, &request, &(int64_t){0});
 }
 
 /* Errors of the envelope itself: it is dropped. Of this device: it must be tried again. */

@@ -201,6 +201,7 @@ void message_show(struct core *core, const struct store_message *from, struct ar
     if (from->has_subject) {
         id_out(&out->subject, from->subject.bytes);
         out->subject_name = names_of(core, &from->subject, arena);
+        out->subject_own = core_is_own(core, &from->subject);
     }
     out->time_s = from->time_s;
     out->text = from->text;

@@ -79,7 +79,7 @@ sotto_error commit_queue(struct core *core, const struct room_id *room,
     if (error == SOTTO_OK)
         error = core->env->random(core->env->ctx, outgoing.request.bytes, REQUEST_ID_SIZE);
     if (error == SOTTO_OK)
-        error = store_outgoing_add(core->store, &outgoing, NULL);
+        error = store_outgoing_add(core->store, &outgoing, &(int64_t){0});
     sotto_buf_free(&bytes);
     return error;
 }
@@ -389,7 +389,7 @@ static sotto_error welcome_owe(struct winning *w, const struct store_take *take,
     outgoing.capability = take->capability;
     outgoing.created_s = core_now_s(core);
     TRY(core->env->random(core->env->ctx, outgoing.request.bytes, REQUEST_ID_SIZE));
-    return store_outgoing_add(core->store, &outgoing, NULL);
+    return store_outgoing_add(core->store, &outgoing, &(int64_t){0});
 }
 
 /* The Welcome with all that the new member needs, sealed to its device. */

@@ -29,7 +29,7 @@ sotto_error event_add(struct core *core, const struct room_id *room, uint64_t se
     }
     message.time_s = core_now_s(core);
     message.client_id = "";
-    return store_message_add(core->store, &message, NULL, NULL);
+    return store_message_add(core->store, &message, &(int64_t){0}, &(int64_t){0});
 }
 
 /* ---- The log contradicts itself ---- */
@@ -54,7 +54,7 @@ static sotto_error own_message(struct receiving *r, const struct store_outgoing 
     if (queued.intent == MESSAGE_INTENT_TEXT) {
         sotto_error error = store_message_place(store, &r->room->id, outgoing->client_id, entry->seq,
                                                 core_now_s(r->room->core), queued.content,
-                                                queued.content_id, NULL);
+                                                queued.content_id, &(int64_t){0});
         if (error != SOTTO_OK && error != SOTTO_EXISTS && error != SOTTO_NOT_FOUND)
             return error;
     }
@@ -157,7 +157,7 @@ static sotto_error content_store(struct receiving *r, const struct entry *entry,
         message.target = sotto_bytes_of(content->target, CONTENT_ID_SIZE);
     message.content = data;
     message.text = text ? content->text : sotto_bytes_of(NULL, 0);
-    sotto_error error = store_message_add(core->store, &message, NULL, NULL);
+    sotto_error error = store_message_add(core->store, &message, &(int64_t){0}, &(int64_t){0});
     return error == SOTTO_EXISTS ? SOTTO_OK : error;
 }
 

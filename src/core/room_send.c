@@ -46,7 +46,7 @@ static sotto_error queue_content(struct core *core, const struct room_id *room, 
     if (error == SOTTO_OK)
         error = core->env->random(core->env->ctx, outgoing.request.bytes, REQUEST_ID_SIZE);
     if (error == SOTTO_OK)
-        error = store_outgoing_add(core->store, &outgoing, NULL);
+        error = store_outgoing_add(core->store, &outgoing, &(int64_t){0});
     sotto_buf_free(&bytes);
     return error;
 }
@@ -206,7 +206,7 @@ static sotto_error text_store(struct core *core, const struct room_id *room, sot
     message.client_id = client_id;
     message.content_id = sotto_bytes_of(content->id, CONTENT_ID_SIZE);
     message.text = text;
-    return store_message_add(core->store, &message, NULL, NULL);
+    return store_message_add(core->store, &message, &(int64_t){0}, &(int64_t){0});
 }
 
 /* Inside a transaction: the waiting message and its row in the outbox, or nothing if that id was

@@ -1,164 +1,188 @@
-"""A relay and people, as real processes: what the system tests and the demonstration stand on."""
+"""What the system tests share: real programs in real processes, in a directory of their own.
+
+Each test file is run as `test_x.py SOTTO SOTTOD` (paths of the programs), prints TAP, and needs only
+loopback. Nothing here waits for a fixed time: what is waited for is a line of output or an exit."""
+
 import json
 import os
-import pathlib
-import re
+import shutil
+import signal
 import subprocess
+import sys
+import tempfile
 import time
 
-START_SECONDS = 60  # generous: these machines are shared, and sanitizers slow
+SOTTO = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else "sotto"
+SOTTOD = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else "sottod"
+PATIENCE = float(os.environ.get("SOTTO_TEST_PATIENCE", "120"))  # seconds; generous, never a measure
 
 
-class Failed(AssertionError):
-    """A command that had to work did not."""
-
-
-class Relay:
-    def __init__(self, build, folder, options=()):
-        self.program = pathlib.Path(build) / "src" / "relay" / "sottod"
-        self.folder = pathlib.Path(folder)
-        self.options = list(options)
-        self.log = self.folder.with_name(self.folder.name + ".log")
-        self.database = self.folder / "relay.db"
-        self.process = None
-        self.address = None
-        self.listen = "127.0.0.1:0"
-
-    def start(self):
-        """Starts it and waits until it serves; a restart keeps port, certificate and data."""
-        ready = self.folder.with_name(self.folder.name + ".ready")
-        ready.unlink(missing_ok=True)
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
-                [self.program, "--data", self.folder, "--listen", self.listen, "--ready-file", ready,
-                 *self.options], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        limit = time.monotonic() + START_SECONDS
-        while not (ready.exists() and ready.read_text().endswith("\n")):
-            if self.process.poll() is not None or time.monotonic() > limit:
-                raise Failed("the relay does not start:\n" + self.log.read_text(errors="replace")[-2000:])
-            time.sleep(0.01)
-        self.address = ready.read_text().split()[0]
-        self.listen = self.address.split("#")[0]
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self):
-        """An orderly stop; its exit status. None if it does not run."""
-        if self.process is None or self.process.poll() is not None:
-            return None
-        self.process.terminate()
-        try:
-            return self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise Failed("the relay does not stop") from None
-
-    def last_code(self):
-        """The newest verification code in the log: where the development default puts it."""
-        limit = time.monotonic() + START_SECONDS
-        while time.monotonic() < limit:
-            found = re.findall(r"code[ =:]+(\d{6})\b", self.log.read_text(errors="replace"))
-            if found:
-                return found[-1]
-            time.sleep(0.02)
-        raise Failed("no code in the relay's log")
-
-
-class Running:
-    """One command under way."""
-
-    def __init__(self, arguments, text, environment):
-        self.arguments = [str(a) for a in arguments]
-        self.process = subprocess.Popen(self.arguments, stdin=subprocess.PIPE if text is not None else subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
-        self.text = text
-
-    def poll(self):
-        return self.process.poll()
-
-    def kill(self):
-        self.process.kill()
-
-    def finish(self, seconds=180):
-        """Its exit status; lines are what it printed, decoded."""
-        try:
-            out, err = self.process.communicate(None if self.text is None else self.text.encode(), seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise Failed(f"{' '.join(self.arguments[-4:])}: does not end") from None
-        self.errors = err.decode(errors="replace")
+class Result:
+    def __init__(self, code, out, err):
+        self.code, self.out, self.err = code, out, err
         self.lines = []
-        for line in out.decode(errors="replace").splitlines():
+        for line in out.splitlines():
             try:
                 self.lines.append(json.loads(line))
-            except ValueError:  # cut short by a kill
-                if self.process.returncode >= 0:
-                    raise Failed(f"not JSON: {line[:200]}") from None
-        if "Sanitizer" in self.errors or "runtime error" in self.errors or "bug:" in self.errors:
-            raise Failed(self.errors[-3000:])
-        return self.process.returncode
+            except ValueError:
+                pass
+
+    @property
+    def error(self):
+        found = [l["error"]["code"] for l in self.lines if "error" in l]
+        return found[-1] if found else None
+
+    def of(self, kind):
+        return [l for l in self.lines if l.get("type") == kind]
+
+    def __repr__(self):
+        return "code %s, out %r, err %r" % (self.code, self.out[-2000:], self.err[-2000:])
 
 
 class Person:
-    def __init__(self, build, profile, name=None):
-        self.program = pathlib.Path(build) / "src" / "cli" / "sotto"
-        self.profile = pathlib.Path(profile)
-        self.name = name
-        self.environment = {k: v for k, v in os.environ.items() if not k.startswith("SOTTO_")}
+    def __init__(self, world, name):
+        self.world, self.name = world, name
+        self.profile = os.path.join(world.directory, "profile-" + name)
 
-    def begin(self, *arguments, text=None):
-        return Running([self.program, "--profile", self.profile, "--json", *arguments], text, self.environment)
+    def argv(self, *args):
+        return [SOTTO, "--json", "--profile", self.profile, *args]
 
-    def run(self, *arguments, text=None):
-        """(exit status, the objects it printed)"""
-        running = self.begin(*arguments, text=text)
-        return running.finish(), running.lines
+    def run(self, *args, text=None):
+        done = subprocess.run(self.argv(*args), input=text, capture_output=True, timeout=PATIENCE,
+                              encoding="utf-8", errors="replace")
+        return Result(done.returncode, done.stdout, done.stderr)
 
-    def must(self, *arguments, text=None):
-        code, lines = self.run(*arguments, text=text)
-        if code != 0:
-            raise Failed(f"{self.name}: sotto {' '.join(map(str, arguments))[:120]}: exit {code}: {lines[-1:]}")
-        return lines
+    def ok(self, *args, text=None):
+        result = self.run(*args, text=text)
+        assert result.code == 0, "%s: sotto %s: %r" % (self.name, " ".join(args)[:200], result)
+        return result
 
-    def register(self, relay, name=None, phone=None):
-        self.name = name or self.name
-        arguments = ["register", "--relay", relay.address, "--name", self.name]
-        if phone is None:
-            return self.must(*arguments)
-        arguments += ["--phone", phone]
-        code, lines = self.run(*arguments)
-        if code != 6 or lines[-1]["error"]["code"] != "code_needed":
-            raise Failed(f"{self.name}: no code was asked for: exit {code}: {lines}")
-        return self.must(*arguments, "--code", relay.last_code())
+    def start(self, *args):
+        return subprocess.Popen(self.argv(*args), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                stdin=subprocess.DEVNULL, encoding="utf-8", errors="replace")
 
-    def invite(self, *options):
-        return self.must("invite", *options)[0]["link"]
+    def killed(self, delay, *args):
+        """Runs a command and kills it after `delay` seconds, unless it ended before: its exit code
+        is None if it was killed."""
+        process = self.start(*args)
+        try:
+            out, err = process.communicate(timeout=delay)
+            return Result(process.returncode, out, err)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            out, err = process.communicate()
+            return Result(None, out, err)
 
-    def accept(self, link):
-        return self.must("accept", link)
-
-    def send(self, who, text, *options):
-        """By standard input, as long texts need it."""
-        return self.must("send", who, "-", *options, text=text)
-
-    def sync(self):
-        return self.must("listen", "--once")
-
-    def history(self, who):
-        return self.must("history", who, "--limit", "1000000")
+    def register(self, relay=None, *more):
+        return self.ok("register", "--relay", relay or self.world.address, "--name", self.name, *more)
 
     def texts(self, who):
-        return [m["text"] for m in self.history(who) if m["kind"] == "text"]
+        """The texts of a conversation in order: (seq, own or name, text)."""
+        return [(m["seq"], m["text"]) for m in self.ok("history", who, "--limit", "100000").of("message")
+                if m["kind"] == "text" and m["status"] in ("received", "sent")]
 
-    def rooms(self):
-        """Conversations by title."""
-        return {c["title"]: c for c in self.must("conversations")}
+    def kinds(self, who):
+        return [m["kind"] for m in self.ok("history", who, "--limit", "100000").of("message")]
 
-    def fingerprint(self, who):
-        return self.must("fingerprint", who)[0]["digits"]
+    def conversation(self, title):
+        found = [c for c in self.ok("conversations").of("conversation") if c["title"] == title]
+        assert len(found) == 1, "%s has %d conversations called %s" % (self.name, len(found), title)
+        return found[0]
 
-    def summary(self):
-        """What changes while anything is still under way."""
-        return sorted((c["title"], c["state"], c["epoch"], c["seq"], c["waiting"]) for c in self.must("conversations"))
+
+class World:
+    """A directory, a relay and people. `with World("Alice", "Bob") as (world, alice, bob):`"""
+
+    def __init__(self, *names, config=None, fake=None):
+        self.directory = tempfile.mkdtemp(prefix="sotto-test-")
+        self.config, self.fake = config, fake
+        self.relay, self.address, self.port = None, None, None
+        self.relay_lines = []
+        self.people = [Person(self, name) for name in names]
+
+    def __enter__(self):
+        self.start_relay()
+        return (self, *self.people)
+
+    def __exit__(self, *reason):
+        self.stop_relay(signal.SIGKILL)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def relay_command(self):
+        data = os.path.join(self.directory, "relay")
+        command = [SOTTOD, "--data", data, "--listen", "127.0.0.1:%d" % (self.port or 0)]
+        if self.config:
+            path = os.path.join(self.directory, "sottod.conf")
+            with open(path, "w") as file:
+                file.write(self.config)
+            command += ["--config", path]
+        return command
+
+    def start_relay(self):
+        self.relay_log = open(os.path.join(self.directory, "relay.log"), "a+")
+        self.relay = subprocess.Popen(self.relay_command(), stdout=subprocess.PIPE,
+                                      stderr=self.relay_log, stdin=subprocess.DEVNULL,
+                                      encoding="utf-8")
+        self.address = self.read_address()
+        self.port = int(self.address.split("#")[0].rsplit(":", 1)[1])
+
+    def read_address(self):
+        """The relay says its address, with pin, when it listens."""
+        for line in self.relay.stdout:
+            self.relay_lines.append(line.rstrip())
+            for word in line.split():
+                if "#" in word and ":" in word:
+                    return word.strip("\"',")
+        raise AssertionError("sottod did not start: " + self.log())
+
+    def log(self):
+        self.relay_log.flush()
+        with open(self.relay_log.name) as file:
+            return file.read() + "\n".join(self.relay_lines)
+
+    def stop_relay(self, how=signal.SIGTERM):
+        if self.relay is not None:
+            self.relay.send_signal(how)
+            self.relay.wait(timeout=PATIENCE)
+            self.relay.stdout.close()
+            self.relay_log.close()
+            self.relay = None
+
+    def befriend(self, one, other):
+        """`other` takes an invitation of `one`; both have joined and know one another's names."""
+        link = one.ok("invite").of("invitation")[0]["link"]
+        other.ok("accept", link)
+        one.ok("sync")
+        other.ok("sync")
+
+
+def eventually(check, what):
+    """Calls check until it says something true."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        found = check()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("never happened: " + what)
+
+
+def main(tests):
+    """Runs functions, prints TAP; a function's docstring is its name."""
+    print("1..%d" % len(tests))
+    failed = 0
+    for number, test in enumerate(tests, 1):
+        name = (test.__doc__ or test.__name__).strip().splitlines()[0]
+        try:
+            test()
+            print("ok %d - %s" % (number, name), flush=True)
+        except Exception as reason:  # every failure of a test is reported in the same way
+            failed += 1
+            print("not ok %d - %s" % (number, name))
+            for line in ("%s: %s" % (type(reason).__name__, reason)).splitlines():
+                print("# " + line)
+            import traceback
+            for line in traceback.format_exc().splitlines():
+                print("# " + line)
+            sys.stdout.flush()
+    sys.exit(1 if failed else 0)
