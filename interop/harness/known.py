@@ -1,6 +1,7 @@
 """Faults of published packages that this suite found. In random operations, such a refusal of what
 another implementation accepted is not counted against Sotto; the table shows it. An entry goes when
-the package's version in peers/ no longer has the fault."""
+the package's version in peers/ no longer has the fault. What fails in a scripted role is there by
+itself; such faults are named by role."""
 
 # (label's beginning, what it says, what is wrong)
 FAULTS = [
@@ -13,6 +14,25 @@ FAULTS = [
      "1.6.4 appends to unmerged_leaves where RFC 9420, 7.1 wants them sorted, so its tree hash differs"),
 ]
 
+# (label's beginning, role, 0 for the first and 1 for the second of the pair, what is wrong)
+ROLE_FAULTS = [
+    ("ts-mls", role, place, "1.6.4 writes and reads ExternalPub without the length of its key "
+                            "(RFC 9420, 12.4.3.2)")
+    for role in ("external joiner", "resync") for place in (0, 1)
+] + [
+    ("ts-mls", role, place, "1.6.4 commits GroupContextExtensions without the path that RFC 9420, "
+                            "17.4 requires")
+    for role, place in (("extensions", 0), ("ext. proposer", 1))
+]
+
+
+def role_fault(role, pair):
+    """The label of the pair that is known not to do its part in role, or None."""
+    for beginning, faulty, place, _ in ROLE_FAULTS:
+        if faulty == role and pair[place].startswith(beginning):
+            return pair[place]
+    return None
+
 
 def known_fault(label, message):
     for beginning, said, _ in FAULTS:
@@ -22,4 +42,5 @@ def known_fault(label, message):
 
 
 def explain(label):
-    return [text for beginning, _, text in FAULTS if label.startswith(beginning)]
+    texts = [(entry[0], entry[-1]) for entry in FAULTS + ROLE_FAULTS]
+    return sorted({text for beginning, text in texts if label.startswith(beginning)})

@@ -1,4 +1,5 @@
-"""The table implementation x suite x role that a run ends with."""
+"""The table implementation x suite x role that a run ends with. A cell says ok, or with how many of
+the implementations (itself included) it went well; the reasons stand below."""
 
 from .known import explain
 from .scripted import ROLES
@@ -48,9 +49,9 @@ class Report:
         bad = {partner: outcome for partner, outcome in outcomes.items() if outcome.verdict != "ok"}
         if not bad:
             return "ok"
-        if all(outcome.verdict == "cannot" for outcome in bad.values()):
-            return "cannot" if len(bad) == len(outcomes) else "partly"
-        return "FAILED" if len(bad) == len(outcomes) else "partly"
+        if len(bad) < len(outcomes):
+            return f"{len(outcomes) - len(bad)} of {len(outcomes)}"
+        return "cannot" if all(outcome.verdict == "cannot" for outcome in bad.values()) else "FAILED"
 
     def print(self, suites, peers):
         width = max(len(peer.label) for peer in peers) + 1
