@@ -1,5 +1,5 @@
-/* Any bytes as a leaf: signature key (32), identity of the credential (48), certificate (the rest). A
- * forged one is never accepted: the input does not know our account's private key. */
+/* Any bytes as a leaf: signature key (32), identity of the credential (48), certificate (the rest).
+ * A forged one is never accepted: the input does not know our account's private key. */
 #include <string.h>
 
 #include "core/identity.h"

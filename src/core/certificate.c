@@ -13,7 +13,8 @@ static sotto_error refuse(sotto_fault *fault, sotto_error error, const char *wha
     return error;
 }
 
-/* ---- Certificates ----------------------------------------------------------------------------- */
+/* ---- Certificates -----------------------------------------------------------------------------
+ */
 
 #define LABEL "sotto.v1 certificate"
 #define LABEL_SIZE (sizeof LABEL - 1)
@@ -78,7 +79,8 @@ sotto_error certificate_verify(sotto_bytes certificate, sotto_bytes credential,
     return SOTTO_OK;
 }
 
-/* ---- Leaves ----------------------------------------------------------------------------------- */
+/* ---- Leaves -----------------------------------------------------------------------------------
+ */
 
 sotto_error identity_leaf_ids(const sotto_mls_leaf *leaf, struct account_id *account,
                               struct device_id *device)
@@ -149,12 +151,14 @@ sotto_error identity_judge_leaf(const sotto_env *env, const sotto_mls_leaf *leaf
     if (error == SOTTO_OK)
         error = judge_device(&who, leaf, &newest, fault);
     else if (error != SOTTO_NO_MEMORY)
-        error = refuse(fault, SOTTO_CREDENTIAL, "Manifest: the one kept of the account is not valid");
+        error =
+            refuse(fault, SOTTO_CREDENTIAL, "Manifest: the one kept of the account is not valid");
     arena_free(&arena);
     return error;
 }
 
-/* ---- Manifests --------------------------------------------------------------------------------- */
+/* ---- Manifests ---------------------------------------------------------------------------------
+ */
 
 static sotto_error compare_manifests(sotto_bytes known_bytes, const struct manifest *known,
                                      sotto_bytes offered_bytes, const struct manifest *offered,
@@ -204,7 +208,8 @@ out:
     return error;
 }
 
-/* ---- Rooms (GroupContext extension 0xF502) ------------------------------------------------------ */
+/* ---- Rooms (GroupContext extension 0xF502) ------------------------------------------------------
+ */
 
 #define ROOM_VERSION 1
 

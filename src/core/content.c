@@ -39,8 +39,7 @@ static void read_external(struct cbor_reader *c, struct content_part *part)
     part->u.external.hash = (uint8_t)cbor_read_uint(c, UINT8_MAX, "ExternalPart.hashAlg");
     part->u.external.content_hash =
         cbor_read_bytes(c, CONTENT_FIELD_MAX, "ExternalPart.contentHash");
-    part->u.external.description =
-        cbor_read_text(c, CONTENT_FIELD_MAX, "ExternalPart.description");
+    part->u.external.description = cbor_read_text(c, CONTENT_FIELD_MAX, "ExternalPart.description");
     part->u.external.filename = cbor_read_text(c, CONTENT_FIELD_MAX, "ExternalPart.filename");
 }
 
@@ -68,7 +67,8 @@ static void read_multi(struct part_reader *r, unsigned depth, struct content_par
     size_t count = cbor_read_array(c, CONTENT_PARTS_MAX, "MultiPart.parts");
     if (cbor_ok(c) && count < 2)
         cbor_fail(c, SOTTO_VALUE, "MultiPart.parts");
-    /* The draft, "General handling": more than 1024 parts, or nested deeper than 4, is no message. */
+    /* The draft, "General handling": more than 1024 parts, or nested deeper than 4, is no message.
+     */
     if (cbor_ok(c) && (depth == CONTENT_DEPTH_MAX || r->parts + count > CONTENT_PARTS_MAX))
         cbor_fail(c, SOTTO_LIMIT, "MultiPart.parts");
     if (!cbor_ok(c))
@@ -105,8 +105,8 @@ static void read_part(struct part_reader *r, unsigned depth, struct content_part
     size_t fields = cbor_read_array(c, PART_EXTERNAL_FIELDS, "NestedPart");
     part->disposition = (uint8_t)cbor_read_uint(c, UINT8_MAX, "NestedPart.disposition");
     part->language = cbor_read_text(c, CONTENT_FIELD_MAX, "NestedPart.language");
-    part->cardinality = (enum content_cardinality)cbor_read_uint(c, CONTENT_PART_MULTI,
-                                                                 "NestedPart.cardinality");
+    part->cardinality =
+        (enum content_cardinality)cbor_read_uint(c, CONTENT_PART_MULTI, "NestedPart.cardinality");
     if (cbor_ok(c) && fields != part_fields(part->cardinality))
         cbor_fail(c, SOTTO_VALUE, "NestedPart");
     if (!cbor_ok(c))
@@ -282,7 +282,8 @@ static void write_extensions(struct cbor_writer *w, const sotto_env *env,
     sotto_buf_free(&scratch);
 }
 
-/* ---- The message ------------------------------------------------------------------------------ */
+/* ---- The message ------------------------------------------------------------------------------
+ */
 
 static void read_expires(struct cbor_reader *c, struct content *content)
 {
@@ -380,12 +381,13 @@ sotto_error content_encode(const sotto_env *env, const struct content *content, 
     write_extensions(&w, env, content);
     write_part(&w, 1, &content->part);
     if (w.error == SOTTO_OK)
-        cbor_write_fail(&w, check_encoding(env, sotto_bytes_of(out->data + start,
-                                                               out->size - start)));
+        cbor_write_fail(&w,
+                        check_encoding(env, sotto_bytes_of(out->data + start, out->size - start)));
     return cbor_writer_finish(&w);
 }
 
-/* ---- Ids ---------------------------------------------------------------------------------------- */
+/* ---- Ids ----------------------------------------------------------------------------------------
+ */
 
 static void hash_uri(crypto_hash_sha256_state *state, sotto_bytes uri)
 {

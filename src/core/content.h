@@ -15,18 +15,18 @@
 
 /* ---- Limits (the draft's "General handling", and Sotto's own) ------------------------------ */
 
-#define CONTENT_TEXT_MAX (1024u * 1024u)               /* one text part */
-#define CONTENT_MAX (CONTENT_TEXT_MAX + 64u * 1024u)   /* a whole message */
-#define CONTENT_DEPTH_MAX 4                            /* nesting of parts */
+#define CONTENT_TEXT_MAX (1024u * 1024u)             /* one text part */
+#define CONTENT_MAX (CONTENT_TEXT_MAX + 64u * 1024u) /* a whole message */
+#define CONTENT_DEPTH_MAX 4                          /* nesting of parts */
 #define CONTENT_PARTS_MAX 1024
 #define CONTENT_EXTENSIONS_MAX 64
-#define CONTENT_KEY_MAX 255                            /* a text key of an extension */
-#define CONTENT_EXTENSION_MAX 4095                     /* bytes of a value */
-#define CONTENT_FIELD_MAX 4096                         /* URLs, media types, file names, keys, ... */
-#define CONTENT_EXTENSION_DEPTH_MAX 4                  /* of maps, arrays, tags; the map itself is one */
+#define CONTENT_KEY_MAX 255           /* a text key of an extension */
+#define CONTENT_EXTENSION_MAX 4095    /* bytes of a value */
+#define CONTENT_FIELD_MAX 4096        /* URLs, media types, file names, keys, ... */
+#define CONTENT_EXTENSION_DEPTH_MAX 4 /* of maps, arrays, tags; the map itself is one */
 #define CONTENT_TOPIC_MAX 4096
-#define CONTENT_NAME_MAX 256                           /* a profile's name, bytes of UTF-8 */
-#define CONTENT_REACTION_MAX 256                       /* one emoji sequence, or a short word */
+#define CONTENT_NAME_MAX 256     /* a profile's name, bytes of UTF-8 */
+#define CONTENT_REACTION_MAX 256 /* one emoji sequence, or a short word */
 
 #define CONTENT_ID_SIZE 32
 #define CONTENT_SALT_SIZE 16
@@ -59,15 +59,16 @@ sotto_error content_write(const sotto_env *env, struct content_message *message,
                           const struct account_id *account, const struct room_id *room,
                           sotto_buf *out);
 
-/* Reads one message from the member `account` in `room`. message's views borrow from input, and live
- * in arena where input does not hold them as they are. Errors (fault says what and where): malformed,
- * above a limit, or it names another sender or room than the ones that MLS proves (SENDER). */
+/* Reads one message from the member `account` in `room`. message's views borrow from input, and
+ * live in arena where input does not hold them as they are. Errors (fault says what and where):
+ * malformed, above a limit, or it names another sender or room than the ones that MLS proves
+ * (SENDER). */
 sotto_error content_read(sotto_bytes input, const struct account_id *account,
-                         const struct room_id *room, struct arena *arena, struct content_message *message,
-                         sotto_fault *fault);
+                         const struct room_id *room, struct arena *arena,
+                         struct content_message *message, sotto_fault *fault);
 
-/* Zero bytes to be added (sotto_mls_encrypt's padding) to application data of that size, so that the
- * PrivateMessage's content has a Padmé size of at least 256 bytes (PROTOCOL.md, section 6). */
+/* Zero bytes to be added (sotto_mls_encrypt's padding) to application data of that size, so that
+ * the PrivateMessage's content has a Padmé size of at least 256 bytes (PROTOCOL.md, section 6). */
 size_t content_padding(size_t size);
 
 /* ---- The draft's structure ------------------------------------------------------------------ */
@@ -141,22 +142,22 @@ struct content {
         uint32_t time;
     } expires;
     bool has_sender, has_room;
-    sotto_bytes sender, room; /* extensions 1 and 2: URIs */
+    sotto_bytes sender, room;             /* extensions 1 and 2: URIs */
     struct content_extension *extensions; /* the others */
     size_t extension_count;
     struct content_part part;
 };
 
-/* Appends the encoding. Extensions are sorted by their encoded keys, so that equal contents have equal
- * bytes. LIMIT, VALUE: content breaks a rule that content_decode checks. */
+/* Appends the encoding. Extensions are sorted by their encoded keys, so that equal contents have
+ * equal bytes. LIMIT, VALUE: content breaks a rule that content_decode checks. */
 sotto_error content_encode(const sotto_env *env, const struct content *content, sotto_buf *out);
 
 /* Decodes a whole message; arrays live in arena, views borrow from input. */
 sotto_error content_decode(sotto_bytes input, struct arena *arena, struct content *content,
                            sotto_fault *fault);
 
-/* The message id: 0x01 and the first 31 bytes of SHA-256 over URIs, message and salt ("Message ID" in
- * the draft). LENGTH: a URI is longer than 65535 bytes. */
+/* The message id: 0x01 and the first 31 bytes of SHA-256 over URIs, message and salt ("Message ID"
+ * in the draft). LENGTH: a URI is longer than 65535 bytes. */
 sotto_error content_id(sotto_bytes message, const uint8_t salt[CONTENT_SALT_SIZE],
                        sotto_bytes sender_uri, sotto_bytes room_uri, uint8_t id[CONTENT_ID_SIZE]);
 

@@ -149,7 +149,8 @@ static const struct cbor_callbacks callbacks = {
     .indef_break = take_indefinite,
 };
 
-/* ---- Shortest encodings (RFC 8949, 4.2.1) ------------------------------------------------------ */
+/* ---- Shortest encodings (RFC 8949, 4.2.1) ------------------------------------------------------
+ */
 
 static size_t shortest_head(uint64_t value)
 {

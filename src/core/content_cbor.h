@@ -1,5 +1,5 @@
-/* CBOR as MIMI content wants it (RFC 8949, section 4.2.1, and the draft's "Data model restrictions"),
- * over libcbor's streaming coder, which takes no memory. Inside content_*.c alone.
+/* CBOR as MIMI content wants it (RFC 8949, section 4.2.1, and the draft's "Data model
+ * restrictions"), over libcbor's streaming coder, which takes no memory. Inside content_*.c alone.
  *
  * The reader's error is sticky, as codec/reader.h's is: read all, check once. */
 #ifndef CORE_CONTENT_CBOR_H
@@ -54,8 +54,8 @@ bool cbor_read_optional(struct cbor_reader *r, uint8_t *out, size_t size, const 
 /* A whole item, containers of at most depth levels. */
 sotto_bytes cbor_read_any(struct cbor_reader *r, unsigned depth, const char *what);
 
-/* The key of a map's next pair, which must be an integer or text (or bytes, where allowed), and behind
- * *previous in the order of the encodings; *previous becomes it. Empty at first. */
+/* The key of a map's next pair, which must be an integer or text (or bytes, where allowed), and
+ * behind *previous in the order of the encodings; *previous becomes it. Empty at first. */
 void cbor_read_key(struct cbor_reader *r, struct cbor_head *head, bool bytes_allowed,
                    sotto_bytes *previous, const char *what);
 /* TRAILING if anything is left. Returns the sticky error. */

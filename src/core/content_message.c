@@ -10,7 +10,7 @@
 #define TYPE_PLAIN "text/plain;charset=utf-8"
 #define TYPE_MARKDOWN "text/markdown;variant=GFM-MIMI"
 #define TYPE_PROFILE "application/vnd.sotto.profile+cbor"
-#define PROFILE_NAME 1       /* key of the profile's map */
+#define PROFILE_NAME 1 /* key of the profile's map */
 #define PROFILE_KEYS_MAX 64
 #define PROFILE_DEPTH_MAX 4
 
@@ -138,8 +138,7 @@ sotto_error content_write(const sotto_env *env, struct content_message *message,
     sotto_error error = SOTTO_OK;
     if (message->kind == CONTENT_PROFILE)
         error = profile_write(message->text, &profile);
-    fill_part(message,
-              message->kind == CONTENT_PROFILE ? sotto_buf_view(&profile) : message->text,
+    fill_part(message, message->kind == CONTENT_PROFILE ? sotto_buf_view(&profile) : message->text,
               &content.part);
     if (error == SOTTO_OK)
         error = content_encode(env, &content, out);
@@ -152,8 +151,8 @@ sotto_error content_write(const sotto_env *env, struct content_message *message,
 
 /* ---- Understanding -------------------------------------------------------------------------- */
 
-/* Whether a media type is the one named: case does not matter, parameters are looked at by the caller.
- * parameters: what stands behind it. */
+/* Whether a media type is the one named: case does not matter, parameters are looked at by the
+ * caller. parameters: what stands behind it. */
 static bool is_type(sotto_bytes type, const char *name, sotto_bytes *parameters)
 {
     size_t size = strlen(name);
@@ -186,19 +185,18 @@ static bool charset_is_utf8(sotto_bytes parameters)
     return false;
 }
 
-/* The part to show as text: itself, or the first that can be among alternatives and among parts that
- * stand for themselves. Of a unit whose parts are not all understood nothing may be shown. */
+/* The part to show as text: itself, or the first that can be among alternatives and among parts
+ * that stand for themselves. Of a unit whose parts are not all understood nothing may be shown. */
 static const struct content_part *find_text(const struct content_part *part, bool *markdown)
 {
     sotto_bytes parameters;
     if (part->cardinality == CONTENT_PART_SINGLE) {
         *markdown = is_type(part->u.single.type, "text/markdown", &parameters);
-        bool plain = is_type(part->u.single.type, "text/plain", &parameters) &&
-                     charset_is_utf8(parameters);
+        bool plain =
+            is_type(part->u.single.type, "text/plain", &parameters) && charset_is_utf8(parameters);
         return *markdown || plain ? part : NULL;
     }
-    if (part->cardinality != CONTENT_PART_MULTI ||
-        part->u.multi.semantics == CONTENT_SINGLE_UNIT)
+    if (part->cardinality != CONTENT_PART_MULTI || part->u.multi.semantics == CONTENT_SINGLE_UNIT)
         return NULL;
     for (size_t i = 0; i < part->u.multi.count; i++) {
         const struct content_part *found = find_text(&part->u.multi.parts[i], markdown);

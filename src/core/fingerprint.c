@@ -6,8 +6,8 @@
 
 #define LABEL "sotto.v1 fingerprint"
 #define ROUNDS 5200
-#define GROUPS 6       /* of five digits */
-#define GROUP_BYTES 5  /* of the hash; 40 bits modulo 100000 are even to one in ten million */
+#define GROUPS 6      /* of five digits */
+#define GROUP_BYTES 5 /* of the hash; 40 bits modulo 100000 are even to one in ten million */
 
 static void iterate(const uint8_t key[SIGN_KEY_SIZE], uint8_t hash[crypto_hash_sha512_BYTES])
 {
@@ -51,7 +51,8 @@ void identity_pair_fingerprint(const uint8_t a[SIGN_KEY_SIZE], const uint8_t b[S
 
 const char *identity_fingerprint_advice(void)
 {
-    return "Read this number to the other person, face to face or in a call where you know the voice. "
+    return "Read this number to the other person, face to face or in a call where you know the "
+           "voice. "
            "If both of you see the same twelve groups, nobody stands between you. If a single "
            "digit differs, do not write anything that must stay private, and find out why.";
 }

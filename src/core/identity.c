@@ -140,7 +140,8 @@ static void read_sign_pair(struct reader *reader, struct secret *seed,
 static sotto_error read_saved(struct crypto *crypto, const struct suite *suite,
                               struct reader *reader, struct identity *out)
 {
-    const char *signature = "SavedIdentity.signature_private", *inbox = "SavedIdentity.inbox_private";
+    const char *signature = "SavedIdentity.signature_private",
+               *inbox = "SavedIdentity.inbox_private";
     sotto_buf key;
     sotto_buf_init(&key, crypto_env(crypto));
     if (reader_u16(reader, "SavedIdentity.version") != SAVED_VERSION)
@@ -157,8 +158,8 @@ static sotto_error read_saved(struct crypto *crypto, const struct suite *suite,
     sotto_error error = reader_finish(reader, "SavedIdentity");
     if (error == SOTTO_OK)
         error = crypto_signature_public(crypto, suite, secret_view(&out->signature_private), &key);
-    if (error == SOTTO_OK && !sotto_bytes_equal(sotto_buf_view(&key),
-                                                sotto_bytes_of(out->signature_key, SIGN_KEY_SIZE)))
+    if (error == SOTTO_OK &&
+        !sotto_bytes_equal(sotto_buf_view(&key), sotto_bytes_of(out->signature_key, SIGN_KEY_SIZE)))
         error = SOTTO_KEY;
     if (error == SOTTO_OK)
         error = crypto_kem_check_pair(crypto, suite, secret_view(&out->inbox_private), inbox_key);
@@ -196,7 +197,8 @@ sotto_error identity_load(struct crypto *crypto, sotto_bytes saved, struct ident
     return error;
 }
 
-/* ---- Saying who one is ------------------------------------------------------------------------ */
+/* ---- Saying who one is ------------------------------------------------------------------------
+ */
 
 sotto_error identity_first_manifest(const struct identity *identity, sotto_buf *out)
 {
@@ -236,7 +238,8 @@ void identity_for_mls(const struct identity *identity, struct identity_mls *out)
     };
 }
 
-/* ---- Sealing ---------------------------------------------------------------------------------- */
+/* ---- Sealing ----------------------------------------------------------------------------------
+ */
 
 sotto_error identity_seal(struct crypto *crypto, const struct account_id *account,
                           const struct device_id *device, sotto_bytes inbox_key,
@@ -276,8 +279,8 @@ sotto_error identity_open(struct crypto *crypto, const struct identity *identity
             ? SOTTO_UNSUPPORTED
             : crypto_hpke_open(crypto, suite, secret_view(&identity->inbox_private),
                                sotto_buf_view(&identity->inbox_key), parts.enc,
-                               sotto_bytes_str(ENVELOPE_HPKE_INFO),
-                               sotto_bytes_of(aad, sizeof aad), parts.ciphertext, envelope);
+                               sotto_bytes_str(ENVELOPE_HPKE_INFO), sotto_bytes_of(aad, sizeof aad),
+                               parts.ciphertext, envelope);
     if (error != SOTTO_OK)
         *fault = (sotto_fault){.error = error, .what = "SealedEnvelope.ciphertext"};
     return error;

@@ -1,5 +1,5 @@
-/* Who one is, and who others are: account and device keys, certificates, the judgement over leaves and
- * manifests, and the numbers that people compare (PROTOCOL.md, sections 2 and 6).
+/* Who one is, and who others are: account and device keys, certificates, the judgement over leaves
+ * and manifests, and the numbers that people compare (PROTOCOL.md, sections 2 and 6).
  *
  * Functions are pure: what they need is an argument, what they find out is returned. */
 #ifndef CORE_IDENTITY_H
@@ -42,8 +42,8 @@ struct identity {
 sotto_error identity_create(struct crypto *crypto, struct identity *identity);
 void identity_wipe(struct identity *identity); /* wipes; NULL allowed */
 
-/* All of it as bytes (secret!), and back. Loading recomputes each public key from its private one, so
- * damaged bytes are refused with a fault. */
+/* All of it as bytes (secret!), and back. Loading recomputes each public key from its private one,
+ * so damaged bytes are refused with a fault. */
 sotto_error identity_save(const struct identity *identity, sotto_buf *out);
 sotto_error identity_load(struct crypto *crypto, sotto_bytes saved, struct identity *identity,
                           sotto_fault *fault);
@@ -75,24 +75,25 @@ struct identity_leaf {
 sotto_error identity_read_leaf(const sotto_mls_leaf *leaf, struct identity_leaf *out,
                                sotto_fault *fault);
 
-/* The credential alone (account and device), without any verification: for leaves that validate_leaf
- * has accepted before. CREDENTIAL if it is not one of ours. */
+/* The credential alone (account and device), without any verification: for leaves that
+ * validate_leaf has accepted before. CREDENTIAL if it is not one of ours. */
 sotto_error identity_leaf_ids(const sotto_mls_leaf *leaf, struct account_id *account,
                               struct device_id *device);
 
 /* The judgement behind sotto_mls_config.validate_leaf. manifest: the newest manifest known of the
- * leaf's account, empty if none is known. replaced: the leaf before in that place, or NULL. SOTTO_OK,
- * or CREDENTIAL and a fault whose `what` is the reason:
- *   the certificate does not verify; the device is not in the newest manifest, or has another
- *   signature key there; the successor is of another account or device. */
+ * leaf's account, empty if none is known. replaced: the leaf before in that place, or NULL.
+ * SOTTO_OK, or CREDENTIAL and a fault whose `what` is the reason: the certificate does not verify;
+ * the device is not in the newest manifest, or has another signature key there; the successor is of
+ * another account or device. */
 sotto_error identity_judge_leaf(const sotto_env *env, const sotto_mls_leaf *leaf,
                                 const sotto_mls_leaf *replaced, sotto_bytes manifest,
                                 sotto_fault *fault);
 
-/* Whether `offered` (from a relay or an envelope) may stand as the newest manifest of `account`, given
- * the one known so far (empty: none). SOTTO_OK: it is valid and newer, keep it; EXISTS: it is valid
- * and the same or an older one, keep the known one; else it is refused with a fault: malformed,
- * SIGNATURE, CREDENTIAL (another account; contradicts the known one). number: may be NULL. */
+/* Whether `offered` (from a relay or an envelope) may stand as the newest manifest of `account`,
+ * given the one known so far (empty: none). SOTTO_OK: it is valid and newer, keep it; EXISTS: it is
+ * valid and the same or an older one, keep the known one; else it is refused with a fault:
+ * malformed, SIGNATURE, CREDENTIAL (another account; contradicts the known one). number: may be
+ * NULL. */
 sotto_error identity_judge_manifest(const sotto_env *env, const struct account_id *account,
                                     sotto_bytes known, sotto_bytes offered, uint64_t *number,
                                     sotto_fault *fault);
@@ -105,23 +106,22 @@ sotto_error certificate_make(const struct secret *account_private,
                              uint8_t certificate[CERTIFICATE_SIZE]);
 /* CREDENTIAL and a fault, or SOTTO_OK and the account key. */
 sotto_error certificate_verify(sotto_bytes certificate, sotto_bytes credential,
-                               sotto_bytes signature_key,
-                               uint8_t account_key[SIGN_KEY_SIZE], sotto_fault *fault);
+                               sotto_bytes signature_key, uint8_t account_key[SIGN_KEY_SIZE],
+                               sotto_fault *fault);
 
 /* ---- Numbers to compare ---------------------------------------------------------------------- */
 
 /* 30 decimal digits in six groups of five: digits 5i to 5i+4 are bytes 5i to 5i+4 of the hash,
  * big-endian, modulo 100000; the hash is SHA-512 iterated 5200 times over
- * "sotto.v1 fingerprint" || account_key, each round hashing the last output and the account key. The
- * iterations make each attempt at a look-alike key cost 5200 times as much. */
+ * "sotto.v1 fingerprint" || account_key, each round hashing the last output and the account key.
+ * The iterations make each attempt at a look-alike key cost 5200 times as much. */
 #define IDENTITY_FINGERPRINT_SIZE 36 /* with spaces and NUL */
 void identity_fingerprint(const uint8_t account_key[SIGN_KEY_SIZE],
                           char digits[IDENTITY_FINGERPRINT_SIZE]);
 
 /* The number of two people: both fingerprints, the smaller first, so that both see the same. */
 #define IDENTITY_PAIR_SIZE 72 /* with spaces and NUL */
-void identity_pair_fingerprint(const uint8_t a[SIGN_KEY_SIZE],
-                               const uint8_t b[SIGN_KEY_SIZE],
+void identity_pair_fingerprint(const uint8_t a[SIGN_KEY_SIZE], const uint8_t b[SIGN_KEY_SIZE],
                                char digits[IDENTITY_PAIR_SIZE]);
 
 /* What to do with the number, in words for people. Static. */
@@ -143,7 +143,8 @@ sotto_error identity_room_write(const struct identity_room *room, sotto_buf *out
 /* title borrows from input. */
 sotto_error identity_room_read(sotto_bytes input, struct identity_room *room, sotto_fault *fault);
 
-/* ---- Sealing (PROTOCOL.md, section 6, "Sealed envelope") -------------------------------------- */
+/* ---- Sealing (PROTOCOL.md, section 6, "Sealed envelope") --------------------------------------
+ */
 
 /* Seals an envelope, as envelope_write gives it (padded), to a device's inbox key; appends the
  * SealedEnvelope. KEY: inbox_key is not valid. */
@@ -151,7 +152,8 @@ sotto_error identity_seal(struct crypto *crypto, const struct account_id *accoun
                           const struct device_id *device, sotto_bytes inbox_key,
                           sotto_bytes envelope, sotto_buf *sealed);
 
-/* Opens what was sealed to oneself; appends what envelope_read takes. DECRYPT: not for this device, or not authentic. */
+/* Opens what was sealed to oneself; appends what envelope_read takes. DECRYPT: not for this device,
+ * or not authentic. */
 sotto_error identity_open(struct crypto *crypto, const struct identity *identity,
                           sotto_bytes sealed, sotto_buf *envelope, sotto_fault *fault);
 

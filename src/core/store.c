@@ -17,8 +17,8 @@ static sotto_error fail_errno(struct store *store, const char *what)
     return error;
 }
 
-/* Makes the directory of path and what is missing above it. One that is there keeps its mode: it may
- * hold other things, and profile.db has a mode of its own. */
+/* Makes the directory of path and what is missing above it. One that is there keeps its mode: it
+ * may hold other things, and profile.db has a mode of its own. */
 static sotto_error make_directories(struct store *store, char *path)
 {
     for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
@@ -53,8 +53,8 @@ static void nap(void)
     nanosleep(&time, NULL);
 }
 
-/* The change to WAL needs the file for itself, and SQLite does not wait for that when another process
- * is about to do the same. */
+/* The change to WAL needs the file for itself, and SQLite does not wait for that when another
+ * process is about to do the same. */
 static sotto_error enter_wal(struct store *store)
 {
     for (int tries = 0;; tries++) {
@@ -84,9 +84,9 @@ static sotto_error open_file(struct store *store)
 {
     TRY(make_directories(store, store->path));
     TRY(make_file(store, store->path));
-    int code = sqlite3_open_v2(store->path, &store->db,
-                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-                               NULL);
+    int code =
+        sqlite3_open_v2(store->path, &store->db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     if (code != SQLITE_OK)
         return store_fail_sqlite(store, code);
     TRY(configure(store));
@@ -185,7 +185,8 @@ sotto_error store_begin(struct store *store)
 {
     if (store->in_transaction)
         return store_fail(store, SOTTO_STATE, "a transaction is under way");
-    /* IMMEDIATE: the write lock at once, so that nothing read inside is out of date at the commit. */
+    /* IMMEDIATE: the write lock at once, so that nothing read inside is out of date at the commit.
+     */
     TRY(store_exec(store, "BEGIN IMMEDIATE"));
     store->in_transaction = true;
     return SOTTO_OK;

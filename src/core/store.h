@@ -1,24 +1,25 @@
-/* The local store: one SQLite database a profile, `profile.db` (mode 0600) in a directory of mode 0700.
- * In this version it is NOT encrypted at rest: whoever can read the file reads everything in it.
+/* The local store: one SQLite database a profile, `profile.db` (mode 0600) in a directory of mode
+ * 0700. In this version it is NOT encrypted at rest: whoever can read the file reads everything in
+ * it.
  *
  * Several processes use one profile at once, so:
  *
  * - Every step that changes something is one transaction: store_begin, changes, store_commit. A
- *   transaction takes SQLite's write lock at its start, so what is read inside it is still true when
- *   it commits. Keep them short, and never wait for the network inside one. Functions marked [tx]
- *   must be called inside one: anything else is our own bug and aborts.
- * - What one process caches, another may change. store_room_generation says whether a group in memory
- *   is still the stored one.
+ *   transaction takes SQLite's write lock at its start, so what is read inside it is still true
+ * when it commits. Keep them short, and never wait for the network inside one. Functions marked
+ * [tx] must be called inside one: anything else is our own bug and aborts.
+ * - What one process caches, another may change. store_room_generation says whether a group in
+ * memory is still the stored one.
  *
- * Functions that read put what they find into the caller's arena: rows and the bytes and strings that
- * they point to live there, until the arena is freed. Strings are never NULL and end with NUL. A list
- * is an array in the arena; an empty one is NULL and 0. Rows given to functions are borrowed for the
- * call.
+ * Functions that read put what they find into the caller's arena: rows and the bytes and strings
+ * that they point to live there, until the arena is freed. Strings are never NULL and end with NUL.
+ * A list is an array in the arena; an empty one is NULL and 0. Rows given to functions are borrowed
+ * for the call.
  *
  * Errors of every function: FULL (no space left; the transaction was not done: roll back), BUSY
- * (another process held the lock for ten seconds), IO, VALUE (the database is damaged, or holds what it
- * cannot: store_fault says where), NO_MEMORY, INTERNAL. store_message says it in words. Others are
- * named at the function.
+ * (another process held the lock for ten seconds), IO, VALUE (the database is damaged, or holds
+ * what it cannot: store_fault says where), NO_MEMORY, INTERNAL. store_message says it in words.
+ * Others are named at the function.
  *
  * The parts: store_people.h, store_rooms.h, store_messages.h, store_outbox.h, all included here. */
 #ifndef CORE_STORE_H
@@ -29,8 +30,8 @@
 
 struct store;
 
-#define STORE_VERSION 1          /* PRAGMA user_version */
-#define STORE_BUSY_MS 10000      /* how long a lock is waited for */
+#define STORE_VERSION 1     /* PRAGMA user_version */
+#define STORE_BUSY_MS 10000 /* how long a lock is waited for */
 #define STORE_FILE "profile.db"
 
 /* ---- Opening -------------------------------------------------------------------------------- */
@@ -61,8 +62,8 @@ sotto_error store_commit(struct store *store); /* on failure all is rolled back 
 void store_rollback(struct store *store);      /* outside a transaction: nothing */
 bool store_in_transaction(const struct store *store);
 
-/* A number that changes when another connection has committed something (PRAGMA data_version): cheap
- * to poll. */
+/* A number that changes when another connection has committed something (PRAGMA data_version):
+ * cheap to poll. */
 sotto_error store_data_version(struct store *store, uint64_t *version);
 
 /* ---- Small things --------------------------------------------------------------------------- */
@@ -79,14 +80,15 @@ sotto_error store_number_put(struct store *store, const char *name, uint64_t num
 /* ---- Oneself -------------------------------------------------------------------------------- */
 
 enum store_registration {
-    STORE_UNREGISTERED = 1, /* keys are made, the relay does not know them yet, or we do not know so */
+    STORE_UNREGISTERED =
+        1, /* keys are made, the relay does not know them yet, or we do not know so */
     STORE_REGISTERED = 2,
 };
 
 struct store_profile {
     enum store_registration registration;
-    const char *relay; /* address of one's own relay; may be empty */
-    const char *name;  /* may be empty */
+    const char *relay;    /* address of one's own relay; may be empty */
+    const char *name;     /* may be empty */
     sotto_bytes identity; /* identity_save's; a secret */
     sotto_bytes manifest; /* one's own newest */
     uint64_t inbox_seq;   /* the last envelope that was dealt with */
@@ -97,7 +99,8 @@ sotto_error store_profile_get(struct store *store, struct arena *arena,
                               struct store_profile *profile);
 /* [tx] Writes all of it. */
 sotto_error store_profile_put(struct store *store, const struct store_profile *profile);
-/* [tx] Moves inbox_seq forward: EXISTS if seq is not above it, that envelope was dealt with before. */
+/* [tx] Moves inbox_seq forward: EXISTS if seq is not above it, that envelope was dealt with before.
+ */
 sotto_error store_inbox_advance(struct store *store, uint64_t seq);
 
 #include "core/store_people.h"

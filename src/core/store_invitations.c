@@ -64,7 +64,8 @@ sotto_error store_invitations(struct store *store, struct arena *arena,
 {
     struct query q;
     struct rows rows = {.arena = arena, .size = sizeof **invitations};
-    query_read(&q, store, "SELECT " INVITATION_COLUMNS " FROM invitation ORDER BY created_s, rowid");
+    query_read(&q, store,
+               "SELECT " INVITATION_COLUMNS " FROM invitation ORDER BY created_s, rowid");
     while (query_next(&q)) {
         struct store_invitation *row = rows_add(&rows, &q);
         if (row != NULL)
@@ -133,7 +134,7 @@ sotto_error store_accepted_erase(struct store *store, sotto_bytes capability)
 
 /* ---- Taken ---------------------------------------------------------------------------------- */
 
-#define TAKE_COLUMNS                                                                           \
+#define TAKE_COLUMNS \
     "room, account, device, take_id, relay, capability, key_package, manifest, created_s"
 
 static void read_take(struct query *q, struct arena *arena, struct store_take *out)

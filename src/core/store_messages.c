@@ -1,7 +1,7 @@
 #include "core/store_query.h"
 
-#define MESSAGE_COLUMNS                                                                        \
-    "local, position, room, seq, part, kind, state, own, unread, sender, subject, time_s, "        \
+#define MESSAGE_COLUMNS                                                                     \
+    "local, position, room, seq, part, kind, state, own, unread, sender, subject, time_s, " \
     "client_id, content_id, target, content, text"
 
 static void read_message(struct query *q, struct arena *arena, struct store_message *out)

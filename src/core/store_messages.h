@@ -26,23 +26,24 @@ struct store_message {
     bool own, unread;
     struct account_id sender;
     bool has_subject;
-    struct account_id subject;   /* of an event: who was added, removed, left */
-    uint64_t time_s;             /* when this device stored it */
-    const char *client_id;       /* of own messages; empty: none */
-    sotto_bytes content_id;      /* MIMI message id, 32 bytes, or empty */
-    sotto_bytes target;          /* content id that it replies to, edits, ...; or empty */
-    sotto_bytes content;         /* as it was sent, so that a newer version can read it; may be empty */
-    sotto_bytes text;            /* UTF-8 */
+    struct account_id subject; /* of an event: who was added, removed, left */
+    uint64_t time_s;           /* when this device stored it */
+    const char *client_id;     /* of own messages; empty: none */
+    sotto_bytes content_id;    /* MIMI message id, 32 bytes, or empty */
+    sotto_bytes target;        /* content id that it replies to, edits, ...; or empty */
+    sotto_bytes content; /* as it was sent, so that a newer version can read it; may be empty */
+    sotto_bytes text;    /* UTF-8 */
 };
 
 /* [tx] Inserts a message that has its place in the log (state RECEIVED or SENT), or waits (WAITING,
- * seq 0). EXISTS: that (room, seq, part) or that (room, client_id) is there already, so it was stored
- * before: exactly once. position and local of `message` are ignored; what they became is said. */
+ * seq 0). EXISTS: that (room, seq, part) or that (room, client_id) is there already, so it was
+ * stored before: exactly once. position and local of `message` are ignored; what they became is
+ * said. */
 sotto_error store_message_add(struct store *store, const struct store_message *message,
                               int64_t *position, int64_t *local);
 
-/* [tx] A waiting own message took its place in the log: SENT, with seq, time and the content as sent. NOT_FOUND;
- * EXISTS: placed before. */
+/* [tx] A waiting own message took its place in the log: SENT, with seq, time and the content as
+ * sent. NOT_FOUND; EXISTS: placed before. */
 sotto_error store_message_place(struct store *store, const struct room_id *room,
                                 const char *client_id, uint64_t seq, uint64_t now_s,
                                 sotto_bytes content, sotto_bytes content_id, int64_t *position);
@@ -58,8 +59,8 @@ sotto_error store_message_by_content(struct store *store, const struct room_id *
                                      sotto_bytes content_id, struct arena *arena,
                                      struct store_message *message);
 
-/* The newest `limit` of a room with position below `before` (0: no bound), in order. Without those that
- * wait or failed. */
+/* The newest `limit` of a room with position below `before` (0: no bound), in order. Without those
+ * that wait or failed. */
 sotto_error store_messages(struct store *store, const struct room_id *room, int64_t before,
                            uint32_t limit, struct arena *arena, struct store_message **messages,
                            size_t *count);
@@ -67,7 +68,8 @@ sotto_error store_messages(struct store *store, const struct room_id *room, int6
 sotto_error store_messages_waiting(struct store *store, const struct room_id *room,
                                    struct arena *arena, struct store_message **messages,
                                    size_t *count);
-/* Of all rooms, position above `after`, in order, at most limit: what a listener was not given yet. */
+/* Of all rooms, position above `after`, in order, at most limit: what a listener was not given yet.
+ */
 sotto_error store_messages_after(struct store *store, int64_t after, uint32_t limit,
                                  struct arena *arena, struct store_message **messages,
                                  size_t *count);
@@ -75,9 +77,7 @@ sotto_error store_messages_after(struct store *store, int64_t after, uint32_t li
 sotto_error store_messages_head(struct store *store, int64_t *position);
 
 /* [tx] Everything of a room up to position was read. */
-sotto_error store_messages_read(struct store *store, const struct room_id *room,
-                                int64_t position);
-sotto_error store_messages_unread(struct store *store, const struct room_id *room,
-                                  uint32_t *count);
+sotto_error store_messages_read(struct store *store, const struct room_id *room, int64_t position);
+sotto_error store_messages_unread(struct store *store, const struct room_id *room, uint32_t *count);
 
 #endif

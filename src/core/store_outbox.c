@@ -1,8 +1,8 @@
 #include "core/store_query.h"
 
-#define OUT_COLUMNS                                                                            \
-    "id, room, kind, state, client_id, intent, request, epoch, bytes, staged, welcome, "           \
-    "write_gate, read_gate, relay, account, device, capability, tries, not_before_s, error, "      \
+#define OUT_COLUMNS                                                                           \
+    "id, room, kind, state, client_id, intent, request, epoch, bytes, staged, welcome, "      \
+    "write_gate, read_gate, relay, account, device, capability, tries, not_before_s, error, " \
     "created_s"
 
 static void read_outgoing(struct query *q, struct arena *arena, struct store_outgoing *out)

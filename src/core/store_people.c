@@ -3,8 +3,8 @@
 
 /* ---- Contacts ------------------------------------------------------------------------------- */
 
-#define CONTACT_COLUMNS                                                                        \
-    "account, name, relay, contact, verified, blocked, account_key, manifest_number, manifest, "   \
+#define CONTACT_COLUMNS                                                                          \
+    "account, name, relay, contact, verified, blocked, account_key, manifest_number, manifest, " \
     "added_s"
 
 static void read_contact(struct query *q, struct arena *arena, struct store_contact *out)
@@ -170,7 +170,8 @@ sotto_error store_key_package_erase(struct store *store, sotto_bytes ref)
 sotto_error store_key_packages_expire(struct store *store, uint64_t before_s)
 {
     struct query q;
-    /* An older last resort may be under way to us for a while after the relay gave up giving it out. */
+    /* An older last resort may be under way to us for a while after the relay gave up giving it
+     * out. */
     query_write(&q, store,
                 "DELETE FROM key_package WHERE not_after_s < ?1 OR (last_resort = 1 AND EXISTS"
                 " (SELECT 1 FROM key_package AS newer WHERE newer.last_resort = 1 AND"
@@ -223,8 +224,7 @@ static void read_request(struct query *q, struct arena *arena, struct store_requ
     out->envelope = column_bytes(q, arena);
 }
 
-sotto_error store_request_add(struct store *store, const struct store_request *request,
-                              int64_t *id)
+sotto_error store_request_add(struct store *store, const struct store_request *request, int64_t *id)
 {
     struct query q;
     query_write(&q, store,

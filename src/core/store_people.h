@@ -1,4 +1,5 @@
-/* People in the store: contacts, KeyPackages, invitations made and accepted, requests. See store.h. */
+/* People in the store: contacts, KeyPackages, invitations made and accepted, requests. See store.h.
+ */
 #ifndef CORE_STORE_PEOPLE_H
 #define CORE_STORE_PEOPLE_H
 
@@ -9,12 +10,12 @@
 /* Everybody whom this profile knows of. */
 struct store_contact {
     struct account_id account;
-    const char *name;     /* as that person calls itself; may be empty */
-    const char *relay;    /* address of the relay where the account is; may be empty */
-    bool contact;         /* the person wants to know them; else known from groups or a request only */
-    bool verified;        /* fingerprints were compared */
+    const char *name;  /* as that person calls itself; may be empty */
+    const char *relay; /* address of the relay where the account is; may be empty */
+    bool contact;      /* the person wants to know them; else known from groups or a request only */
+    bool verified;     /* fingerprints were compared */
     bool blocked;
-    bool has_key;         /* account_key is known */
+    bool has_key; /* account_key is known */
     uint8_t account_key[SIGN_KEY_SIZE];
     uint64_t manifest_number; /* 0: none known */
     sotto_bytes manifest;     /* the newest, judged before; empty if none */
@@ -32,8 +33,8 @@ sotto_error store_contacts(struct store *store, struct arena *arena,
 /* The newest manifest alone; empty if the account or its manifest is not known. */
 sotto_error store_manifest_get(struct store *store, const struct account_id *account,
                                struct arena *arena, sotto_bytes *manifest);
-/* [tx] Keeps a manifest that identity_judge_manifest let pass, and the account key; makes the contact
- * (contact = false) if it is not there. */
+/* [tx] Keeps a manifest that identity_judge_manifest let pass, and the account key; makes the
+ * contact (contact = false) if it is not there. */
 sotto_error store_manifest_put(struct store *store, const struct account_id *account,
                                const uint8_t account_key[static SIGN_KEY_SIZE], uint64_t number,
                                sotto_bytes manifest, uint64_t now_s);
@@ -128,7 +129,8 @@ sotto_error store_accepted_put(struct store *store, const struct store_accepted 
 /* [tx] NOT_FOUND is no error. */
 sotto_error store_accepted_erase(struct store *store, sotto_bytes capability);
 
-/* ---- Requests: Welcomes that wait for the person ---------------------------------------------- */
+/* ---- Requests: Welcomes that wait for the person ----------------------------------------------
+ */
 
 struct store_request {
     int64_t id; /* given by the store */

@@ -27,7 +27,8 @@ static sotto_error error_of(struct store *store, int code)
     case SQLITE_NOMEM:
         return SOTTO_NO_MEMORY;
     case SQLITE_IOERR: {
-        /* SQLite says FULL for ENOSPC alone; a quota and a file size limit are the same to people. */
+        /* SQLite says FULL for ENOSPC alone; a quota and a file size limit are the same to people.
+         */
         int system = store->db == NULL ? 0 : sqlite3_system_errno(store->db);
         return system == EDQUOT || system == EFBIG || system == ENOSPC ? SOTTO_FULL : SOTTO_IO;
     }
@@ -197,7 +198,8 @@ void query_u64(struct query *q, uint64_t value)
 void query_bytes(struct query *q, sotto_bytes value)
 {
     int at = next_parameter(q);
-    const void *data = value.size == 0 ? "" : (const void *)value.data; /* NULL would be SQL's NULL */
+    const void *data =
+        value.size == 0 ? "" : (const void *)value.data; /* NULL would be SQL's NULL */
     if (at > 0)
         bound(q, sqlite3_bind_blob64(q->stmt, at, data, value.size, SQLITE_STATIC));
 }

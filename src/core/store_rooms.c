@@ -1,7 +1,7 @@
 #include "core/store_query.h"
 
-#define ROOM_COLUMNS                                                                           \
-    "room, kind, state, title, relay, peer, read_token, next_seq, created_s, active_s, epoch, "    \
+#define ROOM_COLUMNS                                                                            \
+    "room, kind, state, title, relay, peer, read_token, next_seq, created_s, active_s, epoch, " \
     "members, authenticator, trouble, generation"
 
 static void read_room(struct query *q, struct arena *arena, struct store_room *out)
@@ -208,11 +208,13 @@ sotto_error store_records_erase(void *ctx, uint32_t kind, uint32_t index)
 /* The statement outlives each call, so it is the records' own and not the cache's. */
 static sotto_error start_reading(struct store_records *records)
 {
-    static const char sql[] = "SELECT kind, idx, value FROM record WHERE room = ? ORDER BY kind, idx";
+    static const char sql[] =
+        "SELECT kind, idx, value FROM record WHERE room = ? ORDER BY kind, idx";
     struct store *store = records->store;
     int code = sqlite3_prepare_v2(store->db, sql, -1, &records->rows, NULL);
     if (code == SQLITE_OK)
-        code = sqlite3_bind_blob(records->rows, 1, records->room.bytes, ROOM_ID_SIZE, SQLITE_STATIC);
+        code =
+            sqlite3_bind_blob(records->rows, 1, records->room.bytes, ROOM_ID_SIZE, SQLITE_STATIC);
     return code == SQLITE_OK ? SOTTO_OK : store_fail_sqlite(store, code);
 }
 
@@ -241,9 +243,8 @@ sotto_error store_records_end(struct store_records *records, uint64_t *generatio
     if (records->changed)
         TRY(bump_generation(records->store, &records->room));
     records->changed = false;
-    return generation == NULL
-               ? SOTTO_OK
-               : store_room_generation(records->store, &records->room, generation);
+    return generation == NULL ? SOTTO_OK
+                              : store_room_generation(records->store, &records->room, generation);
 }
 
 sotto_error store_records_clear(struct store *store, const struct room_id *room)

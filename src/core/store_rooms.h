@@ -24,18 +24,18 @@ struct store_room {
     enum store_room_kind kind;
     enum store_room_state state;
     const char *title;
-    const char *relay;             /* address of the relay that holds the room */
+    const char *relay; /* address of the relay that holds the room */
     bool has_peer;
-    struct account_id peer;        /* DIRECT: the other account */
+    struct account_id peer; /* DIRECT: the other account */
     uint8_t read_token[TOKEN_SIZE];
-    uint64_t next_seq;             /* the first entry that was not applied yet */
-    uint64_t created_s, active_s;  /* active: the last entry or message */
+    uint64_t next_seq;            /* the first entry that was not applied yet */
+    uint64_t created_s, active_s; /* active: the last entry or message */
     /* What lists show without loading the group. */
     uint64_t epoch;
     uint32_t members;
-    uint8_t authenticator[32];     /* first bytes of the epoch authenticator; zeros: none */
-    const char *trouble;           /* empty, or why it is forked or waits */
-    uint64_t generation;           /* read only: see store_room_generation */
+    uint8_t authenticator[32]; /* first bytes of the epoch authenticator; zeros: none */
+    const char *trouble;       /* empty, or why it is forked or waits */
+    uint64_t generation;       /* read only: see store_room_generation */
 };
 
 sotto_error store_room_get(struct store *store, const struct room_id *room, struct arena *arena,
@@ -44,8 +44,9 @@ sotto_error store_room_get(struct store *store, const struct room_id *room, stru
 sotto_error store_room_add(struct store *store, const struct store_room *room);
 /* [tx] Writes all fields but kind, created_s and generation. NOT_FOUND. */
 sotto_error store_room_put(struct store *store, const struct store_room *room);
-/* [tx] Entry seq was applied: the cursor moves from seq to seq + 1. EXISTS: it was applied before (by
- * another process); STATE: an entry is missing in between. In both cases nothing was changed. */
+/* [tx] Entry seq was applied: the cursor moves from seq to seq + 1. EXISTS: it was applied before
+ * (by another process); STATE: an entry is missing in between. In both cases nothing was changed.
+ */
 sotto_error store_room_advance(struct store *store, const struct room_id *room, uint64_t seq,
                                uint64_t now_s);
 /* All, the most recently active first. */
@@ -56,8 +57,8 @@ sotto_error store_room_erase(struct store *store, const struct room_id *room);
 
 /* ---- MLS records ----------------------------------------------------------------------------- */
 
-/* Grows with every change of a room's MLS records: a group in memory whose generation is another one
- * is stale, load it anew. Read it in the transaction that uses the group. 0: no records yet. */
+/* Grows with every change of a room's MLS records: a group in memory whose generation is another
+ * one is stale, load it anew. Read it in the transaction that uses the group. 0: no records yet. */
 sotto_error store_room_generation(struct store *store, const struct room_id *room,
                                   uint64_t *generation); /* NOT_FOUND */
 

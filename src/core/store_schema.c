@@ -109,7 +109,7 @@ static const char version_1[] =
     " sender BLOB NOT NULL,"
     " subject BLOB,"
     " time_s INTEGER NOT NULL,"
-    " client_id TEXT," /* NULL: none */
+    " client_id TEXT,"  /* NULL: none */
     " content_id BLOB," /* NULL: none */
     " target BLOB NOT NULL,"
     " content BLOB NOT NULL,"

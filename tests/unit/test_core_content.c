@@ -58,34 +58,20 @@ static struct content decode(sotto_bytes input)
 static const struct {
     const char *name, *id;
 } examples[] = {
-    {"original",
-     "017ce54837404c3696e0c747b985cb172716d0ed0a3d249ca63ace7d82a096f4"},
-    {"reply",
-     "015354973c2b65ca937bf1e035ae53a5ab80e947afa43d46920d4202e5cc0b27"},
-    {"reaction",
-     "0158c4288911e50a8f6be3f47746b6682f10fd91bc8c05557aa589a3157aff68"},
-    {"mention",
-     "018d825adf9f6be00dcafc5704c4102f5022e74219d0b603e4ba7622654042af"},
-    {"mention-html",
-     "01967ff8e9a66819738ad5cf26d2e0388a3b81d86b0f61d129c077d043ee2a4e"},
-    {"edit",
-     "014028c0deddbdea56bec26172f6ede953d11024cb82b8192b5e2aea62d7fb47"},
-    {"delete",
-     "011d9efc78d04d4dcf4d82b07d5199bbef37011c1f0c7e004b6111c6dda504b4"},
-    {"unlike",
-     "013aadbb8f313253c8930f4e93c6ca54b2ed06d258185bdcec3870534c8a4ec4"},
-    {"expiring",
-     "01e59db8173939facc2c8a4a0f0ae8d0c7a11a81239626630c9464a8d6717a03"},
-    {"attachment",
-     "0176180c7d19a925021fe446d241134d05c38e0d999cdc0f39c391d2377ed9d1"},
-    {"conferencing",
-     "01496d15a8dba28d7397f9868b70768e4a67f765d5b5b1ae9e03848c5fdeb0ba"},
-    {"multipart-1",
-     "01da5a515ec5db42cc4dcc19b90c3c31245d8a1cfcce11318f24eb11dce0990e"},
-    {"multipart-2",
-     "01d65918c6c51c8e76546337276ae6f4bfd873d867d5cb57c76bcdca3d999dd7"},
-    {"multipart-3",
-     "01cfebeadbdb83c1eefb6403ba4852daf8bbbf9cd53bf5035a74d5d741950c9f"},
+    {"original", "017ce54837404c3696e0c747b985cb172716d0ed0a3d249ca63ace7d82a096f4"},
+    {"reply", "015354973c2b65ca937bf1e035ae53a5ab80e947afa43d46920d4202e5cc0b27"},
+    {"reaction", "0158c4288911e50a8f6be3f47746b6682f10fd91bc8c05557aa589a3157aff68"},
+    {"mention", "018d825adf9f6be00dcafc5704c4102f5022e74219d0b603e4ba7622654042af"},
+    {"mention-html", "01967ff8e9a66819738ad5cf26d2e0388a3b81d86b0f61d129c077d043ee2a4e"},
+    {"edit", "014028c0deddbdea56bec26172f6ede953d11024cb82b8192b5e2aea62d7fb47"},
+    {"delete", "011d9efc78d04d4dcf4d82b07d5199bbef37011c1f0c7e004b6111c6dda504b4"},
+    {"unlike", "013aadbb8f313253c8930f4e93c6ca54b2ed06d258185bdcec3870534c8a4ec4"},
+    {"expiring", "01e59db8173939facc2c8a4a0f0ae8d0c7a11a81239626630c9464a8d6717a03"},
+    {"attachment", "0176180c7d19a925021fe446d241134d05c38e0d999cdc0f39c391d2377ed9d1"},
+    {"conferencing", "01496d15a8dba28d7397f9868b70768e4a67f765d5b5b1ae9e03848c5fdeb0ba"},
+    {"multipart-1", "01da5a515ec5db42cc4dcc19b90c3c31245d8a1cfcce11318f24eb11dce0990e"},
+    {"multipart-2", "01d65918c6c51c8e76546337276ae6f4bfd873d867d5cb57c76bcdca3d999dd7"},
+    {"multipart-3", "01cfebeadbdb83c1eefb6403ba4852daf8bbbf9cd53bf5035a74d5d741950c9f"},
 };
 
 static void the_drafts_examples_decode_and_encode_to_the_same_bytes(void **state)
@@ -174,8 +160,8 @@ static void every_flipped_bit_is_refused_or_encodes_to_itself(void **state)
 static sotto_error decode_with(const char *extensions, size_t extensions_size, const char *part,
                                size_t part_size, sotto_fault *fault)
 {
-    static const uint8_t head[] = {0x87, 0x50, 0, 0, 0, 0, 0, 0,    0,    0,    0,   0,
-                                   0,    0,    0, 0, 0, 0, 0xF6, 0x40, 0xF6, 0xF6};
+    static const uint8_t head[] = {0x87, 0x50, 0, 0, 0, 0, 0, 0,    0,    0,    0,
+                                   0,    0,    0, 0, 0, 0, 0, 0xF6, 0x40, 0xF6, 0xF6};
     struct content content;
     sotto_buf_clear(&file);
     assert_ok(sotto_buf_append(&file, head, sizeof head));
@@ -184,7 +170,7 @@ static sotto_error decode_with(const char *extensions, size_t extensions_size, c
     return content_decode(sotto_buf_view(&file), &arena, &content, fault);
 }
 
-#define WITH(extensions, part, fault)                                                          \
+#define WITH(extensions, part, fault) \
     decode_with(extensions, sizeof(extensions) - 1, part, sizeof(part) - 1, fault)
 #define NULL_PART "\x83\x00\x60\x00"
 
@@ -212,11 +198,11 @@ static void floats_are_shortest_and_never_odd_nans(void **state)
 {
     (void)state;
     sotto_fault fault;
-    assert_ok(WITH("\xA1\x03\xF9\x3C\x00", NULL_PART, &fault));                   /* 1.0, half */
+    assert_ok(WITH("\xA1\x03\xF9\x3C\x00", NULL_PART, &fault));                    /* 1.0, half */
     assert_error(WITH("\xA1\x03\xFA\x3F\x80\x00\x00", NULL_PART, &fault), LENGTH); /* 1.0, single */
-    assert_ok(WITH("\xA1\x03\xFA\x47\xC3\x50\x00", NULL_PART, &fault));           /* 100000.0 */
+    assert_ok(WITH("\xA1\x03\xFA\x47\xC3\x50\x00", NULL_PART, &fault));            /* 100000.0 */
     assert_error(WITH("\xA1\x03\xFA\x33\x80\x00\x00", NULL_PART, &fault), LENGTH); /* 2^-24 */
-    assert_ok(WITH("\xA1\x03\xFA\x33\x00\x00\x00", NULL_PART, &fault));           /* 2^-25 */
+    assert_ok(WITH("\xA1\x03\xFA\x33\x00\x00\x00", NULL_PART, &fault));            /* 2^-25 */
     assert_ok(WITH("\xA1\x03\xFB\x3F\xF1\x99\x99\x99\x99\x99\x9A", NULL_PART, &fault)); /* 1.1 */
     assert_error(WITH("\xA1\x03\xFB\x3F\xF0\x00\x00\x00\x00\x00\x00", NULL_PART, &fault), LENGTH);
     assert_ok(WITH("\xA1\x03\xF9\x7E\x00", NULL_PART, &fault));
@@ -232,7 +218,8 @@ static void limits_hold_at_their_edges(void **state)
     assert_ok(WITH("\xA1\x03\x81\x81\x81\x00", NULL_PART, &fault));
     assert_error(WITH("\xA1\x03\x81\x81\x81\x81\x00", NULL_PART, &fault), LIMIT);
     /* A count that lies. */
-    assert_error(WITH("\xA1\x03\x9B\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", NULL_PART, &fault), TRUNCATED);
+    assert_error(WITH("\xA1\x03\x9B\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", NULL_PART, &fault),
+                 TRUNCATED);
     assert_error(WITH("\xBA\xFF\xFF\xFF\xFF", NULL_PART, &fault), LIMIT);
     /* Parts four deep, and five. Each level: unspecified, "", multi, processAll, [null, next]. */
 #define LEVEL "\x85\x00\x60\x03\x02\x82" NULL_PART
@@ -258,7 +245,9 @@ static void extensions_are_sorted_when_written(void **state)
         {.text_key = true, .name = sotto_bytes_str("a"), .value = sotto_bytes_of(&zero, 1)},
         {.number = 500, .value = sotto_bytes_of(&zero, 1)},
     };
-    struct content content = {.extensions = extensions, .extension_count = 4, .has_room = true,
+    struct content content = {.extensions = extensions,
+                              .extension_count = 4,
+                              .has_room = true,
                               .room = sotto_bytes_str("r")};
     assert_ok(content_encode(sotto_env_system(), &content, &out));
     struct content back = decode(sotto_buf_view(&out));
@@ -293,7 +282,8 @@ static struct content_message back_and_forth(struct content_message *message)
 static void what_is_written_is_read_back(void **state)
 {
     (void)state;
-    struct content_message m = {.kind = CONTENT_TEXT, .text = sotto_bytes_str("Grüße,\nzwei Zeilen 👩🏽‍⚕️")};
+    struct content_message m = {.kind = CONTENT_TEXT,
+                                .text = sotto_bytes_str("Grüße,\nzwei Zeilen 👩🏽‍⚕️")};
     assert_false(back_and_forth(&m).markdown);
     m.markdown = true;
     assert_true(back_and_forth(&m).markdown);
@@ -374,12 +364,12 @@ static void the_drafts_examples_are_understood_or_need_a_newer_version(void **st
         const char *name;
         enum content_kind kind;
     } table[] = {
-        {"original", CONTENT_TEXT},         {"reply", CONTENT_REPLY},
-        {"reaction", CONTENT_REACTION},     {"mention", CONTENT_REPLY},
-        {"mention-html", CONTENT_NEWER},    {"edit", CONTENT_EDIT},
-        {"delete", CONTENT_DELETE},         {"unlike", CONTENT_DELETE},
-        {"expiring", CONTENT_TEXT},         {"attachment", CONTENT_NEWER},
-        {"conferencing", CONTENT_NEWER},    {"multipart-1", CONTENT_TEXT},
+        {"original", CONTENT_TEXT},      {"reply", CONTENT_REPLY},
+        {"reaction", CONTENT_REACTION},  {"mention", CONTENT_REPLY},
+        {"mention-html", CONTENT_NEWER}, {"edit", CONTENT_EDIT},
+        {"delete", CONTENT_DELETE},      {"unlike", CONTENT_DELETE},
+        {"expiring", CONTENT_TEXT},      {"attachment", CONTENT_NEWER},
+        {"conferencing", CONTENT_NEWER}, {"multipart-1", CONTENT_TEXT},
         {"multipart-2", CONTENT_NEWER},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
@@ -408,9 +398,9 @@ static void utf8_is_told_from_what_is_not(void **state)
 {
     (void)state;
     static const char *const good[] = {"", "a", "\xC2\x80", "\xEF\xBF\xBF", "\xF4\x8F\xBF\xBF"};
-    static const char *const bad[] = {"\x80",         "\xC1\xBF",     "\xE0\x9F\xBF",
+    static const char *const bad[] = {"\x80",         "\xC1\xBF",         "\xE0\x9F\xBF",
                                       "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xF0\x8F\xBF\xBF",
-                                      "\xC2",         "\xE2\x82",     "\xFF"};
+                                      "\xC2",         "\xE2\x82",         "\xFF"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         assert_true(text_is_utf8(sotto_bytes_str(good[i])));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)

@@ -17,8 +17,7 @@ static int group_setup(void **state)
 {
     (void)state;
     return sodium_init() < 0 || crypto_new(sotto_env_system(), &crypto) != SOTTO_OK ||
-           identity_create(crypto, &alice) != SOTTO_OK ||
-           identity_create(crypto, &bob) != SOTTO_OK;
+           identity_create(crypto, &alice) != SOTTO_OK || identity_create(crypto, &bob) != SOTTO_OK;
 }
 
 static int group_teardown(void **state)
@@ -200,7 +199,8 @@ static void a_device_that_is_not_in_the_newest_manifest_is_refused(void **state)
     struct identity ghost = {0};
     link_device(&ghost);
     sotto_mls_leaf leaf = leaf_of(&ghost);
-    assert_ok(judge(&leaf, NULL, (sotto_bytes){0})); /* no manifest known: the certificate decides */
+    assert_ok(
+        judge(&leaf, NULL, (sotto_bytes){0})); /* no manifest known: the certificate decides */
     assert_ok(identity_first_manifest(&alice, &manifest));
     assert_error(judge(&leaf, NULL, sotto_buf_view(&manifest)), CREDENTIAL);
     assert_string_equal(fault.what,
@@ -242,7 +242,8 @@ static void a_successor_of_another_account_or_device_is_refused(void **state)
                         "Credential.identity: the successor is of another account or device");
 }
 
-/* ---- Manifests -------------------------------------------------------------------------------- */
+/* ---- Manifests --------------------------------------------------------------------------------
+ */
 
 /* A manifest of Alice's with that number and issue time, after `previous`. */
 static void write_manifest(uint64_t number, uint64_t issued, sotto_bytes previous, sotto_buf *buf)
@@ -250,8 +251,7 @@ static void write_manifest(uint64_t number, uint64_t issued, sotto_bytes previou
     struct device device = {.id = alice.device,
                             .signature_key = sotto_bytes_of(alice.signature_key, SIGN_KEY_SIZE),
                             .inbox_key = sotto_buf_view(&alice.inbox_key)};
-    struct manifest m = {.number = number, .issued = issued, .devices = &device,
-                         .device_count = 1};
+    struct manifest m = {.number = number, .issued = issued, .devices = &device, .device_count = 1};
     if (previous.size > 0)
         wire_hash(previous, m.previous);
     assert_ok(manifest_write(&m, alice.account_private.data, buf));
@@ -297,7 +297,8 @@ static void only_a_newer_manifest_of_the_account_is_kept(void **state)
     sotto_buf_free(&second);
 }
 
-/* ---- Numbers ---------------------------------------------------------------------------------- */
+/* ---- Numbers ----------------------------------------------------------------------------------
+ */
 
 static void fingerprints_are_fixed_and_pairs_symmetric(void **state)
 {
@@ -317,7 +318,8 @@ static void fingerprints_are_fixed_and_pairs_symmetric(void **state)
     assert_string_not_equal(ab, ba);
 }
 
-/* ---- Rooms and envelopes ----------------------------------------------------------------------- */
+/* ---- Rooms and envelopes -----------------------------------------------------------------------
+ */
 
 static void room_extensions_come_back_and_rubbish_does_not(void **state)
 {

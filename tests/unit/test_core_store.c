@@ -1,4 +1,5 @@
-/* The local store: every table, transactions among processes, killed writers, full disks, damage. */
+/* The local store: every table, transactions among processes, killed writers, full disks, damage.
+ */
 #include "unit/check.h"
 
 #include <fcntl.h>
@@ -159,7 +160,8 @@ static void a_damaged_page_is_found(void **state)
     assert_error(store_check(store), VALUE);
 }
 
-/* ---- Tables ----------------------------------------------------------------------------------- */
+/* ---- Tables -----------------------------------------------------------------------------------
+ */
 
 static void values_numbers_and_the_profile_are_kept(void **state)
 {
@@ -203,8 +205,12 @@ static void contacts_and_manifests_are_kept(void **state)
 {
     (void)state;
     uint8_t key[SIGN_KEY_SIZE] = {9};
-    struct store_contact contact = {.account = alice, .name = "Alice", .relay = "r:1",
-                                    .contact = true, .added_s = 3}, *list;
+    struct store_contact contact = {.account = alice,
+                                    .name = "Alice",
+                                    .relay = "r:1",
+                                    .contact = true,
+                                    .added_s = 3},
+                         *list;
     size_t count;
     sotto_bytes manifest;
     assert_ok(store_begin(store));
@@ -230,8 +236,10 @@ static void contacts_and_manifests_are_kept(void **state)
 static void key_packages_are_kept_and_expire(void **state)
 {
     (void)state;
-    struct store_key_package package = {.package = str("p"), .secrets = str("s"),
-                                        .not_after_s = 100}, *list;
+    struct store_key_package package = {.package = str("p"),
+                                        .secrets = str("s"),
+                                        .not_after_s = 100},
+                             *list;
     size_t count;
     uint32_t uploaded;
     assert_ok(store_begin(store));
@@ -287,8 +295,8 @@ static void an_invitation_is_used_as_often_as_it_says(void **state)
     assert_ok(store_accepted_put(store, &accepted));
     assert_error(store_accepted_put(store, &accepted), EXISTS);
     accepted.room = room_b;
-    assert_ok(store_accepted_get(store, sotto_bytes_of(accepted.capability, CAPABILITY_SIZE),
-                                 &accepted));
+    assert_ok(
+        store_accepted_get(store, sotto_bytes_of(accepted.capability, CAPABILITY_SIZE), &accepted));
     assert_memory_equal(&accepted.room, &room_a, sizeof room_a);
     assert_ok(store_commit(store));
 }
@@ -296,8 +304,12 @@ static void an_invitation_is_used_as_often_as_it_says(void **state)
 static void takes_and_requests_are_kept(void **state)
 {
     (void)state;
-    struct store_take take = {.room = room_a, .account = bob, .device = {{4}}, .take_id = {{5}},
-                              .relay = "r:1"}, *takes;
+    struct store_take take = {.room = room_a,
+                              .account = bob,
+                              .device = {{4}},
+                              .take_id = {{5}},
+                              .relay = "r:1"},
+                      *takes;
     struct store_request request = {.room = room_a, .sender = bob, .envelope = str("e")}, *requests;
     size_t count;
     int64_t id;
@@ -409,8 +421,12 @@ static void mls_records_are_kept_and_counted(void **state)
 
 static struct store_message message_of(const struct room_id *room, uint64_t seq, const char *text)
 {
-    return (struct store_message){.room = *room, .seq = seq, .kind = 1, .sender = alice,
-                                  .state = STORE_MESSAGE_RECEIVED, .unread = true,
+    return (struct store_message){.room = *room,
+                                  .seq = seq,
+                                  .kind = 1,
+                                  .sender = alice,
+                                  .state = STORE_MESSAGE_RECEIVED,
+                                  .unread = true,
                                   .text = str(text)};
 }
 
@@ -443,7 +459,8 @@ static void messages_are_stored_exactly_once_and_in_order(void **state)
     assert_int_equal(count, 1);
     message = message_of(&room_a, 2, "overtakes");
     assert_ok(store_message_add(store, &message, &position, &local));
-    assert_ok(store_message_place(store, &room_a, "c1", 3, 99, str("content"), str("id"), &position));
+    assert_ok(
+        store_message_place(store, &room_a, "c1", 3, 99, str("content"), str("id"), &position));
     assert_int_equal(position, 5);
     assert_error(
         store_message_place(store, &room_a, "c1", 3, 99, str("content"), str("id"), &position),
@@ -488,9 +505,12 @@ static void messages_are_stored_exactly_once_and_in_order(void **state)
 static void the_outbox_keeps_its_order_and_its_bytes(void **state)
 {
     (void)state;
-    struct store_outgoing out = {.room = room_a, .kind = STORE_OUT_MESSAGE,
-                                 .state = STORE_OUT_WANTED, .client_id = "c1",
-                                 .intent = str("hello"), .request = {{1}}},
+    struct store_outgoing out = {.room = room_a,
+                                 .kind = STORE_OUT_MESSAGE,
+                                 .state = STORE_OUT_WANTED,
+                                 .client_id = "c1",
+                                 .intent = str("hello"),
+                                 .request = {{1}}},
                           read;
     struct room_id *rooms;
     int64_t first, second, third;
@@ -544,7 +564,8 @@ static void the_outbox_keeps_its_order_and_its_bytes(void **state)
     assert_ok(store_commit(store));
 }
 
-/* ---- Transactions ------------------------------------------------------------------------------- */
+/* ---- Transactions -------------------------------------------------------------------------------
+ */
 
 static void what_was_rolled_back_never_was(void **state)
 {
@@ -625,7 +646,8 @@ static void a_lock_that_another_holds_is_busy(void **state)
     store_close(other);
 }
 
-/* ---- Several processes ---------------------------------------------------------------------------- */
+/* ---- Several processes
+ * ---------------------------------------------------------------------------- */
 
 #define ENTRIES 60
 #define PROCESSES 4
@@ -763,7 +785,8 @@ static void a_killed_writer_leaves_whole_transactions(void **state)
     assert_ok(store_check(store));
 }
 
-/* ---- A full disk ----------------------------------------------------------------------------------- */
+/* ---- A full disk
+ * ----------------------------------------------------------------------------------- */
 
 static void a_full_disk_loses_nothing_that_was_committed(void **state)
 {
