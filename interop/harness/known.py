@@ -9,9 +9,8 @@ FAULTS = [
      "1.6.4 wants all ancestors of an unmerged leaf to have equal lists; RFC 9420, 7.9.2 wants the "
      "leaf to be in each of them"),
     ("ts-mls", "No overlap between provided private keys and update path",
-     "1.6.4 sometimes misses its place in an UpdatePath; it calls the error one that never occurs"),
-    ("ts-mls", "Could not verify confirmation tag",
-     "1.6.4 appends to unmerged_leaves where RFC 9420, 7.1 wants them sorted, so its tree hash differs"),
+     "1.6.4 finds no key of its own in some UpdatePaths that all others accept, after Add and Remove "
+     "in one commit; its text calls the error one that never occurs"),
 ]
 
 # (label's beginning, role, 0 for the first and 1 for the second of the pair, what is wrong)
