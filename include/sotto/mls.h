@@ -6,8 +6,8 @@
  *
  * Objects. A sotto_mls is the engine: environment, callbacks, fetched algorithms, the last fault. A
  * sotto_mls_group is one group as one member sees it. A sotto_mls_staged is an epoch that was made
- * or received but not yet entered: look at it, then apply or drop it. Groups and staged epochs
- * belong to the engine that made them and must be freed before it. An engine and all that belongs
+ * or received but not yet entered: look at it, then apply or drop it. Groups belong
+ * to the engine that made them and staged epochs to their group; they must be freed before it. An engine and all that belongs
  * to it serve one thread at a time; engines are independent of one another.
  *
  * Errors. As in docs/CONVENTIONS.md: a call that fails changes nothing, neither the group nor its
@@ -37,6 +37,7 @@ extern "C" {
 typedef struct sotto_mls sotto_mls;
 typedef struct sotto_mls_group sotto_mls_group;
 typedef struct sotto_mls_staged sotto_mls_staged;
+typedef struct sotto_mls_proposal sotto_mls_proposal;
 
 /* ---- Suites (RFC 9420, 17.1) ---------------------------------------------------------------- */
 
@@ -206,12 +207,25 @@ SOTTO_API sotto_error sotto_mls_join(sotto_mls *mls, const sotto_mls_identity *i
                                      sotto_mls_group **group);
 
 /* Joins by an external commit (12.4.3.2) on a signed GroupInfo. Appends to commit the PublicMessage to
- * send; the group is returned staged: apply it when the commit was accepted. remove_prior: the leaf
- * index of one's own former leaf to remove in the same commit, UINT32_MAX for none. */
+ * send. The group is that of the epoch which the commit starts: keep it when the commit was accepted,
+ * else free it. remove_prior: the leaf index of one's own former leaf to remove in the same commit,
+ * UINT32_MAX for none; nobody is asked about that leaf. NOT_FOUND: the GroupInfo is not made for
+ * external joins; WELCOME: the tree is missing. */
 SOTTO_API sotto_error sotto_mls_external_join(sotto_mls *mls, const sotto_mls_identity *identity,
                                               sotto_bytes group_info, sotto_bytes tree,
                                               uint32_t remove_prior, sotto_buf *commit,
                                               sotto_mls_group **group);
+
+/* The ReInit whose commit ended the group (11.2): nothing can be sent or processed any more. NOT_FOUND
+ * if there was none. A member then makes the new group with those parameters: sotto_mls_group_create,
+ * and as the first commit Adds of all members and a PreSharedKey of usage 2 (reinit) that names this
+ * group and its present epoch. */
+SOTTO_API sotto_error sotto_mls_reinit(const sotto_mls_group *group, sotto_mls_proposal *reinit);
+
+/* The PreSharedKey of usage reinit or branch in the Welcome that one joined with: where the group comes
+ * from. NOT_FOUND if there was none. It is for the caller to compare with the former group (12.4.3.1):
+ * for reinit group id, suite, extensions and members with its ReInit, for branch suite and members. */
+SOTTO_API sotto_error sotto_mls_origin(const sotto_mls_group *group, sotto_mls_proposal *psk);
 
 /* Wipes all secrets and frees. NULL allowed. */
 SOTTO_API void sotto_mls_group_free(sotto_mls_group *group);
@@ -270,6 +284,12 @@ SOTTO_API sotto_error sotto_mls_encrypt(sotto_mls_group *group, sotto_bytes data
                                         sotto_bytes authenticated, size_t padding,
                                         sotto_buf *message);
 
+enum {
+    SOTTO_MLS_PSK_APPLICATION = 1,
+    SOTTO_MLS_PSK_REINIT = 2, /* in the first commit of a group that replaces another (11.2) */
+    SOTTO_MLS_PSK_BRANCH = 3, /* in the first commit of a group of some of another's members (11.3) */
+};
+
 typedef enum sotto_mls_proposal_type {
     SOTTO_MLS_ADD = 1,
     SOTTO_MLS_UPDATE = 2,
@@ -278,10 +298,11 @@ typedef enum sotto_mls_proposal_type {
     SOTTO_MLS_REINIT = 5,
     SOTTO_MLS_EXTERNAL_INIT = 6,
     SOTTO_MLS_CONTEXT_EXTENSIONS = 7,
+    SOTTO_MLS_SELF_REMOVE = 0x000a, /* leaving (extensions draft): another member commits it */
 } sotto_mls_proposal_type;
 
 /* A proposal to make, or one that was received (views borrow from where it came). */
-typedef struct sotto_mls_proposal {
+struct sotto_mls_proposal {
     uint16_t type; /* sotto_mls_proposal_type, or a number of the application's own */
     union {
         struct {
@@ -298,7 +319,7 @@ typedef struct sotto_mls_proposal {
             bool resumption;     /* false: external */
             sotto_bytes id;      /* external: psk_id; resumption: group id */
             uint64_t epoch;      /* resumption */
-            uint8_t usage;       /* resumption: 1 application, 2 reinit, 3 branch */
+            uint8_t usage;       /* resumption: SOTTO_MLS_PSK_... */
         } psk;
         struct {
             sotto_bytes group_id;
@@ -312,13 +333,26 @@ typedef struct sotto_mls_proposal {
         } context;
         sotto_bytes other; /* the proposal's content, for types of the application's own */
     } u;
-} sotto_mls_proposal;
+};
 
 /* Makes a proposal for others to commit by reference; appends the MLSMessage. The group keeps it as if
  * received. identity: for an Update that changes credential or extensions, else NULL. */
 SOTTO_API sotto_error sotto_mls_propose(sotto_mls_group *group, const sotto_mls_proposal *proposal,
                                         const sotto_mls_identity *identity,
                                         sotto_mls_framing framing, sotto_buf *message);
+
+/* A proposal from outside the group (12.1.8), as a PublicMessage: by a service that is number
+ * sender_index in the group's external_senders extension, and by one who wants to be added. */
+SOTTO_API sotto_error sotto_mls_external_proposal(sotto_mls *mls,
+                                                  const sotto_mls_identity *identity,
+                                                  sotto_bytes group_id, uint64_t epoch,
+                                                  uint32_t sender_index,
+                                                  const sotto_mls_proposal *proposal,
+                                                  sotto_buf *message);
+SOTTO_API sotto_error sotto_mls_new_member_proposal(sotto_mls *mls,
+                                                    const sotto_mls_identity *identity,
+                                                    sotto_bytes group_id, uint64_t epoch,
+                                                    sotto_bytes key_package, sotto_buf *message);
 
 typedef struct sotto_mls_commit_options {
     const sotto_mls_proposal *proposals; /* committed by value, besides all pending ones */
@@ -335,7 +369,9 @@ typedef struct sotto_mls_commit_options {
  * for all of them to welcome (an MLSMessage; empty otherwise). Pending proposals that are not valid
  * together are left out: among several for one leaf, a Remove before an Update, the newest of its
  * kind. The group stays at its epoch: send the commit, and when it was accepted apply the staged
- * epoch, else drop it and process what won. */
+ * epoch, else drop it and process what won. A commit that is framed privately has used up a key, as
+ * in sotto_mls_encrypt: save the group before the commit leaves the process. options NULL: all zero.
+ * STATE: the group was ended by a ReInit. */
 SOTTO_API sotto_error sotto_mls_commit(sotto_mls_group *group,
                                        const sotto_mls_commit_options *options, sotto_buf *commit,
                                        sotto_buf *welcome, sotto_mls_staged **staged);
@@ -362,6 +398,8 @@ typedef struct sotto_mls_received {
 
 /* Processes one MLSMessage (PublicMessage or PrivateMessage). On success fills received, which the
  * caller clears with sotto_mls_received_clear. The key of a PrivateMessage is used up: save the group.
+ * (A commit's key goes with its epoch, when the staged epoch is applied: one that was dropped can be
+ * processed again.)
  * EPOCH: for another epoch, nothing wrong with it; REUSED: already processed, or its key has gone;
  * GROUP: for another group; other errors: the message is bad, drop it. One's own messages cannot be
  * processed (SENDER): the sender remembers what it sent and applies its own staged commit. */
@@ -435,8 +473,10 @@ typedef struct sotto_mls_store {
 SOTTO_API sotto_error sotto_mls_group_save(sotto_mls_group *group, const sotto_mls_store *store);
 
 /* Reads a group back. next gives every stored record once, in any order, and NOT_FOUND at the end;
- * value is borrowed until the next call. identity as at creation (its private key is not stored by
- * the group). A record that is missing or damaged is refused, with a fault. */
+ * value is borrowed until the next call. The group's own record (kind 2) early saves memory. identity as
+ * at creation or as last renewed by an applied commit (its private key is not stored by the group);
+ * ARGUMENT if it is not the own leaf's. A record that is missing or damaged is refused, with a fault. A
+ * group that one was removed from is kept as one record that says so. */
 SOTTO_API sotto_error sotto_mls_group_load(sotto_mls *mls, const sotto_mls_identity *identity,
                                            sotto_error (*next)(void *ctx, uint32_t *kind,
                                                                uint32_t *index,

@@ -434,6 +434,25 @@ sotto_bytes sotto_mls_confirmed_transcript_hash(const sotto_mls_group *group)
     return group->epoch->fields.confirmed_transcript_hash;
 }
 
+sotto_error sotto_mls_reinit(const sotto_mls_group *group, sotto_mls_proposal *reinit)
+{
+    mls_begin(group->mls);
+    if (group->reinit == NULL)
+        return mls_fail(group->mls, SOTTO_NOT_FOUND, "ReInit");
+    proposal_view(&group->reinit->proposal, reinit);
+    return SOTTO_OK;
+}
+
+sotto_error sotto_mls_origin(const sotto_mls_group *group, sotto_mls_proposal *psk)
+{
+    mls_begin(group->mls);
+    if (group->origin.type == 0)
+        return mls_fail(group->mls, SOTTO_NOT_FOUND, "PreSharedKeyID");
+    const struct proposal proposal = {.type = PROPOSAL_PSK, .u.psk = group->origin};
+    proposal_view(&proposal, psk);
+    return SOTTO_OK;
+}
+
 /* ---- Exporting ------------------------------------------------------------------------------- */
 
 sotto_error sotto_mls_export(sotto_mls_group *group, const char *label, sotto_bytes context,

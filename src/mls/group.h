@@ -152,8 +152,8 @@ sotto_error group_info_make(sotto_mls *mls, const struct identity *identity, uin
 void proposal_view(const struct proposal *proposal, sotto_mls_proposal *view);
 
 /* Serialises a proposal of the application's (all but Update). */
-sotto_error proposal_encode(sotto_mls_group *group, const sotto_mls_proposal *from,
-                            struct writer *writer);
+sotto_error proposal_encode(sotto_mls *mls, const struct suite *suite,
+                            const sotto_mls_proposal *from, struct writer *writer);
 
 /* 12.1 and 12.2: rules about one proposal by itself. sender may propose it; content is valid.
  * context: the GroupContext extensions that count, which the same commit may replace. */

@@ -30,7 +30,7 @@ static sotto_error encode_by_value(struct committing *c)
     sotto_error error = SOTTO_OK;
     for (size_t i = 0; i < c->options->proposal_count && error == SOTTO_OK; i++) {
         writer_u8(&w, 1); /* ProposalOrRefType proposal */
-        error = proposal_encode(c->group, &c->options->proposals[i], &w);
+        error = proposal_encode(mls, c->group->suite, &c->options->proposals[i], &w);
     }
     writer_close(&w, list);
     writer_present(&w, false);

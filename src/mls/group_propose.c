@@ -145,31 +145,29 @@ sotto_error proposal_check(sotto_mls_group *group, const struct proposal *propos
 
 /* ---- Encoding what the application asks for -------------------------------------------------- */
 
-static sotto_error encode_add(sotto_mls_group *group, const sotto_mls_proposal *from,
-                              struct writer *writer)
+static sotto_error encode_add(sotto_mls *mls, const sotto_mls_proposal *from, struct writer *writer)
 {
     struct arena arena;
-    arena_init(&arena, group->mls->env);
+    arena_init(&arena, mls->env);
     struct key_package package;
     sotto_fault fault;
     sotto_error error = package_decode(&arena, from->u.add.key_package, &package, &fault);
     if (error == SOTTO_OK)
         writer_fixed(writer, package.wire);
     else
-        mls_fail_at(group->mls, fault);
+        mls_fail_at(mls, fault);
     arena_free(&arena);
     return error;
 }
 
-static sotto_error encode_psk(sotto_mls_group *group, const sotto_mls_proposal *from,
-                              struct writer *writer)
+static sotto_error encode_psk(sotto_mls *mls, const struct suite *suite,
+                              const sotto_mls_proposal *from, struct writer *writer)
 {
     struct secret nonce = {0}; /* 12.1.4: fresh and as long as the hash */
-    TRY(mls_check(group->mls, secret_random(&nonce, group->suite->nh, group->mls->env),
-                  "psk_nonce"));
+    TRY(mls_check(mls, secret_random(&nonce, suite->nh, mls->env), "psk_nonce"));
     bool resumption = from->u.psk.resumption;
     if (resumption && (from->u.psk.usage < PSK_APPLICATION || from->u.psk.usage > PSK_BRANCH))
-        return mls_fail(group->mls, SOTTO_ARGUMENT, "PreSharedKey.usage");
+        return mls_fail(mls, SOTTO_ARGUMENT, "PreSharedKey.usage");
     const struct psk_id id = {
         .type = resumption ? PSK_RESUMPTION : PSK_EXTERNAL,
         .usage = resumption ? from->u.psk.usage : 0,
@@ -191,19 +189,19 @@ static void encode_reinit(const sotto_mls_proposal *from, struct writer *writer)
     extensions_write(writer, &extensions);
 }
 
-sotto_error proposal_encode(sotto_mls_group *group, const sotto_mls_proposal *from,
-                            struct writer *writer)
+sotto_error proposal_encode(sotto_mls *mls, const struct suite *suite,
+                            const sotto_mls_proposal *from, struct writer *writer)
 {
     const struct extensions context = {from->u.context.extensions, from->u.context.extension_count};
     writer_u16(writer, from->type);
     switch (from->type) {
     case PROPOSAL_ADD:
-        return encode_add(group, from, writer);
+        return encode_add(mls, from, writer);
     case PROPOSAL_REMOVE:
         writer_u32(writer, from->u.remove.index);
         return SOTTO_OK;
     case PROPOSAL_PSK:
-        return encode_psk(group, from, writer);
+        return encode_psk(mls, suite, from, writer);
     case PROPOSAL_REINIT:
         encode_reinit(from, writer);
         return SOTTO_OK;
@@ -215,7 +213,7 @@ sotto_error proposal_encode(sotto_mls_group *group, const sotto_mls_proposal *fr
     case 0:
     case PROPOSAL_UPDATE: /* by value it would be the committer's own (12.2) */
     case PROPOSAL_EXTERNAL_INIT:
-        return mls_fail(group->mls, SOTTO_ARGUMENT, "proposal type");
+        return mls_fail(mls, SOTTO_ARGUMENT, "proposal type");
     default:
         writer_vector(writer, from->u.other);
         return SOTTO_OK;
@@ -283,7 +281,7 @@ static sotto_error make_body(struct proposing *p, const sotto_mls_proposal *prop
         writer_u16(&w, PROPOSAL_UPDATE);
         error = make_update(p, &w);
     } else {
-        error = proposal_encode(p->group, proposal, &w);
+        error = proposal_encode(mls, p->group->suite, proposal, &w);
     }
     if (error != SOTTO_OK)
         w.error = error;
@@ -373,4 +371,70 @@ sotto_error sotto_mls_propose(sotto_mls_group *group, const sotto_mls_proposal *
     sending_free(&p.sending);
     sotto_buf_free(&p.body);
     return error;
+}
+
+/* ---- From outside (12.1.8) ------------------------------------------------------------------- */
+
+static sotto_error propose_from_outside(sotto_mls *mls, const struct identity *identity,
+                                        struct framed_content content, sotto_bytes body,
+                                        sotto_buf *out)
+{
+    struct authenticated message;
+    authenticated_init(&message, mls->env);
+    message.wire_format = WIRE_PUBLIC_MESSAGE;
+    message.content = content;
+    /* Such a signature covers no GroupContext, and there is no membership tag (6.1, 6.2). */
+    const struct message_keys keys = {.crypto = mls->crypto, .suite = identity->suite};
+    sotto_error error =
+        message_sign(&keys, &message, body, secret_view(&identity->signature_private),
+                     identity->signature_public);
+    if (error == SOTTO_OK)
+        error = message_protect_public(&keys, &message, out);
+    authenticated_free(&message);
+    return mls_check(mls, error, "Proposal");
+}
+
+static sotto_error from_outside(sotto_mls *mls, const sotto_mls_identity *identity,
+                                sotto_bytes group_id, uint64_t epoch, struct sender sender,
+                                const sotto_mls_proposal *proposal, sotto_buf *message)
+{
+    mls_begin(mls);
+    struct identity own;
+    TRY(identity_copy(mls, identity, &own));
+    sotto_buf body;
+    sotto_buf_init(&body, mls->env);
+    struct writer w;
+    writer_init(&w, &body);
+    sotto_error error = proposal_encode(mls, own.suite, proposal, &w);
+    if (error != SOTTO_OK)
+        w.error = error;
+    error = mls_check(mls, writer_finish(&w), "Proposal");
+    const struct framed_content content = {
+        .group_id = group_id,
+        .epoch = epoch,
+        .sender = sender,
+        .content_type = CONTENT_PROPOSAL,
+    };
+    if (error == SOTTO_OK)
+        error = propose_from_outside(mls, &own, content, sotto_buf_view(&body), message);
+    sotto_buf_free(&body);
+    identity_free(&own);
+    return error;
+}
+
+sotto_error sotto_mls_external_proposal(sotto_mls *mls, const sotto_mls_identity *identity,
+                                        sotto_bytes group_id, uint64_t epoch, uint32_t sender_index,
+                                        const sotto_mls_proposal *proposal, sotto_buf *message)
+{
+    const struct sender sender = {SENDER_EXTERNAL, sender_index};
+    return from_outside(mls, identity, group_id, epoch, sender, proposal, message);
+}
+
+sotto_error sotto_mls_new_member_proposal(sotto_mls *mls, const sotto_mls_identity *identity,
+                                          sotto_bytes group_id, uint64_t epoch,
+                                          sotto_bytes key_package, sotto_buf *message)
+{
+    const struct sender sender = {SENDER_NEW_MEMBER_PROPOSAL, 0};
+    const sotto_mls_proposal add = {.type = SOTTO_MLS_ADD, .u.add.key_package = key_package};
+    return from_outside(mls, identity, group_id, epoch, sender, &add, message);
 }

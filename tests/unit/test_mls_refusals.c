@@ -1,0 +1,329 @@
+/* Bad input is refused and the group is byte for byte as before. */
+#include "mls/group_save.h"
+#include "unit/mls_clients.h"
+
+#define SUITE SOTTO_MLS_X25519_AES128_SHA256_ED25519
+
+static struct client alice, bob, carol;
+static struct client *all[] = {&alice, &bob, &carol};
+
+static void start(void)
+{
+    client_new(&alice, SUITE, "alice", NULL);
+    client_new(&bob, SUITE, "bob", NULL);
+    client_new(&carol, SUITE, "carol", NULL);
+    client_create(&alice, "group");
+    world_add(&alice, all + 1, 2, NULL, 0);
+    world_agrees(all, 3);
+}
+
+static void stop(void)
+{
+    for (size_t i = 0; i < 3; i++)
+        client_free(all[i]);
+}
+
+static void snapshot(struct client *client, struct memory_store *into)
+{
+    store_clear(into);
+    const sotto_mls_store store = {into, store_put, store_erase};
+    assert_ok(group_dump(client->group, &store));
+}
+
+/* Processing must fail and change nothing. */
+static void refuse(struct client *client, sotto_bytes message, const struct memory_store *before)
+{
+    sotto_mls_received received;
+    sotto_error error = sotto_mls_process(client->group, message, &received);
+    assert_int_not_equal(error, SOTTO_OK);
+    assert_int_equal(sotto_mls_fault(client->mls)->error, error);
+    assert_true(sotto_mls_fault(client->mls)->what[0] != 0);
+    struct memory_store after = {0};
+    snapshot(client, &after);
+    assert_true(store_equal(before, &after));
+    store_clear(&after);
+}
+
+/* Every cut, every bit (one in step), bytes left over. */
+static void refuse_damaged(struct client *client, sotto_bytes message, size_t step)
+{
+    struct memory_store before = {0};
+    snapshot(client, &before);
+    for (size_t cut = 0; cut < message.size; cut += step)
+        refuse(client, sotto_bytes_of(message.data, cut), &before);
+    uint8_t *copy = malloc(message.size + 1);
+    assert_non_null(copy);
+    memcpy(copy, message.data, message.size);
+    copy[message.size] = 0;
+    refuse(client, sotto_bytes_of(copy, message.size + 1), &before);
+    for (size_t bit = 0; bit < message.size * 8; bit += step) {
+        copy[bit / 8] ^= (uint8_t)(1U << bit % 8);
+        refuse(client, sotto_bytes_of(copy, message.size), &before);
+        copy[bit / 8] ^= (uint8_t)(1U << bit % 8);
+    }
+    free(copy);
+    store_clear(&before);
+}
+
+static void damaged_messages_change_nothing(void **state)
+{
+    (void)state;
+    start();
+    sotto_buf message;
+    sotto_buf_init(&message, sotto_env_system());
+    assert_ok(sotto_mls_encrypt(alice.group, sotto_bytes_str("text"), sotto_bytes_str("aad"), 5,
+                                &message));
+    refuse_damaged(&bob, sotto_buf_view(&message), 1);
+    sotto_mls_received received;
+    assert_ok(sotto_mls_process(bob.group, sotto_buf_view(&message), &received));
+    sotto_mls_received_clear(&received);
+
+    for (int framing = SOTTO_MLS_PRIVATE; framing <= SOTTO_MLS_PUBLIC; framing++) {
+        const sotto_mls_proposal removal = {.type = SOTTO_MLS_REMOVE, .u.remove.index = 2};
+        sotto_buf_clear(&message);
+        assert_ok(
+            sotto_mls_propose(alice.group, &removal, NULL, (sotto_mls_framing)framing, &message));
+        refuse_damaged(&bob, sotto_buf_view(&message), 3);
+    }
+    sotto_mls_pending_clear(alice.group);
+    for (int framing = SOTTO_MLS_PRIVATE; framing <= SOTTO_MLS_PUBLIC; framing++) {
+        const sotto_mls_commit_options options = {.framing = (sotto_mls_framing)framing};
+        sotto_buf welcome;
+        sotto_buf_init(&welcome, sotto_env_system());
+        sotto_mls_staged *staged;
+        sotto_buf_clear(&message);
+        assert_ok(sotto_mls_commit(alice.group, &options, &message, &welcome, &staged));
+        sotto_mls_staged_drop(staged);
+        refuse_damaged(&bob, sotto_buf_view(&message), 11);
+        assert_ok(sotto_mls_process(bob.group, sotto_buf_view(&message), &received));
+        sotto_mls_received_clear(&received);
+        sotto_buf_free(&welcome);
+    }
+    world_tell(&bob, &carol, "still here");
+    sotto_buf_free(&message);
+    stop();
+}
+
+static void replays_and_strangers_are_told_apart(void **state)
+{
+    (void)state;
+    start();
+    sotto_buf message, other;
+    sotto_buf_init(&message, sotto_env_system());
+    sotto_buf_init(&other, sotto_env_system());
+    assert_ok(
+        sotto_mls_encrypt(alice.group, sotto_bytes_str("text"), sotto_bytes_str(""), 0, &message));
+    sotto_mls_received received;
+    assert_ok(sotto_mls_process(bob.group, sotto_buf_view(&message), &received));
+    sotto_mls_received_clear(&received);
+    struct memory_store before = {0};
+    snapshot(&bob, &before);
+    assert_error(sotto_mls_process(bob.group, sotto_buf_view(&message), &received), REUSED);
+    refuse(&bob, sotto_buf_view(&message), &before);
+    assert_error(sotto_mls_process(alice.group, sotto_buf_view(&message), &received), SENDER);
+
+    struct client stranger;
+    client_new(&stranger, SUITE, "stranger", NULL);
+    client_create(&stranger, "elsewhere");
+    assert_ok(
+        sotto_mls_encrypt(stranger.group, sotto_bytes_str("x"), sotto_bytes_str(""), 0, &other));
+    assert_error(sotto_mls_process(bob.group, sotto_buf_view(&other), &received), GROUP);
+    sotto_mls_group_free(stranger.group);
+    client_create(&stranger, "group"); /* the same name, other keys */
+    sotto_buf_clear(&other);
+    client_commit(&stranger, NULL, &other);
+    sotto_buf_clear(&other);
+    client_commit(&stranger, NULL, &other);
+    assert_error(sotto_mls_process(bob.group, sotto_buf_view(&other), &received), DECRYPT);
+    const sotto_mls_commit_options in_public = {.framing = SOTTO_MLS_PUBLIC};
+    sotto_mls_group_free(stranger.group);
+    client_create(&stranger, "group");
+    client_commit(&stranger, NULL, &other);
+    sotto_buf_clear(&other);
+    client_commit(&stranger, &in_public, &other);
+    assert_error(sotto_mls_process(bob.group, sotto_buf_view(&other), &received), TAG);
+    refuse(&bob, sotto_buf_view(&other), &before);
+
+    const sotto_mls_proposal update = {.type = SOTTO_MLS_UPDATE};
+    sotto_buf_clear(&other);
+    assert_ok(sotto_mls_propose(alice.group, &update, NULL, SOTTO_MLS_PUBLIC, &other));
+    assert_ok(sotto_mls_process(bob.group, sotto_buf_view(&other), &received));
+    sotto_mls_received_clear(&received);
+    assert_error(sotto_mls_process(bob.group, sotto_buf_view(&other), &received), REUSED);
+    store_clear(&before);
+    client_free(&stranger);
+    sotto_buf_free(&message);
+    sotto_buf_free(&other);
+    stop();
+}
+
+/* A call that must fail, on a group that must not change. */
+static void refuse_commit(struct client *client, const sotto_mls_proposal *proposals, size_t count,
+                          sotto_error expected)
+{
+    struct memory_store before = {0}, after = {0};
+    snapshot(client, &before);
+    const sotto_mls_commit_options options = {.proposals = proposals, .proposal_count = count};
+    sotto_buf commit, welcome;
+    sotto_buf_init(&commit, sotto_env_system());
+    sotto_buf_init(&welcome, sotto_env_system());
+    sotto_mls_staged *staged = NULL;
+    sotto_error error = sotto_mls_commit(client->group, &options, &commit, &welcome, &staged);
+    if (error != expected)
+        print_error("refused with %s: %s\n", sotto_error_name(error),
+                    sotto_mls_fault(client->mls)->what);
+    assert_int_equal(error, expected);
+    assert_null(staged);
+    assert_int_equal(commit.size + welcome.size, 0);
+    snapshot(client, &after);
+    assert_true(store_equal(&before, &after));
+    store_clear(&before);
+    store_clear(&after);
+    sotto_buf_free(&commit);
+    sotto_buf_free(&welcome);
+}
+
+static void invalid_lists_of_proposals_are_refused(void **state)
+{
+    (void)state;
+    start();
+    struct client dave;
+    client_new(&dave, SUITE, "dave", NULL);
+    client_key_package(&dave);
+    client_key_package(&bob);
+    const sotto_mls_proposal add = {.type = SOTTO_MLS_ADD,
+                                    .u.add.key_package = sotto_buf_view(&dave.key_package)};
+    const sotto_mls_proposal add_bob = {.type = SOTTO_MLS_ADD,
+                                        .u.add.key_package = sotto_buf_view(&bob.key_package)};
+    const sotto_mls_proposal remove_self = {.type = SOTTO_MLS_REMOVE, .u.remove.index = 0};
+    const sotto_mls_proposal remove_bob = {.type = SOTTO_MLS_REMOVE, .u.remove.index = 1};
+    const sotto_mls_proposal remove_none = {.type = SOTTO_MLS_REMOVE, .u.remove.index = 3};
+    const sotto_mls_proposal remove_far = {.type = SOTTO_MLS_REMOVE, .u.remove.index = UINT32_MAX};
+    const sotto_mls_proposal update = {.type = SOTTO_MLS_UPDATE};
+    const sotto_mls_proposal context = {.type = SOTTO_MLS_CONTEXT_EXTENSIONS};
+    const sotto_mls_proposal reinit = {.type = SOTTO_MLS_REINIT,
+                                       .u.reinit = {sotto_bytes_str("new"), SUITE, NULL, 0}};
+    const sotto_mls_proposal psk = {.type = SOTTO_MLS_PSK, .u.psk.id = sotto_bytes_str("k")};
+    const sotto_mls_proposal branch = {
+        .type = SOTTO_MLS_PSK,
+        .u.psk = {.resumption = true, .id = sotto_bytes_str("group"), .epoch = 1, .usage = 3}};
+    const sotto_mls_proposal own_type = {.type = 0xf001, .u.other = sotto_bytes_str("x")};
+    const sotto_mls_proposal external_init = {.type = SOTTO_MLS_EXTERNAL_INIT};
+    const struct {
+        sotto_error error;
+        size_t count;
+        const sotto_mls_proposal *list[2];
+    } cases[] = {
+        {SOTTO_PROPOSAL, 1, {&remove_self}},
+        {SOTTO_PROPOSAL, 1, {&remove_none}},
+        {SOTTO_PROPOSAL, 1, {&remove_far}},
+        {SOTTO_PROPOSAL, 2, {&remove_bob, &remove_bob}},
+        {SOTTO_TREE, 2, {&add, &add}},
+        {SOTTO_TREE, 1, {&add_bob}},
+        {SOTTO_ARGUMENT, 1, {&update}},
+        {SOTTO_ARGUMENT, 1, {&external_init}},
+        {SOTTO_PROPOSAL, 2, {&context, &context}},
+        {SOTTO_PROPOSAL, 2, {&reinit, &add}},
+        {SOTTO_PSK, 1, {&psk}},
+        {SOTTO_PROPOSAL, 2, {&psk, &psk}},
+        {SOTTO_PROPOSAL, 1, {&branch}},
+        {SOTTO_CAPABILITY, 1, {&own_type}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        sotto_mls_proposal list[2] = {*cases[i].list[0]};
+        if (cases[i].count > 1)
+            list[1] = *cases[i].list[1];
+        refuse_commit(&alice, list, cases[i].count, cases[i].error);
+    }
+    /* Bob may come again in the commit that removes him. */
+    const sotto_mls_proposal again[] = {remove_bob, add_bob};
+    const sotto_mls_commit_options options = {.proposals = again, .proposal_count = 2};
+    sotto_buf commit;
+    sotto_buf_init(&commit, sotto_env_system());
+    client_commit(&alice, &options, &commit);
+    world_process(all + 2, 1, NULL, sotto_buf_view(&commit));
+    world_tell(&alice, &carol, "bob is new");
+    sotto_buf_free(&commit);
+    client_free(&dave);
+    stop();
+}
+
+static void expired_key_packages_are_refused(void **state)
+{
+    (void)state;
+    start();
+    struct client dave;
+    client_new(&dave, SUITE, "dave", NULL);
+    assert_ok(
+        sotto_mls_key_package(dave.mls, &dave.identity, 1, 2, 0, &dave.key_package, &dave.secrets));
+    const sotto_mls_proposal add = {.type = SOTTO_MLS_ADD,
+                                    .u.add.key_package = sotto_buf_view(&dave.key_package)};
+    refuse_commit(&alice, &add, 1, SOTTO_LIFETIME);
+    sotto_mls_leaf leaf;
+    assert_error(sotto_mls_key_package_inspect(alice.mls, sotto_buf_view(&dave.key_package), &leaf,
+                                               NULL, NULL),
+                 LIFETIME);
+    client_key_package(&dave);
+    uint16_t suite;
+    assert_ok(sotto_mls_key_package_inspect(alice.mls, sotto_buf_view(&dave.key_package), &leaf,
+                                            &suite, NULL));
+    assert_bytes(leaf.credential.identity, sotto_bytes_str("dave"));
+    assert_int_equal(suite, SUITE);
+    dave.key_package.data[dave.key_package.size - 1] ^= 1;
+    assert_error(sotto_mls_key_package_inspect(alice.mls, sotto_buf_view(&dave.key_package), &leaf,
+                                               NULL, NULL),
+                 SIGNATURE);
+    client_free(&dave);
+    stop();
+}
+
+static void damaged_welcomes_are_refused(void **state)
+{
+    (void)state;
+    start();
+    struct client dave;
+    client_new(&dave, SUITE, "dave", NULL);
+    client_key_package(&dave);
+    const sotto_mls_proposal add = {.type = SOTTO_MLS_ADD,
+                                    .u.add.key_package = sotto_buf_view(&dave.key_package)};
+    const sotto_mls_commit_options options = {.proposals = &add, .proposal_count = 1};
+    sotto_buf commit, welcome;
+    sotto_buf_init(&commit, sotto_env_system());
+    sotto_buf_init(&welcome, sotto_env_system());
+    sotto_mls_staged *staged;
+    assert_ok(sotto_mls_commit(alice.group, &options, &commit, &welcome, &staged));
+    sotto_mls_staged_drop(staged);
+    for (size_t bit = 0; bit < welcome.size * 8; bit += 13) {
+        welcome.data[bit / 8] ^= (uint8_t)(1U << bit % 8);
+        assert_int_not_equal(sotto_mls_join(dave.mls, &dave.identity,
+                                            sotto_buf_view(&dave.key_package),
+                                            sotto_buf_view(&dave.secrets), sotto_buf_view(&welcome),
+                                            (sotto_bytes){0}, &dave.group),
+                             SOTTO_OK);
+        assert_null(dave.group);
+        welcome.data[bit / 8] ^= (uint8_t)(1U << bit % 8);
+    }
+    assert_error(sotto_mls_join(bob.mls, &bob.identity, sotto_buf_view(&bob.key_package),
+                                sotto_buf_view(&bob.secrets), sotto_buf_view(&welcome),
+                                (sotto_bytes){0}, &dave.group),
+                 WELCOME);
+    assert_ok(sotto_mls_join(dave.mls, &dave.identity, sotto_buf_view(&dave.key_package),
+                             sotto_buf_view(&dave.secrets), sotto_buf_view(&welcome),
+                             (sotto_bytes){0}, &dave.group));
+    client_free(&dave);
+    sotto_buf_free(&commit);
+    sotto_buf_free(&welcome);
+    stop();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(damaged_messages_change_nothing),
+        cmocka_unit_test(replays_and_strangers_are_told_apart),
+        cmocka_unit_test(invalid_lists_of_proposals_are_refused),
+        cmocka_unit_test(expired_key_packages_are_refused),
+        cmocka_unit_test(damaged_welcomes_are_refused),
+    };
+    return cmocka_run_group_tests_name("mls_refusals", tests, NULL, NULL);
+}
