@@ -414,20 +414,20 @@ sotto_error content_id(sotto_bytes message, const uint8_t salt[CONTENT_SALT_SIZE
     return SOTTO_OK;
 }
 
-static void uri_of(const char *scheme, const uint8_t *id, size_t size, char uri[CONTENT_URI_SIZE])
+static void uri_of(const char *scheme, const uint8_t id[32], char uri[CONTENT_URI_SIZE])
 {
-    size_t scheme_size = strlen(scheme);
-    memcpy(uri, scheme, scheme_size);
-    sodium_bin2base64(uri + scheme_size, CONTENT_URI_SIZE - scheme_size, id, size,
-                      sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    const int variant = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
+    char text[sodium_base64_ENCODED_LEN(32, sodium_base64_VARIANT_URLSAFE_NO_PADDING)];
+    sodium_bin2base64(text, sizeof text, id, 32, variant);
+    snprintf(uri, CONTENT_URI_SIZE, "%s%s", scheme, text);
 }
 
 void content_account_uri(const struct account_id *account, char uri[CONTENT_URI_SIZE])
 {
-    uri_of("sotto:account/", account->bytes, sizeof account->bytes, uri);
+    uri_of("sotto:account/", account->bytes, uri);
 }
 
 void content_room_uri(const struct room_id *room, char uri[CONTENT_URI_SIZE])
 {
-    uri_of("sotto:room/", room->bytes, sizeof room->bytes, uri);
+    uri_of("sotto:room/", room->bytes, uri);
 }

@@ -308,7 +308,7 @@ bool column_fixed(struct query *q, uint8_t *out, size_t size)
 {
     sotto_bytes value = column_borrow(q);
     memset(out, 0, size);
-    if (value.size == 0)
+    if (value.data == NULL || value.size == 0)
         return false;
     if (value.size != size) {
         damaged(q);
@@ -335,7 +335,7 @@ sotto_bytes column_bytes(struct query *q, struct arena *arena)
 const char *column_text(struct query *q, struct arena *arena)
 {
     sotto_bytes value = column_borrow(q);
-    if (value.size == 0)
+    if (value.data == NULL || value.size == 0)
         return "";
     char *text = arena_array(arena, value.size + 1, 1);
     if (text == NULL) {
