@@ -1,6 +1,6 @@
-/* Which node holds a public key: a hash table from keys to nodes that stores no keys. It answers with
- * candidates; the caller compares with the key in the node. The hash is keyed, because peers choose
- * the keys. */
+/* Which node holds a public key: a hash table from keys to nodes that stores no keys. It answers
+ * with candidates; the caller compares with the key in the node. The hash is keyed, because peers
+ * choose the keys. */
 #ifndef MLS_KEY_INDEX_H
 #define MLS_KEY_INDEX_H
 

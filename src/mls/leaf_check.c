@@ -86,8 +86,8 @@ sotto_error leaf_node_check(struct crypto *crypto, const struct suite *suite,
 }
 
 sotto_error key_package_check(struct crypto *crypto, const struct suite *suite,
-                              const struct key_package *key_package,
-                              const struct leaf_rules *rules, sotto_fault *fault)
+                              const struct key_package *key_package, const struct leaf_rules *rules,
+                              sotto_fault *fault)
 {
     if (key_package->version != MLS_VERSION_10)
         return refuse(fault, SOTTO_VERSION, "KeyPackage.version");

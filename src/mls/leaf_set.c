@@ -53,7 +53,8 @@ void leaf_set_remove(struct leaf_set *set, uint32_t leaf)
         set->words[leaf / 64] &= ~((uint64_t)1 << leaf % 64);
 }
 
-/* The first leaf from `from` on whose bit differs from that of flip's; beyond the room bits are 0. */
+/* The first leaf from `from` on whose bit differs from that of flip's; beyond the room bits are 0.
+ */
 static uint32_t next_bit(const struct leaf_set *set, uint32_t from, uint32_t limit, uint64_t flip)
 {
     for (uint64_t at = from; at < limit; at = (at / 64 + 1) * 64) {

@@ -24,7 +24,8 @@ void leaf_set_remove(struct leaf_set *set, uint32_t leaf);
 /* Whether any of count leaves from first on is in the set; leaves beyond its room are not. */
 bool leaf_set_any(const struct leaf_set *set, uint32_t first, uint32_t count);
 
-/* The first leaf at or above from that is (or is not) in the set, below limit; limit if there is none. */
+/* The first leaf at or above from that is (or is not) in the set, below limit; limit if there is
+ * none. */
 uint32_t leaf_set_next(const struct leaf_set *set, uint32_t from, uint32_t limit);
 uint32_t leaf_set_next_absent(const struct leaf_set *set, uint32_t from, uint32_t limit);
 

@@ -25,8 +25,8 @@ static sotto_error alloc(const sotto_env *env, size_t count, struct support *sup
     return SOTTO_OK;
 }
 
-/* Where ref is, or the empty slot where it would be. Types are few; members choose them, but can only
- * make runs longer that all lie within 2^18 slots. */
+/* Where ref is, or the empty slot where it would be. Types are few; members choose them, but can
+ * only make runs longer that all lie within 2^18 slots. */
 static struct support_slot *find(const struct support *support, uint32_t ref)
 {
     size_t mask = support->capacity - 1;
@@ -73,8 +73,8 @@ static sotto_error count_one(const sotto_env *env, struct support *support, enum
     return SOTTO_OK;
 }
 
-static sotto_error count_list(const sotto_env *env, struct support *support,
-                              enum support_kind kind, struct u16_list list, int sign)
+static sotto_error count_list(const sotto_env *env, struct support *support, enum support_kind kind,
+                              struct u16_list list, int sign)
 {
     for (size_t i = 0; i < u16_list_count(list); i++) {
         uint16_t type = u16_list_at(list, i);

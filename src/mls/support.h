@@ -1,5 +1,6 @@
-/* How many members list a type in their capabilities, and how many use a credential type, so that "every
- * member supports it" costs one look. Counts may be negative in a stage: a difference to its base. */
+/* How many members list a type in their capabilities, and how many use a credential type, so that
+ * "every member supports it" costs one look. Counts may be negative in a stage: a difference to its
+ * base. */
 #ifndef MLS_SUPPORT_H
 #define MLS_SUPPORT_H
 

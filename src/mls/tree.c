@@ -34,7 +34,7 @@ void segment_free(const struct tree *tree, size_t number, struct tree_segment *s
     *segment = (struct tree_segment){0};
 }
 
-/* ---- Keys --------------------------------------------------------------------------------------*/
+/* ---- Keys ------------------------------------------------------------------------------------ */
 
 void base_put_keys(struct tree *tree, struct node_index x, const struct tree_node *node)
 {
@@ -57,7 +57,7 @@ void base_remove_keys(struct tree *tree, struct node_index x, const struct tree_
     key_index_remove(&tree->keys, key_index_tag(tree->seed, KEY_SIGNATURE, key), KEY_SIGNATURE, x);
 }
 
-/* ---- Making ------------------------------------------------------------------------------------*/
+/* ---- Making ---------------------------------------------------------------------------------- */
 
 static sotto_error alloc_tree(struct crypto *crypto, const struct suite *suite, struct tree **tree)
 {
@@ -139,7 +139,7 @@ void tree_free(struct tree *tree)
     mem_free(tree->env, tree, sizeof *tree);
 }
 
-/* ---- Loading -----------------------------------------------------------------------------------*/
+/* ---- Loading --------------------------------------------------------------------------------- */
 
 /* Leaves stand at even places only. */
 static sotto_error place_node(struct tree *tree, struct node_index x, const struct tree_node *node,
@@ -256,7 +256,7 @@ sotto_error tree_import(struct crypto *crypto, const struct suite *suite, sotto_
     return SOTTO_OK;
 }
 
-/* ---- Reading -----------------------------------------------------------------------------------*/
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 struct crypto *tree_crypto(const struct tree *tree)
 {
@@ -310,7 +310,7 @@ size_t tree_memory(const struct tree *tree)
     return size;
 }
 
-/* ---- Applying a stage --------------------------------------------------------------------------*/
+/* ---- Applying a stage ------------------------------------------------------------------------ */
 
 /* First everything old goes out of the index, so that keys may have moved between nodes. */
 static void remove_old(struct tree *tree, const struct tree_stage *stage)

@@ -9,7 +9,7 @@
  *     tree_stage_init(&view, tree);        allocates nothing, needs no drop
  *
  *                 base (const)                     stage over it
- *                      7                                 7'   <- changed, or hash to be computed anew
+ *                      7                                 7'   <- changed, or to be hashed anew
  *                 _____|_____                       _____|
  *                3          11                     3'
  *              __|__       __|__                   |__
@@ -22,9 +22,9 @@
  * and a key's node is O(1) in practice (one bit a leaf; a keyed hash table). Only growing the tree
  * to twice its leaves is O(N), because 7.8 hashes each blank leaf with its index.
  *
- * Nodes are immutable, reference-counted blocks, shared by a base and its stages. A tree and its stages
- * serve one thread at a time. Any number of stages may stand on one base; after one of them was
- * applied the others may only be dropped. */
+ * Nodes are immutable, reference-counted blocks, shared by a base and its stages. A tree and its
+ * stages serve one thread at a time. Any number of stages may stand on one base; after one of them
+ * was applied the others may only be dropped. */
 #ifndef MLS_TREE_H
 #define MLS_TREE_H
 
@@ -41,7 +41,7 @@ struct overlay_entry;
 struct tree_segment {
     const struct tree_node **nodes; /* NULL: blank */
     uint8_t *hashes;                /* nh bytes each */
-    uint8_t *hash_known;            /* in a stage, one octet a node; in a base NULL: all are known */
+    uint8_t *hash_known; /* in a stage, one octet a node; in a base NULL: all are known */
 };
 
 /* Fields are the tree_*.c files' alone. */
@@ -58,14 +58,14 @@ struct tree_stage {
     uint32_t first_blank;                       /* no blank leaf below this one */
     bool membership_changed;                    /* members counts instead of the base's */
     struct leaf_set members;
-    struct key_index keys;            /* of nodes that were put into the stage */
-    struct support support;           /* difference to the base */
-    bool prepared;                    /* nothing changed since tree_stage_prepare */
-    struct key_index grown_keys;      /* larger tables for the base, if it needs them */
+    struct key_index keys;       /* of nodes that were put into the stage */
+    struct support support;      /* difference to the base */
+    bool prepared;               /* nothing changed since tree_stage_prepare */
+    struct key_index grown_keys; /* larger tables for the base, if it needs them */
     struct support grown_support;
 };
 
-/* ---- Base --------------------------------------------------------------------------------------*/
+/* ---- Base ------------------------------------------------------------------------------------ */
 
 /* A tree of one blank leaf. crypto is borrowed and must outlive the tree. NO_MEMORY, NO_RANDOM
  * (the key of the hash table), or an error of the hash. */
@@ -92,20 +92,21 @@ const struct leaf_node *tree_leaf(const struct tree *tree, struct leaf_index lea
 /* Octets of memory that the tree holds, with all its nodes. */
 size_t tree_memory(const struct tree *tree);
 
-/* Building a tree from nodes that were stored one by one (struct Node's encoding, tree_node_write), in
- * any order: tree_load_begin once, tree_load_node each, tree_load_end, which computes the hashes.
- * A node that is put twice or lies outside is refused (VALUE). On failure free the tree. */
+/* Building a tree from nodes that were stored one by one (struct Node's encoding, tree_node_write),
+ * in any order: tree_load_begin once, tree_load_node each, tree_load_end, which computes the
+ * hashes. A node that is put twice or lies outside is refused (VALUE). On failure free the tree. */
 sotto_error tree_load_begin(struct crypto *crypto, const struct suite *suite, uint32_t leaf_count,
                             struct tree **tree, sotto_fault *fault);
 sotto_error tree_load_node(struct tree *tree, struct node_index x, sotto_bytes encoded,
                            sotto_fault *fault);
 sotto_error tree_load_end(struct tree *tree, sotto_fault *fault);
 
-/* ---- Stage: life -------------------------------------------------------------------------------*/
+/* ---- Stage: life ----------------------------------------------------------------------------- */
 
 void tree_stage_init(struct tree_stage *stage, const struct tree *base);
 
-/* Forgets all changes; the base is as it was, byte for byte. Allowed on a zeroed stage and again. */
+/* Forgets all changes; the base is as it was, byte for byte. Allowed on a zeroed stage and again.
+ */
 void tree_stage_drop(struct tree_stage *stage);
 
 /* Computes what is still to be computed and sets memory aside, so that apply cannot fail. */
@@ -115,7 +116,7 @@ sotto_error tree_stage_prepare(struct tree_stage *stage);
  * after its last change and tree must be its base, unchanged since init (else our bug). */
 void tree_stage_apply(struct tree_stage *stage, struct tree *tree);
 
-/* ---- Stage: reading ----------------------------------------------------------------------------*/
+/* ---- Stage: reading -------------------------------------------------------------------------- */
 
 uint32_t tree_stage_leaf_count(const struct tree_stage *stage);
 uint32_t tree_stage_member_count(const struct tree_stage *stage);
@@ -136,8 +137,8 @@ bool tree_stage_is_added(const struct tree_stage *stage, struct leaf_index leaf)
 
 /* The node that holds a key. NOT_FOUND. KEY_SIGNATURE finds leaves. If several do (which
  * tree_stage_check refuses), any of them but `except`; for no exception node_at(UINT32_MAX). */
-sotto_error tree_stage_find_key(const struct tree_stage *stage, enum key_kind kind,
-                                sotto_bytes key, struct node_index except, struct node_index *x);
+sotto_error tree_stage_find_key(const struct tree_stage *stage, enum key_kind kind, sotto_bytes key,
+                                struct node_index except, struct node_index *x);
 
 /* Whether a list holding type stands in the capabilities of every member. */
 bool tree_stage_all_support(const struct tree_stage *stage, enum support_kind kind, uint16_t type);
@@ -164,7 +165,7 @@ bool tree_stage_has_member(const struct tree_stage *stage, struct node_index x);
 size_t tree_stage_filtered_path(const struct tree_stage *stage, struct leaf_index leaf,
                                 struct node_index path[static LIMIT_DEPTH]);
 
-/* ---- Stage: hashes (7.8, 7.9) ------------------------------------------------------------------*/
+/* ---- Stage: hashes (7.8, 7.9) ---------------------------------------------------------------- */
 
 /* The tree hash of a node, computed if need be. Borrowed until the stage changes. */
 sotto_error tree_stage_hash(struct tree_stage *stage, struct node_index x, sotto_bytes *hash);
@@ -172,19 +173,19 @@ sotto_error tree_stage_hash(struct tree_stage *stage, struct node_index x, sotto
 /* The root's. */
 sotto_error tree_stage_root_hash(struct tree_stage *stage, sotto_bytes *hash);
 
-/* The parent hash of a non-blank parent with the given key and parent_hash field, whose copath child
- * is sibling and which has no unmerged leaves; out: nh bytes. */
+/* The parent hash of a non-blank parent with the given key and parent_hash field, whose copath
+ * child is sibling and which has no unmerged leaves; out: nh bytes. */
 sotto_error tree_stage_parent_hash(struct tree_stage *stage, sotto_bytes encryption_key,
                                    sotto_bytes parent_hash, struct node_index sibling,
                                    uint8_t *out);
 
-/* ---- Stage: changing ---------------------------------------------------------------------------*/
+/* ---- Stage: changing ------------------------------------------------------------------------- */
 /* Leaves given here must have been read (leaf_node_read) and are copied. Nothing is verified here:
  * leaf_node_check before, tree_stage_check when all proposals and the path are in. After NO_MEMORY
  * or LIMIT in the middle of a change the stage may only be dropped. */
 
-/* Add (12.1.1): into the leftmost blank leaf, growing the tree if there is none, and into unmerged_leaves
- * above it. LIMIT: the tree is full (LIMIT_LEAVES). */
+/* Add (12.1.1): into the leftmost blank leaf, growing the tree if there is none, and into
+ * unmerged_leaves above it. LIMIT: the tree is full (LIMIT_LEAVES). */
 sotto_error tree_stage_add(struct tree_stage *stage, const struct leaf_node *leaf,
                            struct leaf_index *where);
 
@@ -196,8 +197,8 @@ sotto_error tree_stage_update(struct tree_stage *stage, struct leaf_index where,
  * empty. NOT_FOUND: no member there. */
 sotto_error tree_stage_remove(struct tree_stage *stage, struct leaf_index where);
 
-/* The place of an external committer (12.4.2): the leftmost blank leaf, growing the tree if there is none.
- * It stays blank until the path sets it (treekem.h). */
+/* The place of an external committer (12.4.2): the leftmost blank leaf, growing the tree if there
+ * is none. It stays blank until the path sets it (treekem.h). */
 sotto_error tree_stage_claim(struct tree_stage *stage, struct leaf_index *where);
 
 /* Used by TreeKEM: replaces the leaf alone, or puts one into a blank place; puts a parent without
@@ -208,20 +209,20 @@ sotto_error tree_stage_set_parent(struct tree_stage *stage, struct node_index x,
                                   const struct parent_node *parent);
 sotto_error tree_stage_blank_path(struct tree_stage *stage, struct leaf_index leaf);
 
-/* ---- Validation (tree_validate.c) --------------------------------------------------------------*/
+/* ---- Validation (tree_validate.c) ------------------------------------------------------------ */
 
 /* What a LeafNode must fulfil by itself, wherever it comes from (7.3). */
 struct leaf_rules {
-    enum leaf_source source;     /* expected; 0: any, as in a tree */
-    sotto_bytes group_id;        /* context of the signature */
+    enum leaf_source source; /* expected; 0: any, as in a tree */
+    sotto_bytes group_id;    /* context of the signature */
     struct leaf_index index;
-    bool check_lifetime;         /* key_package leaves: not_before <= now <= not_after */
+    bool check_lifetime; /* key_package leaves: not_before <= now <= not_after */
     uint64_t now;
     const struct required_capabilities *required; /* NULL: none */
 };
 
-/* Verifies the suite and version, keys, capabilities, extensions, lifetime, source and the signature of
- * a leaf. The credential is the application's to judge. fault->offset is 0. */
+/* Verifies the suite and version, keys, capabilities, extensions, lifetime, source and the
+ * signature of a leaf. The credential is the application's to judge. fault->offset is 0. */
 sotto_error leaf_node_check(struct crypto *crypto, const struct suite *suite,
                             const struct leaf_node *leaf, const struct leaf_rules *rules,
                             sotto_fault *fault);
@@ -231,14 +232,15 @@ sotto_error leaf_node_check_fields(struct crypto *crypto, const struct suite *su
                                    const struct leaf_node *leaf, const struct leaf_rules *rules,
                                    sotto_fault *fault);
 
-/* leaf_node_check and the KeyPackage's own rules (10.1). rules->source, group_id and index are not used. */
+/* leaf_node_check and the KeyPackage's own rules (10.1). rules->source, group_id and index are not
+ * used. */
 sotto_error key_package_check(struct crypto *crypto, const struct suite *suite,
-                              const struct key_package *key_package,
-                              const struct leaf_rules *rules, sotto_fault *fault);
+                              const struct key_package *key_package, const struct leaf_rules *rules,
+                              sotto_fault *fault);
 
-/* Once all proposals and the path are in: each key that came is unique in the tree (7.3), every member
- * supports every credential type in use, and what required (NULL: nothing) names. The cost follows
- * the change. */
+/* Once all proposals and the path are in: each key that came is unique in the tree (7.3), every
+ * member supports every credential type in use, and what required (NULL: nothing) names. The cost
+ * follows the change. */
 sotto_error tree_stage_check(const struct tree_stage *stage,
                              const struct required_capabilities *required, sotto_fault *fault);
 
@@ -248,9 +250,9 @@ struct tree_rules {
     bool check_lifetime;
     uint64_t now;
     const struct required_capabilities *required; /* NULL: none */
-    /* Called for each leaf with what its signature covers, in leaf order. NULL: signatures are verified
-     * one by one. A caller that verifies in batches collects here (tbs is borrowed for the call)
-     * and verifies afterwards. An error ends the validation and is returned. */
+    /* Called for each leaf with what its signature covers, in leaf order. NULL: signatures are
+     * verified one by one. A caller that verifies in batches collects here (tbs is borrowed for the
+     * call) and verifies afterwards. An error ends the validation and is returned. */
     sotto_error (*verify)(void *ctx, struct leaf_index index, const struct leaf_node *leaf,
                           sotto_bytes tbs);
     void *ctx;
@@ -260,17 +262,17 @@ struct tree_rules {
 sotto_error tree_validate(const struct tree *tree, const struct tree_rules *rules,
                           sotto_fault *fault);
 
-/* ---- Codec (tree_codec.c) ----------------------------------------------------------------------*/
+/* ---- Codec (tree_codec.c) -------------------------------------------------------------------- */
 
 /* Appends `optional<Node> ratchet_tree<V>` as of the stage. */
 sotto_error tree_stage_export(const struct tree_stage *stage, sotto_buf *ratchet_tree);
 sotto_error tree_export(const struct tree *tree, sotto_buf *ratchet_tree);
 
-/* The nodes whose content differs from the base, each once, those of the base that fall away when the
- * tree shrinks included (as blank): what a store has to write after apply, so ask before. Start with
- * *position = 0. node NULL: erase the record. False at the end. */
-bool tree_stage_next_change(const struct tree_stage *stage, size_t *position,
-                            struct node_index *x, const struct tree_node **node);
+/* The nodes whose content differs from the base, each once, those of the base that fall away when
+ * the tree shrinks included (as blank): what a store has to write after apply, so ask before. Start
+ * with *position = 0. node NULL: erase the record. False at the end. */
+bool tree_stage_next_change(const struct tree_stage *stage, size_t *position, struct node_index *x,
+                            const struct tree_node **node);
 
 /* A stage as bytes, its size as the change, and back onto the same base. The result of reading must
  * be prepared like any other. After a failed read the stage is dropped. */

@@ -76,13 +76,12 @@ static inline bool base_has(const struct tree *tree, struct node_index x)
 void base_put_keys(struct tree *tree, struct node_index x, const struct tree_node *node);
 void base_remove_keys(struct tree *tree, struct node_index x, const struct tree_node *node);
 
-/* tree_hash.c: the tree hash of one node from its content and its children's hashes. node NULL: blank.
- * unmerged: what counts as its unmerged leaves. */
+/* tree_hash.c: the tree hash of one node from its content and its children's hashes. node NULL:
+ * blank. unmerged: what counts as its unmerged leaves. */
 sotto_error hash_leaf(const struct tree *tree, struct node_index x, const struct tree_node *node,
                       uint8_t *out);
-sotto_error hash_parent(const struct tree *tree, const struct tree_node *node,
-                        sotto_bytes unmerged, const uint8_t *left, const uint8_t *right,
-                        uint8_t *out);
+sotto_error hash_parent(const struct tree *tree, const struct tree_node *node, sotto_bytes unmerged,
+                        const uint8_t *left, const uint8_t *right, uint8_t *out);
 sotto_error hash_parent_input(const struct tree *tree, sotto_bytes encryption_key,
                               sotto_bytes parent_hash, sotto_bytes sibling_hash, uint8_t *out);
 /* All hashes of a base, from the leaves up. */
@@ -91,7 +90,8 @@ sotto_error hash_base(struct tree *tree);
 /* tree_stage.c: the entry of a node, NULL if there is none. */
 struct overlay_entry *overlay_find(const struct tree_stage *stage, struct node_index x);
 
-/* Puts node (taking the reference over; NULL: blank) at x. On failure the reference is given back. */
+/* Puts node (taking the reference over; NULL: blank) at x. On failure the reference is given back.
+ */
 sotto_error overlay_put(struct tree_stage *stage, struct node_index x,
                         const struct tree_node *node);
 
@@ -99,7 +99,8 @@ sotto_error overlay_put(struct tree_stage *stage, struct node_index x,
 sotto_error stage_grow(struct tree_stage *stage);
 sotto_error stage_shrink(struct tree_stage *stage); /* as far as right halves are empty */
 
-/* tree_stage.c: puts a leaf node (reference taken over) with all that is counted; NULL blanks it. */
+/* tree_stage.c: puts a leaf node (reference taken over) with all that is counted; NULL blanks it.
+ */
 sotto_error stage_put_leaf(struct tree_stage *stage, struct leaf_index where,
                            const struct tree_node *node, bool added);
 sotto_error stage_put_parent(struct tree_stage *stage, struct node_index x,

@@ -1,5 +1,5 @@
-/* Trees and stages as bytes: the ratchet_tree extension (12.4.3.3), what a store writes, and a stage
- * that waits on disk. */
+/* Trees and stages as bytes: the ratchet_tree extension (12.4.3.3), what a store writes, and a
+ * stage that waits on disk. */
 #include "mls/tree_base.h"
 
 sotto_error tree_stage_export(const struct tree_stage *stage, sotto_buf *ratchet_tree)
@@ -29,8 +29,8 @@ sotto_error tree_export(const struct tree *tree, sotto_buf *ratchet_tree)
     return tree_stage_export(&view, ratchet_tree);
 }
 
-bool tree_stage_next_change(const struct tree_stage *stage, size_t *position,
-                            struct node_index *x, const struct tree_node **node)
+bool tree_stage_next_change(const struct tree_stage *stage, size_t *position, struct node_index *x,
+                            const struct tree_node **node)
 {
     while (*position < stage->entry_count) {
         const struct overlay_entry *entry = &stage->entries[(*position)++];
@@ -45,8 +45,8 @@ bool tree_stage_next_change(const struct tree_stage *stage, size_t *position,
     return false;
 }
 
-/* A stage: uint32 leaf_count; then for each change uint32 node_index, uint8 (0 blank, 1 node, 2 leaf that
- * was added in this stage), and struct Node unless blank. */
+/* A stage: uint32 leaf_count; then for each change uint32 node_index, uint8 (0 blank, 1 node, 2
+ * leaf that was added in this stage), and struct Node unless blank. */
 enum change_kind {
     CHANGE_BLANK = 0,
     CHANGE_NODE = 1,
@@ -86,9 +86,9 @@ static void read_change(struct reader *reader, struct tree_stage *stage)
         tree_node_release(stage->base->env, node);
         return;
     }
-    sotto_error error =
-        node_is_leaf(x) ? stage_put_leaf(stage, node_leaf_index(x), node, kind == CHANGE_ADDED)
-                        : stage_put_parent(stage, x, node);
+    sotto_error error = node_is_leaf(x)
+                            ? stage_put_leaf(stage, node_leaf_index(x), node, kind == CHANGE_ADDED)
+                            : stage_put_parent(stage, x, node);
     if (error != SOTTO_OK)
         reader_fail(reader, error, "tree_stage");
 }

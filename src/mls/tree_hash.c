@@ -36,21 +36,17 @@ sotto_error hash_leaf(const struct tree *tree, struct node_index x, const struct
                       uint8_t *out)
 {
     uint32_t leaf = node_leaf_index(x).value;
-    const uint8_t head[] = {NODE_LEAF,
-                            (uint8_t)(leaf >> 24),
-                            (uint8_t)(leaf >> 16),
-                            (uint8_t)(leaf >> 8),
-                            (uint8_t)leaf,
-                            node != NULL};
+    const uint8_t head[] = {
+        NODE_LEAF,     (uint8_t)(leaf >> 24), (uint8_t)(leaf >> 16), (uint8_t)(leaf >> 8),
+        (uint8_t)leaf, node != NULL};
     sotto_bytes parts[2] = {sotto_bytes_of(head, sizeof head)};
     if (node != NULL)
         parts[1] = node->u.leaf.wire;
     return crypto_hash_parts(tree->crypto, tree->suite, parts, node == NULL ? 1 : 2, out);
 }
 
-sotto_error hash_parent(const struct tree *tree, const struct tree_node *node,
-                        sotto_bytes unmerged, const uint8_t *left, const uint8_t *right,
-                        uint8_t *out)
+sotto_error hash_parent(const struct tree *tree, const struct tree_node *node, sotto_bytes unmerged,
+                        const uint8_t *left, const uint8_t *right, uint8_t *out)
 {
     size_t nh = tree->suite->nh;
     struct fields head, tail;
@@ -88,8 +84,7 @@ sotto_error hash_base(struct tree *tree)
 {
     uint32_t count = node_count_of(tree->leaf_count);
     for (uint32_t i = 0; i < count; i += 2)
-        TRY(hash_leaf(tree, node_at(i), *base_slot(tree, node_at(i)),
-                      base_hash(tree, node_at(i))));
+        TRY(hash_leaf(tree, node_at(i), *base_slot(tree, node_at(i)), base_hash(tree, node_at(i))));
     /* Level by level: first 2^l - 1, then every 2^(l+1)th. */
     for (uint32_t step = 2; step < 2 * tree->leaf_count; step *= 2) {
         for (uint32_t i = step - 1; i < count; i += 2 * step) {
@@ -104,10 +99,10 @@ sotto_error hash_base(struct tree *tree)
     return SOTTO_OK;
 }
 
-/* ---- Stages ------------------------------------------------------------------------------------*/
+/* ---- Stages ---------------------------------------------------------------------------------- */
 
-/* Where the hash of x is kept: in the overlay, the base, or a segment that the stage added. known: whether
- * it was computed already; to be set when it was. */
+/* Where the hash of x is kept: in the overlay, the base, or a segment that the stage added. known:
+ * whether it was computed already; to be set when it was. */
 static uint8_t *hash_place(const struct tree_stage *stage, struct node_index x, bool *known,
                            uint8_t **known_octet)
 {
@@ -170,8 +165,7 @@ sotto_error tree_stage_root_hash(struct tree_stage *stage, sotto_bytes *hash)
 }
 
 sotto_error tree_stage_parent_hash(struct tree_stage *stage, sotto_bytes encryption_key,
-                                   sotto_bytes parent_hash, struct node_index sibling,
-                                   uint8_t *out)
+                                   sotto_bytes parent_hash, struct node_index sibling, uint8_t *out)
 {
     sotto_bytes sibling_hash;
     TRY(tree_stage_hash(stage, sibling, &sibling_hash));

@@ -1,5 +1,5 @@
-/* Positions in a full binary tree kept as an array (RFC 9420, appendix C). Leaves are the even nodes;
- * a node's level is the number of trailing one bits of its index. With 8 leaves:
+/* Positions in a full binary tree kept as an array (RFC 9420, appendix C). Leaves are the even
+ * nodes; a node's level is the number of trailing one bits of its index. With 8 leaves:
  *
  *     level 3                     7
  *                     ____________|____________
@@ -10,8 +10,8 @@
  *     nodes  0   2       4   6       8   10       12    14
  *     leaves 0   1       2   3       4    5        6     7
  *
- * Only the root depends on the size of the tree: a subtree keeps its indices when the tree doubles or
- * halves. A leaf count is always a power of two. */
+ * Only the root depends on the size of the tree: a subtree keeps its indices when the tree doubles
+ * or halves. A leaf count is always a power of two. */
 #ifndef MLS_TREE_MATH_H
 #define MLS_TREE_MATH_H
 
@@ -107,7 +107,8 @@ static inline bool node_covers(struct node_index x, struct leaf_index leaf)
 /* The lowest node that covers both. */
 struct node_index leaf_common_ancestor(struct leaf_index a, struct leaf_index b);
 
-/* The nodes above a leaf, its parent first and the root last; returns how many (at most LIMIT_DEPTH). */
+/* The nodes above a leaf, its parent first and the root last; returns how many (at most
+ * LIMIT_DEPTH). */
 size_t leaf_direct_path(struct leaf_index leaf, uint32_t leaf_count,
                         struct node_index path[static LIMIT_DEPTH]);
 

@@ -9,7 +9,7 @@ struct tree_node {
     uint32_t size; /* of the block */
     enum node_type type;
     union {
-        struct leaf_node leaf;     /* views into this block */
+        struct leaf_node leaf; /* views into this block */
         struct parent_node parent;
     } u;
 };
@@ -22,12 +22,12 @@ sotto_error tree_node_of_leaf(const sotto_env *env, const struct leaf_node *leaf
 sotto_error tree_node_of_parent(const sotto_env *env, const struct parent_node *parent,
                                 size_t spare, const struct tree_node **node);
 
-/* Puts leaf into *node's unmerged_leaves, in order. Replaces *node by a copy unless this reference is the
- * only one and the block has room: nobody else ever sees a node change. */
+/* Puts leaf into *node's unmerged_leaves, in order. Replaces *node by a copy unless this reference
+ * is the only one and the block has room: nobody else ever sees a node change. */
 sotto_error tree_node_add_unmerged(const sotto_env *env, const struct tree_node **node,
                                    struct leaf_index leaf);
 
-const struct tree_node *tree_node_share(const struct tree_node *node); /* NULL allowed */
+const struct tree_node *tree_node_share(const struct tree_node *node);      /* NULL allowed */
 void tree_node_release(const sotto_env *env, const struct tree_node *node); /* NULL allowed */
 
 static inline sotto_bytes tree_node_encryption_key(const struct tree_node *node)

@@ -3,7 +3,7 @@
 
 #include "mls/tree_base.h"
 
-/* ---- Map of entries ----------------------------------------------------------------------------*/
+/* ---- Map of entries -------------------------------------------------------------------------- */
 
 #define FIRST_ENTRIES 32
 
@@ -81,8 +81,7 @@ static sotto_error mark_dirty(struct tree_stage *stage, struct node_index x)
     }
 }
 
-sotto_error overlay_put(struct tree_stage *stage, struct node_index x,
-                        const struct tree_node *node)
+sotto_error overlay_put(struct tree_stage *stage, struct node_index x, const struct tree_node *node)
 {
     struct overlay_entry *entry;
     sotto_error error = mark_dirty(stage, x);
@@ -99,7 +98,7 @@ sotto_error overlay_put(struct tree_stage *stage, struct node_index x,
     return SOTTO_OK;
 }
 
-/* ---- Life --------------------------------------------------------------------------------------*/
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 void tree_stage_init(struct tree_stage *stage, const struct tree *base)
 {
@@ -147,7 +146,7 @@ sotto_error tree_stage_prepare(struct tree_stage *stage)
     return SOTTO_OK;
 }
 
-/* ---- Reading -----------------------------------------------------------------------------------*/
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 uint32_t tree_stage_leaf_count(const struct tree_stage *stage)
 {
@@ -220,8 +219,8 @@ static bool holds_key(const struct tree_stage *stage, struct node_index x, enum 
 }
 
 /* Both tables may name nodes that have changed since; what counts is what the node holds now. */
-sotto_error tree_stage_find_key(const struct tree_stage *stage, enum key_kind kind,
-                                sotto_bytes key, struct node_index except, struct node_index *x)
+sotto_error tree_stage_find_key(const struct tree_stage *stage, enum key_kind kind, sotto_bytes key,
+                                struct node_index except, struct node_index *x)
 {
     const struct key_index *tables[] = {&stage->base->keys, &stage->keys};
     uint32_t tag = key_index_tag(stage->base->seed, kind, key);
@@ -243,7 +242,7 @@ bool tree_stage_all_support(const struct tree_stage *stage, enum support_kind ki
            stage->member_count;
 }
 
-/* ---- Resolutions -------------------------------------------------------------------------------*/
+/* ---- Resolutions ----------------------------------------------------------------------------- */
 
 void node_list_init(struct node_list *list, const sotto_env *env)
 {
@@ -314,7 +313,7 @@ size_t tree_stage_filtered_path(const struct tree_stage *stage, struct leaf_inde
     return count;
 }
 
-/* ---- Changing ----------------------------------------------------------------------------------*/
+/* ---- Changing -------------------------------------------------------------------------------- */
 
 /* The stage's own set of members, with room for leaf_count leaves. */
 static sotto_error own_members(struct tree_stage *stage, uint32_t leaf_count)
@@ -444,8 +443,7 @@ sotto_error stage_shrink(struct tree_stage *stage)
 
 sotto_error tree_stage_claim(struct tree_stage *stage, struct leaf_index *where)
 {
-    uint32_t blank =
-        leaf_set_next_absent(members_of(stage), stage->first_blank, stage->leaf_count);
+    uint32_t blank = leaf_set_next_absent(members_of(stage), stage->first_blank, stage->leaf_count);
     if (blank >= stage->leaf_count) {
         blank = stage->leaf_count;
         TRY(stage_grow(stage));

@@ -3,7 +3,7 @@
 
 #include "mls/tree_base.h"
 
-/* ---- A stage: the cost follows the change ------------------------------------------------------*/
+/* ---- A stage: the cost follows the change ---------------------------------------------------- */
 
 static sotto_error check_support(const struct tree_stage *stage, enum support_kind kind,
                                  struct u16_list types, bool (*is_default)(uint16_t),
@@ -11,8 +11,7 @@ static sotto_error check_support(const struct tree_stage *stage, enum support_ki
 {
     for (size_t i = 0; i < u16_list_count(types); i++) {
         uint16_t type = u16_list_at(types, i);
-        if (!(is_default != NULL && is_default(type)) &&
-            !tree_stage_all_support(stage, kind, type))
+        if (!(is_default != NULL && is_default(type)) && !tree_stage_all_support(stage, kind, type))
             return refuse(fault, SOTTO_CAPABILITY, what);
     }
     return SOTTO_OK;
@@ -35,9 +34,8 @@ static sotto_error check_credentials(const struct tree_stage *stage, sotto_fault
 {
     static const uint16_t types[] = {CREDENTIAL_BASIC, CREDENTIAL_X509};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-        int64_t users =
-            support_count(&stage->base->support, SUPPORT_CREDENTIAL_IN_USE, types[i]) +
-            support_count(&stage->support, SUPPORT_CREDENTIAL_IN_USE, types[i]);
+        int64_t users = support_count(&stage->base->support, SUPPORT_CREDENTIAL_IN_USE, types[i]) +
+                        support_count(&stage->support, SUPPORT_CREDENTIAL_IN_USE, types[i]);
         if (users > 0 && !tree_stage_all_support(stage, SUPPORT_CREDENTIAL, types[i]))
             return refuse(fault, SOTTO_CAPABILITY,
                           "Credential.credential_type: not all members support it");
@@ -53,15 +51,15 @@ static sotto_error check_unique(const struct tree_stage *stage, struct node_inde
     if (tree_stage_find_key(stage, KEY_ENCRYPTION, tree_node_encryption_key(node), x, &other) !=
         SOTTO_NOT_FOUND)
         return refuse(fault, SOTTO_TREE, "encryption_key: in the tree twice");
-    if (node->type == NODE_LEAF && tree_stage_find_key(stage, KEY_SIGNATURE,
-                                                       node->u.leaf.signature_key, x,
-                                                       &other) != SOTTO_NOT_FOUND)
+    if (node->type == NODE_LEAF &&
+        tree_stage_find_key(stage, KEY_SIGNATURE, node->u.leaf.signature_key, x, &other) !=
+            SOTTO_NOT_FOUND)
         return refuse(fault, SOTTO_TREE, "LeafNode.signature_key: in the tree twice");
     return SOTTO_OK;
 }
 
-/* Whether a node brings a key to a place where the base did not have it. A key that stayed need not be
- * looked for: whoever brought a second one is. */
+/* Whether a node brings a key to a place where the base did not have it. A key that stayed need not
+ * be looked for: whoever brought a second one is. */
 static bool brings_keys(const struct tree_stage *stage, struct node_index x,
                         const struct tree_node *node)
 {
@@ -83,7 +81,7 @@ sotto_error tree_stage_check(const struct tree_stage *stage,
     return required == NULL ? SOTTO_OK : check_required(stage, required, fault);
 }
 
-/* ---- A whole tree: leaves and unmerged leaves --------------------------------------------------*/
+/* ---- A whole tree: leaves and unmerged leaves ------------------------------------------------ */
 
 static sotto_error validate_leaf(const struct tree *tree, struct leaf_index index,
                                  const struct leaf_node *leaf, const struct tree_rules *rules,
@@ -135,7 +133,7 @@ static sotto_error validate_parent(const struct tree *tree, struct node_index x,
     return SOTTO_OK;
 }
 
-/* ---- A whole tree: parent hashes (7.9.2) -------------------------------------------------------*/
+/* ---- A whole tree: parent hashes (7.9.2) ----------------------------------------------------- */
 
 /* How many of parent's unmerged leaves stand under x. */
 static size_t unmerged_under(const struct parent_node *parent, struct node_index x)
@@ -155,8 +153,8 @@ static sotto_error subtract(struct u32_list unmerged, const struct parent_node *
     return SOTTO_OK;
 }
 
-/* The original tree hash of x: as if the unmerged leaves of gone had never come (7.9). Where none of
- * them is, it is the tree hash. */
+/* The original tree hash of x: as if the unmerged leaves of gone had never come (7.9). Where none
+ * of them is, it is the tree hash. */
 static sotto_error original_hash(const struct tree *tree, struct node_index x,
                                  const struct parent_node *gone, uint8_t *out)
 {
@@ -181,8 +179,8 @@ static sotto_error original_hash(const struct tree *tree, struct node_index x,
     return error;
 }
 
-/* The one node in the resolution of child that is not an unmerged leaf of parent. False unless there is
- * exactly one and all of parent's unmerged leaves under child are in the resolution. */
+/* The one node in the resolution of child that is not an unmerged leaf of parent. False unless
+ * there is exactly one and all of parent's unmerged leaves under child are in the resolution. */
 static bool find_descendant(const struct parent_node *parent, struct node_index child,
                             const struct node_list *resolution, struct node_index *descendant)
 {
@@ -227,8 +225,8 @@ static sotto_error is_linked(const struct tree_stage *view, const struct parent_
 }
 
 static sotto_error validate_parent_hash(const struct tree_stage *view, struct node_index x,
-                                        const struct parent_node *parent,
-                                        struct node_list *scratch, sotto_fault *fault)
+                                        const struct parent_node *parent, struct node_list *scratch,
+                                        sotto_fault *fault)
 {
     bool left, right;
     sotto_error error = is_linked(view, parent, node_left(x), scratch, &left);
@@ -242,7 +240,7 @@ static sotto_error validate_parent_hash(const struct tree_stage *view, struct no
     return SOTTO_OK;
 }
 
-/* ---- A whole tree ------------------------------------------------------------------------------*/
+/* ---- A whole tree ---------------------------------------------------------------------------- */
 
 static sotto_error validate_node(const struct tree_stage *view, struct node_index x,
                                  const struct tree_rules *rules, sotto_fault *fault)

@@ -4,7 +4,7 @@
 
 #include "mls/tree_base.h"
 
-/* ---- Derivation (7.4) --------------------------------------------------------------------------*/
+/* ---- Derivation (7.4) ------------------------------------------------------------------------ */
 
 /* node_priv, node_pub = KEM.DeriveKeyPair(DeriveSecret(path_secret, "node")). */
 static sotto_error derive_key_pair(const struct tree *tree, const struct secret *path_secret,
@@ -14,8 +14,8 @@ static sotto_error derive_key_pair(const struct tree *tree, const struct secret 
     sotto_error error = crypto_derive_secret(tree->crypto, tree->suite, secret_view(path_secret),
                                              "node", &node_secret);
     if (error == SOTTO_OK)
-        error = crypto_kem_derive(tree->crypto, tree->suite, secret_view(&node_secret),
-                                  private_key, public_key);
+        error = crypto_kem_derive(tree->crypto, tree->suite, secret_view(&node_secret), private_key,
+                                  public_key);
     secret_wipe(&node_secret);
     return error;
 }
@@ -26,8 +26,9 @@ static sotto_error next_path_secret(const struct tree *tree, const struct secret
     return crypto_derive_secret(tree->crypto, tree->suite, secret_view(path_secret), "path", next);
 }
 
-/* From the path secret of nodes[0] on up: each node's public key must be the tree's, its private key goes
- * into private_state. commit_secret: the secret behind the last node's; NULL if not wanted. */
+/* From the path secret of nodes[0] on up: each node's public key must be the tree's, its private
+ * key goes into private_state. commit_secret: the secret behind the last node's; NULL if not
+ * wanted. */
 static sotto_error derive_upwards(const struct tree_stage *stage, const struct node_index *nodes,
                                   size_t count, const struct secret *first,
                                   struct treekem_private *private_state,
@@ -57,11 +58,11 @@ static sotto_error derive_upwards(const struct tree_stage *stage, const struct n
     return error;
 }
 
-/* ---- The public half, common to both sides (7.5) -----------------------------------------------*/
+/* ---- The public half, common to both sides (7.5) --------------------------------------------- */
 
-/* Blanks the sender's direct path and puts the new keys on its filtered direct path, from the root down,
- * because each node holds the hash of the next above. leaf_hash: the leaf's parent_hash, nh bytes or
- * empty if nothing is above it. */
+/* Blanks the sender's direct path and puts the new keys on its filtered direct path, from the root
+ * down, because each node holds the hash of the next above. leaf_hash: the leaf's parent_hash, nh
+ * bytes or empty if nothing is above it. */
 static sotto_error place_path(struct tree_stage *stage, struct leaf_index sender,
                               const struct node_index *nodes, const sotto_bytes *public_keys,
                               size_t count, struct secret *leaf_hash)
@@ -83,14 +84,15 @@ static sotto_error place_path(struct tree_stage *stage, struct leaf_index sender
     return secret_set(leaf_hash, parent_hash);
 }
 
-/* ---- Making a path -----------------------------------------------------------------------------*/
+/* ---- Making a path --------------------------------------------------------------------------- */
 
 void treekem_path_wipe(struct treekem_path *path)
 {
     wipe(path, sizeof *path);
 }
 
-/* The path secrets, and each node's key pair from its own. public_keys: all of them, one behind the other. */
+/* The path secrets, and each node's key pair from its own. public_keys: all of them, one behind the
+ * other. */
 static sotto_error make_keys(const struct tree *tree, struct treekem_path *path,
                              struct treekem_private *private_state, sotto_buf *public_keys)
 {
@@ -143,8 +145,7 @@ static sotto_error create(struct tree_stage *stage, struct leaf_index sender,
 {
     const struct tree *tree = stage->base;
     struct secret private_key = {0}, leaf_hash = {0};
-    sotto_error error =
-        crypto_kem_generate(tree->crypto, tree->suite, &private_key, leaf_key);
+    sotto_error error = crypto_kem_generate(tree->crypto, tree->suite, &private_key, leaf_key);
     if (error == SOTTO_OK)
         treekem_private_set(private_state, leaf_node_index(sender), &private_key);
     secret_wipe(&private_key);
@@ -248,7 +249,7 @@ const struct secret *treekem_path_secret_for(const struct treekem_path *path,
     return NULL;
 }
 
-/* ---- Processing a path -------------------------------------------------------------------------*/
+/* ---- Processing a path ----------------------------------------------------------------------- */
 
 /* 12.4.2: none of the keys is in the tree, nor twice in the path. */
 static sotto_error check_new_key(const struct tree_stage *stage, const struct update_path *path,
@@ -397,9 +398,9 @@ sotto_error treekem_decrypt(const struct tree_stage *stage, struct leaf_index se
     size_t at = path_position(nodes, count, private_state->own);
     if (count != path->count || at == count || sender.value == private_state->own.value)
         return refuse(fault, SOTTO_COMMIT, "UpdatePath.nodes: none is ours");
-    sotto_error error = open_path_secret(stage, node_child_away(nodes[at], sender),
-                                         &path->nodes[at], group_context, private_state,
-                                         &path_secret);
+    sotto_error error =
+        open_path_secret(stage, node_child_away(nodes[at], sender), &path->nodes[at], group_context,
+                         private_state, &path_secret);
     if (error != SOTTO_OK)
         refuse(fault, error, "UpdatePathNode.encrypted_path_secret: ours");
     if (error == SOTTO_OK) {

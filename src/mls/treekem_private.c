@@ -27,8 +27,7 @@ void treekem_private_set(struct treekem_private *private_state, struct node_inde
 {
     BUG_UNLESS(node_covers(x, private_state->own));
     size_t at = 0;
-    while (at < private_state->count &&
-           node_level(private_state->keys[at].node) < node_level(x))
+    while (at < private_state->count && node_level(private_state->keys[at].node) < node_level(x))
         at++;
     if (at == private_state->count || !node_equal(private_state->keys[at].node, x)) {
         BUG_UNLESS(private_state->count <= LIMIT_DEPTH);

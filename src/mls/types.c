@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* ---- Lists of numbers --------------------------------------------------------------------------*/
+/* ---- Lists of numbers ------------------------------------------------------------------------ */
 
 bool u16_list_has(struct u16_list list, uint16_t value)
 {
@@ -80,7 +80,7 @@ static void *element_array(struct reader *reader, struct arena *arena, size_t co
     return array;
 }
 
-/* ---- Extension ---------------------------------------------------------------------------------*/
+/* ---- Extension ------------------------------------------------------------------------------- */
 
 static void skip_extension(struct reader *reader)
 {
@@ -96,8 +96,8 @@ void extensions_read(struct reader *reader, struct arena *arena, size_t limit,
     struct reader inner;
     reader_enter(reader, &inner, limit, what);
     size_t count = count_elements(&inner, skip_extension);
-    sotto_mls_extension *items = element_array(&inner, arena, count, sizeof *items,
-                                               LIMIT_EXTENSION_COUNT, what);
+    sotto_mls_extension *items =
+        element_array(&inner, arena, count, sizeof *items, LIMIT_EXTENSION_COUNT, what);
     for (size_t i = 0; reader_more(&inner); i++) {
         uint16_t type = reader_u16(&inner, "Extension.extension_type");
         /* 13.4: at most one extension of a type. */
@@ -160,7 +160,7 @@ void required_capabilities_write(struct writer *writer,
     u16_list_write(writer, required->credentials);
 }
 
-/* ---- Credential --------------------------------------------------------------------------------*/
+/* ---- Credential ------------------------------------------------------------------------------ */
 
 static void skip_certificate(struct reader *reader)
 {
@@ -213,7 +213,7 @@ void credential_write(struct writer *writer, const sotto_mls_credential *credent
     writer_close(writer, opened);
 }
 
-/* ---- LeafNode ----------------------------------------------------------------------------------*/
+/* ---- LeafNode -------------------------------------------------------------------------------- */
 
 static void capabilities_read(struct reader *reader, struct capabilities *capabilities)
 {
@@ -372,7 +372,7 @@ sotto_error leaf_node_verify(struct crypto *crypto, const struct suite *suite,
     return error;
 }
 
-/* ---- KeyPackage --------------------------------------------------------------------------------*/
+/* ---- KeyPackage ------------------------------------------------------------------------------ */
 
 void key_package_read(struct reader *reader, struct arena *arena, struct key_package *key_package)
 {
@@ -437,9 +437,8 @@ sotto_error key_package_sign(struct crypto *crypto, const struct suite *suite,
 sotto_error key_package_verify(struct crypto *crypto, const struct suite *suite,
                                const struct key_package *key_package)
 {
-    return crypto_verify_with_label(crypto, suite, key_package->leaf.signature_key,
-                                    "KeyPackageTBS", key_package->unsigned_wire,
-                                    key_package->signature);
+    return crypto_verify_with_label(crypto, suite, key_package->leaf.signature_key, "KeyPackageTBS",
+                                    key_package->unsigned_wire, key_package->signature);
 }
 
 sotto_error key_package_ref(struct crypto *crypto, const struct suite *suite,
@@ -448,7 +447,7 @@ sotto_error key_package_ref(struct crypto *crypto, const struct suite *suite,
     return crypto_ref_hash(crypto, suite, "MLS 1.0 KeyPackage Reference", key_package->wire, out);
 }
 
-/* ---- ParentNode --------------------------------------------------------------------------------*/
+/* ---- ParentNode ------------------------------------------------------------------------------ */
 
 void parent_node_read(struct reader *reader, struct parent_node *parent)
 {
@@ -473,12 +472,11 @@ void parent_node_write(struct writer *writer, const struct parent_node *parent)
     writer_vector(writer, parent->unmerged_leaves.wire);
 }
 
-/* ---- UpdatePath --------------------------------------------------------------------------------*/
+/* ---- UpdatePath ------------------------------------------------------------------------------ */
 
 void hpke_ciphertext_read(struct reader *reader, struct hpke_ciphertext *ciphertext)
 {
-    ciphertext->kem_output =
-        reader_vector(reader, LIMIT_KEM_OUTPUT, "HPKECiphertext.kem_output");
+    ciphertext->kem_output = reader_vector(reader, LIMIT_KEM_OUTPUT, "HPKECiphertext.kem_output");
     ciphertext->ciphertext =
         reader_vector(reader, LIMIT_PATH_CIPHERTEXT, "HPKECiphertext.ciphertext");
 }
@@ -502,9 +500,8 @@ static void read_path_node(struct reader *reader, struct arena *arena,
     struct reader inner;
     reader_enter(reader, &inner, LIMIT_UPDATE_PATH, "UpdatePathNode.encrypted_path_secret");
     size_t count = count_elements(&inner, skip_ciphertext);
-    struct hpke_ciphertext *items =
-        element_array(&inner, arena, count, sizeof *items, LIMIT_LEAVES,
-                      "UpdatePathNode.encrypted_path_secret");
+    struct hpke_ciphertext *items = element_array(&inner, arena, count, sizeof *items, LIMIT_LEAVES,
+                                                  "UpdatePathNode.encrypted_path_secret");
     for (size_t i = 0; reader_more(&inner); i++)
         hpke_ciphertext_read(&inner, &items[i]);
     reader_leave(reader, &inner, "UpdatePathNode.encrypted_path_secret");

@@ -92,7 +92,7 @@ sotto_error u16_list_make(struct arena *arena, const uint16_t *values, size_t co
 struct u16_list u16_list_read(struct reader *reader, size_t max, const char *what);
 void u16_list_write(struct writer *writer, struct u16_list list);
 
-/* ---- Extension (13.4) --------------------------------------------------------------------------*/
+/* ---- Extension (13.4) ------------------------------------------------------------------------ */
 
 struct extensions {
     const sotto_mls_extension *items; /* in the order of the wire, no type twice */
@@ -123,13 +123,13 @@ void required_capabilities_read(struct reader *reader, struct required_capabilit
 void required_capabilities_write(struct writer *writer,
                                  const struct required_capabilities *required);
 
-/* ---- Credential (5.3) --------------------------------------------------------------------------*/
+/* ---- Credential (5.3) ------------------------------------------------------------------------ */
 
 /* basic: identity. x509: chain, at least one certificate. */
 void credential_read(struct reader *reader, struct arena *arena, sotto_mls_credential *credential);
 void credential_write(struct writer *writer, const sotto_mls_credential *credential);
 
-/* ---- LeafNode (7.2) ----------------------------------------------------------------------------*/
+/* ---- LeafNode (7.2) -------------------------------------------------------------------------- */
 
 struct capabilities {
     struct u16_list versions;
@@ -166,7 +166,8 @@ void leaf_node_read(struct reader *reader, struct arena *arena, struct leaf_node
 /* From fields, signature included; wire is not looked at. */
 void leaf_node_write(struct writer *writer, const struct leaf_node *leaf);
 
-/* Appends LeafNodeTBS of a leaf that was read. group_id and index count for update and commit only. */
+/* Appends LeafNodeTBS of a leaf that was read. group_id and index count for update and commit only.
+ */
 sotto_error leaf_node_tbs(const struct leaf_node *leaf, sotto_bytes group_id,
                           struct leaf_index index, sotto_buf *tbs);
 
@@ -181,7 +182,7 @@ sotto_error leaf_node_verify(struct crypto *crypto, const struct suite *suite,
                              const struct leaf_node *leaf, sotto_bytes group_id,
                              struct leaf_index index);
 
-/* ---- KeyPackage (10) ---------------------------------------------------------------------------*/
+/* ---- KeyPackage (10) ------------------------------------------------------------------------- */
 
 struct key_package {
     uint16_t version; /* MLS_VERSION_10; others are refused (VERSION) */
@@ -210,7 +211,7 @@ sotto_error key_package_verify(struct crypto *crypto, const struct suite *suite,
 sotto_error key_package_ref(struct crypto *crypto, const struct suite *suite,
                             const struct key_package *key_package, uint8_t *out);
 
-/* ---- ParentNode (7.1), Node (12.4.3.3) -----------------------------------------------------------*/
+/* ---- ParentNode (7.1), Node (12.4.3.3) ------------------------------------------------------- */
 
 enum node_type {
     NODE_LEAF = 1,
@@ -226,7 +227,7 @@ struct parent_node {
 void parent_node_read(struct reader *reader, struct parent_node *parent);
 void parent_node_write(struct writer *writer, const struct parent_node *parent);
 
-/* ---- UpdatePath (7.6) --------------------------------------------------------------------------*/
+/* ---- UpdatePath (7.6) ------------------------------------------------------------------------ */
 
 struct hpke_ciphertext {
     sotto_bytes kem_output;

@@ -50,7 +50,7 @@ static void assert_exports(const struct tree *tree, sotto_bytes expected)
     sotto_buf_free(&encoded);
 }
 
-/* ---- Vectors -----------------------------------------------------------------------------------*/
+/* ---- Vectors --------------------------------------------------------------------------------- */
 
 static void apply_proposal(struct tree_stage *stage, sotto_bytes proposal, uint32_t sender)
 {
@@ -130,8 +130,7 @@ static void check_resolutions(struct vectors *vectors, const json_t *item, struc
         assert_ok(tree_stage_resolution(&view, node_at(x), false, &list));
         assert_int_equal(list.count, json_array_size(expected));
         for (size_t i = 0; i < list.count; i++)
-            assert_int_equal(list.items[i].value,
-                             json_integer_value(json_array_get(expected, i)));
+            assert_int_equal(list.items[i].value, json_integer_value(json_array_get(expected, i)));
         sotto_bytes hash;
         assert_ok(tree_stage_hash(&view, node_at(x), &hash));
         assert_bytes(hash, vectors_hex_value(vectors, json_array_get(hashes, x)));
@@ -168,7 +167,7 @@ static void trees_of_the_vectors_are_valid(void **state)
     vectors_close(&vectors);
 }
 
-/* ---- Hostile encodings -------------------------------------------------------------------------*/
+/* ---- Hostile encodings ----------------------------------------------------------------------- */
 
 /* A decoder must refuse or give what encodes to the same bytes. */
 typedef void decode_fn(const struct suite *suite, sotto_bytes input);
@@ -290,12 +289,32 @@ static void faults_name_the_field(void **state)
     } cases[] = {
         {"00", "LeafNode.encryption_key", SOTTO_VALUE},
         {"0101010200ff", "Credential.credential_type", SOTTO_UNSUPPORTED},
-        {"010101020002" "00", "Credential.certificates", SOTTO_VALUE},
-        {"010101020001" "00" "0101", "Capabilities.versions", SOTTO_LENGTH},
-        {"010101020001" "00" "0000000000" "09", "LeafNode.leaf_node_source", SOTTO_VALUE},
-        {"010101020001" "00" "0000000000" "02" "06" "f00100" "f00100", "Extension.extension_type",
-         SOTTO_VALUE},
-        {"010101020001" "00" "0000000000" "01" "00000000", "Lifetime.not_before", SOTTO_TRUNCATED},
+        {"010101020002"
+         "00",
+         "Credential.certificates", SOTTO_VALUE},
+        {"010101020001"
+         "00"
+         "0101",
+         "Capabilities.versions", SOTTO_LENGTH},
+        {"010101020001"
+         "00"
+         "0000000000"
+         "09",
+         "LeafNode.leaf_node_source", SOTTO_VALUE},
+        {"010101020001"
+         "00"
+         "0000000000"
+         "02"
+         "06"
+         "f00100"
+         "f00100",
+         "Extension.extension_type", SOTTO_VALUE},
+        {"010101020001"
+         "00"
+         "0000000000"
+         "01"
+         "00000000",
+         "Lifetime.not_before", SOTTO_TRUNCATED},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct arena arena;
@@ -327,6 +346,128 @@ static void trees_end_with_a_leaf(void **state)
     arena_free(&arena);
 }
 
+static void unmerged_leaves_are_in_increasing_order(void **state)
+{
+    (void)state;
+    static const char *const cases[] = {"01010008"
+                                        "0000000200000001",
+                                        "01010008"
+                                        "0000000100000001"};
+    struct arena arena;
+    arena_init(&arena, &test_env.env);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct reader reader;
+        struct parent_node parent;
+        reader_init(&reader, vectors_hex_text(&arena, cases[i]));
+        parent_node_read(&reader, &parent);
+        assert_error(reader_finish(&reader, "ParentNode"), VALUE);
+        assert_string_equal(reader.fault.what, "ParentNode.unmerged_leaves");
+    }
+    arena_free(&arena);
+}
+
+/* ---- Trees that are wrong in one place ------------------------------------------------------- */
+
+/* Eight members, of whom 3 went, 2 committed, and a new 3 came: unmerged at nodes 3 and 7. */
+static void tree_with_unmerged(struct world *world, const struct world_member members[static 9],
+                               struct tree **tree)
+{
+    struct tree_stage stage;
+    struct treekem_private own;
+    struct treekem_path path;
+    struct leaf_node leaf;
+    struct leaf_index where;
+    world_tree(world, members, 8, true, NULL, tree);
+    tree_stage_init(&stage, *tree);
+    assert_ok(tree_stage_remove(&stage, leaf_at(3)));
+    treekem_private_init(&own, leaf_at(2));
+    world_commit(world, &stage, leaf_at(2), &members[2], &own, &path);
+    assert_ok(tree_stage_prepare(&stage));
+    tree_stage_apply(&stage, *tree);
+    world_leaf_content(world, &members[8], &leaf);
+    assert_ok(tree_stage_add(&stage, &leaf, &where));
+    assert_int_equal(where.value, 3);
+    assert_ok(tree_stage_prepare(&stage));
+    tree_stage_apply(&stage, *tree);
+    treekem_private_wipe(&own);
+    treekem_path_wipe(&path);
+}
+
+struct wrong_parent {
+    uint32_t node;
+    int unmerged; /* the one leaf that it lists; -1: none */
+    bool other_parent_hash;
+    const char *what;
+};
+
+static void validate_with(struct world *world, const struct tree *tree,
+                          const struct wrong_parent *wrong)
+{
+    struct tree_stage stage;
+    struct tree *copy;
+    sotto_buf encoded;
+    sotto_fault fault = {0};
+    struct tree_rules rules = world_rules(world);
+    uint8_t entry[4] = {0, 0, 0, (uint8_t)wrong->unmerged};
+    uint8_t hash[HASH_MAX];
+    sotto_buf_init(&encoded, &test_env.env);
+    tree_stage_init(&stage, tree);
+    struct parent_node parent = tree_node(tree, node_at(wrong->node))->u.parent;
+    if (wrong->unmerged >= 0)
+        parent.unmerged_leaves.wire = sotto_bytes_of(entry, 4);
+    else
+        parent.unmerged_leaves.wire = (sotto_bytes){0};
+    if (wrong->other_parent_hash) {
+        assert_true(parent.parent_hash.size > 0);
+        memcpy(hash, parent.parent_hash.data, parent.parent_hash.size);
+        hash[0] ^= 1;
+        parent.parent_hash.data = hash;
+    }
+    assert_ok(tree_stage_set_parent(&stage, node_at(wrong->node), &parent));
+    assert_ok(tree_stage_export(&stage, &encoded));
+    tree_stage_drop(&stage);
+    assert_ok(tree_import(world->crypto, world->suite, sotto_buf_view(&encoded), &copy, &fault));
+    if (wrong->what == NULL) {
+        assert_ok(tree_validate(copy, &rules, &fault));
+    } else {
+        assert_error(tree_validate(copy, &rules, &fault), TREE);
+        assert_string_equal(fault.what, wrong->what);
+    }
+    tree_free(copy);
+    sotto_buf_free(&encoded);
+}
+
+static void wrong_parents_are_found(void **state)
+{
+    (void)state;
+    static const char no_member[] = "ParentNode.unmerged_leaves: no member below the node";
+    static const char no_chain[] = "ParentNode: no chain of parent hashes to one leaf";
+    static const struct wrong_parent cases[] = {
+        {3, 3, false, NULL},
+        {7, 3, false, NULL},
+        {3, -1, false, "ParentNode.unmerged_leaves: not in a node between"},
+        {7, -1, false, no_chain},
+        {3, 3, true, no_chain},
+        {3, 4, false, no_member},  /* a member, but elsewhere */
+        {3, 77, false, no_member}, /* outside */
+        {1, 0, false, no_chain},
+        {7, 2, false, "ParentNode.unmerged_leaves: not in a node between"},
+    };
+    struct world world;
+    struct world_member members[9];
+    struct tree *tree;
+    world_init(&world, &test_env, suite_by_id(SUITE_X25519_CHACHA_SHA256_ED25519));
+    for (uint32_t i = 0; i < 9; i++)
+        world_member_make(&world, i, &members[i]);
+    tree_with_unmerged(&world, members, &tree);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        validate_with(&world, tree, &cases[i]);
+    tree_free(tree);
+    for (uint32_t i = 0; i < 9; i++)
+        world_member_free(&members[i]);
+    world_free(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +476,8 @@ int main(void)
         cmocka_unit_test(damaged_encodings_are_refused_or_come_back),
         cmocka_unit_test(faults_name_the_field),
         cmocka_unit_test(trees_end_with_a_leaf),
+        cmocka_unit_test(unmerged_leaves_are_in_increasing_order),
+        cmocka_unit_test(wrong_parents_are_found),
     };
     return cmocka_run_group_tests_name("tree", tests, set_up, tear_down);
 }

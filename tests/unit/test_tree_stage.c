@@ -27,7 +27,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* ---- Snapshots ---------------------------------------------------------------------------------*/
+/* ---- Snapshots ------------------------------------------------------------------------------- */
 
 static void append(sotto_buf *out, const void *data, size_t size)
 {
@@ -92,7 +92,7 @@ static void assert_consistent(const struct tree *tree)
     sotto_buf_free(&encoded);
 }
 
-/* ---- Random histories --------------------------------------------------------------------------*/
+/* ---- Random histories ------------------------------------------------------------------------ */
 
 struct history {
     struct tree *tree;
@@ -240,7 +240,7 @@ static void staged_changes_equal_trees_made_anew(void **state)
     }
 }
 
-/* ---- Memory runs out ---------------------------------------------------------------------------*/
+/* ---- Memory runs out ------------------------------------------------------------------------- */
 
 static sotto_error change_much(struct tree_stage *stage, const struct leaf_node leaves[static 8])
 {
@@ -313,7 +313,7 @@ static void applying_takes_no_memory(void **state)
     tree_free(tree);
 }
 
-/* ---- Checks ------------------------------------------------------------------------------------*/
+/* ---- Checks ---------------------------------------------------------------------------------- */
 
 static void a_key_stands_in_one_node_only(void **state)
 {
@@ -354,8 +354,8 @@ static void a_key_stands_in_one_node_only(void **state)
     assert_ok(tree_stage_prepare(&stage));
     tree_stage_apply(&stage, tree);
     tree_stage_init(&stage, tree);
-    assert_ok(tree_stage_find_key(&stage, KEY_SIGNATURE, leaf.signature_key, node_at(UINT32_MAX),
-                                  &x));
+    assert_ok(
+        tree_stage_find_key(&stage, KEY_SIGNATURE, leaf.signature_key, node_at(UINT32_MAX), &x));
     assert_int_equal(x.value, 2 * where.value);
     tree_free(tree);
 }

@@ -13,7 +13,7 @@ static int set_up(void **state)
     return 0;
 }
 
-/* ---- Vectors -----------------------------------------------------------------------------------*/
+/* ---- Vectors --------------------------------------------------------------------------------- */
 
 struct scenario {
     struct vectors *vectors;
@@ -45,8 +45,8 @@ static void load_leaf(struct scenario *s, const json_t *leaf)
     treekem_private_init(own, leaf_at(index));
     assert_ok(secret_set(&key, vectors_hex(s->vectors, leaf, "encryption_priv")));
     treekem_private_set(own, node_at(2 * index), &key);
-    assert_ok(secret_set(&s->signature_private[index],
-                         vectors_hex(s->vectors, leaf, "signature_priv")));
+    assert_ok(
+        secret_set(&s->signature_private[index], vectors_hex(s->vectors, leaf, "signature_priv")));
     size_t i;
     json_t *entry;
     json_array_foreach(vectors_member(s->vectors, leaf, "path_secrets"), i, entry)
@@ -67,8 +67,7 @@ static void load(struct scenario *s)
                           &s->tree, &fault));
     s->leaves = tree_leaf_count(s->tree);
     s->states = arena_array(&s->vectors->arena, s->leaves, sizeof *s->states);
-    s->signature_private =
-        arena_array(&s->vectors->arena, s->leaves, sizeof *s->signature_private);
+    s->signature_private = arena_array(&s->vectors->arena, s->leaves, sizeof *s->signature_private);
     size_t i;
     json_t *leaf;
     json_array_foreach(vectors_member(s->vectors, s->item, "leaves_private"), i, leaf)
@@ -92,7 +91,8 @@ static void group_context(const struct scenario *s, struct tree_stage *stage, so
     assert_ok(writer_finish(&writer));
 }
 
-/* Every member but the sender processes the path. path_secrets: what each must have decrypted, or NULL. */
+/* Every member but the sender processes the path. path_secrets: what each must have decrypted, or
+ * NULL. */
 static void process_by_all(struct scenario *s, uint32_t sender, sotto_bytes encoded,
                            sotto_bytes expected_hash, const json_t *path_secrets,
                            sotto_bytes commit_secret)
@@ -210,7 +210,7 @@ static void paths_of_the_vectors_are_understood(void **state)
     vectors_close(&vectors);
 }
 
-/* ---- Worlds of our own -------------------------------------------------------------------------*/
+/* ---- Worlds of our own ----------------------------------------------------------------------- */
 
 #define MEMBERS 9
 
@@ -289,6 +289,11 @@ static void newcomers_join_with_a_path_secret(void **state)
         stage_proposals(&g, &received);
         treekem_private_prune(&other, &received);
         read_path(&g, &encoded, &decoded);
+        /* Path: nodes 1, 3, 7, 15. Leaf 3 is new, so node 5 resolves to leaf 2 alone; node 23 was
+         * blank above 8 and the new 9, who is left out. */
+        assert_int_equal(decoded.count, 4);
+        assert_int_equal(decoded.nodes[1].count, 1);
+        assert_int_equal(decoded.nodes[3].count, 1);
         assert_ok(treekem_merge(&received, leaf_at(0), &decoded, &fault));
         assert_ok(treekem_decrypt(&received, leaf_at(0), &decoded, context, &other, &commit_secret,
                                   &fault));
@@ -426,9 +431,9 @@ static void wrong_paths_are_refused(void **state)
             assert_int_equal(error, expected);
         } else {
             assert_ok(error);
-            assert_int_equal(treekem_decrypt(&stage, sender, &decoded, context, &other,
-                                             &commit_secret, &fault),
-                             expected);
+            assert_int_equal(
+                treekem_decrypt(&stage, sender, &decoded, context, &other, &commit_secret, &fault),
+                expected);
             assert_memory_equal(&before, &other, sizeof other);
         }
         assert_int_equal(fault.error, expected);
