@@ -1,5 +1,6 @@
 #include "wire/padme.h"
 
+#include "base/base.h"
 #include "wire/limits.h"
 
 static unsigned log2_floor(size_t value)
@@ -18,6 +19,7 @@ size_t padme_size(size_t size)
      * last E - S bits of the size are made zero by rounding up. */
     unsigned exponent = log2_floor(size);
     unsigned significant = log2_floor(exponent) + 1;
+    BUG_UNLESS(exponent > significant);
     size_t mask = ((size_t)1 << (exponent - significant)) - 1;
     return size > (size_t)-1 - mask ? size : (size + mask) & ~mask;
 }

@@ -20,11 +20,11 @@ static void put_octet(struct socks *socks, unsigned octet)
 
 static bool copy_text(const char *text, char out[static SOCKS_TEXT_MAX], uint8_t *size)
 {
-    size_t length = strlen(text);
-    if (length == 0 || length > SOCKS_TEXT_MAX)
+    sotto_bytes view = sotto_bytes_str(text);
+    if (view.size == 0 || view.size > SOCKS_TEXT_MAX)
         return false;
-    memcpy(out, text, length);
-    *size = (uint8_t)length;
+    memcpy(out, view.data, view.size);
+    *size = (uint8_t)view.size;
     return true;
 }
 

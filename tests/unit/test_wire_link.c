@@ -123,7 +123,7 @@ struct client {
     sotto_error ended_error, answer_error;
     uint16_t answer_type;
     uint64_t answer_seq, last_pushed;
-    bool free_in_answer, unsubscribe_in_push, close_in_push;
+    bool free_in_answer, close_in_answer, unsubscribe_in_push, close_in_push;
     uint32_t request;
 };
 
@@ -161,10 +161,13 @@ static void on_answer(void *ctx, sotto_error error, const struct message *answer
     client->answers++;
     client->answer_error = error;
     client->answer_type = answer == NULL ? 0 : answer->type;
-    if (error == SOTTO_REFUSED)
+    assert_int_equal(answer == NULL, error != SOTTO_OK && error != SOTTO_REFUSED);
+    if (answer != NULL && answer->type == MESSAGE_ERROR)
         client->answer_seq = answer->error.detail;
     else if (answer != NULL && answer->type == MESSAGE_ROOM_APPEND_OK)
         client->answer_seq = answer->seq;
+    if (client->close_in_answer)
+        link_close(client->link);
     if (client->free_in_answer) {
         client->free_in_answer = false;
         link_free(client->link);
@@ -421,6 +424,22 @@ static void a_relay_that_goes_away_completes_all_requests_once(void **state)
     assert_int_equal(scene->client.ended, 1);
 }
 
+static void closing_while_the_link_ends_silences_the_end(void **state)
+{
+    struct scene *scene = *state;
+    scene->relay.is_mute = true;
+    scene->client.close_in_answer = true;
+    scene_open(scene);
+    send_append(scene);
+    send_append(scene);
+    STEP_UNTIL(scene, scene->relay.requests == 2);
+    channel_free(scene->relay.channel);
+    scene->relay.channel = NULL;
+    STEP_UNTIL(scene, scene->client.answers > 0);
+    assert_int_equal(scene->client.answers, 2);
+    assert_int_equal(scene->client.ended, 0);
+}
+
 static void freeing_completes_requests_and_is_silent_afterwards(void **state)
 {
     struct scene *scene = *state;
@@ -617,6 +636,7 @@ int main(void)
         TEST(a_silent_relay_is_given_up),
         TEST(a_relay_that_never_says_hello_is_a_timeout),
         TEST(a_relay_that_goes_away_completes_all_requests_once),
+        TEST(closing_while_the_link_ends_silences_the_end),
         TEST(freeing_completes_requests_and_is_silent_afterwards),
         TEST(a_link_may_be_freed_in_a_callback),
         TEST(a_link_may_be_closed_in_a_push),

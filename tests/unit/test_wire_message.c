@@ -406,31 +406,28 @@ static void bad_values_are_named_with_their_offset(void **state)
 {
     struct scene *scene = *state;
     static const struct {
-        uint16_t type;
-        const char *body;
-        size_t size;
+        const char *body, *what;
+        size_t size, offset;
         sotto_error error;
-        const char *what;
-        size_t offset;
+        uint16_t type;
     } cases[] = {
-        {MESSAGE_HELLO, "\x00\x02\x01", 3, SOTTO_VERSION, "hello.version", 6},
-        {MESSAGE_HELLO, "\x00\x01\x03", 3, SOTTO_VALUE, "hello.connection", 8},
-        {MESSAGE_HELLO, "\x00\x01\x00", 3, SOTTO_VALUE, "hello.connection", 8},
-        {MESSAGE_GET_MANIFEST, "\x03\x00", 2, SOTTO_VALUE, "Permission.kind", 6},
-        {MESSAGE_GET_MANIFEST, "\x02\x00", 2, SOTTO_UNSUPPORTED, "Permission.kind", 6},
-        {MESSAGE_GET_MANIFEST, "\x01\x01\xff", 3, SOTTO_LENGTH, "Permission.value", 7},
-        {MESSAGE_GET_MANIFEST, "\x00\x01\xff", 3, SOTTO_LENGTH, "Permission.value", 7},
-        {MESSAGE_PUT_MANIFEST, "\x00", 1, SOTTO_LENGTH, "put_manifest.manifest", 6},
-        {MESSAGE_PUT_MANIFEST, "\x40\x01x", 3, SOTTO_LENGTH, "put_manifest.manifest", 6},
-        {MESSAGE_PUT_MANIFEST, "\x80\x01\x00\x01", 4, SOTTO_LIMIT, "put_manifest.manifest", 6},
-        {MESSAGE_PUBLISH_KEY_PACKAGES, "\x01\x00\x00", 3, SOTTO_LENGTH,
-         "publish_key_packages.key_package", 7},
-        {MESSAGE_ROOM_ENTRIES, "\x00", 1, SOTTO_LENGTH, "entries.entries", 7},
-        {MESSAGE_ERROR, "\x00\x01\0\0\0\0\0\0\0\0\x02\xc3\x28", 13, SOTTO_VALUE, "error.text", 17},
-        {MESSAGE_ERROR,
-         "\x00\x01\0\0\0\0\0\0\0\0\x02"
+        {"\x00\x02\x01", "hello.version", 3, 6, SOTTO_VERSION, MESSAGE_HELLO},
+        {"\x00\x01\x03", "hello.connection", 3, 8, SOTTO_VALUE, MESSAGE_HELLO},
+        {"\x00\x01\x00", "hello.connection", 3, 8, SOTTO_VALUE, MESSAGE_HELLO},
+        {"\x03\x00", "Permission.kind", 2, 6, SOTTO_VALUE, MESSAGE_GET_MANIFEST},
+        {"\x02\x00", "Permission.kind", 2, 6, SOTTO_UNSUPPORTED, MESSAGE_GET_MANIFEST},
+        {"\x01\x01\xff", "Permission.value", 3, 7, SOTTO_LENGTH, MESSAGE_GET_MANIFEST},
+        {"\x00\x01\xff", "Permission.value", 3, 7, SOTTO_LENGTH, MESSAGE_GET_MANIFEST},
+        {"\x00", "put_manifest.manifest", 1, 6, SOTTO_LENGTH, MESSAGE_PUT_MANIFEST},
+        {"\x40\x01x", "put_manifest.manifest", 3, 6, SOTTO_LENGTH, MESSAGE_PUT_MANIFEST},
+        {"\x80\x01\x00\x01", "put_manifest.manifest", 4, 6, SOTTO_LIMIT, MESSAGE_PUT_MANIFEST},
+        {"\x01\x00\x00", "publish_key_packages.key_package", 3, 7, SOTTO_LENGTH,
+         MESSAGE_PUBLISH_KEY_PACKAGES},
+        {"\x00", "entries.entries", 1, 7, SOTTO_LENGTH, MESSAGE_ROOM_ENTRIES},
+        {"\x00\x01\0\0\0\0\0\0\0\0\x02\xc3\x28", "error.text", 13, 17, SOTTO_VALUE, MESSAGE_ERROR},
+        {"\x00\x01\0\0\0\0\0\0\0\0\x02"
          "a\x1b",
-         13, SOTTO_VALUE, "error.text", 18},
+         "error.text", 13, 18, SOTTO_VALUE, MESSAGE_ERROR},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         sotto_error error = read_raw(scene, cases[i].type, cases[i].body, cases[i].size);
