@@ -43,7 +43,7 @@ static void release(struct lookup *lookup)
 static void *work(void *argument)
 {
     struct lookup *lookup = argument;
-    if (find(lookup, AI_ADDRCONFIG) != 0)
+    if (find(lookup, 0) != 0)
         lookup->result = NULL;
     atomic_store(&lookup->ready, true);
     (void)eventfd_write(lookup->event, 1); /* cannot fail: the counter is far from full */
