@@ -6,8 +6,8 @@ itself; such faults are named by role."""
 # (label's beginning, what it says, what is wrong)
 FAULTS = [
     ("ts-mls", "non-blank intermediate node must list leaf node in its unmerged_leaves",
-     "1.6.4 wants all ancestors of an unmerged leaf to have equal lists; RFC 9420, 7.9.2 wants the "
-     "leaf to be in each of them"),
+     "1.6.4 wants all ancestors of an unmerged leaf to have equal lists; RFC 9420, 12.4.3.1 wants "
+     "the leaf to be in each of them"),
     ("ts-mls", "No overlap between provided private keys and update path",
      "1.6.4 finds no key of its own in some UpdatePaths that all others accept, after Add and Remove "
      "in one commit; its text calls the error one that never occurs"),

@@ -221,7 +221,12 @@ static bool commit_by_value(struct call *call, struct party *party)
     const size_t count = json_array_size(list);
     struct draft *drafts = calloc(count + 1, sizeof *drafts);
     sotto_mls_proposal *proposals = calloc(count + 1, sizeof *proposals);
-    bool good = (drafts != NULL && proposals != NULL) || refuse(call, "out of memory");
+    if (drafts == NULL || proposals == NULL) {
+        free(drafts);
+        free(proposals);
+        return refuse(call, "out of memory");
+    }
+    bool good = true;
     for (size_t i = 0; good && i < count; i++) {
         const json_t *item = json_array_get(list, i);
         const char *type = json_string_value(json_object_get(item, "proposalType"));
@@ -229,7 +234,7 @@ static bool commit_by_value(struct call *call, struct party *party)
         proposals[i] = drafts[i].proposal;
     }
     good = good && stage_commit(call, party, proposals, count);
-    for (size_t i = 0; drafts != NULL && i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         draft_free(&drafts[i]);
     }
     free(drafts);
