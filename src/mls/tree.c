@@ -10,7 +10,7 @@ sotto_error segment_alloc(const struct tree *tree, size_t number, bool with_know
 {
     size_t size = segment_size(number);
     struct tree_segment made = {
-        .nodes = mem_alloc(tree->env, size * sizeof *made.nodes),
+        .nodes = mem_alloc(tree->env, size * sizeof(void *)),
         .hashes = mem_alloc(tree->env, size * tree->suite->nh),
         .hash_known = with_known ? mem_alloc(tree->env, size) : NULL,
     };
@@ -28,7 +28,7 @@ void segment_free(const struct tree *tree, size_t number, struct tree_segment *s
     if (segment->nodes != NULL)
         for (size_t i = 0; i < size; i++)
             tree_node_release(tree->env, segment->nodes[i]);
-    mem_free(tree->env, segment->nodes, size * sizeof *segment->nodes);
+    mem_free(tree->env, segment->nodes, size * sizeof(void *));
     mem_free(tree->env, segment->hashes, size * tree->suite->nh);
     mem_free(tree->env, segment->hash_known, size);
     *segment = (struct tree_segment){0};

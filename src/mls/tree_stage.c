@@ -57,6 +57,7 @@ static sotto_error overlay_touch(struct tree_stage *stage, struct node_index x,
         return SOTTO_OK;
     if (stage->entry_count == stage->entry_capacity)
         TRY(overlay_grow(stage));
+    BUG_UNLESS(stage->entries != NULL && stage->slots != NULL);
     size_t number = stage->entry_count++;
     *entry = &stage->entries[number];
     **entry = (struct overlay_entry){.index = x.value};
