@@ -35,7 +35,7 @@ static sotto_error overlay_grow(struct tree_stage *stage)
         mem_free(env, slots, 2 * capacity * sizeof *slots);
         return SOTTO_NO_MEMORY;
     }
-    if (stage->entry_count > 0)
+    if (stage->entries != NULL)
         memcpy(entries, stage->entries, stage->entry_count * sizeof *entries);
     mem_free(env, stage->entries, stage->entry_capacity * sizeof *entries);
     mem_free(env, stage->slots, stage->slot_count * sizeof *slots);
