@@ -102,9 +102,11 @@ void tree_stage_read(struct reader *reader, const struct tree *base, struct tree
     sotto_error error = SOTTO_OK;
     while (reader_ok(reader) && error == SOTTO_OK && stage->leaf_count < leaf_count)
         error = stage_grow(stage);
+    if (error != SOTTO_OK)
+        reader_fail(reader, error, "tree_stage");
     struct reader inner;
     reader_enter(reader, &inner, LIMIT_TREE, "tree_stage.changes");
-    while (error == SOTTO_OK && reader_more(&inner))
+    while (reader_more(&inner))
         read_change(&inner, stage);
     reader_leave(reader, &inner, "tree_stage.changes");
     if (reader_ok(reader) && error == SOTTO_OK && stage->leaf_count > leaf_count)
