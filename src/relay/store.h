@@ -247,6 +247,7 @@ struct store_op {
     enum store_kind kind;
     struct arena arena; /* owns all variable bytes, of the question and of the answer */
     size_t size;        /* of those bytes, for limits */
+    size_t charged;     /* the submitter's: likewise */
     size_t queued;      /* the engine's: what was counted when it was submitted */
 
     /* Completion: done is called by store_port_run in the thread of the port, and then the

@@ -1,0 +1,47 @@
+/* The relay's settings: defaults, then the configuration file, then the command line. */
+#ifndef RELAY_CONFIG_H
+#define RELAY_CONFIG_H
+
+#include <limits.h>
+
+#include "relay/limits.h"
+#include "relay/log.h"
+#include "relay/ratelimit.h"
+#include "wire/message.h"
+
+enum { CONFIG_TEXT = 1024 };
+
+enum command { COMMAND_SERVE, COMMAND_INVITE, COMMAND_STATUS, COMMAND_HELP, COMMAND_VERSION };
+
+struct config {
+    enum command command;
+    char data[PATH_MAX - 32]; /* so that what lies in it has a path */
+    char file[PATH_MAX];
+    char listen[LISTENERS_MAX][CONFIG_TEXT];
+    size_t listen_count; /* 0: all addresses, RELAY_PORT */
+    char public_address[CONFIG_TEXT];
+    char name[WIRE_TEXT_MAX + 1];
+    enum registration registration;
+    char code_command[CONFIG_TEXT];
+    char certificate[PATH_MAX], key[PATH_MAX];
+    uint32_t retention_days, room_days;
+    int64_t ip_seconds; /* 0: never kept; negative: until replaced */
+    uint32_t threads;   /* 0: one a core */
+    uint32_t max_connections;
+    uint32_t rates[RATE_KINDS];
+    bool rate_limit;
+    enum log_level log_level;
+    char ready_file[PATH_MAX];
+    int32_t ready_fd; /* -1: none */
+    bool allow_core;
+    uint32_t uses; /* invite */
+};
+
+/* Reads the command line and the file it names. False: *problem says in a sentence what was not
+ * understood. */
+bool config_read(struct config *config, int argc, char **argv, char problem[static CONFIG_TEXT]);
+
+/* The text of --help. */
+void config_help(void);
+
+#endif

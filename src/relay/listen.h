@@ -1,0 +1,16 @@
+/* The sockets that the relay listens on, and the addresses that people reach it by. */
+#ifndef RELAY_LISTEN_H
+#define RELAY_LISTEN_H
+
+#include "relay/relay.h"
+
+/* Opens all that the configuration names, or the default. False: problem says what and what to do. */
+bool listen_open(struct relay *relay, char problem[static CONFIG_TEXT]);
+void listen_close(struct relay *relay);
+
+/* Appends the relay's addresses with their pin, one a line: the public one if configured, then those
+ * of the listeners, where a wildcard stands for the addresses of this machine. False: problem. */
+bool listen_addresses(const struct relay *relay, sotto_buf *lines,
+                      char problem[static CONFIG_TEXT]);
+
+#endif

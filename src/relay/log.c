@@ -1,0 +1,82 @@
+#include "relay/log.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LINE = 512 };
+
+const char *log_level_name(enum log_level level)
+{
+    static const char *const names[] = {
+#define NAME(name, text) text,
+        LOG_LEVELS(NAME)
+#undef NAME
+    };
+    return names[level];
+}
+
+struct line {
+    char text[LINE];
+    size_t size;
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct line *line, const char *format, ...)
+{
+    __builtin_va_list arguments;
+    __builtin_va_start(arguments, format);
+    int size = vsnprintf(line->text + line->size, LINE - line->size, format, arguments);
+    __builtin_va_end(arguments);
+    if (size > 0)
+        line->size += (size_t)size;
+    if (line->size > LINE - 1)
+        line->size = LINE - 1;
+}
+
+static void begin(struct line *line, enum log_level level, const char *event)
+{
+    char when[32];
+    struct tm parts;
+    time_t now = time(NULL);
+    gmtime_r(&now, &parts);
+    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    line->size = 0;
+    add(line, "%s %s %s", when, log_level_name(level), event);
+}
+
+/* One write a line, so that lines of several threads do not mix. A log that cannot be written is no
+ * reason to stop. */
+static void finish(const struct log *log, struct line *line)
+{
+    if (line->size == LINE - 1)
+        line->size--;
+    line->text[line->size++] = '\n';
+    ssize_t ignored = write(log->fd, line->text, line->size);
+    (void)ignored;
+}
+
+void log_event(const struct log *log, enum log_level level, const char *event,
+               const struct log_field *fields)
+{
+    struct line line;
+    if (level < log->level)
+        return;
+    begin(&line, level, event);
+    for (; fields != NULL && fields->key != NULL; fields++) {
+        if (fields->text != NULL)
+            add(&line, " %s=\"%s\"", fields->key, fields->text);
+        else
+            add(&line, " %s=%lld", fields->key, (long long)fields->number);
+    }
+    finish(log, &line);
+}
+
+void log_code(const struct log *log, const char *code, const char *phone)
+{
+    struct line line;
+    size_t size = strlen(phone);
+    begin(&line, LOG_INFO, "verification_code");
+    add(&line, " code=%s phone_ends=%s", code, size > 2 ? phone + size - 2 : "");
+    finish(log, &line);
+}

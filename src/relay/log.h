@@ -1,0 +1,56 @@
+/* The relay's log: one line an event, `time level event key=value ...`, on standard error.
+ *
+ * A value is a number or a text of the program itself. There is no way to write bytes that came
+ * from a client: so the log never holds an identifier. */
+#ifndef RELAY_LOG_H
+#define RELAY_LOG_H
+
+#include <stdint.h>
+
+#define LOG_LEVELS(X)                                                                          \
+    X(DEBUG, "debug")                                                                          \
+    X(INFO, "info")                                                                            \
+    X(WARNING, "warning")                                                                      \
+    X(ERROR, "error")
+
+enum log_level {
+#define LOG_LEVEL_ENUM(name, text) LOG_##name,
+    LOG_LEVELS(LOG_LEVEL_ENUM)
+#undef LOG_LEVEL_ENUM
+        LOG_LEVEL_COUNT
+};
+
+struct log {
+    int fd;
+    enum log_level level; /* what is below is left out */
+};
+
+struct log_field {
+    const char *key; /* NULL: the end of the list */
+    const char *text; /* static; NULL: the number counts */
+    int64_t number;
+};
+
+#define LOG_END {0}
+
+static inline struct log_field log_number(const char *key, int64_t number)
+{
+    return (struct log_field){key, 0, number};
+}
+
+static inline struct log_field log_text(const char *key, const char *static_text)
+{
+    return (struct log_field){key, static_text, 0};
+}
+
+/* fields: an array ended by LOG_END; NULL: none. Any thread. */
+void log_event(const struct log *log, enum log_level level, const char *event,
+               const struct log_field *fields);
+
+/* The development default of handing a code over: the code, and no more of the phone number than
+ * its last two digits. */
+void log_code(const struct log *log, const char *code, const char *phone);
+
+const char *log_level_name(enum log_level level);
+
+#endif

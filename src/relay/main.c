@@ -1,0 +1,36 @@
+/* sottod: the relay. */
+#include <stdio.h>
+
+#include <sodium.h>
+
+#include "relay/commands.h"
+#include "relay/config.h"
+#include "relay/serve.h"
+
+int main(int argc, char **argv)
+{
+    static struct config config;
+    char problem[CONFIG_TEXT] = "";
+    if (sodium_init() < 0) {
+        fprintf(stderr, "sottod: libsodium does not start.\n");
+        return 1;
+    }
+    if (!config_read(&config, argc, argv, problem)) {
+        fprintf(stderr, "sottod: %s. See `sottod --help`.\n", problem);
+        return 2;
+    }
+    switch (config.command) {
+    case COMMAND_HELP:
+        config_help();
+        return 0;
+    case COMMAND_VERSION:
+        printf("sottod %s\n", SOTTOD_VERSION);
+        return 0;
+    case COMMAND_INVITE:
+        return command_invite(&config);
+    case COMMAND_STATUS:
+        return command_status(&config);
+    default:
+        return serve(&config);
+    }
+}

@@ -1,0 +1,171 @@
+/* A token bucket as one time stamp: the moment at which the bucket would be full again. A taken
+ * token moves it by an hour divided by the rate; a token is there while it lies no more than an
+ * hour ahead. So an address that has been quiet for an hour is one that is unknown. */
+#include "relay/ratelimit.h"
+
+#include <netinet/in.h>
+#include <pthread.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#define HOUR_US UINT64_C(3600000000)
+#define SETS (RATE_ADDRESSES / RATE_WAYS)
+
+struct slot {
+    struct rate_address address;
+    uint32_t open;
+    uint64_t full[RATE_KINDS];
+};
+
+struct ratelimit {
+    const sotto_env *env;
+    uint64_t (*now_us)(void *ctx);
+    void *ctx;
+    uint64_t step_us[RATE_KINDS]; /* 0: no limit */
+    uint8_t key[crypto_shorthash_KEYBYTES]; /* nobody chooses addresses that share a set */
+    pthread_mutex_t lock;
+    struct slot slots[SETS][RATE_WAYS];
+};
+
+struct rate_address rate_address_of(const struct sockaddr_storage *from)
+{
+    struct rate_address address = {0};
+    if (from->ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)from;
+        address.family = 4;
+        memcpy(address.bytes, &in->sin_addr, 4);
+    } else if (from->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)from;
+        bool is_v4 = IN6_IS_ADDR_V4MAPPED(&in->sin6_addr);
+        address.family = is_v4 ? 4 : 6;
+        memcpy(address.bytes, in->sin6_addr.s6_addr + (is_v4 ? 12 : 0), is_v4 ? 4 : 8);
+    }
+    return address;
+}
+
+sotto_error ratelimit_new(const sotto_env *env, const uint32_t per_hour[static RATE_KINDS],
+                          uint64_t (*now_us)(void *ctx), void *ctx, struct ratelimit **limit)
+{
+    struct ratelimit *made = mem_alloc(env, sizeof *made);
+    if (made == NULL)
+        return SOTTO_NO_MEMORY;
+    made->env = env;
+    made->now_us = now_us;
+    made->ctx = ctx;
+    for (size_t i = 0; i < RATE_KINDS; i++)
+        made->step_us[i] = per_hour[i] == 0 ? 0 : HOUR_US / per_hour[i];
+    crypto_shorthash_keygen(made->key);
+    pthread_mutex_init(&made->lock, NULL);
+    *limit = made;
+    return SOTTO_OK;
+}
+
+void ratelimit_free(struct ratelimit *limit)
+{
+    if (limit == NULL)
+        return;
+    pthread_mutex_destroy(&limit->lock);
+    mem_free(limit->env, limit, sizeof *limit);
+}
+
+/* When the slot is as good as unknown. */
+static uint64_t forgotten_at(const struct slot *slot)
+{
+    uint64_t latest = 0;
+    for (size_t i = 0; i < RATE_KINDS; i++)
+        if (slot->full[i] > latest)
+            latest = slot->full[i];
+    return latest;
+}
+
+static struct slot *set_of(struct ratelimit *limit, const struct rate_address *address)
+{
+    uint8_t bytes[1 + sizeof address->bytes], hash[crypto_shorthash_BYTES];
+    uint64_t number;
+    bytes[0] = address->family;
+    memcpy(bytes + 1, address->bytes, sizeof address->bytes);
+    crypto_shorthash(hash, bytes, sizeof bytes, limit->key);
+    memcpy(&number, hash, sizeof number);
+    return limit->slots[number % SETS];
+}
+
+static bool is_slot_of(const struct slot *slot, const struct rate_address *address)
+{
+    return slot->address.family == address->family &&
+           memcmp(slot->address.bytes, address->bytes, sizeof address->bytes) == 0;
+}
+
+/* The address's slot; a new one takes the place of whoever is forgotten soonest. NULL: all places
+ * belong to addresses with open connections. */
+static struct slot *slot_of(struct ratelimit *limit, const struct rate_address *address)
+{
+    struct slot *set = set_of(limit, address), *victim = NULL;
+    for (size_t i = 0; i < RATE_WAYS; i++) {
+        if (is_slot_of(&set[i], address))
+            return &set[i];
+        bool is_better = victim == NULL || forgotten_at(&set[i]) < forgotten_at(victim);
+        if (set[i].open == 0 && is_better)
+            victim = &set[i];
+    }
+    if (victim != NULL)
+        *victim = (struct slot){.address = *address};
+    return victim;
+}
+
+static uint32_t ask(struct ratelimit *limit, const struct rate_address *address, enum rate rate,
+                    bool count)
+{
+    uint64_t step = limit->step_us[rate];
+    if (step == 0 || address->family == 0)
+        return 0;
+    uint64_t wait = 0;
+    pthread_mutex_lock(&limit->lock);
+    uint64_t now = limit->now_us(limit->ctx);
+    struct slot *slot = slot_of(limit, address);
+    if (slot != NULL) {
+        uint64_t full = slot->full[rate] > now ? slot->full[rate] : now;
+        if (full + step > now + HOUR_US)
+            wait = full + step - now - HOUR_US;
+        else if (count)
+            slot->full[rate] = full + step;
+    }
+    pthread_mutex_unlock(&limit->lock);
+    return (uint32_t)((wait + 999999) / 1000000);
+}
+
+uint32_t ratelimit_take(struct ratelimit *limit, const struct rate_address *address, enum rate rate)
+{
+    return ask(limit, address, rate, true);
+}
+
+uint32_t ratelimit_look(struct ratelimit *limit, const struct rate_address *address, enum rate rate)
+{
+    return ask(limit, address, rate, false);
+}
+
+bool ratelimit_enter(struct ratelimit *limit, const struct rate_address *address)
+{
+    if (limit->step_us[RATE_CONNECTION] == 0 || address->family == 0)
+        return true;
+    pthread_mutex_lock(&limit->lock);
+    struct slot *slot = slot_of(limit, address);
+    bool may = slot == NULL || slot->open < CONNECTIONS_PER_ADDRESS;
+    if (slot != NULL && may)
+        slot->open++;
+    pthread_mutex_unlock(&limit->lock);
+    return may;
+}
+
+void ratelimit_leave(struct ratelimit *limit, const struct rate_address *address)
+{
+    if (limit->step_us[RATE_CONNECTION] == 0 || address->family == 0)
+        return;
+    pthread_mutex_lock(&limit->lock);
+    struct slot *set = set_of(limit, address);
+    /* One that entered when the set was full is not counted, and may be missing here. */
+    for (size_t i = 0; i < RATE_WAYS; i++)
+        if (is_slot_of(&set[i], address) && set[i].open > 0)
+            set[i].open--;
+    pthread_mutex_unlock(&limit->lock);
+}

@@ -1,0 +1,314 @@
+/* Serving: everything is made here, in order, and ended in the opposite one. The main thread keeps
+ * house meanwhile: signals, expiry, the figures of the log. */
+#include "relay/serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "relay/data.h"
+#include "relay/listen.h"
+#include "relay/loop.h"
+
+enum { EXPIRE_SECONDS = 3600, FIRST_EXPIRE_SECONDS = 5, FIGURES_SECONDS = 60 };
+
+struct serving {
+    struct relay relay;
+    int lock;
+    struct store_port *port; /* of the main thread */
+    struct loop *loops[THREADS_MAX];
+    size_t loop_count;
+    uint64_t started_s; /* wall clock */
+    uint64_t started_boot_s;
+    uint64_t expire_ms, figures_ms; /* when next */
+};
+
+/* ---- The process ---------------------------------------------------------------------------- */
+
+/* Secrets in memory do not reach the disk, and nothing that is run from here gains rights. */
+static void harden(const struct config *config)
+{
+    const struct rlimit none = {0, 0};
+    struct rlimit files;
+    umask(077);
+    signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (!config->allow_core) {
+        setrlimit(RLIMIT_CORE, &none);
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    }
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
+static void block_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, set, NULL);
+}
+
+static uint64_t boot_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (uint64_t)now.tv_sec;
+}
+
+static uint64_t now_us(void *ctx)
+{
+    (void)ctx;
+    return relay_now_ms() * 1000;
+}
+
+static void on_health(void *ctx, sotto_error error)
+{
+    const struct serving *serving = ctx;
+    if (error == SOTTO_OK)
+        log_event(&serving->relay.log, LOG_INFO, "storing_again", NULL);
+    else
+        log_event(&serving->relay.log, LOG_ERROR, "cannot_store",
+                  (struct log_field[]){log_text("why", sotto_error_text(error)), LOG_END});
+}
+
+/* ---- Starting ------------------------------------------------------------------------------- */
+
+static bool load_certificate(struct relay *relay, char *problem)
+{
+    const struct config *config = relay->config;
+    char certificate[PATH_MAX], key[PATH_MAX];
+    const char *why = "";
+    data_path(config, DATA_CERTIFICATE, certificate);
+    data_path(config, DATA_KEY, key);
+    if (config->certificate[0] != '\0') {
+        strcpy(certificate, config->certificate);
+        strcpy(key, config->key);
+    } else {
+        sotto_error error = tls_make_certificate(relay->env, certificate, key, &why);
+        if (error == SOTTO_EXISTS) {
+            snprintf(problem, CONFIG_TEXT,
+                     "only one of certificate.pem and key.pem is in %.300s: restore the other from a"
+                     " backup, or remove it, which gives the relay a new address",
+                     config->data);
+            return false;
+        }
+        if (error != SOTTO_OK) {
+            snprintf(problem, CONFIG_TEXT, "no certificate could be made in %.300s: %s (%s)",
+                     config->data, sotto_error_text(error), why);
+            return false;
+        }
+    }
+    sotto_error error = tls_server(relay->env, certificate, key, &relay->tls, &why);
+    if (error != SOTTO_OK)
+        snprintf(problem, CONFIG_TEXT, "the certificate %.300s or its key cannot be used: %s (%s)",
+                 certificate, sotto_error_text(error), why);
+    return error == SOTTO_OK;
+}
+
+static bool make_parts(struct serving *serving, char *problem)
+{
+    struct relay *relay = &serving->relay;
+    static const uint32_t unlimited[RATE_KINDS];
+    const uint32_t *rates = relay->config->rate_limit ? relay->config->rates : unlimited;
+    sotto_error error = ratelimit_new(relay->env, rates, now_us, NULL, &relay->ratelimit);
+    if (error == SOTTO_OK)
+        error = courier_new(relay->env, relay->config->code_command, &relay->log, &relay->courier);
+    if (error == SOTTO_OK)
+        error = store_port_open(relay->store, NULL, NULL, &serving->port);
+    if (error != SOTTO_OK)
+        snprintf(problem, CONFIG_TEXT, "cannot start: %s", sotto_error_text(error));
+    return error == SOTTO_OK;
+}
+
+static bool start_loops(struct serving *serving, char *problem)
+{
+    const struct config *config = serving->relay.config;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t count = config->threads != 0 ? config->threads : cores > 0 ? (size_t)cores : 1;
+    if (count > THREADS_MAX)
+        count = THREADS_MAX;
+    sotto_error error = SOTTO_OK;
+    while (error == SOTTO_OK && serving->loop_count < count) {
+        error = loop_new(&serving->relay, &serving->loops[serving->loop_count]);
+        if (error == SOTTO_OK)
+            error = loop_start(serving->loops[serving->loop_count++]);
+    }
+    if (error != SOTTO_OK)
+        snprintf(problem, CONFIG_TEXT, "cannot start: %s", sotto_error_text(error));
+    return error == SOTTO_OK;
+}
+
+/* Tells people on standard output, and scripts where they asked for it. */
+static bool announce(struct serving *serving, char *problem)
+{
+    const struct config *config = serving->relay.config;
+    char path[PATH_MAX];
+    sotto_buf lines;
+    bool good;
+    sotto_buf_init(&lines, serving->relay.env);
+    data_path(config, DATA_ADDRESS, path);
+    good = listen_addresses(&serving->relay, &lines, problem);
+    if (good && data_write(path, sotto_buf_view(&lines)) != SOTTO_OK) {
+        snprintf(problem, CONFIG_TEXT, "%.300s cannot be written", path);
+        good = false;
+    }
+    if (good && config->ready_file[0] != '\0' &&
+        data_write(config->ready_file, sotto_buf_view(&lines)) != SOTTO_OK) {
+        snprintf(problem, CONFIG_TEXT, "%.300s cannot be written", config->ready_file);
+        good = false;
+    }
+    if (good && config->ready_fd >= 0) {
+        good = write(config->ready_fd, lines.data, lines.size) == (ssize_t)lines.size;
+        if (good)
+            close(config->ready_fd);
+        else
+            snprintf(problem, CONFIG_TEXT, "descriptor %d cannot be written to", config->ready_fd);
+    }
+    if (good) {
+        printf("The address of this relay, for `sotto register --relay`:\n%.*s", (int)lines.size,
+               (const char *)lines.data);
+        fflush(stdout);
+    }
+    sotto_buf_free(&lines);
+    return good;
+}
+
+static bool start(struct serving *serving, char *problem)
+{
+    struct relay *relay = &serving->relay;
+    if (!data_prepare(relay->config, problem))
+        return false;
+    serving->lock = data_lock(relay->config, problem);
+    return serving->lock >= 0 && load_certificate(relay, problem) &&
+           data_store(relay->config, relay->env, on_health, serving, &relay->store, problem) &&
+           make_parts(serving, problem) && listen_open(relay, problem) &&
+           start_loops(serving, problem) && announce(serving, problem);
+}
+
+/* ---- Keeping house -------------------------------------------------------------------------- */
+
+/* The day by two clocks: the wall's, and the one that ran since the start. What one of them holds
+ * for old while the other does not is kept: a jump of the clock erases nothing. */
+static void expire(struct serving *serving)
+{
+    const struct relay *relay = &serving->relay;
+    uint64_t erased = 0;
+    bool more = true;
+    while (more && !atomic_load(&relay->stopping)) {
+        struct store_op *op = store_op_new(relay->env, STORE_EXPIRE);
+        if (op == NULL)
+            return;
+        uint64_t wall = relay->env->now(relay->env->ctx);
+        uint64_t ran = serving->started_s + boot_seconds() - serving->started_boot_s;
+        op->expire.today = (wall < ran ? wall : ran) / 86400;
+        op->expire.latest = (wall > ran ? wall : ran) / 86400;
+        op->expire.now = wall < ran ? wall : ran;
+        op->expire.retention_days = relay->config->retention_days;
+        op->expire.room_days = relay->config->room_days;
+        op->expire.ip_seconds = relay->config->ip_seconds;
+        store_call(serving->port, op);
+        more = op->code == 0 && op->expire.more;
+        erased += op->code == 0 ? op->expire.erased : 0;
+        store_op_free(op);
+    }
+    if (erased > 0)
+        log_event(&relay->log, LOG_INFO, "expired",
+                  (struct log_field[]){log_number("rows", (int64_t)erased), LOG_END});
+}
+
+static void log_figures(struct serving *serving)
+{
+    struct relay *relay = &serving->relay;
+    size_t away = atomic_exchange(&relay->turned_away, 0);
+    if (away > 0)
+        log_event(&relay->log, LOG_WARNING, "connections_turned_away",
+                  (struct log_field[]){log_number("count", (int64_t)away), LOG_END});
+    log_event(&relay->log, LOG_DEBUG, "figures",
+              (struct log_field[]){
+                  log_number("connections", (int64_t)atomic_load(&relay->connections)), LOG_END});
+}
+
+static void keep_house(struct serving *serving)
+{
+    uint64_t now_ms = relay_now_ms();
+    if (now_ms >= serving->expire_ms) {
+        serving->expire_ms = now_ms + EXPIRE_SECONDS * 1000;
+        expire(serving);
+    }
+    if (now_ms >= serving->figures_ms) {
+        serving->figures_ms = now_ms + FIGURES_SECONDS * 1000;
+        log_figures(serving);
+    }
+}
+
+static void run(struct serving *serving, const sigset_t *signals)
+{
+    const struct timespec second = {1, 0};
+    const struct relay *relay = &serving->relay;
+    log_event(&relay->log, LOG_INFO, "serving",
+              (struct log_field[]){log_number("threads", (int64_t)serving->loop_count), LOG_END});
+    serving->expire_ms = relay_now_ms() + FIRST_EXPIRE_SECONDS * 1000;
+    while (sigtimedwait(signals, NULL, &second) < 0)
+        keep_house(serving);
+    log_event(&relay->log, LOG_INFO, "stopping", NULL);
+}
+
+/* ---- Ending --------------------------------------------------------------------------------- */
+
+static void finish(struct serving *serving)
+{
+    struct relay *relay = &serving->relay;
+    atomic_store(&relay->stopping, true);
+    for (size_t i = 0; i < serving->loop_count; i++)
+        loop_wake(serving->loops[i]);
+    for (size_t i = 0; i < serving->loop_count; i++)
+        loop_join(serving->loops[i]);
+    store_close(relay->store);
+    for (size_t i = 0; i < THREADS_MAX; i++)
+        loop_free(serving->loops[i]);
+    store_port_close(serving->port);
+    listen_close(relay);
+    courier_free(relay->courier);
+    ratelimit_free(relay->ratelimit);
+    tls_free(relay->tls);
+    if (serving->lock >= 0)
+        close(serving->lock);
+}
+
+int serve(const struct config *config)
+{
+    char problem[CONFIG_TEXT] = "";
+    sigset_t signals;
+    const sotto_env *env = sotto_env_system();
+    struct serving *serving = mem_alloc(env, sizeof *serving);
+    if (serving == NULL)
+        return 1;
+    harden(config);
+    block_signals(&signals);
+    serving->lock = -1;
+    serving->relay.env = env;
+    serving->relay.config = config;
+    serving->relay.log = (struct log){STDERR_FILENO, config->log_level};
+    serving->started_s = env->now(env->ctx);
+    serving->started_boot_s = boot_seconds();
+    bool started = start(serving, problem);
+    if (started)
+        run(serving, &signals);
+    finish(serving);
+    if (started)
+        log_event(&serving->relay.log, LOG_INFO, "stopped", NULL);
+    else
+        fprintf(stderr, "sottod: %s.\n", problem);
+    mem_free(env, serving, sizeof *serving);
+    return started ? 0 : 1;
+}
