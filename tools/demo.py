@@ -11,7 +11,7 @@ import textwrap
 import unicodedata
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests" / "system"))
-from world import Person, Relay  # noqa: E402
+from processes import Person, Relay  # noqa: E402
 
 HELLO = "Hello Bob, it's Alice \N{WAVING HAND SIGN}"
 REPLY = "Hi Alice! Nobody else reads this, not even the relay. \N{LOCK}"

@@ -15,7 +15,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from world import Person, Relay  # noqa: E402
+from processes import Person, Relay  # noqa: E402
 
 NAMES = ["Anna", "Ben", "Cleo", "Dan"]  # Anna is never removed: her log has everything in it
 ROOMS = ["Kitchen", "Travel", "Books"]
