@@ -1,4 +1,4 @@
-#include "mls/framing.h"
+#include "mls/message_protection.h"
 #include "unit/mls_clients.h"
 
 /* Every message that a small group makes, decoded and encoded again, cut at each length and with
@@ -114,11 +114,86 @@ static void what_is_not_allowed_is_named(void **state)
     }
 }
 
+/* 6.3.1: padding that is not zero, encrypted by a member who holds the keys. */
+static void padding_is_zero(void **state)
+{
+    (void)state;
+    struct crypto *crypto;
+    assert_ok(crypto_new(sotto_env_system(), &crypto));
+    const struct suite *suite = suite_by_id(SUITE);
+    static const uint8_t secret[32] = {1};
+    struct secret_tree tree;
+    assert_ok(secret_tree_init(&tree, crypto, suite, 2, sotto_bytes_of(secret, 32)));
+    const struct message_keys keys = {
+        .crypto = crypto,
+        .suite = suite,
+        .sender_data_secret = sotto_bytes_of(secret, 32),
+        .tree = &tree,
+        .limits = {10, 10},
+    };
+    struct authenticated message, opened;
+    authenticated_init(&message, sotto_env_system());
+    message.wire_format = WIRE_PRIVATE_MESSAGE;
+    message.content =
+        (struct framed_content){.sender = {SENDER_MEMBER, 0}, .content_type = CONTENT_APPLICATION};
+    sotto_buf private_key, public_key, out;
+    sotto_buf_init(&private_key, sotto_env_system());
+    sotto_buf_init(&public_key, sotto_env_system());
+    sotto_buf_init(&out, sotto_env_system());
+    struct secret signer = {0};
+    assert_ok(crypto_signature_generate(crypto, suite, &signer, &public_key));
+    const sotto_bytes body = sotto_bytes_of((const uint8_t *)"\4text", 5);
+    assert_ok(
+        message_sign(&keys, &message, body, secret_view(&signer), sotto_buf_view(&public_key)));
+    struct secret_step step;
+    assert_ok(message_protect_private(&keys, &message, 8, &step, &out));
+
+    struct arena arena;
+    arena_init(&arena, sotto_env_system());
+    for (size_t bad = 0; bad < 2; bad++) {
+        struct mls_message wire;
+        struct sender_data sender;
+        sotto_fault fault = {SOTTO_OK, "", 0};
+        assert_ok(mls_message_decode(sotto_buf_view(&out), &arena, &wire, &fault));
+        const struct private_message *sealed = &wire.u.private_message;
+        assert_ok(message_open_sender_data(&keys, sealed, &sender));
+        authenticated_init(&opened, sotto_env_system());
+        sotto_error error =
+            message_open_private(&keys, sealed, &sender, &step.key, &opened, &fault);
+        assert_int_equal(error, bad ? SOTTO_VALUE : SOTTO_OK);
+        if (bad)
+            assert_string_equal(fault.what, "PrivateMessageContent.padding");
+        /* The sample for the sender data stays: only the last octet of padding changes. */
+        uint8_t nonce[12], plain[256];
+        memcpy(nonce, step.key.nonce, sizeof nonce);
+        for (size_t i = 0; i < 4; i++)
+            nonce[i] ^= sender.reuse_guard[i];
+        size_t size = opened.plaintext.size;
+        assert_true(size <= sizeof plain && size > 0);
+        memcpy(plain, opened.plaintext.data, size);
+        plain[size - 1] = 1;
+        assert_ok(crypto_seal(crypto, suite, sotto_bytes_of(step.key.key, suite->nk),
+                              sotto_bytes_of(nonce, sizeof nonce), sealed->content_aad,
+                              sotto_bytes_of(plain, size),
+                              out.data + (sealed->ciphertext.data - out.data)));
+        authenticated_free(&opened);
+    }
+    arena_free(&arena);
+    secret_step_free(&step);
+    secret_tree_free(&tree);
+    authenticated_free(&message);
+    sotto_buf_free(&private_key);
+    sotto_buf_free(&public_key);
+    sotto_buf_free(&out);
+    crypto_free(crypto);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_are_decoded_whole_or_refused),
         cmocka_unit_test(what_is_not_allowed_is_named),
+        cmocka_unit_test(padding_is_zero),
     };
     return cmocka_run_group_tests_name("mls_framing", tests, NULL, NULL);
 }

@@ -316,6 +316,78 @@ static void damaged_welcomes_are_refused(void **state)
     stop();
 }
 
+/* 12.4: a member who holds all keys sends a commit without the path that its proposals need. */
+static void a_commit_has_a_path_where_it_must(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t body[16];
+        size_t size;
+    } commits[] = {
+        {{0, 0}, 2},                      /* no proposals */
+        {{7, 1, 0, 3, 0, 0, 0, 2, 0}, 9}, /* Remove */
+        {{4, 1, 0, 7, 0, 0}, 6},          /* GroupContextExtensions */
+        {{11, 1, 0, 3, 0, 0, 0, 2, 1, 0, 7, 0, 0}, 13},
+    };
+    start();
+    struct memory_store before = {0};
+    snapshot(&bob, &before);
+    for (size_t i = 0; i < sizeof commits / sizeof commits[0]; i++) {
+        struct sending sending;
+        sending_init(&sending, sotto_env_system());
+        sending_address(&sending, alice.group, CONTENT_COMMIT, SOTTO_MLS_PUBLIC, (sotto_bytes){0});
+        assert_ok(
+            sending_sign(&sending, alice.group, sotto_bytes_of(commits[i].body, commits[i].size)));
+        sending.message.auth.confirmation_tag = sotto_bytes_str("none that is right");
+        sotto_buf message;
+        sotto_buf_init(&message, sotto_env_system());
+        assert_ok(sending_protect(&sending, alice.group, 0, &message));
+        sotto_mls_received received;
+        assert_error(sotto_mls_process(bob.group, sotto_buf_view(&message), &received), COMMIT);
+        assert_string_equal(sotto_mls_fault(bob.mls)->what, "Commit.path");
+        refuse(&bob, sotto_buf_view(&message), &before);
+        sotto_buf_free(&message);
+        sending_free(&sending);
+    }
+    store_clear(&before);
+    stop();
+}
+
+static void a_tree_of_another_epoch_is_refused(void **state)
+{
+    (void)state;
+    start();
+    struct client dave;
+    client_new(&dave, SUITE, "dave", NULL);
+    client_key_package(&dave);
+    const sotto_mls_proposal add = {.type = SOTTO_MLS_ADD,
+                                    .u.add.key_package = sotto_buf_view(&dave.key_package)};
+    const sotto_mls_commit_options options = {
+        .proposals = &add, .proposal_count = 1, .no_tree = true};
+    sotto_buf commit, welcome, tree;
+    sotto_buf_init(&commit, sotto_env_system());
+    sotto_buf_init(&welcome, sotto_env_system());
+    sotto_buf_init(&tree, sotto_env_system());
+    sotto_mls_staged *staged;
+    assert_ok(sotto_mls_commit(alice.group, &options, &commit, &welcome, &staged));
+    sotto_mls_staged_apply(alice.group, staged);
+    /* Carol goes: the tree is a good one, with dave in it, but not the Welcome's. */
+    const sotto_mls_proposal removal = {.type = SOTTO_MLS_REMOVE, .u.remove.index = 2};
+    const sotto_mls_commit_options next = {.proposals = &removal, .proposal_count = 1};
+    client_commit(&alice, &next, &commit);
+    assert_ok(sotto_mls_ratchet_tree(alice.group, &tree));
+    assert_error(sotto_mls_join(dave.mls, &dave.identity, sotto_buf_view(&dave.key_package),
+                                sotto_buf_view(&dave.secrets), sotto_buf_view(&welcome),
+                                sotto_buf_view(&tree), &dave.group),
+                 TREE);
+    assert_string_equal(sotto_mls_fault(dave.mls)->what, "GroupContext.tree_hash");
+    client_free(&dave);
+    sotto_buf_free(&commit);
+    sotto_buf_free(&welcome);
+    sotto_buf_free(&tree);
+    stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +396,8 @@ int main(void)
         cmocka_unit_test(invalid_lists_of_proposals_are_refused),
         cmocka_unit_test(expired_key_packages_are_refused),
         cmocka_unit_test(damaged_welcomes_are_refused),
+        cmocka_unit_test(a_commit_has_a_path_where_it_must),
+        cmocka_unit_test(a_tree_of_another_epoch_is_refused),
     };
     return cmocka_run_group_tests_name("mls_refusals", tests, NULL, NULL);
 }

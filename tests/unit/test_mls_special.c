@@ -517,6 +517,7 @@ static void a_member_renews_its_signature_key(void **state)
         sotto_mls_leaf leaf;
         assert_ok(sotto_mls_member(all[2]->group, 1, &leaf));
         assert_bytes(leaf.signature_key, sotto_buf_view(&public_key));
+        world_agrees(all, 3);
         client_reload(c);
         world_agrees(all, 3);
     }
