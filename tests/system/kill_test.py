@@ -54,13 +54,15 @@ class Chaos:
         """The arguments of one command, and the text it sends, if any."""
         r = self.random
         room = r.choice(ROOMS)
-        what = r.choices(["send", "update", "add", "remove", "sync"], [60, 8, 12, 8, 12])[0]
+        what = r.choices(["send", "update", "add", "remove", "sync", "accept"], [56, 8, 12, 8, 12, 4])[0]
         self.ran[what] = self.ran.get(what, 0) + 1
         if what == "send":
             text = f"round {number}, {person.name} to {room} {r.getrandbits(48):012x}"
             return ["send", room, text, "--id", f"{number}-{person.name}"], room, text
         if what == "sync":
             return ["listen", "--once"], room, None
+        if what == "accept": # whoever is added by somebody who is not a contact is asked
+            return ["accept", str(r.randint(1, 9))], room, None
         if what == "update":
             return ["group", "update", room], room, None
         other = r.choice([p for p in self.people[1:] if p is not person] or [person])
@@ -100,6 +102,7 @@ class Chaos:
         for _ in range(60):
             for person in self.people:
                 person.run("listen", "--once")
+                person.let_in()
             state = [person.summary() for person in self.people]
             quiet = quiet + 1 if state == last else 0
             last = state

@@ -146,6 +146,11 @@ class Person:
     def sync(self):
         return self.must("listen", "--once")
 
+    def let_in(self):
+        """Accepts every request."""
+        for request in self.must("requests"):
+            self.must("accept", str(request["request"]))
+
     def history(self, who):
         return self.must("history", who, "--limit", "1000000")
 
