@@ -258,6 +258,7 @@ static void nothing_acknowledged_is_lost_when_the_process_is_killed(void **state
         if (child == 0) {
             crash_world = world;
             crash_pipe = ends[1];
+            alarm(120); /* whatever goes wrong in here, it ends */
             append_forever();
         }
         close(ends[1]);
