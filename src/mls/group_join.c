@@ -42,14 +42,17 @@ sotto_error sotto_mls_welcome_references(sotto_mls *mls, sotto_bytes welcome,
                                          sotto_error (*each)(void *ctx, sotto_bytes ref), void *ctx)
 {
     mls_begin(mls);
+    struct arena arena; /* not the engine's: the callback may call the engine */
+    arena_init(&arena, mls->env);
     struct welcome decoded;
-    TRY(decode_welcome(mls, &mls->lent, welcome, &decoded));
-    for (size_t i = 0; i < decoded.secret_count; i++) {
-        sotto_error error = each(ctx, decoded.secrets[i].new_member);
+    sotto_error error = decode_welcome(mls, &arena, welcome, &decoded);
+    for (size_t i = 0; error == SOTTO_OK && i < decoded.secret_count; i++) {
+        error = each(ctx, decoded.secrets[i].new_member);
         if (error != SOTTO_OK)
-            return mls_fail(mls, error, "callback");
+            mls_fail(mls, error, "callback");
     }
-    return SOTTO_OK;
+    arena_free(&arena);
+    return error;
 }
 
 /* ---- Opening --------------------------------------------------------------------------------- */
