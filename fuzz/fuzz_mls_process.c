@@ -1,6 +1,6 @@
-/* A small ready-made group is handed any bytes: as a message, and as what a hostile member signs and
- * protects with the group's own keys. The first octet chooses which. Nothing but a crash is wrong:
- * whatever is not valid is refused and leaves the epoch as it is. */
+/* A small ready-made group is handed any bytes: as a message, and as what a hostile member signs
+ * and protects with the group's own keys. The first octet chooses which. Nothing but a crash is
+ * wrong: whatever is not valid is refused and leaves the epoch as it is. */
 #include "mls/group.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -7,15 +7,17 @@
  * Objects. A sotto_mls is the engine: environment, callbacks, fetched algorithms, the last fault. A
  * sotto_mls_group is one group as one member sees it. A sotto_mls_staged is an epoch that was made
  * or received but not yet entered: look at it, then apply or drop it. Groups belong
- * to the engine that made them and staged epochs to their group; they must be freed before it. An engine and all that belongs
- * to it serve one thread at a time; engines are independent of one another.
+ * to the engine that made them and staged epochs to their group; they must be freed before it. An
+ * engine and all that belongs to it serve one thread at a time; engines are independent of one
+ * another.
  *
  * Errors. As in docs/CONVENTIONS.md: a call that fails changes nothing, neither the group nor its
  * outputs; sotto_mls_fault says which field or rule was broken. Output buffers are appended to.
  *
  * Secrets. Private keys and secrets pass through sotto_buf, which wipes itself. The engine wipes
  * each secret when the RFC says that it goes: message keys when used, a tree's secrets with the
- * epoch, init keys when the group was joined (the caller erases its stored copy, see sotto_mls_join). */
+ * epoch, init keys when the group was joined (the caller erases its stored copy, see
+ * sotto_mls_join). */
 #ifndef SOTTO_MLS_H
 #define SOTTO_MLS_H
 
@@ -39,7 +41,7 @@ typedef struct sotto_mls_group sotto_mls_group;
 typedef struct sotto_mls_staged sotto_mls_staged;
 typedef struct sotto_mls_proposal sotto_mls_proposal;
 
-/* ---- Suites (RFC 9420, 17.1) ---------------------------------------------------------------- */
+/* ---- Suites (RFC 9420, 17.1) ----------------------------------------------------------------- */
 
 enum {
     SOTTO_MLS_X25519_AES128_SHA256_ED25519 = 0x0001,
@@ -61,7 +63,7 @@ SOTTO_API bool sotto_mls_suite_available(uint16_t suite);
 /* The suite's IANA name, or "unknown". Static. Any thread. */
 SOTTO_API const char *sotto_mls_suite_name(uint16_t suite);
 
-/* ---- Values ----------------------------------------------------------------------------------*/
+/* ---- Values ---------------------------------------------------------------------------------- */
 
 enum { SOTTO_MLS_BASIC = 1, SOTTO_MLS_X509 = 2 };
 
@@ -114,7 +116,7 @@ typedef struct sotto_mls_leaf {
     uint64_t not_before, not_after; /* lifetime, KeyPackage leaves only; else 0 and UINT64_MAX */
 } sotto_mls_leaf;
 
-/* ---- Engine ----------------------------------------------------------------------------------*/
+/* ---- Engine ---------------------------------------------------------------------------------- */
 
 typedef struct sotto_mls_config {
     void *ctx; /* for the callbacks below */
@@ -128,7 +130,8 @@ typedef struct sotto_mls_config {
     sotto_error (*validate_leaf)(void *ctx, const sotto_mls_group *group,
                                  const sotto_mls_leaf *leaf, const sotto_mls_leaf *replaced);
 
-    /* The external PSK of that id (8.4), appended to psk; NOT_FOUND if there is none. NULL: none. */
+    /* The external PSK of that id (8.4), appended to psk; NOT_FOUND if there is none. NULL: none.
+     */
     sotto_error (*external_psk)(void *ctx, sotto_bytes id, sotto_buf *psk);
 
     /* The resumption PSK of another group's or an earlier epoch, which the application kept from
@@ -148,41 +151,43 @@ typedef struct sotto_mls_config {
     bool ignore_lifetimes;
 } sotto_mls_config;
 
-/* Makes an engine. config is copied, its ctx and env are borrowed and must outlive the engine; NULL:
- * all zero. NO_MEMORY or INTERNAL. Freed with sotto_mls_free, after all that belongs to it. */
+/* Makes an engine. config is copied, its ctx and env are borrowed and must outlive the engine;
+ * NULL: all zero. NO_MEMORY or INTERNAL. Freed with sotto_mls_free, after all that belongs to it.
+ */
 SOTTO_API sotto_error sotto_mls_new(const sotto_env *env, const sotto_mls_config *config,
                                     sotto_mls **mls);
 SOTTO_API void sotto_mls_free(sotto_mls *mls);
 
-/* The last failed call's error, field or rule, and offset. Never NULL; valid until the next call. */
+/* The last failed call's error, field or rule, and offset. Never NULL; valid until the next call.
+ */
 SOTTO_API const sotto_fault *sotto_mls_fault(const sotto_mls *mls);
 
-/* A new signature key pair for suite; both are appended. UNSUPPORTED if the suite is not available. */
+/* A new signature key pair for suite; both are appended. UNSUPPORTED if the suite is not available.
+ */
 SOTTO_API sotto_error sotto_mls_signature_key(sotto_mls *mls, uint16_t suite,
                                               sotto_buf *private_key, sotto_buf *public_key);
 
-/* ---- KeyPackages (10) ------------------------------------------------------------------------*/
+/* ---- KeyPackages (10) ------------------------------------------------------------------------ */
 
 enum {
     SOTTO_MLS_LAST_RESORT = 1, /* may be used more than once (extensions draft) */
 };
 
-/* Makes a KeyPackage, valid from not_before to not_after (seconds since 1970). Appends to key_package
- * an MLSMessage holding it, and to secrets its private keys, which the caller stores under the
- * KeyPackage's reference, erases once a group was joined with it, and gives to nobody. */
+/* Makes a KeyPackage, valid from not_before to not_after (seconds since 1970). Appends to
+ * key_package an MLSMessage holding it, and to secrets its private keys, which the caller stores
+ * under the KeyPackage's reference, erases once a group was joined with it, and gives to nobody. */
 SOTTO_API sotto_error sotto_mls_key_package(sotto_mls *mls, const sotto_mls_identity *identity,
-                                            uint64_t not_before, uint64_t not_after,
-                                            unsigned flags, sotto_buf *key_package,
-                                            sotto_buf *secrets);
+                                            uint64_t not_before, uint64_t not_after, unsigned flags,
+                                            sotto_buf *key_package, sotto_buf *secrets);
 
-/* Verifies a KeyPackage (10.1) and shows its leaf, whose views borrow from key_package and, for lists,
- * from the engine until its next call. suite and reference (the KeyPackageRef, appended) may be NULL.
- * SIGNATURE, LIFETIME, ... or a decoding error: do not use it. */
+/* Verifies a KeyPackage (10.1) and shows its leaf, whose views borrow from key_package and, for
+ * lists, from the engine until its next call. suite and reference (the KeyPackageRef, appended) may
+ * be NULL. SIGNATURE, LIFETIME, ... or a decoding error: do not use it. */
 SOTTO_API sotto_error sotto_mls_key_package_inspect(sotto_mls *mls, sotto_bytes key_package,
                                                     sotto_mls_leaf *leaf, uint16_t *suite,
                                                     sotto_buf *reference);
 
-/* ---- Groups: making, joining, looking ----------------------------------------------------------*/
+/* ---- Groups: making, joining, looking -------------------------------------------------------- */
 
 /* A group of one at epoch 0 (11). context_extensions go into the GroupContext. */
 SOTTO_API sotto_error sotto_mls_group_create(sotto_mls *mls, const sotto_mls_identity *identity,
@@ -199,32 +204,34 @@ SOTTO_API sotto_error sotto_mls_welcome_references(sotto_mls *mls, sotto_bytes w
 
 /* Joins by Welcome (12.4.3.1). key_package and secrets are what sotto_mls_key_package gave; tree is
  * the ratchet tree where the Welcome does not carry it, else empty. The tree is verified whole. On
- * success the caller looks at the members, keeps the group, and erases secrets (unless the KeyPackage
- * is a last resort). WELCOME: not for this KeyPackage; other errors: the Welcome is bad, drop it. */
+ * success the caller looks at the members, keeps the group, and erases secrets (unless the
+ * KeyPackage is a last resort). WELCOME: not for this KeyPackage; other errors: the Welcome is bad,
+ * drop it. */
 SOTTO_API sotto_error sotto_mls_join(sotto_mls *mls, const sotto_mls_identity *identity,
                                      sotto_bytes key_package, sotto_bytes secrets,
                                      sotto_bytes welcome, sotto_bytes tree,
                                      sotto_mls_group **group);
 
-/* Joins by an external commit (12.4.3.2) on a signed GroupInfo. Appends to commit the PublicMessage to
- * send. The group is that of the epoch which the commit starts: keep it when the commit was accepted,
- * else free it. remove_prior: the leaf index of one's own former leaf to remove in the same commit,
- * UINT32_MAX for none; nobody is asked about that leaf. NOT_FOUND: the GroupInfo is not made for
- * external joins; WELCOME: the tree is missing. */
+/* Joins by an external commit (12.4.3.2) on a signed GroupInfo. Appends to commit the PublicMessage
+ * to send. The group is that of the epoch which the commit starts: keep it when the commit was
+ * accepted, else free it. remove_prior: the leaf index of one's own former leaf to remove in the
+ * same commit, UINT32_MAX for none; nobody is asked about that leaf. NOT_FOUND: the GroupInfo is
+ * not made for external joins; WELCOME: the tree is missing. */
 SOTTO_API sotto_error sotto_mls_external_join(sotto_mls *mls, const sotto_mls_identity *identity,
                                               sotto_bytes group_info, sotto_bytes tree,
                                               uint32_t remove_prior, sotto_buf *commit,
                                               sotto_mls_group **group);
 
-/* The ReInit whose commit ended the group (11.2): nothing can be sent or processed any more. NOT_FOUND
- * if there was none. A member then makes the new group with those parameters: sotto_mls_group_create,
- * and as the first commit Adds of all members and a PreSharedKey of usage 2 (reinit) that names this
- * group and its present epoch. */
+/* The ReInit whose commit ended the group (11.2): nothing can be sent or processed any more.
+ * NOT_FOUND if there was none. A member then makes the new group with those parameters:
+ * sotto_mls_group_create, and as the first commit Adds of all members and a PreSharedKey of usage 2
+ * (reinit) that names this group and its present epoch. */
 SOTTO_API sotto_error sotto_mls_reinit(const sotto_mls_group *group, sotto_mls_proposal *reinit);
 
-/* The PreSharedKey of usage reinit or branch in the Welcome that one joined with: where the group comes
- * from. NOT_FOUND if there was none. It is for the caller to compare with the former group (12.4.3.1):
- * for reinit group id, suite, extensions and members with its ReInit, for branch suite and members. */
+/* The PreSharedKey of usage reinit or branch in the Welcome that one joined with: where the group
+ * comes from. NOT_FOUND if there was none. It is for the caller to compare with the former group
+ * (12.4.3.1): for reinit group id, suite, extensions and members with its ReInit, for branch suite
+ * and members. */
 SOTTO_API sotto_error sotto_mls_origin(const sotto_mls_group *group, sotto_mls_proposal *psk);
 
 /* Wipes all secrets and frees. NULL allowed. */
@@ -249,7 +256,8 @@ SOTTO_API sotto_error sotto_mls_member(const sotto_mls_group *group, uint32_t in
 SOTTO_API sotto_error sotto_mls_context_extension(const sotto_mls_group *group, uint16_t type,
                                                   sotto_bytes *data);
 
-/* The epoch authenticator (8.7): equal at all members of an epoch. Borrowed until the next epoch. */
+/* The epoch authenticator (8.7): equal at all members of an epoch. Borrowed until the next epoch.
+ */
 SOTTO_API sotto_bytes sotto_mls_epoch_authenticator(const sotto_mls_group *group);
 
 /* The confirmed transcript hash (8.2). Borrowed until the next epoch. */
@@ -268,7 +276,7 @@ SOTTO_API sotto_error sotto_mls_group_info(sotto_mls_group *group, bool with_tre
                                            bool external_joins, sotto_buf *group_info);
 SOTTO_API sotto_error sotto_mls_ratchet_tree(const sotto_mls_group *group, sotto_buf *tree);
 
-/* ---- Sending -----------------------------------------------------------------------------------*/
+/* ---- Sending --------------------------------------------------------------------------------- */
 
 /* How handshake messages are framed (6): encrypted by default. Application data always is. */
 typedef enum sotto_mls_framing {
@@ -276,10 +284,10 @@ typedef enum sotto_mls_framing {
     SOTTO_MLS_PUBLIC = 1,
 } sotto_mls_framing;
 
-/* Encrypts application data as a PrivateMessage (an MLSMessage is appended). authenticated is sent in
- * the clear and authenticated. padding: zero bytes added before encryption. The sender's ratchet
- * has advanced when this returns: sotto_mls_group_save must be durable before the message leaves the
- * process, or a crash would use the same key for another message. */
+/* Encrypts application data as a PrivateMessage (an MLSMessage is appended). authenticated is sent
+ * in the clear and authenticated. padding: zero bytes added before encryption. The sender's ratchet
+ * has advanced when this returns: sotto_mls_group_save must be durable before the message leaves
+ * the process, or a crash would use the same key for another message. */
 SOTTO_API sotto_error sotto_mls_encrypt(sotto_mls_group *group, sotto_bytes data,
                                         sotto_bytes authenticated, size_t padding,
                                         sotto_buf *message);
@@ -287,7 +295,8 @@ SOTTO_API sotto_error sotto_mls_encrypt(sotto_mls_group *group, sotto_bytes data
 enum {
     SOTTO_MLS_PSK_APPLICATION = 1,
     SOTTO_MLS_PSK_REINIT = 2, /* in the first commit of a group that replaces another (11.2) */
-    SOTTO_MLS_PSK_BRANCH = 3, /* in the first commit of a group of some of another's members (11.3) */
+    SOTTO_MLS_PSK_BRANCH =
+        3, /* in the first commit of a group of some of another's members (11.3) */
 };
 
 typedef enum sotto_mls_proposal_type {
@@ -316,10 +325,10 @@ struct sotto_mls_proposal {
             uint32_t index;
         } remove;
         struct {
-            bool resumption;     /* false: external */
-            sotto_bytes id;      /* external: psk_id; resumption: group id */
-            uint64_t epoch;      /* resumption */
-            uint8_t usage;       /* resumption: SOTTO_MLS_PSK_... */
+            bool resumption; /* false: external */
+            sotto_bytes id;  /* external: psk_id; resumption: group id */
+            uint64_t epoch;  /* resumption */
+            uint8_t usage;   /* resumption: SOTTO_MLS_PSK_... */
         } psk;
         struct {
             sotto_bytes group_id;
@@ -335,20 +344,17 @@ struct sotto_mls_proposal {
     } u;
 };
 
-/* Makes a proposal for others to commit by reference; appends the MLSMessage. The group keeps it as if
- * received. identity: for an Update that changes credential or extensions, else NULL. */
+/* Makes a proposal for others to commit by reference; appends the MLSMessage. The group keeps it as
+ * if received. identity: for an Update that changes credential or extensions, else NULL. */
 SOTTO_API sotto_error sotto_mls_propose(sotto_mls_group *group, const sotto_mls_proposal *proposal,
                                         const sotto_mls_identity *identity,
                                         sotto_mls_framing framing, sotto_buf *message);
 
 /* A proposal from outside the group (12.1.8), as a PublicMessage: by a service that is number
  * sender_index in the group's external_senders extension, and by one who wants to be added. */
-SOTTO_API sotto_error sotto_mls_external_proposal(sotto_mls *mls,
-                                                  const sotto_mls_identity *identity,
-                                                  sotto_bytes group_id, uint64_t epoch,
-                                                  uint32_t sender_index,
-                                                  const sotto_mls_proposal *proposal,
-                                                  sotto_buf *message);
+SOTTO_API sotto_error sotto_mls_external_proposal(
+    sotto_mls *mls, const sotto_mls_identity *identity, sotto_bytes group_id, uint64_t epoch,
+    uint32_t sender_index, const sotto_mls_proposal *proposal, sotto_buf *message);
 SOTTO_API sotto_error sotto_mls_new_member_proposal(sotto_mls *mls,
                                                     const sotto_mls_identity *identity,
                                                     sotto_bytes group_id, uint64_t epoch,
@@ -357,12 +363,12 @@ SOTTO_API sotto_error sotto_mls_new_member_proposal(sotto_mls *mls,
 typedef struct sotto_mls_commit_options {
     const sotto_mls_proposal *proposals; /* committed by value, besides all pending ones */
     size_t proposal_count;
-    bool ignore_pending;                 /* leave proposals received by reference out */
-    bool no_path;                        /* no UpdatePath where the RFC allows it (12.4) */
-    bool no_tree;                        /* Welcome without the ratchet_tree extension */
+    bool ignore_pending; /* leave proposals received by reference out */
+    bool no_path;        /* no UpdatePath where the RFC allows it (12.4) */
+    bool no_tree;        /* Welcome without the ratchet_tree extension */
     sotto_mls_framing framing;
     sotto_bytes authenticated;
-    const sotto_mls_identity *identity;  /* renew own credential or leaf extensions; NULL: as is */
+    const sotto_mls_identity *identity; /* renew own credential or leaf extensions; NULL: as is */
 } sotto_mls_commit_options;
 
 /* Makes a commit (12.4.1). Appends the MLSMessage to commit and, if members are added, the Welcome
@@ -370,13 +376,13 @@ typedef struct sotto_mls_commit_options {
  * together are left out: among several for one leaf, a Remove before an Update, the newest of its
  * kind. The group stays at its epoch: send the commit, and when it was accepted apply the staged
  * epoch, else drop it and process what won. A commit that is framed privately has used up a key, as
- * in sotto_mls_encrypt: save the group before the commit leaves the process. options NULL: all zero.
- * STATE: the group was ended by a ReInit. */
+ * in sotto_mls_encrypt: save the group before the commit leaves the process. options NULL: all
+ * zero. STATE: the group was ended by a ReInit. */
 SOTTO_API sotto_error sotto_mls_commit(sotto_mls_group *group,
                                        const sotto_mls_commit_options *options, sotto_buf *commit,
                                        sotto_buf *welcome, sotto_mls_staged **staged);
 
-/* ---- Receiving ---------------------------------------------------------------------------------*/
+/* ---- Receiving ------------------------------------------------------------------------------- */
 
 typedef enum sotto_mls_received_kind {
     SOTTO_MLS_RECEIVED_APPLICATION = 1,
@@ -397,17 +403,17 @@ typedef struct sotto_mls_received {
 } sotto_mls_received;
 
 /* Processes one MLSMessage (PublicMessage or PrivateMessage). On success fills received, which the
- * caller clears with sotto_mls_received_clear. The key of a PrivateMessage is used up: save the group.
- * (A commit's key goes with its epoch, when the staged epoch is applied: one that was dropped can be
- * processed again.)
- * EPOCH: for another epoch, nothing wrong with it; REUSED: already processed, or its key has gone;
- * GROUP: for another group; other errors: the message is bad, drop it. One's own messages cannot be
- * processed (SENDER): the sender remembers what it sent and applies its own staged commit. */
+ * caller clears with sotto_mls_received_clear. The key of a PrivateMessage is used up: save the
+ * group. (A commit's key goes with its epoch, when the staged epoch is applied: one that was
+ * dropped can be processed again.) EPOCH: for another epoch, nothing wrong with it; REUSED: already
+ * processed, or its key has gone; GROUP: for another group; other errors: the message is bad, drop
+ * it. One's own messages cannot be processed (SENDER): the sender remembers what it sent and
+ * applies its own staged commit. */
 SOTTO_API sotto_error sotto_mls_process(sotto_mls_group *group, sotto_bytes message,
                                         sotto_mls_received *received);
 
-/* Frees what received owns, also a staged epoch that was neither applied nor dropped (apply and drop
- * through received.staged set it NULL only if the caller does). */
+/* Frees what received owns, also a staged epoch that was neither applied nor dropped (apply and
+ * drop through received.staged set it NULL only if the caller does). */
 SOTTO_API void sotto_mls_received_clear(sotto_mls_received *received);
 
 /* Pending proposals: how many, and dropping all (after the application decided against them). */
@@ -416,7 +422,7 @@ SOTTO_API sotto_error sotto_mls_pending(const sotto_mls_group *group, size_t num
                                         sotto_mls_proposal *proposal, uint32_t *sender);
 SOTTO_API void sotto_mls_pending_clear(sotto_mls_group *group);
 
-/* ---- Staged epochs -------------------------------------------------------------------------------*/
+/* ---- Staged epochs --------------------------------------------------------------------------- */
 
 /* Proposals in the commit, in the order in which they apply. NOT_FOUND behind the last. proposal
  * borrows from staged. sender: who proposed it; the committer for those by value. */
@@ -449,14 +455,14 @@ SOTTO_API void sotto_mls_staged_apply(sotto_mls_group *group, sotto_mls_staged *
 /* Forgets it; wipes and frees. The group is as if it had never been. NULL allowed. */
 SOTTO_API void sotto_mls_staged_drop(sotto_mls_staged *staged);
 
-/* An own commit's staged epoch as bytes (secret!), to be stored before the commit is sent, so that a
- * crash between sending and the answer loses nothing; and back again, in the same epoch of the same
- * group (EPOCH otherwise). The size grows with the change, not with the group. */
+/* An own commit's staged epoch as bytes (secret!), to be stored before the commit is sent, so that
+ * a crash between sending and the answer loses nothing; and back again, in the same epoch of the
+ * same group (EPOCH otherwise). The size grows with the change, not with the group. */
 SOTTO_API sotto_error sotto_mls_staged_save(const sotto_mls_staged *staged, sotto_buf *out);
 SOTTO_API sotto_error sotto_mls_staged_load(sotto_mls_group *group, sotto_bytes saved,
                                             sotto_mls_staged **staged);
 
-/* ---- Keeping ---------------------------------------------------------------------------------------*/
+/* ---- Keeping --------------------------------------------------------------------------------- */
 
 /* A group is kept as records, each small, under (kind, index). Saving gives only those that changed
  * since the last save or load: after a message one record of one sender's ratchet, after a commit
@@ -473,14 +479,13 @@ typedef struct sotto_mls_store {
 SOTTO_API sotto_error sotto_mls_group_save(sotto_mls_group *group, const sotto_mls_store *store);
 
 /* Reads a group back. next gives every stored record once, in any order, and NOT_FOUND at the end;
- * value is borrowed until the next call. The group's own record (kind 2) early saves memory. identity as
- * at creation or as last renewed by an applied commit (its private key is not stored by the group);
- * ARGUMENT if it is not the own leaf's. A record that is missing or damaged is refused, with a fault. A
- * group that one was removed from is kept as one record that says so. */
+ * value is borrowed until the next call. The group's own record (kind 2) early saves memory.
+ * identity as at creation or as last renewed by an applied commit (its private key is not stored by
+ * the group); ARGUMENT if it is not the own leaf's. A record that is missing or damaged is refused,
+ * with a fault. A group that one was removed from is kept as one record that says so. */
 SOTTO_API sotto_error sotto_mls_group_load(sotto_mls *mls, const sotto_mls_identity *identity,
                                            sotto_error (*next)(void *ctx, uint32_t *kind,
-                                                               uint32_t *index,
-                                                               sotto_bytes *value),
+                                                               uint32_t *index, sotto_bytes *value),
                                            void *ctx, sotto_mls_group **group);
 
 #ifdef __cplusplus

@@ -139,8 +139,8 @@ static sotto_error call_propose_update(void)
 
 static sotto_error call_propose_add(void)
 {
-    const sotto_mls_proposal proposal = {
-        .type = SOTTO_MLS_ADD, .u.add.key_package = sotto_buf_view(&carol.key_package)};
+    const sotto_mls_proposal proposal = {.type = SOTTO_MLS_ADD,
+                                         .u.add.key_package = sotto_buf_view(&carol.key_package)};
     return sotto_mls_propose(alice.group, &proposal, NULL, SOTTO_MLS_PUBLIC, &message);
 }
 
@@ -217,8 +217,8 @@ static sotto_error call_key_package(void)
     sotto_buf package, secrets;
     sotto_buf_init(&package, &failing);
     sotto_buf_init(&secrets, &failing);
-    sotto_error error = sotto_mls_key_package(carol.mls, &carol.identity, 0, 1, 0, &package,
-                                              &secrets);
+    sotto_error error =
+        sotto_mls_key_package(carol.mls, &carol.identity, 0, 1, 0, &package, &secrets);
     assert_true(error == SOTTO_OK || package.size + secrets.size == 0);
     sotto_buf_free(&package);
     sotto_buf_free(&secrets);
@@ -283,8 +283,7 @@ static size_t fail_every(const char *name, sotto_error (*call)(void))
         if (error != expected)
             print_error("%s, failure %zu: %s\n", name, n, sotto_error_name(error));
         assert_int_equal(error, expected);
-        assert_int_equal(sizes,
-                         message.size + commit.size + welcome.size + info.size + saved.size);
+        assert_int_equal(sizes, message.size + commit.size + welcome.size + info.size + saved.size);
         snapshot(&alice, &after);
         assert_true(store_equal(&alice_before, &after));
         snapshot(&bob, &after);
