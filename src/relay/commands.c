@@ -52,7 +52,8 @@ int command_invite(const struct config *config)
     if (!good)
         return fail(problem);
     printf("%s\n", text);
-    fprintf(stderr, "For %" PRIu32 " %s, %d days long: sotto register --relay ADDRESS --invitation %s\n",
+    fprintf(stderr,
+            "For %" PRIu32 " %s, %d days long: sotto register --relay ADDRESS --invitation %s\n",
             config->uses, config->uses == 1 ? "person" : "people", INVITATION_DAYS, text);
     return 0;
 }

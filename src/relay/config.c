@@ -165,9 +165,10 @@ static bool set_switch(bool *field, const char *text)
 
 static bool set_text(char *field, size_t size, const char *text)
 {
-    if (strlen(text) >= size)
+    size_t length = strlen(text);
+    if (length >= size)
         return false;
-    strcpy(field, text);
+    memcpy(field, text, length + 1);
     return true;
 }
 
@@ -273,8 +274,9 @@ static bool read_word(struct config *config, const char *word, char *problem)
     static const struct {
         const char *word;
         enum command command;
-    } words[] = {{"serve", COMMAND_SERVE},    {"invite", COMMAND_INVITE}, {"status", COMMAND_STATUS},
-                 {"help", COMMAND_HELP},      {"--help", COMMAND_HELP},   {"-h", COMMAND_HELP},
+    } words[] = {{"serve", COMMAND_SERVE},      {"invite", COMMAND_INVITE},
+                 {"status", COMMAND_STATUS},    {"help", COMMAND_HELP},
+                 {"--help", COMMAND_HELP},      {"-h", COMMAND_HELP},
                  {"--version", COMMAND_VERSION}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (strcmp(word, words[i].word) == 0) {

@@ -22,8 +22,8 @@ struct inbox {
 struct connection {
     struct event_source source; /* first */
     struct loop *loop;
-    struct channel *channel; /* NULL: over */
-    unsigned events;         /* that epoll was told to watch for */
+    struct channel *channel;             /* NULL: over */
+    unsigned events;                     /* that epoll was told to watch for */
     struct connection *next, **previous; /* in a slot of the loop */
     struct connection *touched_next;
     bool touched;

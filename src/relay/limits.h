@@ -7,51 +7,51 @@
 /* ---- What is kept --------------------------------------------------------------------------- */
 
 enum {
-    KEY_PACKAGES_MAX = 200,    /* of one device */
-    GRANTS_MAX = 1000,         /* of one account, unexpired */
-    GRANT_USES_MAX = 100000,   /* of one grant */
-    INBOX_COUNT_MAX = 10000,   /* envelopes waiting for one device */
+    KEY_PACKAGES_MAX = 200,     /* of one device */
+    GRANTS_MAX = 1000,          /* of one account, unexpired */
+    GRANT_USES_MAX = 100000,    /* of one grant */
+    INBOX_COUNT_MAX = 10000,    /* envelopes waiting for one device */
     ROOM_ENTRIES_MAX = 1 << 20, /* entries kept of one room */
     INVITATION_USES_MAX = 1000000,
 
-    REPEAT_DAYS = 7,       /* how long a take_id or post_id is remembered, for retries */
-    INVITATION_DAYS = 30,  /* life of an invitation to register */
-    GRANT_DAYS_MAX = 366,  /* longest life of a grant; longer ones are cut */
-    EXPIRE_ROWS = 2000,    /* erased in one go, so that people do not wait behind it */
+    REPEAT_DAYS = 7,      /* how long a take_id or post_id is remembered, for retries */
+    INVITATION_DAYS = 30, /* life of an invitation to register */
+    GRANT_DAYS_MAX = 366, /* longest life of a grant; longer ones are cut */
+    EXPIRE_ROWS = 2000,   /* erased in one go, so that people do not wait behind it */
 
-    CODE_SECONDS = 600,       /* validity of a verification code */
-    CODE_AGAIN_SECONDS = 60,  /* no second code for a number within */
-    CODE_TRIES = 5,           /* for one code */
-    CODES_A_DAY = 5,          /* for one number */
+    CODE_SECONDS = 600,      /* validity of a verification code */
+    CODE_AGAIN_SECONDS = 60, /* no second code for a number within */
+    CODE_TRIES = 5,          /* for one code */
+    CODES_A_DAY = 5,         /* for one number */
     CODE_DIGITS = 6,
 };
 
-#define INBOX_BYTES_MAX (64LL * 1024 * 1024)       /* of one device */
-#define ROOM_BYTES_MAX (8LL * 1024 * 1024 * 1024)  /* of one room */
+#define INBOX_BYTES_MAX (64LL * 1024 * 1024)      /* of one device */
+#define ROOM_BYTES_MAX (2LL * 1024 * 1024 * 1024) /* of one room */
 
 /* ---- What is under way ---------------------------------------------------------------------- */
 
 enum {
-    STORE_QUEUE_OPERATIONS = 65536,           /* waiting for the store, of all connections */
+    STORE_QUEUE_OPERATIONS = 65536, /* waiting for the store, of all connections */
     STORE_QUEUE_BYTES = 256 * 1024 * 1024,
-    STORE_BATCH_OPERATIONS = 1024,            /* committed together */
+    STORE_BATCH_OPERATIONS = 1024, /* committed together */
     STORE_BATCH_BYTES = 64 * 1024 * 1024,
 
     FETCH_COUNT = 256,        /* entries read at once for one subscription */
     FETCH_BYTES = 128 * 1024, /* the first entry may be larger */
 
-    CONNECTION_REQUESTS = 64,             /* unanswered on one connection: more are left unread */
-    CONNECTION_BYTES = 8 * 1024 * 1024,   /* of such requests */
+    CONNECTION_REQUESTS = 64,           /* unanswered on one connection: more are left unread */
+    CONNECTION_BYTES = 8 * 1024 * 1024, /* of such requests */
     CONNECTION_SUBSCRIPTIONS = 1024,
-    CONNECTION_FETCHES = 4,               /* of its subscriptions at a time */
-    CONNECTION_QUEUE_LOW = 64 * 1024,     /* outgoing: below it, subscriptions go on */
-    CONNECTION_QUEUE_HIGH = 1024 * 1024,  /* outgoing: above it, no more requests are read */
+    CONNECTION_FETCHES = 4,              /* of its subscriptions at a time */
+    CONNECTION_QUEUE_LOW = 64 * 1024,    /* outgoing: below it, subscriptions go on */
+    CONNECTION_QUEUE_HIGH = 1024 * 1024, /* outgoing: above it, no more requests are read */
 
-    CONNECTIONS_MAX = 20000,              /* default of max-connections */
+    CONNECTIONS_MAX = 20000, /* default of max-connections */
     CONNECTIONS_PER_ADDRESS = 1000,
 
-    COURIER_QUEUE = 64,                   /* verification codes to be handed over */
-    COURIER_SECONDS = 30,                 /* life of one run of the command */
+    COURIER_QUEUE = 64,   /* verification codes to be handed over */
+    COURIER_SECONDS = 30, /* life of one run of the command */
     THREADS_MAX = 64,
     LISTENERS_MAX = 8,
 };

@@ -176,9 +176,8 @@ static bool add_socket(const struct relay *relay, const union any_address *from,
 
 static bool is_wildcard(const union any_address *address)
 {
-    return address->any.sa_family == AF_INET
-               ? address->v4.sin_addr.s_addr == htonl(INADDR_ANY)
-               : IN6_IS_ADDR_UNSPECIFIED(&address->v6.sin6_addr) != 0;
+    return address->any.sa_family == AF_INET ? address->v4.sin_addr.s_addr == htonl(INADDR_ANY)
+                                             : IN6_IS_ADDR_UNSPECIFIED(&address->v6.sin6_addr) != 0;
 }
 
 /* Worth telling people: not link-local, which need more than the address. */
@@ -221,8 +220,7 @@ static bool add_listener(const struct relay *relay, int fd, sotto_buf *lines)
                                  : add_socket(relay, &address, port, lines);
 }
 
-bool listen_addresses(const struct relay *relay, sotto_buf *lines,
-                      char problem[static CONFIG_TEXT])
+bool listen_addresses(const struct relay *relay, sotto_buf *lines, char problem[static CONFIG_TEXT])
 {
     const char *public_address = relay->config->public_address;
     if (public_address[0] != '\0') {

@@ -4,12 +4,14 @@
 
 #include "relay/relay.h"
 
-/* Opens all that the configuration names, or the default. False: problem says what and what to do. */
+/* Opens all that the configuration names, or the default. False: problem says what and what to do.
+ */
 bool listen_open(struct relay *relay, char problem[static CONFIG_TEXT]);
 void listen_close(struct relay *relay);
 
-/* Appends the relay's addresses with their pin, one a line: the public one if configured, then those
- * of the listeners, where a wildcard stands for the addresses of this machine. False: problem. */
+/* Appends the relay's addresses with their pin, one a line: the public one if configured, then
+ * those of the listeners, where a wildcard stands for the addresses of this machine. False:
+ * problem. */
 bool listen_addresses(const struct relay *relay, sotto_buf *lines,
                       char problem[static CONFIG_TEXT]);
 

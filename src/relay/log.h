@@ -7,10 +7,10 @@
 
 #include <stdint.h>
 
-#define LOG_LEVELS(X)                                                                          \
-    X(DEBUG, "debug")                                                                          \
-    X(INFO, "info")                                                                            \
-    X(WARNING, "warning")                                                                      \
+#define LOG_LEVELS(X)     \
+    X(DEBUG, "debug")     \
+    X(INFO, "info")       \
+    X(WARNING, "warning") \
     X(ERROR, "error")
 
 enum log_level {
@@ -26,12 +26,15 @@ struct log {
 };
 
 struct log_field {
-    const char *key; /* NULL: the end of the list */
+    const char *key;  /* NULL: the end of the list */
     const char *text; /* static; NULL: the number counts */
     int64_t number;
 };
 
-#define LOG_END {0}
+#define LOG_END \
+    {           \
+        0       \
+    }
 
 static inline struct log_field log_number(const char *key, int64_t number)
 {

@@ -31,8 +31,8 @@ static void set_listening(struct loop *loop, bool listening)
             .events = EPOLLIN | EPOLLEXCLUSIVE,
             .data.ptr = &loop->listener_sources[i],
         };
-        epoll_ctl(loop->epoll, listening ? EPOLL_CTL_ADD : EPOLL_CTL_DEL,
-                  loop->relay->listeners[i], &event);
+        epoll_ctl(loop->epoll, listening ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, loop->relay->listeners[i],
+                  &event);
     }
 }
 

@@ -22,7 +22,7 @@ struct ratelimit {
     const sotto_env *env;
     uint64_t (*now_us)(void *ctx);
     void *ctx;
-    uint64_t step_us[RATE_KINDS]; /* 0: no limit */
+    uint64_t step_us[RATE_KINDS];           /* 0: no limit */
     uint8_t key[crypto_shorthash_KEYBYTES]; /* nobody chooses addresses that share a set */
     pthread_mutex_t lock;
     struct slot slots[SETS][RATE_WAYS];

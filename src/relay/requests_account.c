@@ -22,8 +22,8 @@ static bool may_sign_in(struct connection *connection, uint32_t request)
         connection_bad_request(connection, request, "signed in already", 0);
         return false;
     }
-    uint32_t wait = ratelimit_look(connection->loop->relay->ratelimit, &connection->address,
-                                   RATE_SIGN_IN);
+    uint32_t wait =
+        ratelimit_look(connection->loop->relay->ratelimit, &connection->address, RATE_SIGN_IN);
     if (wait > 0)
         connection_refuse(connection, request, WIRE_CODE_RATE_LIMITED, wait);
     return wait == 0;
@@ -183,8 +183,8 @@ static void on_signed_in(struct store_op *op)
     struct connection *connection = connection_of(op);
     const struct store_sign_in *found = &op->sign_in;
     connection->barrier = false;
-    bool is_key = op->code == 0 && sodium_memcmp(found->sign_in_hash, connection->sign_in_hash,
-                                                 HASH_SIZE) == 0;
+    bool is_key = op->code == 0 &&
+                  sodium_memcmp(found->sign_in_hash, connection->sign_in_hash, HASH_SIZE) == 0;
     if (op->code == WIRE_CODE_UNAVAILABLE) {
         connection_refuse(connection, op->request, op->code, op->detail);
     } else if (!is_key) {

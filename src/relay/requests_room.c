@@ -9,8 +9,8 @@ static bool is_permitted(struct connection *connection, uint32_t request,
 {
     if (permission->kind == PERMISSION_CAPABILITY)
         return true;
-    uint32_t wait = ratelimit_take(connection->loop->relay->ratelimit, &connection->address,
-                                   RATE_REQUEST);
+    uint32_t wait =
+        ratelimit_take(connection->loop->relay->ratelimit, &connection->address, RATE_REQUEST);
     if (wait > 0)
         connection_refuse(connection, request, WIRE_CODE_RATE_LIMITED, wait);
     return wait == 0;

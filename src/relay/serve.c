@@ -91,15 +91,16 @@ static bool load_certificate(struct relay *relay, char *problem)
     data_path(config, DATA_CERTIFICATE, certificate);
     data_path(config, DATA_KEY, key);
     if (config->certificate[0] != '\0') {
-        strcpy(certificate, config->certificate);
-        strcpy(key, config->key);
+        (void)snprintf(certificate, sizeof certificate, "%s", config->certificate);
+        (void)snprintf(key, sizeof key, "%s", config->key);
     } else {
         sotto_error error = tls_make_certificate(relay->env, certificate, key, &why);
         if (error == SOTTO_EXISTS) {
-            snprintf(problem, CONFIG_TEXT,
-                     "only one of certificate.pem and key.pem is in %.300s: restore the other from a"
-                     " backup, or remove it, which gives the relay a new address",
-                     config->data);
+            snprintf(
+                problem, CONFIG_TEXT,
+                "only one of certificate.pem and key.pem is in %.300s: restore the other from a"
+                " backup, or remove it, which gives the relay a new address",
+                config->data);
             return false;
         }
         if (error != SOTTO_OK) {

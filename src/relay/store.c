@@ -210,17 +210,18 @@ sotto_error store_port_open(struct store *store, void (*notice)(void *ctx, const
         mem_free(store->env, made, sizeof *made);
         return SOTTO_IO;
     }
+    pthread_mutex_init(&made->lock, NULL);
     pthread_mutex_lock(&store->ports_lock);
     bool fits = store->port_count < STORE_PORTS;
     if (fits)
         store->ports[store->port_count++] = made;
     pthread_mutex_unlock(&store->ports_lock);
     if (!fits) {
+        pthread_mutex_destroy(&made->lock);
         close(made->fd);
         mem_free(store->env, made, sizeof *made);
         return SOTTO_LIMIT;
     }
-    pthread_mutex_init(&made->lock, NULL);
     *port = made;
     return SOTTO_OK;
 }
@@ -238,6 +239,9 @@ void store_port_close(struct store_port *port)
 {
     if (port == NULL)
         return;
+    if (port->store != NULL)
+        forget_port(port->store, port); /* nothing is added from here on */
+    pthread_mutex_lock(&port->lock);
     for (struct store_op *op = port->first_op, *next; op != NULL; op = next) {
         next = op->next;
         store_op_free(op);
@@ -246,8 +250,7 @@ void store_port_close(struct store_port *port)
         next = link->next;
         notice_batch_drop(link->batch);
     }
-    if (port->store != NULL)
-        forget_port(port->store, port);
+    pthread_mutex_unlock(&port->lock);
     close(port->fd);
     pthread_mutex_destroy(&port->lock);
     mem_free(port->env, port, sizeof *port);

@@ -190,13 +190,13 @@ struct store_invite {
 };
 
 struct store_expire {
-    uint64_t today;      /* days since 1970, by the clock that is behind: it decides what is old */
-    uint64_t latest;     /* days since 1970, by the clock that is ahead: what lies behind it is wrong */
-    uint64_t now;        /* seconds since 1970 */
+    uint64_t today;  /* days since 1970, by the clock that is behind: it decides what is old */
+    uint64_t latest; /* days since 1970, by the clock that is ahead: what lies behind it is wrong */
+    uint64_t now;    /* seconds since 1970 */
     uint32_t retention_days, room_days;
-    int64_t ip_seconds;  /* how long a last address is kept; negative: until it is replaced */
-    bool more;           /* out: there is more to erase, submit again */
-    uint64_t erased;     /* out: rows */
+    int64_t ip_seconds; /* how long a last address is kept; negative: until it is replaced */
+    bool more;          /* out: there is more to erase, submit again */
+    uint64_t erased;    /* out: rows */
 };
 
 struct store_room_open {
@@ -318,7 +318,7 @@ struct notice {
  * under way, or after the store. IO: no descriptors left; NO_MEMORY; LIMIT: too many ports. */
 sotto_error store_port_open(struct store *store, void (*notice)(void *ctx, const struct notice *),
                             void *ctx, struct store_port **port);
-void store_port_close(struct store_port *port); /* NULL allowed */
+void store_port_close(struct store_port *port);   /* NULL allowed */
 int store_port_fd(const struct store_port *port); /* readable when there is something */
 /* Calls done of what was completed and notice of what was written, in the caller's thread. */
 void store_port_run(struct store_port *port);

@@ -56,10 +56,8 @@ uint16_t accounts_check_manifest(struct exec *exec, sotto_bytes stored, sotto_by
 static void forget_device(struct exec *exec, int64_t device)
 {
     static const char *const statements[] = {
-        "DELETE FROM key_packages WHERE device=?",
-        "DELETE FROM taken WHERE device=?",
-        "DELETE FROM envelopes WHERE device=?",
-        "DELETE FROM posts WHERE device=?",
+        "DELETE FROM key_packages WHERE device=?", "DELETE FROM taken WHERE device=?",
+        "DELETE FROM envelopes WHERE device=?",    "DELETE FROM posts WHERE device=?",
         "DELETE FROM devices WHERE key=?",
     };
     for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {

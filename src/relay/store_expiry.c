@@ -19,14 +19,14 @@ struct span {
     uint64_t last;
 };
 
-/* Always the beginning of a room's log, up to the newest entry that is too old: a clock that was set
- * back leaves days out of order, and a log must not have holes. */
+/* Always the beginning of a room's log, up to the newest entry that is too old: a clock that was
+ * set back leaves days out of order, and a log must not have holes. */
 static size_t find_old_entries(struct exec *exec, uint64_t before, struct span *spans, size_t max)
 {
     size_t count = 0;
-    db_query *query = db_prepare(exec->db,
-                                 "SELECT room, max(seq) FROM (SELECT room, seq FROM entries"
-                                 " WHERE day<? ORDER BY day LIMIT ?) GROUP BY room");
+    db_query *query =
+        db_prepare(exec->db, "SELECT room, max(seq) FROM (SELECT room, seq FROM entries"
+                             " WHERE day<? ORDER BY day LIMIT ?) GROUP BY room");
     db_bind_u64(query, 1, before);
     db_bind_u64(query, 2, max);
     while (count < max && db_row(exec->db, query)) {

@@ -87,12 +87,11 @@ void grants_spend(struct exec *exec, int64_t account, const struct store_permiss
 {
     if (!permission->has_capability)
         return;
-    db_query *query =
-        use == GRANT_TAKE
-            ? db_prepare(exec->db, "UPDATE grants SET takes_left=takes_left-1"
-                                   " WHERE account=? AND hash=?")
-            : db_prepare(exec->db, "UPDATE grants SET posts_left=posts_left-1"
-                                   " WHERE account=? AND hash=?");
+    db_query *query = use == GRANT_TAKE
+                          ? db_prepare(exec->db, "UPDATE grants SET takes_left=takes_left-1"
+                                                 " WHERE account=? AND hash=?")
+                          : db_prepare(exec->db, "UPDATE grants SET posts_left=posts_left-1"
+                                                 " WHERE account=? AND hash=?");
     db_bind_int(query, 1, account);
     db_bind_bytes(query, 2, VIEW(permission->capability_hash));
     db_run(exec->db, query);

@@ -72,9 +72,8 @@ void rooms_create(struct exec *exec, struct store_op *op)
             refuse(op, WIRE_CODE_ROOM_EXISTS, 0);
         return;
     }
-    db_query *query = db_prepare(exec->db,
-                                 "INSERT INTO rooms(room_id, epoch, write_gate, next_seq,"
-                                 " first_seq, bytes, day) VALUES(?,0,?,1,1,0,?)");
+    db_query *query = db_prepare(exec->db, "INSERT INTO rooms(room_id, epoch, write_gate, next_seq,"
+                                           " first_seq, bytes, day) VALUES(?,0,?,1,1,0,?)");
     db_bind_bytes(query, 1, VIEW(create->room));
     db_bind_bytes(query, 2, VIEW(create->write_gate));
     db_bind_u64(query, 3, exec->day);
@@ -99,9 +98,9 @@ static bool find_append(struct exec *exec, int64_t room, const struct request_id
 static void insert_entry(struct exec *exec, const struct room_row *room,
                          const struct store_append *append)
 {
-    db_query *query = db_prepare(exec->db,
-                                 "INSERT INTO entries(room, seq, epoch, kind, append_id, bytes,"
-                                 " day) VALUES(?,?,?,?,?,?,?)");
+    db_query *query =
+        db_prepare(exec->db, "INSERT INTO entries(room, seq, epoch, kind, append_id, bytes,"
+                             " day) VALUES(?,?,?,?,?,?,?)");
     db_bind_int(query, 1, room->key);
     db_bind_u64(query, 2, append->seq);
     db_bind_u64(query, 3, append->epoch);
@@ -116,9 +115,9 @@ static void advance_room(struct exec *exec, const struct room_row *room,
                          const struct store_append *append)
 {
     bool is_commit = append->kind == ENTRY_COMMIT;
-    db_query *query = db_prepare(exec->db,
-                                 "UPDATE rooms SET epoch=?, write_gate=?, next_seq=?, bytes=?,"
-                                 " day=? WHERE key=?");
+    db_query *query =
+        db_prepare(exec->db, "UPDATE rooms SET epoch=?, write_gate=?, next_seq=?, bytes=?,"
+                             " day=? WHERE key=?");
     db_bind_u64(query, 1, room->epoch + (is_commit ? 1 : 0));
     db_bind_bytes(query, 2, is_commit ? VIEW(append->next_write_gate) : VIEW(room->write_gate));
     db_bind_u64(query, 3, append->seq + 1);

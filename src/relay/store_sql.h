@@ -1,6 +1,6 @@
-/* The operations of store.h in SQL, by concept. Each runs inside a transaction that its caller began;
- * a refusal has changed nothing, and a failure of the database is left in db->failure, upon which the
- * caller rolls everything back. Internal to the SQLite engine. */
+/* The operations of store.h in SQL, by concept. Each runs inside a transaction that its caller
+ * began; a refusal has changed nothing, and a failure of the database is left in db->failure, upon
+ * which the caller rolls everything back. Internal to the SQLite engine. */
 #ifndef RELAY_STORE_SQL_H
 #define RELAY_STORE_SQL_H
 
@@ -15,8 +15,8 @@ struct exec {
     bool erased;                  /* people's rows went: what the log still holds has to go too */
 };
 
-/* schema.c. Creates the tables, or checks that they are of this version. SOTTO_VERSION: written by a
- * newer relay. Failures of SQLite are in db->failure. */
+/* schema.c. Creates the tables, or checks that they are of this version. SOTTO_VERSION: written by
+ * a newer relay. Failures of SQLite are in db->failure. */
 sotto_error schema_apply(struct db *db);
 
 /* store_rooms.c */

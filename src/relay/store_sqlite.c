@@ -10,6 +10,7 @@
 /* 32 MiB of log before it is moved into the database; fewer and larger moves cost less. */
 #define CHECKPOINT_PAGES 4096
 #define BUSY_MS 5000
+#define TRUNCATE_MS 100
 
 struct queue {
     pthread_mutex_t lock;
@@ -159,11 +160,13 @@ static void tell_health(struct engine *engine, sotto_error error)
     engine->health = error;
 }
 
-/* Rows of people were erased: the log must not keep copies. Best effort: a reader in the midst of an
- * old snapshot delays it to the next time. */
+/* Rows of people were erased: the log must not keep copies. Best effort: a reader in the midst of
+ * an old snapshot delays it to the next time. */
 static void truncate_log(struct engine *engine)
 {
+    sqlite3_busy_timeout(engine->db.handle, TRUNCATE_MS);
     sqlite3_wal_checkpoint_v2(engine->db.handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3_busy_timeout(engine->db.handle, BUSY_MS);
 }
 
 /* One transaction. False: nothing of it happened. */
@@ -312,8 +315,8 @@ static sotto_error open_reader(struct engine *engine, struct reader_thread *read
                                const char **why)
 {
     reader->engine = engine;
-    int code = db_open(&reader->db, engine->options.path, SQLITE_OPEN_READWRITE,
-                       engine->options.vfs);
+    int code =
+        db_open(&reader->db, engine->options.path, SQLITE_OPEN_READWRITE, engine->options.vfs);
     if (code == SQLITE_OK) {
         sqlite3_busy_timeout(reader->db.handle, BUSY_MS);
         db_exec(&reader->db, "PRAGMA query_only=ON; PRAGMA cache_size=-8192;"

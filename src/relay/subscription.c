@@ -20,12 +20,12 @@ struct watch {
 
 struct subscription {
     struct connection *connection;
-    struct watch *watch; /* NULL: over, waits for its operation to end */
-    struct subscription *next, **previous;             /* of the connection */
+    struct watch *watch;                   /* NULL: over, waits for its operation to end */
+    struct subscription *next, **previous; /* of the connection */
     struct subscription *watch_next, **watch_previous; /* of the watch */
     uint32_t request;
     struct gate gate;
-    int64_t key; /* of the room in the store; 0: not opened yet */
+    int64_t key;          /* of the room in the store; 0: not opened yet */
     uint64_t want, until; /* the next seq, and the last that may be sent */
     bool fetching, stalled;
 };
@@ -108,6 +108,7 @@ static void free_subscription(struct subscription *one)
 static void end(struct subscription *one)
 {
     struct watch *watch = one->watch;
+    BUG_UNLESS(watch != NULL);
     set_stalled(one, false);
     *one->previous = one->next;
     if (one->next != NULL)
@@ -215,8 +216,8 @@ static void on_fetched(struct store_op *op)
 
 static void hear(struct subscription *one, const struct notice *notice)
 {
-    bool closes = notice->closes_gate &&
-                  memcmp(one->gate.bytes, notice->closed_gate.bytes, GATE_SIZE) == 0;
+    bool closes =
+        notice->closes_gate && memcmp(one->gate.bytes, notice->closed_gate.bytes, GATE_SIZE) == 0;
     if (closes && notice->seq < one->until)
         one->until = notice->seq;
     bool is_next = one->key != 0 && !one->fetching && one->want == notice->seq;

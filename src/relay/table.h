@@ -1,5 +1,6 @@
 /* A hash table of structs that contain a node. Nodes of equal hash stand beside one another in a
- * bucket; whoever looks compares the whole key. The hash is keyed, since clients choose the keys. */
+ * bucket; whoever looks compares the whole key. The hash is keyed, since clients choose the keys.
+ */
 #ifndef RELAY_TABLE_H
 #define RELAY_TABLE_H
 

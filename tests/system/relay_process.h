@@ -23,7 +23,8 @@ void relay_kill(struct relay_process *relay);  /* SIGKILL */
 int relay_stop(struct relay_process *relay);   /* SIGTERM; its exit status */
 void relay_end(struct relay_process *relay);   /* stops it if it runs, and removes the folder */
 
-/* Runs `sottod --data ... COMMAND`; its standard output, at most size - 1 bytes. Returns the status. */
+/* Runs `sottod --data ... COMMAND`; its standard output, at most size - 1 bytes. Returns the
+ * status. */
 int relay_command(struct relay_process *relay, const char *command, char *out, size_t size);
 
 /* The log so far, to be freed. */

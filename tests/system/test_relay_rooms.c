@@ -105,8 +105,8 @@ static void exactly_one_of_many_racing_commits_wins(void **state)
     for (unsigned epoch = 0; epoch < EPOCHS; epoch++) {
         struct race race = {0};
         for (unsigned i = 0; i < PEOPLE; i++) {
-            struct message commit = commit_of(1, epoch * PEOPLE + i + 1, epoch, 10 + epoch,
-                                              11 + epoch, 0);
+            struct message commit =
+                commit_of(1, epoch * PEOPLE + i + 1, epoch, 10 + epoch, 11 + epoch, 0);
             assert_ok(link_request(people[i], &commit, on_raced, &race, NULL));
         }
         for (unsigned tries = 0; tries < 60000 && race.answers < PEOPLE; tries++)

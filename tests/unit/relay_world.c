@@ -209,8 +209,8 @@ uint16_t do_open(struct relay_world *world, unsigned room, unsigned read,
     return code;
 }
 
-size_t do_fetch(struct relay_world *world, int64_t key, uint64_t from, uint64_t until, unsigned *ids,
-                size_t max)
+size_t do_fetch(struct relay_world *world, int64_t key, uint64_t from, uint64_t until,
+                unsigned *ids, size_t max)
 {
     struct store_op *op = begin(world, STORE_ROOM_FETCH);
     op->room_fetch.key = key;
@@ -298,8 +298,9 @@ void person_manifest(struct person *person, bool own, unsigned other)
 }
 
 /* The person's newest manifest into an operation, with its devices. */
-static void put_manifest(struct relay_world *world, struct store_op *op, const struct person *person,
-                         sotto_bytes *bytes, const struct store_device **devices, size_t *count)
+static void put_manifest(struct relay_world *world, struct store_op *op,
+                         const struct person *person, sotto_bytes *bytes,
+                         const struct store_device **devices, size_t *count)
 {
     struct arena arena;
     struct manifest manifest;

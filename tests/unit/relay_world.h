@@ -23,8 +23,8 @@ enum { WORLD_DAY = 20000 }; /* the clock begins at noon of that day */
 
 void world_begin(struct relay_world *world, const char *vfs);
 void world_reopen(struct relay_world *world, const char *vfs);
-void world_close(struct relay_world *world); /* the files stay */
-void world_end(struct relay_world *world);   /* the files go */
+void world_close(struct relay_world *world);  /* the files stay */
+void world_end(struct relay_world *world);    /* the files go */
 void world_listen(struct relay_world *world); /* collects notices so far into heard */
 
 /* Fixed bytes from a number. */
@@ -53,8 +53,8 @@ uint64_t say(struct relay_world *world, unsigned room, unsigned id, uint64_t epo
 uint16_t do_open(struct relay_world *world, unsigned room, unsigned read,
                  struct store_room_open *open);
 /* The ids of the entries from seq on, as append_try.id; how many. */
-size_t do_fetch(struct relay_world *world, int64_t key, uint64_t from, uint64_t until, unsigned *ids,
-                size_t max);
+size_t do_fetch(struct relay_world *world, int64_t key, uint64_t from, uint64_t until,
+                unsigned *ids, size_t max);
 
 /* A person with one account key and one device. */
 struct person {

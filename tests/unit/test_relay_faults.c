@@ -236,8 +236,9 @@ static void another_program_that_holds_the_file_is_named_at_the_start(void **sta
     sqlite3 *db;
     world_close(world);
     assert_int_equal(sqlite3_open(world->path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE", NULL, NULL,
-                                  NULL), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(db, "PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE", NULL, NULL, NULL),
+        SQLITE_OK);
     assert_error(store_sqlite_open(&world->env, &options, &store, &why), BUSY);
     sqlite3_close(db);
     world_reopen(world, "faulty");

@@ -45,7 +45,8 @@ static void registering_makes_an_account_and_again_changes_nothing(void **state)
     assert_int_equal(anna.session.device, first.device);
     assert_int_equal(do_sign_in(world, &anna), 0);
     assert_int_equal(world_query(world, "SELECT count(*) FROM accounts"
-                                        " WHERE last_ip='192.0.2.1' AND phone IS NULL"), 1);
+                                        " WHERE last_ip='192.0.2.1' AND phone IS NULL"),
+                     1);
     assert_int_equal(world_query(world, "SELECT count(*) FROM devices"), 1);
     person_end(&anna);
 }
@@ -95,7 +96,8 @@ static void a_phone_number_counts_once_its_code_came_back(void **state)
     assert_int_equal(answer.detail, CODE_TRIES - 1);
     answer.code = "111111";
     assert_int_equal(do_register(world, &anna, &answer), 0);
-    assert_int_equal(world_query(world, "SELECT count(*) FROM accounts WHERE phone='" PHONE "'"), 1);
+    assert_int_equal(world_query(world, "SELECT count(*) FROM accounts WHERE phone='" PHONE "'"),
+                     1);
     assert_int_equal(do_register(world, &anna, &answer), 0); /* a retry */
     person_end(&anna);
 }
@@ -181,7 +183,8 @@ static void a_device_that_left_the_manifest_is_signed_out_and_erased(void **stat
     assert_int_equal(do_sign_in(world, &anna), WIRE_CODE_SIGN_IN_FAILED);
     assert_int_equal(world_query(world, "SELECT (SELECT count(*) FROM key_packages)"
                                         " + (SELECT count(*) FROM envelopes)"
-                                        " + (SELECT count(*) FROM posts)"), 0);
+                                        " + (SELECT count(*) FROM posts)"),
+                     0);
     person_end(&anna);
 }
 
@@ -201,8 +204,8 @@ static void deleting_an_account_leaves_no_row_and_no_trace_in_the_files(void **s
     do_post(world, &anna, 0, 1, "an envelope of some length");
     assert_int_equal(do_delete(world, &anna), 0);
     assert_int_equal(do_sign_in(world, &anna), WIRE_CODE_SIGN_IN_FAILED);
-    static const char *const tables[] = {"accounts", "devices", "key_packages", "taken", "envelopes",
-                                         "posts", "grants", "codes"};
+    static const char *const tables[] = {"accounts",  "devices", "key_packages", "taken",
+                                         "envelopes", "posts",   "grants",       "codes"};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         char sql[64];
         snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", tables[i]);

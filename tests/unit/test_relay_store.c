@@ -111,8 +111,13 @@ static void the_removed_read_up_to_their_commit_and_no_further(void **state)
     assert_int_equal(open.head, 3);
     assert_int_equal(open.first, 1);
     /* A second removal closes only the gate that was open. */
-    removal = (struct append_try){.room = 1, .id = 4, .epoch = 1, .token = 11, .commit = true,
-                                  .next_write = 12, .next_read = 22};
+    removal = (struct append_try){.room = 1,
+                                  .id = 4,
+                                  .epoch = 1,
+                                  .token = 11,
+                                  .commit = true,
+                                  .next_write = 12,
+                                  .next_read = 22};
     assert_int_equal(do_append(world, &removal), 0);
     assert_int_equal(do_open(world, 1, 20, &open), 0);
     assert_int_equal(open.until, 2);
@@ -395,10 +400,9 @@ static void no_table_links_a_person_to_a_room(void **state)
         "key_packages(position,device,bytes)"
         "posts(device,post_id,day)"
         "taken(device,take_id,bytes,day)";
-    static const char rooms[] =
-        "entries(position,room,seq,epoch,kind,append_id,bytes,day)"
-        "read_gates(room,gate,until_seq,until_epoch)"
-        "rooms(key,room_id,epoch,write_gate,next_seq,first_seq,bytes,day)";
+    static const char rooms[] = "entries(position,room,seq,epoch,kind,append_id,bytes,day)"
+                                "read_gates(room,gate,until_seq,until_epoch)"
+                                "rooms(key,room_id,epoch,write_gate,next_seq,first_seq,bytes,day)";
     struct relay_world *world = *state;
     char all[2000] = "", both[2000];
     sqlite3 *db;
