@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sotto/api.h"
 #include "sotto/env.h"
 #include "sotto/error.h"
 
@@ -39,32 +40,34 @@ static inline sotto_bytes sotto_buf_view(const sotto_buf *buf)
 }
 
 /* The bytes of a C string without its NUL. */
-sotto_bytes sotto_bytes_str(const char *text);
+SOTTO_API sotto_bytes sotto_bytes_str(const char *text);
 
-/* Same length and content. Not constant-time: use sotto_bytes_equal_secret where a secret decides. */
-bool sotto_bytes_equal(sotto_bytes a, sotto_bytes b);
+/* Same length and content. Not constant-time: use sotto_bytes_equal_secret where a secret decides.
+ */
+SOTTO_API bool sotto_bytes_equal(sotto_bytes a, sotto_bytes b);
 
 /* The same in time that depends on the lengths alone. */
-bool sotto_bytes_equal_secret(sotto_bytes a, sotto_bytes b);
+SOTTO_API bool sotto_bytes_equal_secret(sotto_bytes a, sotto_bytes b);
 
 /* An empty buffer that takes memory from env, which must outlive it. Allocates nothing. */
-void sotto_buf_init(sotto_buf *buf, const sotto_env *env);
+SOTTO_API void sotto_buf_init(sotto_buf *buf, const sotto_env *env);
 
 /* Wipes and frees the content; the buffer is empty and usable afterwards. Free of a freed or
  * zero-initialised buffer is allowed. */
-void sotto_buf_free(sotto_buf *buf);
+SOTTO_API void sotto_buf_free(sotto_buf *buf);
 
 /* Wipes the content and sets the size to 0; keeps the block. */
-void sotto_buf_clear(sotto_buf *buf);
+SOTTO_API void sotto_buf_clear(sotto_buf *buf);
 
-/* Room for extra more bytes. NO_MEMORY leaves the buffer as it was; LIMIT: the size would overflow. */
-sotto_error sotto_buf_reserve(sotto_buf *buf, size_t extra);
+/* Room for extra more bytes. NO_MEMORY leaves the buffer as it was; LIMIT: the size would overflow.
+ */
+SOTTO_API sotto_error sotto_buf_reserve(sotto_buf *buf, size_t extra);
 
 /* Appends size bytes; data must not point into buf itself. Errors as sotto_buf_reserve. */
-sotto_error sotto_buf_append(sotto_buf *buf, const uint8_t *data, size_t size);
+SOTTO_API sotto_error sotto_buf_append(sotto_buf *buf, const uint8_t *data, size_t size);
 
 /* Appends size bytes, to be filled in by the caller, and says where; zeroed. */
-sotto_error sotto_buf_extend(sotto_buf *buf, size_t size, uint8_t **where);
+SOTTO_API sotto_error sotto_buf_extend(sotto_buf *buf, size_t size, uint8_t **where);
 
 #ifdef __cplusplus
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sotto/api.h"
 #include "sotto/error.h"
 
 #ifdef __cplusplus
@@ -30,7 +31,7 @@ typedef struct sotto_env {
 } sotto_env;
 
 /* malloc, the kernel's random source, the system clock. Static; any thread. */
-const sotto_env *sotto_env_system(void);
+SOTTO_API const sotto_env *sotto_env_system(void);
 
 #ifdef __cplusplus
 }

@@ -25,6 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sotto/api.h"
 #include "sotto/bytes.h"
 #include "sotto/env.h"
 #include "sotto/error.h"
@@ -32,9 +33,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* Symbols that the shared library exports. */
-#define SOTTO_API __attribute__((visibility("default")))
 
 typedef struct sotto_mls sotto_mls;
 typedef struct sotto_mls_group sotto_mls_group;
