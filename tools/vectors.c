@@ -44,7 +44,7 @@ sotto_bytes hex_bytes(struct run *run, const json_t *value)
         int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
         if (high < 0 || low < 0)
             run_fail(run, "hex digit expected", __LINE__);
-        out[i] = (uint8_t)(high << 4 | low);
+        out[i] = (uint8_t)((unsigned)high << 4 | (unsigned)low);
     }
     return sotto_bytes_of(out, size / 2);
 }

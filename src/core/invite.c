@@ -310,7 +310,7 @@ sotto_error core_decline(struct core *core, const char *what)
 {
     TRY(core_need_account(core));
     struct arena arena;
-    struct store_request request;
+    struct store_request request = {0};
     arena_init(&arena, core->env);
     sotto_error error = request_find(core, what, &arena, &request);
     if (error == SOTTO_OK) {

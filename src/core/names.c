@@ -112,6 +112,7 @@ sotto_error names_person(struct core *core, const char *who, struct arena *arena
                            all[i].account.bytes))
                 found = &all[i];
     TRY(choice_end(core, &choice, who, true));
+    BUG_UNLESS(found != NULL);
     *contact = *found;
     return SOTTO_OK;
 }
@@ -165,7 +166,7 @@ sotto_error core_find(struct core *core, const char *who, struct core_id *conver
             if (choice_add(&choice, fit, title, rooms[i].room.bytes))
                 found = &rooms[i];
         }
-    if (choice.count == 1)
+    if (choice.count == 1 && found != NULL)
         memcpy(conversation->bytes, found->room.bytes, ROOM_ID_SIZE);
     else
         error = choice_end(core, &choice, who, false);

@@ -161,8 +161,10 @@ sotto_error sotto_mls_group_create(sotto_mls *mls, const sotto_mls_identity *ide
     sotto_mls_group *made = NULL;
     if (error == SOTTO_OK)
         error = group_new(mls, identity, &made);
-    if (error == SOTTO_OK)
+    if (error == SOTTO_OK) {
+        BUG_UNLESS(made != NULL);
         error = mls_check(mls, tree_new(mls->crypto, made->suite, &made->tree), "tree");
+    }
     if (error == SOTTO_OK)
         error = plant_first_leaf(made);
     if (error == SOTTO_OK)

@@ -44,7 +44,7 @@ sotto_error sotto_mls_welcome_references(sotto_mls *mls, sotto_bytes welcome,
     mls_begin(mls);
     struct arena arena; /* not the engine's: the callback may call the engine */
     arena_init(&arena, mls->env);
-    struct welcome decoded;
+    struct welcome decoded = {0};
     sotto_error error = decode_welcome(mls, &arena, welcome, &decoded);
     for (size_t i = 0; error == SOTTO_OK && i < decoded.secret_count; i++) {
         error = each(ctx, decoded.secrets[i].new_member);

@@ -128,8 +128,8 @@ static sotto_error load_ratchet(struct loading *l, struct secret_tree *tree, uin
         if (ratchet.skipped == NULL)
             reader_fail(r, SOTTO_NO_MEMORY, "record.skipped");
     }
-    for (; reader_ok(r) && ratchet.skipped_count < count; ratchet.skipped_count++) {
-        struct message_key *key = &ratchet.skipped[ratchet.skipped_count];
+    while (reader_ok(r) && ratchet.skipped != NULL && ratchet.skipped_count < count) {
+        struct message_key *key = &ratchet.skipped[ratchet.skipped_count++];
         key->generation = reader_u32(r, "record.skipped");
         reader_copy(r, key->key, suite->nk, "record.skipped");
         reader_copy(r, key->nonce, suite->nn, "record.skipped");

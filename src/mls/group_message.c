@@ -226,7 +226,7 @@ static sotto_error open_public(struct receiving *r)
                    message->content.content_type));
     const struct message_keys keys = epoch_keys(r->epoch);
     r->message.content = message->content;
-    sotto_bytes key;
+    sotto_bytes key = {0};
     TRY(public_sender_key(r, &key));
     TRY(mls_check(r->group->mls, message_open_public(&keys, message, &r->message),
                   "PublicMessage.membership_tag"));

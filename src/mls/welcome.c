@@ -136,7 +136,7 @@ void welcome_read(struct reader *reader, struct arena *arena, struct welcome *we
         if (welcome->secrets == NULL)
             reader_fail(&list, SOTTO_NO_MEMORY, "Welcome.secrets");
     }
-    while (reader_more(&list))
+    while (reader_more(&list) && welcome->secrets != NULL)
         encrypted_secrets_read(&list, &welcome->secrets[welcome->secret_count++]);
     reader_leave(reader, &list, "Welcome.secrets");
     welcome->encrypted_group_info =

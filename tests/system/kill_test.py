@@ -129,7 +129,15 @@ class Chaos:
             report(all(m["kind"] != "unreadable" for n in NAMES for m in histories[n][room]),
                    f"{room}: everything could be read")
             for name in NAMES[1:]:
-                expected = [(m["seq"], m["text"]) for m in truth if m["kind"] == "text" and inside[name].at(m["seq"])]
+                # Somebody who was added, not yet let in, and removed again has never joined that time:
+                # only the newest invitation into a room counts.
+                joined = {m["seq"] for m in histories[name][room] if m["kind"] == "joined"}
+                spans = inside[name].spans
+                report(not spans or spans[-1][1] is not None or spans[-1][0] in joined,
+                       f"{room}: {name} joined with the newest invitation "
+                       f"({sum(s[0] in joined for s in spans)} of {len(spans)} taken)")
+                expected = [(m["seq"], m["text"]) for m in truth if m["kind"] == "text"
+                            and inside[name].at(m["seq"], joined)]
                 actual = [(m["seq"], m["text"]) for m in histories[name][room] if m["kind"] == "text"
                           and m["status"] != "failed"]
                 report(actual == expected, f"{room}: {name} has exactly the {len(expected)} messages of their "
@@ -151,8 +159,8 @@ class Membership:
             self.spans[-1][1] = seq
             self.now = False
 
-    def at(self, seq):
-        return any(start < seq and (end is None or seq < end) for start, end in self.spans)
+    def at(self, seq, joined):
+        return any(start in joined and start < seq and (end is None or seq < end) for start, end in self.spans)
 
 
 def memberships(truth):
