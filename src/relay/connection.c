@@ -433,15 +433,21 @@ static bool is_late(struct connection *connection, uint64_t now_ms)
     return now_ms - connection->heard_ms >= SILENCE_SECONDS * 1000;
 }
 
-void connection_look_after(struct connection *connection, uint64_t now_ms)
+/* Bytes that came, or that the peer took: either shows that it is there. */
+static bool is_alive(struct connection *connection)
 {
     uint64_t received = channel_received(connection->channel);
-    if (received != connection->received) {
-        connection->received = received;
-        connection->heard_ms = now_ms;
-    }
-    /* While we do not read, silence is ours. */
-    if (connection->paused)
+    size_t queued = channel_queued(connection->channel);
+    bool alive = received != connection->received || queued < connection->queued;
+    connection->received = received;
+    connection->queued = queued;
+    /* While it waits for our answers and we do not read, the silence is ours. */
+    return alive || (connection->paused && connection->requests > 0);
+}
+
+void connection_look_after(struct connection *connection, uint64_t now_ms)
+{
+    if (is_alive(connection))
         connection->heard_ms = now_ms;
     if (is_late(connection, now_ms)) {
         connection->drop = true;

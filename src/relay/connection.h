@@ -33,6 +33,7 @@ struct connection {
     char address_text[ADDRESS_TEXT];
     uint64_t opened_ms, heard_ms, closing_ms;
     uint64_t received; /* channel_received when last looked at */
+    size_t queued;     /* channel_queued likewise */
 
     uint8_t kind; /* enum connection_kind; 0: before hello */
     uint8_t challenge[CHALLENGE_SIZE];

@@ -97,6 +97,7 @@ void relay_begin(struct relay_process *relay, const char *const *options)
     *relay = (struct relay_process){
         .folder = "/tmp/sotto-relay-XXXXXX",
         .listen = "127.0.0.1:0",
+        .sanitized = SANITIZED,
     };
     for (size_t i = 0; options != NULL && options[i] != NULL; i++)
         relay->options[i] = options[i];

@@ -11,6 +11,7 @@
 struct relay_process {
     char folder[64], data[80], ready[80], log[80], listen[64];
     const char *options[16]; /* more of them, ended by NULL */
+    bool sanitized;          /* memory is not what it is otherwise */
     pid_t pid;
     struct address address;
     struct tls *tls; /* of clients */

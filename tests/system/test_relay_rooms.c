@@ -257,6 +257,46 @@ static void many_rooms_are_followed_on_one_connection(void **state)
     link_free(link);
 }
 
+/* Kilobytes of memory that the relay has in use. */
+static long memory_of(const struct relay_process *relay)
+{
+    char path[64], line[256];
+    long kilobytes = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", relay->pid);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, "VmRSS:", 6) == 0)
+            kilobytes = strtol(line + 6, NULL, 10);
+    fclose(file);
+    return kilobytes;
+}
+
+static void readers_that_do_not_read_cost_cursors_and_not_memory(void **state)
+{
+    struct relay_process *relay = *state;
+    enum { READERS = 60, ENTRIES = 12, SIZE = 1024 * 1024 };
+    struct link *writer = client_open(relay, CONNECTION_ROOM), *readers[READERS];
+    struct listener *ears = calloc(READERS, sizeof *ears);
+    client_create(writer, 1, 10, 20);
+    for (size_t i = 0; i < READERS; i++) {
+        readers[i] = client_open(relay, CONNECTION_ROOM);
+        assert_int_equal(client_listen(readers[i], 1, 20, 1, &ears[i]), 0);
+    }
+    say_many(writer, 1, 1, ENTRIES, SIZE); /* nobody reads meanwhile */
+    long used = memory_of(relay);
+    /* All of it for all of them would be 720 MiB; one entry for each is 60. */
+    if (!relay->sanitized)
+        assert_true(used < 250 * 1024);
+    assert_true(client_hear(readers[0], &ears[0], ENTRIES));
+    assert_true(client_hear(readers[READERS - 1], &ears[READERS - 1], ENTRIES));
+    assert_false(ears[0].gap || ears[READERS - 1].gap);
+    for (size_t i = 0; i < READERS; i++)
+        link_free(readers[i]);
+    link_free(writer);
+    free(ears);
+}
+
 /* ---- Crash ---------------------------------------------------------------------------------- */
 
 struct crash {
@@ -359,6 +399,7 @@ int main(void)
         TEST(appends_of_one_connection_keep_their_order),
         TEST(the_largest_entry_passes_and_a_larger_one_cannot_be_sent),
         TEST(many_rooms_are_followed_on_one_connection),
+        TEST(readers_that_do_not_read_cost_cursors_and_not_memory),
         TEST(a_killed_relay_has_what_it_acknowledged_and_pushed_nothing_else),
         TEST(a_relay_that_stops_in_order_says_so),
     };
