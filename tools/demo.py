@@ -180,7 +180,7 @@ def play(build, top, relay):
     heading("Looking for the plaintext on the relay")
     places = {"database": lambda: [relay.database.read_bytes()],
               "write-ahead log": lambda: [p.read_bytes() for p in relay.folder.glob("*-wal")],
-              "all its other files": lambda: [p.read_bytes() for p in relay.folder.rglob("*")
+              "other files": lambda: [p.read_bytes() for p in relay.folder.rglob("*")
                                               if p.is_file() and p.name not in ("relay.db", "relay.db-wal")],
               "log output": lambda: [relay.log.read_bytes()],
               "memory": lambda: memory_of(relay.process.pid)}

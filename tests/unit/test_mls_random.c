@@ -236,7 +236,7 @@ static void members_agree_after_any_history(void **state)
     (void)state;
     const char *given = getenv("SOTTO_SEED");
     seed = given == NULL ? (uint64_t)20261124 : strtoull(given, NULL, 0);
-    print_message("SOTTO_SEED=%" PRIu64 "\n", seed);
+    print_message("# SOTTO_SEED=%" PRIu64 "\n", seed);
     members[count++] = new_client();
     client_create(members[0], "group");
     for (size_t step = 0; step < STEPS; step++) {
