@@ -36,12 +36,12 @@ const struct command commands[] = {
     {"register", "", "Make an account at a relay",
      "Makes your keys in the profile and registers them. Where the relay sends a code, a terminal "
      "asks for it; a script runs the command again with --code.",
-     "sotto register --relay relay.example:7400#PIN --name Alice", register_options, 0, 0,
+     "sotto register --relay relay.example:7443#PIN --name Alice", register_options, 0, 0,
      run_register},
-    {"name", "NAME", "Change the name that others see", NULL, "sotto name 'Alice B.'", no_options, 1,
-     1, run_name},
-    {"status", "", "Show this profile's account and what waits", NULL, "sotto status", no_options, 0,
-     0, run_status},
+    {"name", "NAME", "Change the name that others see", NULL, "sotto name 'Alice B.'", no_options,
+     1, 1, run_name},
+    {"status", "", "Show this profile's account and what waits", NULL, "sotto status", no_options,
+     0, 0, run_status},
     {"fingerprint", "[WHO]", "Show the safety number to compare with someone",
      "Read it to each other in person or by phone. If both see the same digits, nobody is in "
      "between. Without WHO it is your own account's.",
@@ -99,7 +99,8 @@ void help_program(FILE *out)
         fprintf(out, "  %-30s %s\n", left, command->summary);
     }
     fputs("\nOptions of every command:\n"
-          "  --profile DIR   keys and messages live there ($SOTTO_PROFILE; else ~/.local/share/sotto)\n"
+          "  --profile DIR   keys and messages live there ($SOTTO_PROFILE; else "
+          "~/.local/share/sotto)\n"
           "  --json          one JSON object a line, errors too; the fields are in docs/CLI.md\n"
           "  --help          help for the command\n"
           "  --version       the version\n"
@@ -129,6 +130,8 @@ void help_command(FILE *out, const struct command *command)
                        option->argument != NULL ? option->argument : "");
         fprintf(out, "  %-20s %s\n", left, option->help);
     }
-    fprintf(out, "\nExample:\n  %s\n\n--profile DIR, --json and --help work here too; see sotto --help.\n",
-            command->example);
+    fprintf(
+        out,
+        "\nExample:\n  %s\n\n--profile DIR, --json and --help work here too; see sotto --help.\n",
+        command->example);
 }

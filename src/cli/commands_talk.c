@@ -81,8 +81,8 @@ int run_send(struct cli *cli, const struct args *args)
 {
     struct core_problem problem = {SOTTO_OK, CORE_OK, "", ""};
     struct core_id conversation;
-    bool from_input = args->count == 1 ||
-                      (args->count == 2 && strcmp(args->positionals[1], "-") == 0);
+    bool from_input =
+        args->count == 1 || (args->count == 2 && strcmp(args->positionals[1], "-") == 0);
     /* A wrong name is said before anybody types a long text. */
     if (core_find(cli->core, args->positionals[0], &conversation) != SOTTO_OK)
         return cli_fail(cli);
@@ -138,8 +138,7 @@ int run_listen(struct cli *cli, const struct args *args)
 {
     struct core_problem problem = {SOTTO_OK, CORE_OK, "", ""};
     uint64_t seconds = 0;
-    if (args->options[1] != NULL &&
-        !options_duration("for", args->options[1], &seconds, &problem))
+    if (args->options[1] != NULL && !options_duration("for", args->options[1], &seconds, &problem))
         return cli_problem(cli, &problem);
     struct sigaction action;
     memset(&action, 0, sizeof action);

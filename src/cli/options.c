@@ -27,8 +27,8 @@ static const struct command *command_find(const char *const *words, size_t count
             continue;
         }
         size_t first = (size_t)(space - command->name);
-        if (count >= 2 && strlen(words[0]) == first && strncmp(command->name, words[0], first) == 0 &&
-            strcmp(space + 1, words[1]) == 0) {
+        if (count >= 2 && strlen(words[0]) == first &&
+            strncmp(command->name, words[0], first) == 0 && strcmp(space + 1, words[1]) == 0) {
             *used = 2;
             return command;
         }
@@ -130,8 +130,7 @@ static bool global_option(const struct given *given, struct globals *globals, in
 }
 
 static bool command_option(const struct command *command, const struct given *given, int argc,
-                           char **argv, int *place, struct args *args,
-                           struct core_problem *problem)
+                           char **argv, int *place, struct args *args, struct core_problem *problem)
 {
     size_t index = 0;
     bool takes = false;
@@ -242,8 +241,8 @@ bool options_number(const char *option, const char *text, uint64_t max, uint64_t
     const char *end = NULL;
     uint64_t value = 0;
     if (!number_parse(text, max, &value, &end) || *end != '\0' || value == 0) {
-        problem_usage(problem, "Give a whole number.", "--%s takes a number from 1 to %llu.", option,
-                      (unsigned long long)max);
+        problem_usage(problem, "Give a whole number.", "--%s takes a number from 1 to %llu.",
+                      option, (unsigned long long)max);
         return false;
     }
     *out = value;

@@ -61,7 +61,8 @@ static void object_print(json_t *object)
     char *line = json_dumps(object, JSON_COMPACT);
     json_decref(object);
     if (line == NULL) {
-        fputs("{\"error\":{\"code\":\"no_memory\",\"message\":\"Out of memory.\",\"next\":\"\"}}\n", stdout);
+        fputs("{\"error\":{\"code\":\"no_memory\",\"message\":\"Out of memory.\",\"next\":\"\"}}\n",
+              stdout);
         return;
     }
     fputs(line, stdout);
@@ -254,7 +255,7 @@ static void json_problem(struct cli *cli, const struct core_problem *problem)
 }
 
 const struct output output_json = {
-    json_message,    json_conversation, json_contact, json_member,  json_request,
-    json_account,    json_status,       json_invitation, json_fingerprint, json_sending,
-    json_done,       json_nothing,      json_notice,  json_problem,
+    json_message, json_conversation, json_contact,    json_member,      json_request,
+    json_account, json_status,       json_invitation, json_fingerprint, json_sending,
+    json_done,    json_nothing,      json_notice,     json_problem,
 };

@@ -265,7 +265,7 @@ static void text_problem(struct cli *cli, const struct core_problem *problem)
 }
 
 const struct output output_text = {
-    text_message,    text_conversation, text_contact, text_member,  text_request,
-    text_account,    text_status,       text_invitation, text_fingerprint, text_sending,
-    text_done,       text_nothing,      text_notice,  text_problem,
+    text_message, text_conversation, text_contact,    text_member,      text_request,
+    text_account, text_status,       text_invitation, text_fingerprint, text_sending,
+    text_done,    text_nothing,      text_notice,     text_problem,
 };

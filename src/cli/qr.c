@@ -19,7 +19,8 @@ void qr_print(FILE *out, const char *text)
                              (code->data[row * code->width + x] & 1) != 0;
             }
             /* Light modules are drawn, so that it reads on a dark terminal. */
-            fputs(dark[0] ? (dark[1] ? " " : "\xE2\x96\x84") : (dark[1] ? "\xE2\x96\x80" : "\xE2\x96\x88"),
+            fputs(dark[0] ? (dark[1] ? " " : "\xE2\x96\x84")
+                          : (dark[1] ? "\xE2\x96\x80" : "\xE2\x96\x88"),
                   out);
         }
         fputc('\n', out);

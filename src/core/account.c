@@ -22,12 +22,13 @@ static sotto_error relay_check(struct core *core, const char *relay)
     if (address_parse(sotto_bytes_str(relay), &address, &fault) == SOTTO_OK)
         return SOTTO_OK;
     return problem_set(&core->problem, SOTTO_VALUE, CORE_BAD_ADDRESS,
-                       "It looks like relay.example:7400 or relay.example:7400#PIN; sottod prints "
+                       "It looks like relay.example:7443 or relay.example:7443#PIN; sottod prints "
                        "its own when it starts.",
                        "`%s` is not a relay's address (%s).", relay, fault.what);
 }
 
-/* Fresh keys, or those of an earlier try at the same relay: the sign-in key is for one relay only. */
+/* Fresh keys, or those of an earlier try at the same relay: the sign-in key is for one relay only.
+ */
 static sotto_error keys_make(struct core *core, const char *relay, const char *name)
 {
     struct identity identity;
@@ -81,10 +82,11 @@ static sotto_error keys_ready(struct core *core, const struct core_registration 
     if (relay == NULL && core->has_identity)
         relay = core->profile.relay;
     if (relay == NULL || relay[0] == '\0')
-        return problem_set(&core->problem, SOTTO_ARGUMENT, CORE_RELAY_NEEDED,
-                           "Say which: --relay ADDRESS. Whoever runs it knows; sottod prints its own "
-                           "when it starts.",
-                           "An account lives at a relay, and none was named.");
+        return problem_set(
+            &core->problem, SOTTO_ARGUMENT, CORE_RELAY_NEEDED,
+            "Say which: --relay ADDRESS. Whoever runs it knows; sottod prints its own "
+            "when it starts.",
+            "An account lives at a relay, and none was named.");
     TRY(relay_check(core, relay));
     if (with->name != NULL)
         TRY(name_check(core, with->name));
@@ -116,9 +118,12 @@ sotto_error core_register(struct core *core, const struct core_registration *reg
     /* Registered is registered: keys that could not be published go with the next connection. */
     if (core->profile.registration == STORE_REGISTERED)
         return SOTTO_OK;
+    if (core_code_trouble(core->problem.code) == CORE_TROUBLE_NETWORK)
+        (void)snprintf(core->problem.next, sizeof core->problem.next,
+                       "Is the address right, and the relay running? Then run the command again.");
     return error != SOTTO_OK ? error
-                             : problem_set(&core->problem, SOTTO_TIMEOUT, CORE_TIMEOUT, "Try again.",
-                                           "The relay did not answer.");
+                             : problem_set(&core->problem, SOTTO_TIMEOUT, CORE_TIMEOUT,
+                                           "Try again.", "The relay did not answer.");
 }
 
 /* ---- Oneself ---- */
@@ -129,8 +134,7 @@ sotto_error core_account(struct core *core, struct core_account *account)
     account->name = account->relay = account->suite = "";
     if (!core->has_identity || core->profile.registration != STORE_REGISTERED)
         TRY(core_load_profile(core));
-    account->registered =
-        core->has_identity && core->profile.registration == STORE_REGISTERED;
+    account->registered = core->has_identity && core->profile.registration == STORE_REGISTERED;
     if (!core->has_identity)
         return SOTTO_OK;
     memcpy(account->account.bytes, core->identity.account.bytes, ACCOUNT_ID_SIZE);

@@ -44,12 +44,13 @@ sotto_error core_store_problem(struct core *core, sotto_error error, const char 
     return problem_local(&core->problem, error, doing);
 }
 
-/* ---- The MLS engine's question about each leaf (RFC 9420, 5.3.1) ------------------------------- */
+/* ---- The MLS engine's question about each leaf (RFC 9420, 5.3.1) -------------------------------
+ */
 
 /* A leaf counts if its account's certificate covers its key, and if its device is in the newest
  * manifest known: the relay, or a member, cannot slip a device in. */
-static sotto_error validate_leaf(void *ctx, const sotto_mls_group *group, const sotto_mls_leaf *leaf,
-                                 const sotto_mls_leaf *replaced)
+static sotto_error validate_leaf(void *ctx, const sotto_mls_group *group,
+                                 const sotto_mls_leaf *leaf, const sotto_mls_leaf *replaced)
 {
     (void)group;
     struct core *core = ctx;
@@ -107,7 +108,8 @@ sotto_error core_need_account(struct core *core)
                        "There is no account in this profile yet.");
 }
 
-/* ---- Opening and closing ------------------------------------------------------------------------ */
+/* ---- Opening and closing ------------------------------------------------------------------------
+ */
 
 static sotto_error open_store(struct core *core, const char *profile, struct core_problem *problem)
 {
@@ -116,11 +118,10 @@ static sotto_error open_store(struct core *core, const char *profile, struct cor
     if (error == SOTTO_OK)
         return SOTTO_OK;
     if (error == SOTTO_IO)
-        return problem_set(problem, error, CORE_STORAGE,
-                           "Give a directory that you may write to: --profile DIR",
-                           "The profile in %s cannot be opened: %s.", profile,
-                           fault.what != NULL && fault.what[0] != '\0' ? fault.what
-                                                                       : sotto_error_text(error));
+        return problem_set(
+            problem, error, CORE_STORAGE, "Give a directory that you may write to: --profile DIR",
+            "The profile in %s cannot be opened: %s.", profile,
+            fault.what != NULL && fault.what[0] != '\0' ? fault.what : sotto_error_text(error));
     if (error == SOTTO_VALUE)
         return problem_set(problem, error, CORE_STORAGE,
                            "Put a backup in its place, or begin anew in another --profile DIR.",

@@ -38,48 +38,48 @@ enum core_trouble {
 };
 
 /* code (stable, in --json), trouble */
-#define CORE_CODES(X)                                                                          \
-    X(OK, "ok", NONE)                                                                          \
-    X(INTERNAL, "internal", FAILURE)                                                           \
-    X(NO_MEMORY, "no_memory", FAILURE)                                                         \
-    X(STORAGE, "storage", FAILURE)                                                             \
-    X(STORAGE_FULL, "storage_full", FAILURE)                                                   \
-    X(STORAGE_BUSY, "storage_busy", FAILURE)                                                   \
-    X(STORAGE_NEWER, "storage_newer", FAILURE)                                                 \
-    X(USAGE, "usage", USAGE)                                                                   \
-    X(BAD_TEXT, "bad_text", USAGE)                                                             \
-    X(BAD_NAME, "bad_name", USAGE)                                                             \
-    X(BAD_LINK, "bad_link", USAGE)                                                             \
-    X(BAD_ADDRESS, "bad_address", USAGE)                                                       \
-    X(BAD_ID, "bad_id", USAGE)                                                                 \
-    X(TOO_LONG, "too_long", USAGE)                                                             \
-    X(RELAY_NEEDED, "relay_needed", PERSON)                                                    \
-    X(NOT_REGISTERED, "not_registered", PERSON)                                                \
-    X(ALREADY_REGISTERED, "already_registered", USAGE)                                         \
-    X(UNREACHABLE, "unreachable", NETWORK)                                                     \
-    X(TIMEOUT, "timeout", NETWORK)                                                             \
-    X(UNAVAILABLE, "unavailable", NETWORK)                                                     \
-    X(RATE_LIMITED, "rate_limited", NETWORK)                                                   \
-    X(WRONG_PIN, "wrong_pin", SECURITY)                                                        \
-    X(FORKED, "forked", SECURITY)                                                              \
-    X(BAD_IDENTITY, "bad_identity", SECURITY)                                                  \
-    X(REFUSED, "refused", REFUSED)                                                             \
-    X(SIGN_IN_FAILED, "sign_in_failed", REFUSED)                                               \
-    X(CODE_NEEDED, "code_needed", PERSON)                                                      \
-    X(WRONG_CODE, "wrong_code", PERSON)                                                        \
-    X(INVITATION_NEEDED, "invitation_needed", PERSON)                                          \
-    X(INVITATION_USED, "invitation_used", REFUSED)                                             \
-    X(INVITATION_UNKNOWN, "invitation_unknown", REFUSED)                                       \
-    X(INVITATION_EXPIRED, "invitation_expired", REFUSED)                                       \
-    X(PHONE_NEEDED, "phone_needed", PERSON)                                                    \
-    X(PHONE_TAKEN, "phone_taken", REFUSED)                                                     \
-    X(NO_ACCOUNT, "no_account", REFUSED)                                                       \
-    X(NO_KEY_PACKAGE, "no_key_package", REFUSED)                                               \
-    X(INBOX_FULL, "inbox_full", REFUSED)                                                       \
-    X(NOT_FOUND, "not_found", NOTFOUND)                                                        \
-    X(AMBIGUOUS, "ambiguous", NOTFOUND)                                                        \
-    X(NOT_MEMBER, "not_member", REFUSED)                                                       \
-    X(ALREADY_MEMBER, "already_member", USAGE)                                                 \
+#define CORE_CODES(X)                                    \
+    X(OK, "ok", NONE)                                    \
+    X(INTERNAL, "internal", FAILURE)                     \
+    X(NO_MEMORY, "no_memory", FAILURE)                   \
+    X(STORAGE, "storage", FAILURE)                       \
+    X(STORAGE_FULL, "storage_full", FAILURE)             \
+    X(STORAGE_BUSY, "storage_busy", FAILURE)             \
+    X(STORAGE_NEWER, "storage_newer", FAILURE)           \
+    X(USAGE, "usage", USAGE)                             \
+    X(BAD_TEXT, "bad_text", USAGE)                       \
+    X(BAD_NAME, "bad_name", USAGE)                       \
+    X(BAD_LINK, "bad_link", USAGE)                       \
+    X(BAD_ADDRESS, "bad_address", USAGE)                 \
+    X(BAD_ID, "bad_id", USAGE)                           \
+    X(TOO_LONG, "too_long", USAGE)                       \
+    X(RELAY_NEEDED, "relay_needed", PERSON)              \
+    X(NOT_REGISTERED, "not_registered", PERSON)          \
+    X(ALREADY_REGISTERED, "already_registered", USAGE)   \
+    X(UNREACHABLE, "unreachable", NETWORK)               \
+    X(TIMEOUT, "timeout", NETWORK)                       \
+    X(UNAVAILABLE, "unavailable", NETWORK)               \
+    X(RATE_LIMITED, "rate_limited", NETWORK)             \
+    X(WRONG_PIN, "wrong_pin", SECURITY)                  \
+    X(FORKED, "forked", SECURITY)                        \
+    X(BAD_IDENTITY, "bad_identity", SECURITY)            \
+    X(REFUSED, "refused", REFUSED)                       \
+    X(SIGN_IN_FAILED, "sign_in_failed", REFUSED)         \
+    X(CODE_NEEDED, "code_needed", PERSON)                \
+    X(WRONG_CODE, "wrong_code", PERSON)                  \
+    X(INVITATION_NEEDED, "invitation_needed", PERSON)    \
+    X(INVITATION_USED, "invitation_used", REFUSED)       \
+    X(INVITATION_UNKNOWN, "invitation_unknown", REFUSED) \
+    X(INVITATION_EXPIRED, "invitation_expired", REFUSED) \
+    X(PHONE_NEEDED, "phone_needed", PERSON)              \
+    X(PHONE_TAKEN, "phone_taken", REFUSED)               \
+    X(NO_ACCOUNT, "no_account", REFUSED)                 \
+    X(NO_KEY_PACKAGE, "no_key_package", REFUSED)         \
+    X(INBOX_FULL, "inbox_full", REFUSED)                 \
+    X(NOT_FOUND, "not_found", NOTFOUND)                  \
+    X(AMBIGUOUS, "ambiguous", NOTFOUND)                  \
+    X(NOT_MEMBER, "not_member", REFUSED)                 \
+    X(ALREADY_MEMBER, "already_member", USAGE)           \
     X(OWN_LINK, "own_link", USAGE)
 
 enum core_code {
@@ -205,8 +205,9 @@ struct core_conversation {
     uint32_t members;
     uint32_t waiting; /* in the outbox */
     uint32_t unread;
-    const char *trouble; /* empty, or why it is forked or waits */
-    char authenticator[65]; /* hex of the epoch authenticator's first 32 bytes; empty if not active */
+    const char *trouble;    /* empty, or why it is forked or waits */
+    char authenticator[65]; /* hex of the epoch authenticator's first 32 bytes; empty if not active
+                             */
 };
 
 /* Local. */
@@ -326,7 +327,8 @@ struct core_listener {
     void (*request)(void *ctx, const struct core_request *request);
     /* The connection to a relay was lost or is back; problem NULL: back. */
     void (*notice)(void *ctx, const struct core_problem *problem);
-    /* After a batch: what was given is flushed. False: it could not be, so it counts as not given. */
+    /* After a batch: what was given is flushed. False: it could not be, so it counts as not given.
+     */
     bool (*flush)(void *ctx);
 };
 sotto_error core_listen(struct core *core, uint32_t seconds, bool once,

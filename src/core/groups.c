@@ -49,8 +49,8 @@ sotto_error room_make(struct core *core, enum store_room_kind kind, const char *
     row.created_s = row.active_s = core_now_s(core);
     sotto_buf token;
     sotto_buf_init(&token, core->env);
-    sotto_error error = sotto_mls_export(room->group, "sotto.v1 read", sotto_bytes_of(NULL, 0),
-                                         TOKEN_SIZE, &token);
+    sotto_error error =
+        sotto_mls_export(room->group, "sotto.v1 read", sotto_bytes_of(NULL, 0), TOKEN_SIZE, &token);
     if (error == SOTTO_OK)
         memcpy(row.read_token, token.data, TOKEN_SIZE);
     sotto_buf_free(&token);
@@ -82,8 +82,8 @@ static sotto_error queue_adds(struct core *core, const struct room_id *room,
         intent.action = COMMIT_ADD;
         intent.account = people[i].account;
         /* Of people known from groups only, the relay is not known: most share one's own. */
-        intent.relay = sotto_bytes_str(people[i].relay[0] != '\0' ? people[i].relay
-                                                                 : core->profile.relay);
+        intent.relay =
+            sotto_bytes_str(people[i].relay[0] != '\0' ? people[i].relay : core->profile.relay);
         TRY(commit_queue(core, room, &intent, "", 0));
     }
     return SOTTO_OK;
@@ -281,8 +281,7 @@ sotto_error core_group_leave(struct core *core, const struct core_id *conversati
     arena_init(&arena, core->env);
     sotto_error error = change_begin(core, conversation, &arena, &room, &row);
     if (error == SOTTO_OK) {
-        bool alone = row.state == STORE_ROOM_CREATING ||
-                     sotto_mls_member_count(room->group) <= 1;
+        bool alone = row.state == STORE_ROOM_CREATING || sotto_mls_member_count(room->group) <= 1;
         error = finish(core, alone ? leave_alone(room, &row) : leave_queue(room),
                        "leaving the conversation");
     }

@@ -276,57 +276,62 @@ static void on_published(void *ctx, sotto_error error, const struct message *ans
 {
     struct core *core = ctx;
     core->inbox.busy = false;
-    if (error != SOTTO_OK) {
+    if (error != SOTTO_OK)
         inbox_refused(core, error, answer);
-        return;
-    }
-    struct arena arena;
-    struct store_key_package *waiting = NULL;
-    size_t count = 0;
-    arena_init(&arena, core->env);
-    error = store_begin(core->store);
-    if (error == SOTTO_OK)
-        error = store_key_packages_waiting(core->store, &arena, &waiting, &count);
-    for (size_t i = 0; i < count && error == SOTTO_OK; i++)
-        error = store_key_package_uploaded(core->store, waiting[i].ref);
-    if (error == SOTTO_OK)
-        error = store_commit(core->store);
-    if (error != SOTTO_OK) {
-        store_rollback(core->store);
-        inbox_local(core, error, "noting that keys were published");
-    } else
+    else
         core->inbox.stocked = true;
-    arena_free(&arena);
 }
 
-/* All that wait, in one message, so that the answer is about all of them. */
+/* Inside a transaction. */
+static sotto_error mark_published(struct core *core, const struct store_key_package *waiting,
+                                  size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        TRY(store_key_package_uploaded(core->store, waiting[i].ref));
+    return SOTTO_OK;
+}
+
+static bool publish_these(struct core *core, const struct store_key_package *waiting, size_t count)
+{
+    sotto_bytes packages[WIRE_KEY_PACKAGES_MAX];
+    struct message message;
+    memset(&message, 0, sizeof message);
+    message.type = MESSAGE_PUBLISH_KEY_PACKAGES;
+    struct publish_key_packages *publish = &message.publish_key_packages;
+    publish->key_packages = packages;
+    for (size_t i = 0; i < count && publish->count < WIRE_KEY_PACKAGES_MAX; i++) {
+        if (waiting[i].last_resort)
+            publish->last_resort = waiting[i].package;
+        else
+            packages[publish->count++] = waiting[i].package;
+    }
+    return ask(core, &message, on_published);
+}
+
+/* A KeyPackage leaves this device once: it counts as published before it is sent. Were it sent
+ * twice after a lost answer, two people might get the same one, and the second's Welcome would find
+ * its key erased. One that is lost on the way is only one that the next count finds missing. */
 static bool publish(struct core *core)
 {
     struct arena arena;
     struct store_key_package *waiting = NULL;
     size_t count = 0;
-    arena_init(&arena, core->env);
     bool asking = false;
-    sotto_error error = store_key_packages_waiting(core->store, &arena, &waiting, &count);
-    if (error != SOTTO_OK)
+    arena_init(&arena, core->env);
+    sotto_error error = store_begin(core->store);
+    if (error == SOTTO_OK)
+        error = store_key_packages_waiting(core->store, &arena, &waiting, &count);
+    if (error == SOTTO_OK)
+        error = mark_published(core, waiting, count);
+    if (error == SOTTO_OK)
+        error = store_commit(core->store);
+    if (error != SOTTO_OK) {
+        store_rollback(core->store);
         inbox_local(core, error, "reading the keys to publish");
-    else if (count == 0)
+    } else if (count == 0)
         core->inbox.stocked = true;
-    else {
-        sotto_bytes packages[WIRE_KEY_PACKAGES_MAX];
-        struct message message;
-        memset(&message, 0, sizeof message);
-        message.type = MESSAGE_PUBLISH_KEY_PACKAGES;
-        struct publish_key_packages *publish = &message.publish_key_packages;
-        publish->key_packages = packages;
-        for (size_t i = 0; i < count && publish->count < WIRE_KEY_PACKAGES_MAX; i++) {
-            if (waiting[i].last_resort)
-                publish->last_resort = waiting[i].package;
-            else
-                packages[publish->count++] = waiting[i].package;
-        }
-        asking = ask(core, &message, on_published);
-    }
+    else
+        asking = publish_these(core, waiting, count);
     arena_free(&arena);
     return asking;
 }

@@ -37,9 +37,9 @@ enum {
     KEY_PACKAGE_DAYS = 90,
     COMMIT_INTENTS_MAX = 64, /* gathered into one commit */
     COMMIT_PROPOSALS_MAX = 256,
-    STALL_MS = 45000,          /* a run without any progress gives up */
-    RESUBSCRIBE_MS = 10000,    /* entries that the relay spoke of and does not push */
-    TRANSIENT_PAUSE_S = 5,     /* after a refusal that passes by itself */
+    STALL_MS = 45000,       /* a run without any progress gives up */
+    RESUBSCRIBE_MS = 10000, /* entries that the relay spoke of and does not push */
+    TRANSIENT_PAUSE_S = 5,  /* after a refusal that passes by itself */
 };
 
 /* What a room is doing, as the run loop sees it. */
@@ -96,12 +96,12 @@ struct inbox {
     uint32_t conn_generation;
     enum inbox_phase phase;
     bool busy;
-    bool wanted;        /* this run wants the account connection */
+    bool wanted;         /* this run wants the account connection */
     bool want_envelopes; /* and its inbox */
     bool subscribed, counted;
-    bool stocked;       /* KeyPackages are as they should be */
-    uint64_t quiet_ms;  /* when the last envelope came */
-    uint64_t ack;       /* highest seq to be acknowledged; 0: none */
+    bool stocked;      /* KeyPackages are as they should be */
+    uint64_t quiet_ms; /* when the last envelope came */
+    uint64_t ack;      /* highest seq to be acknowledged; 0: none */
     bool failed;
     uint64_t retry_ms;
     struct core_problem problem;
@@ -168,7 +168,8 @@ void room_free_all(struct core *core);
 /* Inside a transaction: reads the row and, if the room is CREATING or ACTIVE, sees to it that
  * room->group is the stored group. The row lives in arena. */
 sotto_error room_enter(struct room *room, struct arena *arena, struct store_room *row);
-/* Inside a transaction: saves the group's changes and the row, with epoch, members, authenticator. */
+/* Inside a transaction: saves the group's changes and the row, with epoch, members, authenticator.
+ */
 sotto_error room_save(struct room *room, struct store_room *row);
 /* Rolls back, and forgets the cached group, which may be ahead of the store. */
 void room_abort(struct room *room);
@@ -200,8 +201,8 @@ void room_receive(struct room *room, const struct entry *entries, size_t count);
 
 /* ---- room_send.c ---- */
 
-/* The first row of the outbox that can be worked on, worked on: an append is under way (true, busy),
- * or nothing can be done (false). */
+/* The first row of the outbox that can be worked on, worked on: an append is under way (true,
+ * busy), or nothing can be done (false). */
 bool room_send_next(struct room *room);
 /* The row of the outbox with that id will never be done: out with it. Fails the message in it. */
 void room_outgoing_refused(struct room *room, int64_t id);
@@ -284,8 +285,8 @@ bool group_has(const sotto_mls_group *group, const struct account_id *account,
 /* Fetches the next manifest or KeyPackage that an intent of this room needs. True: a request is
  * under way. */
 bool take_next(struct room *room, const struct store_room *row);
-/* Inside a transaction: an intent that cannot be fulfilled goes, with what was taken for it; with it
- * a conversation with one person that it was to begin. */
+/* Inside a transaction: an intent that cannot be fulfilled goes, with what was taken for it; with
+ * it a conversation with one person that it was to begin. */
 sotto_error take_intent_drop(struct room *room, int64_t id);
 /* Whether all that the room's ADDs need is there. */
 bool take_all_ready(struct room *room);
@@ -307,7 +308,8 @@ void inbox_reset(struct core *core);
 
 /* ---- join.c ---- */
 
-/* Inside a transaction: what an opened envelope asks for: join, or keep as a request, or nothing. */
+/* Inside a transaction: what an opened envelope asks for: join, or keep as a request, or nothing.
+ */
 sotto_error join_consider(struct core *core, sotto_bytes opened, uint64_t now_s);
 /* Inside a transaction: joins. */
 sotto_error join_room(struct core *core, const struct envelope *envelope,

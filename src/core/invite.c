@@ -28,7 +28,8 @@ static sotto_error invitation_new(struct core *core, uint32_t uses, uint64_t lif
     return error;
 }
 
-static sotto_error link_write(struct core *core, const struct store_invitation *from, sotto_buf *link)
+static sotto_error link_write(struct core *core, const struct store_invitation *from,
+                              sotto_buf *link)
 {
     struct invitation invitation;
     memset(&invitation, 0, sizeof invitation);

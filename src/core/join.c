@@ -25,8 +25,8 @@ static char *arena_text(struct arena *arena, sotto_bytes text)
     return copy;
 }
 
-/* What the group itself says must fit what the envelope says. A conversation with one person has two
- * people in it, and the other one is who invited. */
+/* What the group itself says must fit what the envelope says. A conversation with one person has
+ * two people in it, and the other one is who invited. */
 static sotto_error group_check(struct joining *j, const sotto_mls_group *group,
                                struct identity_room *info)
 {
@@ -205,7 +205,8 @@ static sotto_error drop_if_bad(sotto_error error)
     return room_error_is_local(error) ? error : SOTTO_OK;
 }
 
-/* The sender is let in without asking: a contact, or somebody who holds one of one's invitations. */
+/* The sender is let in without asking: a contact, or somebody who holds one of one's invitations.
+ */
 static sotto_error let_in(struct considering *c, bool *in)
 {
     struct store_contact contact;
@@ -248,8 +249,8 @@ static sotto_error consider(struct considering *c)
     error = store_room_get(core->store, &c->envelope.room, c->arena, &row);
     if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
         return error;
-    bool busy = error == SOTTO_OK &&
-                (row.state == STORE_ROOM_ACTIVE || row.state == STORE_ROOM_CREATING);
+    bool busy =
+        error == SOTTO_OK && (row.state == STORE_ROOM_ACTIVE || row.state == STORE_ROOM_CREATING);
     if (busy && c->envelope.next_seq <= row.next_seq)
         return SOTTO_OK; /* of an earlier membership */
     if (busy || !in)

@@ -117,7 +117,6 @@ sotto_error names_person(struct core *core, const char *who, struct arena *arena
     return SOTTO_OK;
 }
 
-
 /* Of several conversations with one person, the live and most recent one is meant. */
 static bool same_peer(const struct store_room *a, const struct store_room *b)
 {

@@ -25,7 +25,8 @@ uint64_t net_now_ms(void)
 uint64_t net_jitter(struct core *core, uint64_t max)
 {
     uint32_t random = 0;
-    if (max == 0 || core->env->random(core->env->ctx, (uint8_t *)&random, sizeof random) != SOTTO_OK)
+    if (max == 0 ||
+        core->env->random(core->env->ctx, (uint8_t *)&random, sizeof random) != SOTTO_OK)
         return 0;
     return random % max;
 }

@@ -12,13 +12,13 @@ struct conn {
     struct core *core;
     char relay[WIRE_ADDRESS_MAX + 1];
     enum connection_kind kind;
-    struct link *link;   /* NULL: not connected and not trying */
-    bool ready;          /* hello_ok came */
-    bool dead;           /* the link ended; freed in net_step */
-    bool told;           /* the listener knows that it is down */
-    uint32_t generation; /* of links: what was subscribed on an earlier one is gone */
-    uint64_t retry_ms;   /* not before */
-    unsigned failures;   /* in a row */
+    struct link *link;           /* NULL: not connected and not trying */
+    bool ready;                  /* hello_ok came */
+    bool dead;                   /* the link ended; freed in net_step */
+    bool told;                   /* the listener knows that it is down */
+    uint32_t generation;         /* of links: what was subscribed on an earlier one is gone */
+    uint64_t retry_ms;           /* not before */
+    unsigned failures;           /* in a row */
     struct core_problem problem; /* why it is down; code OK while it is up or never tried */
 };
 

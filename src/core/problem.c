@@ -58,6 +58,13 @@ void problem_network(struct core_problem *problem, const char *relay, sotto_erro
     relay_short(relay, name);
     switch (error) {
     case SOTTO_PIN:
+        if (strchr(relay, '#') == NULL) {
+            problem_set(problem, error, CORE_WRONG_PIN,
+                        "Nothing was sent. A relay with a certificate of its own making is named "
+                        "with its pin: host:port#PIN. Ask whoever runs it.",
+                        "The relay %s cannot prove who it is: %s.", name, text);
+            break;
+        }
         problem_set(problem, error, CORE_WRONG_PIN,
                     "Nothing was sent. Ask whoever runs the relay for its address with the right "
                     "pin; if it did not change, somebody may be reading along.",
@@ -78,10 +85,11 @@ void problem_network(struct core_problem *problem, const char *relay, sotto_erro
                     "No connection to the relay %s can be opened: %s.", name, text);
         break;
     default:
-        problem_set(problem, error, CORE_UNREACHABLE,
-                    "What was to be sent waits in the outbox. Is the relay running, and the "
-                    "address right? Try again: sotto sync",
-                    "The relay %s cannot be reached: %s.", name, text);
+        problem_set(
+            problem, error, CORE_UNREACHABLE,
+            "Is the relay running? What was to be sent waits in the outbox; try again with: "
+            "sotto sync",
+            "No connection to the relay %s: %s.", name, text);
     }
 }
 
@@ -102,8 +110,7 @@ void problem_refused(struct core_problem *problem, const char *relay,
         {WIRE_CODE_SIGN_IN_FAILED, CORE_SIGN_IN_FAILED,
          "The relay %s does not know this account and device.",
          "If the relay lost its data, register again in a new profile."},
-        {WIRE_CODE_CODE_SENT, CORE_CODE_NEEDED,
-         "The relay %s has sent a code to the phone number.",
+        {WIRE_CODE_CODE_SENT, CORE_CODE_NEEDED, "The relay %s has sent a code to the phone number.",
          "Run the same command again with --code CODE."},
         {WIRE_CODE_WRONG_CODE, CORE_WRONG_CODE, "That is not the code that the relay %s sent.",
          "Run the command again with the right --code."},

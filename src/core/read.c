@@ -242,8 +242,7 @@ sotto_error core_history(struct core *core, const struct core_id *conversation, 
     size_t count = 0, waiting_count = 0;
     struct room_id id = id_in(conversation);
     arena_init(&arena, core->env);
-    sotto_error error =
-        store_messages(core->store, &id, before, limit, &arena, &messages, &count);
+    sotto_error error = store_messages(core->store, &id, before, limit, &arena, &messages, &count);
     if (error == SOTTO_OK && before == 0)
         error = store_messages_waiting(core->store, &id, &arena, &waiting, &waiting_count);
     if (error == SOTTO_OK) {
@@ -291,8 +290,8 @@ sotto_error core_contacts(struct core *core,
     for (size_t i = 0; i < count && error == SOTTO_OK; i++) {
         if (!contacts[i].contact)
             continue;
-        struct core_contact contact = {{{0}}, contacts[i].name, contacts[i].relay,
-                                       contacts[i].blocked};
+        struct core_contact contact = {
+            {{0}}, contacts[i].name, contacts[i].relay, contacts[i].blocked};
         id_out(&contact.account, contacts[i].account.bytes);
         each(ctx, &contact);
     }

@@ -128,7 +128,8 @@ bool group_has(const sotto_mls_group *group, const struct account_id *account,
     return false;
 }
 
-/* ---- Being stuck ------------------------------------------------------------------------------ */
+/* ---- Being stuck ------------------------------------------------------------------------------
+ */
 
 void room_note(struct room *room, const struct core_problem *problem)
 {
@@ -152,7 +153,8 @@ void room_local_failure(struct room *room, sotto_error error, const char *doing)
     room_stuck(room, &problem);
 }
 
-/* ---- Requests ----------------------------------------------------------------------------------- */
+/* ---- Requests -----------------------------------------------------------------------------------
+ */
 
 sotto_error room_request(struct room *room, struct conn *conn, const struct message *message,
                          link_answer_fn *done)
@@ -164,7 +166,8 @@ sotto_error room_request(struct room *room, struct conn *conn, const struct mess
     return SOTTO_OK;
 }
 
-/* ---- Subscribing -------------------------------------------------------------------------------- */
+/* ---- Subscribing --------------------------------------------------------------------------------
+ */
 
 /* The relay says something that the log it showed before rules out. */
 static void room_contradiction(struct room *room, const char *trouble)
@@ -179,7 +182,8 @@ static void room_contradiction(struct room *room, const char *trouble)
     if (error == SOTTO_OK && row.state == STORE_ROOM_ACTIVE) {
         row.state = STORE_ROOM_FORKED;
         row.trouble = trouble;
-        error = event_add(core, &room->id, row.next_seq, 0, CORE_FORK, &core->identity.account, NULL);
+        error =
+            event_add(core, &room->id, row.next_seq, 0, CORE_FORK, &core->identity.account, NULL);
         if (error == SOTTO_EXISTS)
             error = SOTTO_OK;
         if (error == SOTTO_OK)
@@ -317,7 +321,8 @@ static void room_subscribe(struct room *room, const struct store_room *row)
     }
 }
 
-/* ---- One step ------------------------------------------------------------------------------------- */
+/* ---- One step
+ * ------------------------------------------------------------------------------------- */
 
 /* The room connection; false: not now, progress says why. */
 static bool room_connect(struct room *room, const struct store_room *row)

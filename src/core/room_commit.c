@@ -91,7 +91,7 @@ struct gathered {
     struct arena *arena;
     sotto_mls_proposal *proposals; /* COMMIT_PROPOSALS_MAX of them */
     size_t count;
-    bool update;   /* a commit is wanted even without proposals */
+    bool update; /* a commit is wanted even without proposals */
     bool removes;
     int64_t carrier; /* 0: none yet */
     struct commit_intent carrier_intent;
@@ -204,8 +204,8 @@ static sotto_error gather(struct gathered *g, const struct store_outgoing *outgo
     return SOTTO_OK;
 }
 
-/* The run of commit intents at the head of the outbox; a message behind an intent that is ready must
- * not be read by who is not in yet, so the run ends there. */
+/* The run of commit intents at the head of the outbox; a message behind an intent that is ready
+ * must not be read by who is not in yet, so the run ends there. */
 static sotto_error gather_all(struct gathered *g)
 {
     struct core *core = g->room->core;
@@ -337,6 +337,24 @@ static sotto_error intent_impossible(struct gathered *g, sotto_error error)
     return take_intent_drop(room, g->carrier);
 }
 
+/* Exactly one commit of a room is in flight: one that was made for this epoch, by this process or
+ * another, is sent (again) rather than made anew. */
+static sotto_error commit_in_flight(struct room *room, struct arena *arena, int64_t *carrier)
+{
+    struct store_outgoing outgoing;
+    int64_t after = 0;
+    for (;;) {
+        TRY(store_outgoing_next(room->core->store, &room->id, STORE_OUT_ENTRIES, after, arena,
+                                &outgoing));
+        after = outgoing.id;
+        if (outgoing.kind == STORE_OUT_COMMIT && outgoing.state == STORE_OUT_READY &&
+            outgoing.epoch == sotto_mls_epoch(room->group)) {
+            *carrier = outgoing.id;
+            return SOTTO_OK;
+        }
+    }
+}
+
 sotto_error commit_make(struct room *room, struct store_room *row, int64_t *carrier)
 {
     struct gathered g;
@@ -346,13 +364,19 @@ sotto_error commit_make(struct room *room, struct store_room *row, int64_t *carr
     g.room = room;
     g.arena = &arena;
     sotto_buf_init(&g.made, room->core->env);
-    sotto_error error = commit_try(&g, row, COMMIT_INTENTS_MAX);
+    sotto_error error = commit_in_flight(room, &arena, carrier);
+    if (error != SOTTO_NOT_FOUND) {
+        arena_free(&arena);
+        return error;
+    }
+    error = commit_try(&g, row, COMMIT_INTENTS_MAX);
     /* One intent that cannot be does not stand in the way of the others. */
     while (error != SOTTO_OK && error != SOTTO_NOT_FOUND && !room_error_is_local(error)) {
         error = commit_try(&g, row, 1);
         if (error != SOTTO_OK && error != SOTTO_NOT_FOUND && !room_error_is_local(error))
-            error = intent_impossible(&g, error) == SOTTO_OK ? commit_try(&g, row, COMMIT_INTENTS_MAX)
-                                                             : SOTTO_INTERNAL;
+            error = intent_impossible(&g, error) == SOTTO_OK
+                        ? commit_try(&g, row, COMMIT_INTENTS_MAX)
+                        : SOTTO_INTERNAL;
     }
     if (error == SOTTO_OK)
         *carrier = g.carrier;
@@ -407,8 +431,8 @@ static sotto_error welcome_seal(struct winning *w, const struct store_take *take
     sotto_buf_init(&reference, core->env);
     sotto_error error = manifest_read(take->manifest, w->arena, &manifest, &fault);
     if (error == SOTTO_OK)
-        error = sotto_mls_key_package_inspect(core->mls, take->key_package, &leaf, &suite,
-                                              &reference);
+        error =
+            sotto_mls_key_package_inspect(core->mls, take->key_package, &leaf, &suite, &reference);
     const struct device *device =
         error == SOTTO_OK ? manifest_device(&manifest, &take->device) : NULL;
     if (error == SOTTO_OK && device == NULL)
@@ -457,14 +481,12 @@ static sotto_error won_one(struct winning *w, const struct commit_made *made)
     enum core_message_kind kind = made->action == COMMIT_ADD      ? CORE_ADDED
                                   : made->action == COMMIT_REMOVE ? CORE_REMOVED
                                                                   : CORE_LEFT;
-    const struct account_id *who =
-        kind == CORE_LEFT ? &made->account : &core->identity.account;
+    const struct account_id *who = kind == CORE_LEFT ? &made->account : &core->identity.account;
     if (made->action == COMMIT_ADD) {
         w->added = true;
         TRY(welcome_one(w, made));
     }
-    sotto_error error =
-        event_add(core, &w->room->id, w->seq, w->part++, kind, who, &made->account);
+    sotto_error error = event_add(core, &w->room->id, w->seq, w->part++, kind, who, &made->account);
     return error == SOTTO_EXISTS ? SOTTO_OK : error;
 }
 
@@ -472,8 +494,8 @@ static sotto_error read_token_renew(struct room *room, struct store_room *row)
 {
     sotto_buf token;
     sotto_buf_init(&token, room->core->env);
-    sotto_error error = sotto_mls_export(room->group, "sotto.v1 read", sotto_bytes_of(NULL, 0),
-                                         TOKEN_SIZE, &token);
+    sotto_error error =
+        sotto_mls_export(room->group, "sotto.v1 read", sotto_bytes_of(NULL, 0), TOKEN_SIZE, &token);
     if (error == SOTTO_OK)
         memcpy(row->read_token, token.data, TOKEN_SIZE);
     sotto_buf_free(&token);

@@ -5,9 +5,9 @@
 
 /* What a refusal means for the row. */
 enum outcome {
-    OUTCOME_LATER,  /* try again */
-    OUTCOME_PLAIN,  /* the invitation is used up: try again without it */
-    OUTCOME_NEVER,  /* nobody is there to get it */
+    OUTCOME_LATER, /* try again */
+    OUTCOME_PLAIN, /* the invitation is used up: try again without it */
+    OUTCOME_NEVER, /* nobody is there to get it */
 };
 
 static enum outcome outcome_of(sotto_error error, const struct message *answer,

@@ -52,9 +52,9 @@ static sotto_error own_message(struct receiving *r, const struct store_outgoing 
     struct queued_message queued;
     TRY(queued_message_read(outgoing->intent, &queued));
     if (queued.intent == MESSAGE_INTENT_TEXT) {
-        sotto_error error = store_message_place(store, &r->room->id, outgoing->client_id, entry->seq,
-                                                core_now_s(r->room->core), queued.content,
-                                                queued.content_id, &(int64_t){0});
+        sotto_error error = store_message_place(store, &r->room->id, outgoing->client_id,
+                                                entry->seq, core_now_s(r->room->core),
+                                                queued.content, queued.content_id, &(int64_t){0});
         if (error != SOTTO_OK && error != SOTTO_EXISTS && error != SOTTO_NOT_FOUND)
             return error;
     }
@@ -77,8 +77,9 @@ static sotto_error own_entry(struct receiving *r, const struct store_outgoing *o
                              const struct entry *entry)
 {
     if (!sotto_bytes_equal(outgoing->bytes, entry->bytes) || outgoing->epoch != entry->epoch)
-        return fork_found(r, entry, "The relay changed what this device had written. This "
-                                    "conversation was stopped; begin a new one.");
+        return fork_found(r, entry,
+                          "The relay changed what this device had written. This "
+                          "conversation was stopped; begin a new one.");
     switch (outgoing->kind) {
     case STORE_OUT_MESSAGE:
         return own_message(r, outgoing, entry);
@@ -174,8 +175,7 @@ static sotto_error message_received(struct receiving *r, const struct entry *ent
     struct content_message content;
     sotto_fault fault;
     sotto_bytes data = sotto_buf_view(&received->data);
-    sotto_error error = content_read(data, &sender, &r->room->id, r->arena, &content,
-                                     &fault);
+    sotto_error error = content_read(data, &sender, &r->room->id, r->arena, &content, &fault);
     if (error == SOTTO_NO_MEMORY)
         return error;
     if (error != SOTTO_OK)
@@ -249,8 +249,8 @@ static sotto_error commit_events(struct receiving *r, const struct entry *entry,
             (void)snprintf(client_id, sizeof client_id, "leave.%.50s", account);
             struct store_outgoing row = {0};
             int64_t after = 0;
-            while (store_outgoing_next(core->store, &r->room->id, STORE_OUT_ENTRIES, after, r->arena,
-                                       &row) == SOTTO_OK) {
+            while (store_outgoing_next(core->store, &r->room->id, STORE_OUT_ENTRIES, after,
+                                       r->arena, &row) == SOTTO_OK) {
                 if (strcmp(row.client_id, client_id) == 0)
                     kind = CORE_LEFT;
                 after = row.id;
@@ -343,10 +343,11 @@ static sotto_error foreign_entry(struct receiving *r, const struct entry *entry)
     bool commit = error == SOTTO_OK && received.kind == SOTTO_MLS_RECEIVED_COMMIT;
     if (entry->kind == ENTRY_COMMIT)
         error = commit ? commit_received(r, entry, &received)
-                       : fork_found(r, entry, "The relay's record of this conversation does not "
-                                              "follow from what came before: it was altered, or a "
-                                              "member's client is broken. The conversation was "
-                                              "stopped; begin a new one.");
+                       : fork_found(r, entry,
+                                    "The relay's record of this conversation does not "
+                                    "follow from what came before: it was altered, or a "
+                                    "member's client is broken. The conversation was "
+                                    "stopped; begin a new one.");
     else if (error != SOTTO_OK || commit)
         error = unreadable(r, entry, NULL);
     else if (received.kind == SOTTO_MLS_RECEIVED_PROPOSAL)
@@ -363,12 +364,14 @@ static sotto_error apply(struct receiving *r, const struct entry *entry)
     if (entry->seq < r->row.next_seq)
         return SOTTO_OK; /* another process was faster */
     if (entry->seq > r->row.next_seq)
-        return fork_found(r, entry, "The relay left entries out. This conversation was stopped; "
-                                    "begin a new one.");
+        return fork_found(r, entry,
+                          "The relay left entries out. This conversation was stopped; "
+                          "begin a new one.");
     if (entry->epoch != sotto_mls_epoch(r->room->group))
-        return fork_found(r, entry, "The relay's record of this conversation does not follow from "
-                                    "what came before. The conversation was stopped; begin a new "
-                                    "one.");
+        return fork_found(r, entry,
+                          "The relay's record of this conversation does not follow from "
+                          "what came before. The conversation was stopped; begin a new "
+                          "one.");
     struct store_outgoing outgoing;
     sotto_error error = store_outgoing_by_request(core->store, &r->room->id, &entry->append_id,
                                                   r->arena, &outgoing);

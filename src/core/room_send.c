@@ -63,8 +63,7 @@ sotto_error room_queue_profile(struct core *core, const struct room_id *room, ui
     (void)snprintf(client_id, sizeof client_id, "profile.%llu", (unsigned long long)epoch);
     sotto_buf content;
     sotto_buf_init(&content, core->env);
-    sotto_error error = content_write(core->env, &message, &core->identity.account, room,
-                                      &content);
+    sotto_error error = content_write(core->env, &message, &core->identity.account, room, &content);
     if (error == SOTTO_OK)
         error = queue_content(core, room, MESSAGE_INTENT_PROFILE,
                               sotto_bytes_of(message.id, CONTENT_ID_SIZE), sotto_buf_view(&content),
@@ -138,10 +137,9 @@ static sotto_error client_id_check(struct core *core, const char *client_id)
         fits = false;
     if (fits)
         return SOTTO_OK;
-    return problem_set(&core->problem, SOTTO_ARGUMENT, CORE_BAD_ID,
-                       "Leave it out, and a fresh one is made.",
-                       "A message id has 1 to %d printable ASCII characters without spaces.",
-                       CORE_CLIENT_ID_MAX);
+    return problem_set(
+        &core->problem, SOTTO_ARGUMENT, CORE_BAD_ID, "Leave it out, and a fresh one is made.",
+        "A message id has 1 to %d printable ASCII characters without spaces.", CORE_CLIENT_ID_MAX);
 }
 
 static sotto_error text_check(struct core *core, sotto_bytes text)
@@ -151,8 +149,8 @@ static sotto_error text_check(struct core *core, sotto_bytes text)
                            "The message is empty.");
     if (text.size > CORE_TEXT_MAX)
         return problem_set(&core->problem, SOTTO_LIMIT, CORE_TOO_LONG,
-                           "Send it in several messages.",
-                           "A message has at most %u bytes.", (unsigned)CORE_TEXT_MAX);
+                           "Send it in several messages.", "A message has at most %u bytes.",
+                           (unsigned)CORE_TEXT_MAX);
     return SOTTO_OK;
 }
 
@@ -174,10 +172,9 @@ static sotto_error room_open_check(struct core *core, const struct store_room *r
     case STORE_ROOM_REQUEST:
         break;
     }
-    return problem_set(&core->problem, SOTTO_STATE, CORE_NOT_MEMBER,
-                       "Ask a member to add you again.", "%s",
-                       row->trouble[0] != '\0' ? row->trouble
-                                               : "You are no longer in this conversation.");
+    return problem_set(
+        &core->problem, SOTTO_STATE, CORE_NOT_MEMBER, "Ask a member to add you again.", "%s",
+        row->trouble[0] != '\0' ? row->trouble : "You are no longer in this conversation.");
 }
 
 sotto_error core_room_open(struct core *core, const struct room_id *id, struct arena *arena,
@@ -220,8 +217,8 @@ static sotto_error text_queue(struct core *core, const struct store_room *row, s
     content.text = text;
     sotto_buf bytes;
     sotto_buf_init(&bytes, core->env);
-    sotto_error error = content_write(core->env, &content, &core->identity.account,
-                                      &row->room, &bytes);
+    sotto_error error =
+        content_write(core->env, &content, &core->identity.account, &row->room, &bytes);
     if (error == SOTTO_OK)
         error = text_store(core, &row->room, text, &content, client_id);
     if (error == SOTTO_OK)
@@ -294,7 +291,8 @@ out:
 
 /* ---- Encrypting: the ratchet's advance and the ciphertext in one transaction ---- */
 
-static sotto_error seal_message(struct room *room, struct store_outgoing *outgoing, sotto_buf *bytes)
+static sotto_error seal_message(struct room *room, struct store_outgoing *outgoing,
+                                sotto_buf *bytes)
 {
     struct queued_message queued;
     TRY(queued_message_read(outgoing->intent, &queued));
@@ -457,7 +455,8 @@ static sotto_error append_request(struct room *room, const struct store_outgoing
 
 /* ---- Choosing what to do next ---- */
 
-/* Inside a transaction: makes the row's bytes if they are not there. *ready: outgoing can be sent. */
+/* Inside a transaction: makes the row's bytes if they are not there. *ready: outgoing can be sent.
+ */
 static sotto_error prepare(struct room *room, struct store_room *row,
                            struct store_outgoing *outgoing, struct arena *arena, sotto_buf *bytes,
                            bool *ready)

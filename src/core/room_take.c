@@ -1,5 +1,5 @@
-/* What an Add needs first: the account's manifest, and a KeyPackage of each of its devices. Each step
- * is stored before it is asked for (take_id), so that a crash takes nothing twice. */
+/* What an Add needs first: the account's manifest, and a KeyPackage of each of its devices. Each
+ * step is stored before it is asked for (take_id), so that a crash takes nothing twice. */
 #include <string.h>
 
 #include "core/internal.h"
@@ -13,8 +13,8 @@ static bool device_is_zero(const struct device_id *device)
 }
 
 /* The takes of one account: how many, and the first that has no KeyPackage yet. */
-static sotto_error takes_of(struct room *room, const struct account_id *account, struct arena *arena,
-                            size_t *count, struct store_take **missing)
+static sotto_error takes_of(struct room *room, const struct account_id *account,
+                            struct arena *arena, size_t *count, struct store_take **missing)
 {
     struct store_take *takes = NULL;
     size_t all = 0;
@@ -202,7 +202,15 @@ static sotto_error takes_plan(struct room *room, const struct commit_intent *int
         if (!device_is_zero(&intent->device) &&
             !device_id_equal(&intent->device, &manifest.devices[i].id))
             continue;
+        planned++;
         struct store_take take;
+        /* Another process may have planned it, taken it, and committed with it meanwhile. */
+        sotto_error found = store_take_get(core->store, &room->id, &intent->account,
+                                           &manifest.devices[i].id, arena, &take);
+        if (found == SOTTO_OK)
+            continue;
+        if (found != SOTTO_NOT_FOUND)
+            return found;
         memset(&take, 0, sizeof take);
         take.room = room->id;
         take.account = intent->account;
@@ -213,11 +221,11 @@ static sotto_error takes_plan(struct room *room, const struct commit_intent *int
         take.created_s = core_now_s(core);
         TRY(core->env->random(core->env->ctx, take.take_id.bytes, REQUEST_ID_SIZE));
         TRY(store_take_put(core->store, &take));
-        planned++;
     }
     if (planned > 0)
         return SOTTO_OK;
-    *fault = (sotto_fault){SOTTO_CREDENTIAL, "the device that invited is no longer the person's", 0};
+    *fault =
+        (sotto_fault){SOTTO_CREDENTIAL, "the device that invited is no longer the person's", 0};
     return SOTTO_CREDENTIAL;
 }
 
@@ -273,7 +281,8 @@ static sotto_error manifest_request(struct room *room, struct conn *conn,
 
 /* ---- KeyPackages ---- */
 
-/* Whether it is the right device's, for this group's suite, and its leaf stands up to the manifest. */
+/* Whether it is the right device's, for this group's suite, and its leaf stands up to the manifest.
+ */
 static sotto_error key_package_check(struct room *room, const struct store_take *take,
                                      sotto_bytes key_package, const char **what)
 {
@@ -319,9 +328,10 @@ static void on_taken(void *ctx, sotto_error error, const struct message *answer)
     if (error == SOTTO_OK)
         error = store_take_get(core->store, &room->id, &room->doing_account, &room->doing_device,
                                &arena, &take);
-    if (error == SOTTO_OK)
+    bool first = error == SOTTO_OK && take.key_package.size == 0;
+    if (first)
         error = key_package_check(room, &take, answer->key_package, &what);
-    if (error == SOTTO_OK) {
+    if (first && error == SOTTO_OK) {
         take.key_package = answer->key_package;
         error = store_take_put(core->store, &take);
     }
@@ -378,8 +388,8 @@ static bool intent_fetch(struct room *room, const struct store_outgoing *outgoin
         return false;
     }
     room->doing_row = outgoing->id;
-    return (count == 0 ? manifest_request(room, conn, intent) : take_request(room, conn, missing)) ==
-           SOTTO_OK;
+    return (count == 0 ? manifest_request(room, conn, intent)
+                       : take_request(room, conn, missing)) == SOTTO_OK;
 }
 
 static bool intent_wants(struct room *room, const struct store_outgoing *outgoing,

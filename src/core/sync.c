@@ -5,8 +5,8 @@
 #include "core/internal.h"
 
 enum {
-    TICK_MS = 250,       /* how often a listener looks whether another process stored something */
-    LISTEN_BATCH = 100,  /* messages given to a listener at once */
+    TICK_MS = 250,      /* how often a listener looks whether another process stored something */
+    LISTEN_BATCH = 100, /* messages given to a listener at once */
 };
 
 /* ---- What is in scope ---- */
@@ -137,9 +137,10 @@ sotto_error run_until_settled(struct core *core)
             mark = now_mark;
             moved_ms = net_now_ms();
         } else if (net_now_ms() - moved_ms > STALL_MS)
-            return problem_set(&core->problem, SOTTO_TIMEOUT, CORE_TIMEOUT,
-                               "What was to be sent waits in the outbox. Try again later: sotto sync",
-                               "The relay does not answer in time.");
+            return problem_set(
+                &core->problem, SOTTO_TIMEOUT, CORE_TIMEOUT,
+                "What was to be sent waits in the outbox. Try again later: sotto sync",
+                "The relay does not answer in time.");
     }
     return outcome(core);
 }
@@ -254,8 +255,8 @@ static sotto_error give_batch(struct listening *l, bool *more)
     struct store_message *messages = NULL;
     size_t count = 0;
     arena_init(&arena, core->env);
-    sotto_error error = store_messages_after(core->store, (int64_t)l->position, LISTEN_BATCH, &arena,
-                                             &messages, &count);
+    sotto_error error = store_messages_after(core->store, (int64_t)l->position, LISTEN_BATCH,
+                                             &arena, &messages, &count);
     for (size_t i = 0; i < count && error == SOTTO_OK; i++) {
         struct core_message message;
         message_show(core, &messages[i], &arena, &message);
@@ -291,9 +292,10 @@ static sotto_error give(struct listening *l)
     while (more) {
         sotto_error error = give_batch(l, &more);
         if (error == SOTTO_IO)
-            return problem_set(&l->core->problem, error, CORE_STORAGE,
-                               "Nothing is lost: the same messages come with the next sotto listen.",
-                               "The messages could not be written out.");
+            return problem_set(
+                &l->core->problem, error, CORE_STORAGE,
+                "Nothing is lost: the same messages come with the next sotto listen.",
+                "The messages could not be written out.");
         if (error != SOTTO_OK)
             return core_store_problem(l->core, error, "reading new messages");
     }
@@ -314,7 +316,8 @@ static sotto_error listen_loop(struct listening *l, uint32_t seconds)
         (void)step_all(core, &next_ms);
         uint64_t most = until(end_ms, TICK_MS);
         net_step(core, until(next_ms, most));
-        if (store_data_version(core->store, &version) == SOTTO_OK && version != core->data_version) {
+        if (store_data_version(core->store, &version) == SOTTO_OK &&
+            version != core->data_version) {
             core->data_version = version;
             scope_refresh(core);
         }

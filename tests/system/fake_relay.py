@@ -7,6 +7,8 @@ import base64
 import hashlib
 import ssl
 import struct
+import sys
+import threading
 import time
 
 
@@ -328,13 +330,33 @@ class FakeRelay:
         c.send(0x8207, q)
 
 
-async def main():
-    import sys
-    relay = FakeRelay(sys.argv[1], sys.argv[2])
-    port = await relay.start(int(sys.argv[3]) if len(sys.argv) > 3 else 0)
-    print(port, flush=True)
-    await asyncio.Event().wait()
+class Threaded:
+    """A FakeRelay that runs in a thread of the test: `with Threaded(cert, key) as t: t.do(lie)`."""
+
+    def __init__(self, certificate, key):
+        self.loop, self.relay = asyncio.new_event_loop(), FakeRelay(certificate, key)
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
+        self.port = asyncio.run_coroutine_threadsafe(self.relay.start(), self.loop).result()
+
+    def do(self, change):
+        """Calls change(relay) between two messages."""
+        async def call():
+            return change(self.relay)
+        return asyncio.run_coroutine_threadsafe(call(), self.loop).result()
+
+    def stop(self):
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+
+
+def main():
+    async def serve():
+        relay = FakeRelay(sys.argv[1], sys.argv[2])
+        print(await relay.start(int(sys.argv[3]) if len(sys.argv) > 3 else 0), flush=True)
+        await asyncio.Event().wait()
+    asyncio.run(serve())
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

@@ -48,9 +48,11 @@ class Person:
         return [SOTTO, "--json", "--profile", self.profile, *args]
 
     def run(self, *args, text=None):
-        done = subprocess.run(self.argv(*args), input=text, capture_output=True, timeout=PATIENCE,
-                              encoding="utf-8", errors="replace")
-        return Result(done.returncode, done.stdout, done.stderr)
+        data = text.encode() if isinstance(text, str) else text
+        done = subprocess.run(self.argv(*args), input=data or b"", capture_output=True,
+                              timeout=PATIENCE)
+        return Result(done.returncode, done.stdout.decode(errors="replace"),
+                      done.stderr.decode(errors="replace"))
 
     def ok(self, *args, text=None):
         result = self.run(*args, text=text)
@@ -93,11 +95,10 @@ class Person:
 class World:
     """A directory, a relay and people. `with World("Alice", "Bob") as (world, alice, bob):`"""
 
-    def __init__(self, *names, config=None, fake=None):
+    def __init__(self, *names, config=None):
         self.directory = tempfile.mkdtemp(prefix="sotto-test-")
-        self.config, self.fake = config, fake
+        self.config = config
         self.relay, self.address, self.port = None, None, None
-        self.relay_lines = []
         self.people = [Person(self, name) for name in names]
 
     def __enter__(self):
@@ -108,43 +109,36 @@ class World:
         self.stop_relay(signal.SIGKILL)
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def relay_command(self):
-        data = os.path.join(self.directory, "relay")
-        command = [SOTTOD, "--data", data, "--listen", "127.0.0.1:%d" % (self.port or 0)]
+    def relay_command(self, *more):
+        return [SOTTOD, *more, "--data", os.path.join(self.directory, "relay")]
+
+    def start_relay(self):
+        command = self.relay_command()
+        command += ["--listen", "127.0.0.1:%d" % (self.port or 0), "--rate-limit", "off"]
         if self.config:
             path = os.path.join(self.directory, "sottod.conf")
             with open(path, "w") as file:
                 file.write(self.config)
             command += ["--config", path]
-        return command
-
-    def start_relay(self):
         self.relay_log = open(os.path.join(self.directory, "relay.log"), "a+")
-        self.relay = subprocess.Popen(self.relay_command(), stdout=subprocess.PIPE,
-                                      stderr=self.relay_log, stdin=subprocess.DEVNULL,
-                                      encoding="utf-8")
-        self.address = self.read_address()
+        told, tell = os.pipe()
+        self.relay = subprocess.Popen(command + ["--ready-fd", str(tell)], stdout=self.relay_log,
+                                      stderr=self.relay_log, stdin=subprocess.DEVNULL, pass_fds=[tell])
+        os.close(tell)
+        with os.fdopen(told) as file:  # the relay says its address when it serves
+            self.address = file.readline().strip()
+        assert self.address, "sottod did not start: " + self.log()
         self.port = int(self.address.split("#")[0].rsplit(":", 1)[1])
-
-    def read_address(self):
-        """The relay says its address, with pin, when it listens."""
-        for line in self.relay.stdout:
-            self.relay_lines.append(line.rstrip())
-            for word in line.split():
-                if "#" in word and ":" in word:
-                    return word.strip("\"',")
-        raise AssertionError("sottod did not start: " + self.log())
 
     def log(self):
         self.relay_log.flush()
         with open(self.relay_log.name) as file:
-            return file.read() + "\n".join(self.relay_lines)
+            return file.read()
 
     def stop_relay(self, how=signal.SIGTERM):
         if self.relay is not None:
             self.relay.send_signal(how)
             self.relay.wait(timeout=PATIENCE)
-            self.relay.stdout.close()
             self.relay_log.close()
             self.relay = None
 
