@@ -27,13 +27,12 @@ void connection_send(struct connection *connection, const struct message *messag
     if (!is_open(connection))
         return;
     sotto_buf *scratch = &connection->loop->scratch;
-    sotto_error error = message_write(message, scratch);
-    /* What the store gave was checked when it came in, so that only memory can be missing. */
-    BUG_UNLESS(error == SOTTO_OK || error == SOTTO_NO_MEMORY);
-    if (error == SOTTO_OK) {
+    if (message_write(message, scratch) == SOTTO_OK) {
         const sotto_bytes part = sotto_buf_view(scratch);
         send_parts(connection, &part, 1);
-    } else {
+    } else { /* no memory, or a row of the store that is not what was put there */
+        log_event(&connection->loop->relay->log, LOG_ERROR, "answer_not_written",
+                  (struct log_field[]){log_number("type", message->type), LOG_END});
         connection->drop = true;
         connection_touch(connection);
     }

@@ -184,10 +184,30 @@ static bool announce(struct serving *serving, char *problem)
     return good;
 }
 
+/* The relay's name goes into every greeting: it has to be what clients take. */
+static bool check_name(const struct relay *relay, char *problem)
+{
+    const struct message greeting = {
+        .type = MESSAGE_HELLO_OK,
+        .request = 1,
+        .hello_ok = {.version = WIRE_VERSION,
+                     .registration = REGISTRATION_OPEN,
+                     .name = sotto_bytes_str(relay->config->name)},
+    };
+    sotto_buf bytes;
+    sotto_buf_init(&bytes, relay->env);
+    sotto_error error = message_write(&greeting, &bytes);
+    sotto_buf_free(&bytes);
+    if (error != SOTTO_OK)
+        snprintf(problem, CONFIG_TEXT, "--name takes text in UTF-8, at most %d bytes of it",
+                 WIRE_TEXT_MAX);
+    return error == SOTTO_OK;
+}
+
 static bool start(struct serving *serving, char *problem)
 {
     struct relay *relay = &serving->relay;
-    if (!data_prepare(relay->config, problem))
+    if (!check_name(relay, problem) || !data_prepare(relay->config, problem))
         return false;
     serving->lock = data_lock(relay->config, problem);
     return serving->lock >= 0 && load_certificate(relay, problem) &&

@@ -33,6 +33,18 @@ static int begin_invite(void **state)
     return begin_with(state, (const char *const[]){"--registration", "invite", NULL});
 }
 
+static int begin_command(void **state)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/sotto-codes-%d", (int)getpid());
+    setenv("SOTTO_TEST_CODES", path, 1);
+    return begin_with(state,
+                      (const char *const[]){"--registration", "phone", "--code-command",
+                                            "cat >\"$SOTTO_TEST_CODES.new\" && mv "
+                                            "\"$SOTTO_TEST_CODES.new\" \"$SOTTO_TEST_CODES\"",
+                                            NULL});
+}
+
 static int begin_limited(void **state)
 {
     return begin_with(state, (const char *const[]){"--rate-requests", "5", "--rate-sign-ins", "3",
@@ -114,6 +126,35 @@ static void a_code_proves_a_phone_number_and_the_log_tells_no_more_than_its_end(
     char *log = relay_log(relay);
     assert_non_null(strstr(log, "phone_ends=45"));
     assert_null(strstr(log, PHONE + 1));
+    free(log);
+    link_free(link);
+    member_end(&anna);
+}
+
+static void a_command_reads_the_number_and_the_code_from_its_input(void **state)
+{
+    struct relay_process *relay = *state;
+    struct member anna;
+    char phone[32] = "", code[32] = "";
+    struct link *link = client_open(relay, CONNECTION_ACCOUNT);
+    member_begin(&anna, 1);
+    assert_int_equal(member_register(&anna, link, NULL, NULL, NULL, NULL), WIRE_CODE_PHONE_NEEDED);
+    assert_int_equal(member_register(&anna, link, PHONE, NULL, NULL, NULL), WIRE_CODE_CODE_SENT);
+    FILE *file = NULL;
+    for (int waited = 0; waited < 1000 && file == NULL; waited++) {
+        file = fopen(getenv("SOTTO_TEST_CODES"), "r");
+        client_run(link, 20, NULL, NULL);
+    }
+    assert_non_null(file);
+    assert_non_null(fgets(phone, sizeof phone, file));
+    assert_non_null(fgets(code, sizeof code, file));
+    fclose(file);
+    unlink(getenv("SOTTO_TEST_CODES"));
+    code[strcspn(code, "\n")] = '\0';
+    assert_string_equal(phone, PHONE "\n");
+    assert_int_equal(member_register(&anna, link, PHONE, NULL, code, NULL), 0);
+    char *log = relay_log(relay);
+    assert_null(strstr(log, code));
     free(log);
     link_free(link);
     member_end(&anna);
@@ -444,6 +485,7 @@ static void what_cannot_start_says_why(void **state)
     assert_int_equal(relay_command(relay, "--listen", out, sizeof out), 2);
     assert_int_equal(relay_command(relay, "--registration maybe", out, sizeof out), 2);
     assert_int_equal(relay_command(relay, "--config /nonexistent", out, sizeof out), 2);
+    assert_int_equal(relay_command(relay, "--name \"$(printf 'a\\377')\"", out, sizeof out), 1);
     assert_int_equal(relay_command(relay, "--help", out, sizeof out), 0);
     assert_int_equal(relay_command(relay, "--version", out, sizeof out), 0);
 }
@@ -456,6 +498,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_account_publishes_and_is_found),
         TEST(a_code_proves_a_phone_number_and_the_log_tells_no_more_than_its_end),
+        TEST_WITH(a_command_reads_the_number_and_the_code_from_its_input, begin_command),
         TEST_WITH(the_command_makes_invitations_while_the_relay_serves, begin_invite),
         TEST(an_envelope_is_pushed_once_it_is_posted),
         TEST(a_capability_does_not_create_rooms),
