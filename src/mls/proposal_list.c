@@ -114,6 +114,8 @@ static sotto_error check_psks(sotto_mls_group *group, const struct proposal_list
 {
     if (list->psk_count > LIMIT_PSKS)
         return mls_fail(group->mls, SOTTO_LIMIT, "PreSharedKey");
+    if (list->psk_count == 0) /* an empty list has no items to point into */
+        return SOTTO_OK;
     const struct listed *psks = list->items + list->first_psk;
     for (size_t i = 0; i < list->psk_count; i++) {
         const struct psk_id *id = &psks[i].proposal->u.psk;
