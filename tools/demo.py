@@ -3,15 +3,13 @@
 Needs no terminal and no input. With a terminal, it lets you type at the end.
 Exits with 1 if anything that it shows turns out otherwise than it says."""
 import pathlib
-import shutil
 import sqlite3
 import sys
-import tempfile
 import textwrap
 import unicodedata
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests" / "system"))
-from processes import Person, Relay  # noqa: E402
+from world import World  # noqa: E402
 
 HELLO = "Hello Bob, it's Alice \N{WAVING HAND SIGN}"
 REPLY = "Hi Alice! Nobody else reads this, not even the relay. \N{LOCK}"
@@ -117,47 +115,46 @@ def search(places, needles):
 
 
 def main():
-    build = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "build").resolve()
-    top = pathlib.Path(tempfile.mkdtemp(prefix="sotto-demo-"))
-    relay = Relay(build, top / "relay", options=["--allow-core"])
+    world = World("Bob", "Alice", options=["--allow-core"])  # so that its memory may be read, as any debugger would
     try:
-        return play(build, top, relay)
+        return play(world, *world.people)
     finally:
-        relay.stop()
-        shutil.rmtree(top, ignore_errors=True)
+        world.close()
 
 
-def play(build, top, relay):
+def play(world, bob, alice):
     heading("A relay")
-    relay.start()
-    say(f"$ sottod      # no configuration; it made its own certificate, whose pin is part of the address")
-    print(f"  {relay.address}")
+    world.start_relay()
+    say("$ sottod      # no configuration; it made its own certificate, whose pin is part of the address")
+    print(f"  {world.address}")
 
     heading("Two people, two profiles")
-    bob, alice = Person(build, top / "bob"), Person(build, top / "alice")
-    bob.register(relay, "Bob")
+    bob.register()
     print("  $ sotto register --name Bob")
-    alice.register(relay, "Alice", phone="+491555012345")
+    phone = ["--phone", "+491555012345"]
+    asked = alice.run("register", "--relay", world.address, "--name", "Alice", *phone)
+    assert asked.error == "code_needed", asked
+    alice.register(None, *phone, "--code", world.last_code())
     print("  $ sotto register --name Alice --phone +491555012345     # a code was sent and typed in")
 
     heading("Bob invites Alice by a link")
-    link = bob.invite()
+    link = bob.ok("invite").of("invitation")[0]["link"]
     print(f"  $ sotto invite\n  {link[:88]}…")
-    alice.accept(link)
+    alice.ok("accept", link)
     print("  $ sotto accept sotto://invite/…          # Alice, on her machine")
-    bob.sync()
+    bob.ok("listen", "--once")
 
     heading("They write")
     for who, to, text in ((alice, "Bob", HELLO), (bob, "Alice", REPLY), (alice, "Bob", LINES)):
-        who.send(to, text)
+        who.ok("send", to, "-", text=text)
         print(textwrap.indent(f"$ sotto send {to} {text!r}", "  "))
-        (bob if who is alice else alice).sync()
+        (bob if who is alice else alice).ok("listen", "--once")
 
     heading("Bob goes offline; Alice writes on, 64 KiB in one message too; Bob comes back")
-    alice.send("Bob", MISSED)
-    alice.send("Bob", LONG)
+    alice.ok("send", "Bob", "-", text=MISSED)
+    alice.ok("send", "Bob", "-", text=LONG)
     say(f"Alice sent {len(MISSED.encode())} and {len(LONG.encode())} bytes. Bob runs: sotto listen --once")
-    bob.sync()
+    bob.ok("listen", "--once")
 
     heading("What each of them sees")
     side_by_side("Alice: sotto history Bob", history_lines(alice, "Bob"),
@@ -165,7 +162,7 @@ def play(build, top, relay):
     expected = [HELLO, REPLY, LINES, MISSED, LONG]
     ok = True
     for person, other in ((alice, "Bob"), (bob, "Alice")):
-        if person.texts(other) != expected:
+        if [text for _, text in person.texts(other)] != expected:
             print(f"  !! the history with {other} is not what was written")
             ok = False
 
@@ -175,25 +172,27 @@ def play(build, top, relay):
     ok &= a == b
 
     heading("What the relay holds: every table, every row's kind")
-    show_tables(relay.database)
+    folder = pathlib.Path(world.directory) / "relay"
+    database = folder / "relay.db"
+    show_tables(database)
 
     heading("Looking for the plaintext on the relay")
-    places = {"database": lambda: [relay.database.read_bytes()],
-              "write-ahead log": lambda: [p.read_bytes() for p in relay.folder.glob("*-wal")],
-              "other files": lambda: [p.read_bytes() for p in relay.folder.rglob("*")
+    places = {"database": lambda: [database.read_bytes()],
+              "write-ahead log": lambda: [p.read_bytes() for p in folder.glob("*-wal")],
+              "other files": lambda: [p.read_bytes() for p in folder.rglob("*")
                                               if p.is_file() and p.name not in ("relay.db", "relay.db-wal")],
-              "log output": lambda: [relay.log.read_bytes()],
-              "memory": lambda: memory_of(relay.process.pid)}
+              "log output": lambda: [world.log().encode()],
+              "memory": lambda: memory_of(world.relay.pid)}
     # Words that the relay must hold show that the search can find something.
     control = [b"+491555012345"]
     wanted = [("the account's phone number (the relay holds it)", control)]
     wanted += [(f"message: {clip(text.splitlines()[0], 40)}", needles_of(text)) for text in expected]
     wanted += [("the name Alice", [b"Alice"]), ("the name Bob", [b"Bob"])]
     names = list(places)
-    print(f"  {'':48}" + "".join(f"{clip(name, 16):>20}" for name in names))
+    print(f"  {'':50}" + "".join(f"{clip(name, 16):>20}" for name in names))
     for what, needles in wanted:
         found = search(places, needles)
-        print(f"  {what}{' ' * (48 - width(what))}" + "".join(f"{'FOUND' if found[n] else '-':>20}" for n in names))
+        print(f"  {what}{' ' * (50 - width(what))}" + "".join(f"{'FOUND' if found[n] else '-':>20}" for n in names))
         if needles is control:
             if not (found["database"] or found["write-ahead log"]):
                 print("  !! the search does not work: it missed what is there")
@@ -220,10 +219,10 @@ def talk(alice, bob):
             return
         if not line:
             return
-        alice.send("Bob", line)
-        bob.sync()
+        alice.ok("send", "Bob", "-", text=line)
+        bob.ok("listen", "--once")
         new = bob.texts("Alice")
-        for text in new[seen:]:
+        for _, text in new[seen:]:
             print(f"       Bob reads: {text}")
         seen = len(new)
 

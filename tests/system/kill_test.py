@@ -7,25 +7,21 @@ After all rounds everything is brought up again and caught up, and then:
 Prints TAP. The seed is printed first; the same seed makes the same choices (not the same timing).
 """
 import argparse
-import pathlib
 import random
-import shutil
+import signal
 import sys
-import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from processes import Person, Relay  # noqa: E402
+from world import World
 
 NAMES = ["Anna", "Ben", "Cleo", "Dan"]  # Anna is never removed: her log has everything in it
 ROOMS = ["Kitchen", "Travel", "Books"]
 
 
 class Chaos:
-    def __init__(self, build, top, seed):
+    def __init__(self, world, people, seed):
         self.random = random.Random(seed)
-        self.relay = Relay(build, top / "relay", options=["--rate-limit", "off"])
-        self.people = [Person(build, top / name.lower(), name) for name in NAMES]
+        self.world, self.people = world, people
         self.acknowledged = {room: [] for room in ROOMS}  # texts
         self.killed = {"clients": 0, "relay": 0}
         self.ran = {}
@@ -33,20 +29,15 @@ class Chaos:
     # ---- set-up -------------------------------------------------------------------------------
 
     def begin(self):
-        self.relay.start()
         for person in self.people:
-            person.register(self.relay)
+            person.register()
         anna, others = self.people[0], self.people[1:]
         for other in others:
-            other.accept(anna.invite())
-            anna.sync()
-            other.sync()
+            self.world.befriend(anna, other)
         for room in ROOMS:
-            anna.must("group", "create", room, *(other.name for other in others))
+            anna.ok("group", "create", room, *(other.name for other in others))
         for other in others:
-            other.sync()
-        for person in self.people:
-            person.must("group", "members", ROOMS[0])
+            other.ok("sync")
 
     # ---- one round ----------------------------------------------------------------------------
 
@@ -74,24 +65,24 @@ class Chaos:
         for person in self.people:
             arguments, room, text = self.choose(person, number)
             fate = r.random() < 0.3 and r.uniform(0, 0.35)
-            running.append((person.begin(*arguments), room, text, fate))
+            running.append((person, person.start(*arguments), room, text, fate))
         relay_fate = r.random() < 0.2 and r.uniform(0, 0.3)
         started = time.monotonic()
         if relay_fate is not False:
-            running.append((None, None, None, relay_fate))
-        for process, _, _, fate in sorted((x for x in running if x[3] is not False), key=lambda x: x[3]):
+            running.append((None, None, None, None, relay_fate))
+        for _, process, _, _, fate in sorted((x for x in running if x[4] is not False), key=lambda x: x[4]):
             time.sleep(max(0, started + fate - time.monotonic()))
             if process is None:
-                self.relay.kill()
-                self.relay.start()
+                self.world.stop_relay(signal.SIGKILL)
+                self.world.start_relay()
                 self.killed["relay"] += 1
             elif process.poll() is None:
                 process.kill()
                 self.killed["clients"] += 1
-        for process, room, text, _ in running:
+        for person, process, room, text, _ in running:
             if process is not None:
-                code = process.finish()
-                if text is not None and code == 0:
+                result = person.finish(process)
+                if text is not None and result.code == 0:
                     self.acknowledged[room].append(text)
 
     # ---- afterwards ---------------------------------------------------------------------------
@@ -103,7 +94,7 @@ class Chaos:
             for person in self.people:
                 person.run("listen", "--once")
                 person.let_in()
-            state = [person.summary() for person in self.people]
+            state = [summary(person) for person in self.people]
             quiet = quiet + 1 if state == last else 0
             last = state
             if quiet >= 2:
@@ -142,6 +133,11 @@ class Chaos:
                           and m["status"] != "failed"]
                 report(actual == expected, f"{room}: {name} has exactly the {len(expected)} messages of their "
                        f"membership, in order" + difference(expected, actual))
+
+
+def summary(person):
+    """What changes while anything is still under way."""
+    return sorted((c["title"], c["state"], c["epoch"], c["seq"], c["waiting"]) for c in person.rooms().values())
 
 
 class Membership:
@@ -185,22 +181,23 @@ def difference(expected, actual):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--build", type=pathlib.Path, required=True)
+    parser.add_argument("programs", nargs=2, metavar="PROGRAM", help="sotto and sottod")
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--keep", action="store_true", help="keep the profiles and the relay's data")
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1 << 32)
     print(f"# seed {seed}", flush=True)
-    top = pathlib.Path(tempfile.mkdtemp(prefix="sotto-kill-"))
-    chaos = Chaos(options.build.resolve(), top, seed)
     results = []
 
     def report(good, what):
         results.append(good)
         print(f"{'ok' if good else 'not ok'} {len(results)} - {what}", flush=True)
 
+    world = World(*NAMES)
     try:
+        world.start_relay()
+        chaos = Chaos(world, world.people, seed)
         chaos.begin()
         for number in range(options.rounds):
             chaos.round(number)
@@ -210,11 +207,10 @@ def main():
     except Exception as error:  # a command that had to work did not, or nothing came to rest
         report(False, f"{type(error).__name__}: {error}")
     finally:
-        chaos.relay.stop()
-        if options.keep or not all(results):
-            print(f"# kept: {top}")
-        else:
-            shutil.rmtree(top, ignore_errors=True)
+        keep = options.keep or not all(results)
+        world.close(keep)
+        if keep:
+            print(f"# kept: {world.directory}")
     print(f"1..{len(results)}")
     return 0 if results and all(results) else 1
 

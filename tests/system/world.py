@@ -5,6 +5,7 @@ loopback. Nothing here waits for a fixed time: what is waited for is a line of o
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -26,6 +27,9 @@ class Result:
                 self.lines.append(json.loads(line))
             except ValueError:
                 pass
+
+        # A program that was built with sanitizers says what they found; nothing of it is ignored.
+        assert "Sanitizer" not in err and "runtime error" not in err and "bug:" not in err, err[-3000:]
 
     @property
     def error(self):
@@ -75,16 +79,35 @@ class Person:
             out, err = process.communicate()
             return Result(None, out, err)
 
+    def finish(self, process):
+        """What a command that was started, and perhaps killed, came to."""
+        out, err = process.communicate(timeout=PATIENCE)
+        return Result(process.returncode, out, err)
+
     def register(self, relay=None, *more):
         return self.ok("register", "--relay", relay or self.world.address, "--name", self.name, *more)
 
     def texts(self, who):
         """The texts of a conversation in order: (seq, own or name, text)."""
-        return [(m["seq"], m["text"]) for m in self.ok("history", who, "--limit", "100000").of("message")
+        return [(m["seq"], m["text"]) for m in self.history(who)
                 if m["kind"] == "text" and m["status"] in ("received", "sent")]
 
+    def history(self, who):
+        return self.ok("history", who, "--limit", "100000").of("message")
+
     def kinds(self, who):
-        return [m["kind"] for m in self.ok("history", who, "--limit", "100000").of("message")]
+        return [m["kind"] for m in self.history(who)]
+
+    def let_in(self):
+        """Accepts every request. One that was overtaken by a removal is refused, and gone."""
+        for request in self.ok("requests").of("request"):
+            self.run("accept", str(request["request"]))
+
+    def rooms(self):
+        return {c["title"]: c for c in self.ok("conversations").of("conversation")}
+
+    def fingerprint(self, who):
+        return self.ok("fingerprint", who).of("fingerprint")[0]["digits"]
 
     def conversation(self, title):
         found = [c for c in self.ok("conversations").of("conversation") if c["title"] == title]
@@ -95,9 +118,9 @@ class Person:
 class World:
     """A directory, a relay and people. `with World("Alice", "Bob") as (world, alice, bob):`"""
 
-    def __init__(self, *names, config=None):
+    def __init__(self, *names, config=None, options=()):
         self.directory = tempfile.mkdtemp(prefix="sotto-test-")
-        self.config = config
+        self.config, self.options = config, options
         self.relay, self.address, self.port = None, None, None
         self.people = [Person(self, name) for name in names]
 
@@ -106,15 +129,19 @@ class World:
         return (self, *self.people)
 
     def __exit__(self, *reason):
+        self.close()
+
+    def close(self, keep=False):
         self.stop_relay(signal.SIGKILL)
-        shutil.rmtree(self.directory, ignore_errors=True)
+        if not keep:
+            shutil.rmtree(self.directory, ignore_errors=True)
 
     def relay_command(self, *more):
         return [SOTTOD, *more, "--data", os.path.join(self.directory, "relay")]
 
     def start_relay(self):
         command = self.relay_command()
-        command += ["--listen", "127.0.0.1:%d" % (self.port or 0), "--rate-limit", "off"]
+        command += ["--listen", "127.0.0.1:%d" % (self.port or 0), "--rate-limit", "off", *self.options]
         if self.config:
             path = os.path.join(self.directory, "sottod.conf")
             with open(path, "w") as file:
@@ -134,6 +161,10 @@ class World:
         self.relay_log.flush()
         with open(self.relay_log.name) as file:
             return file.read()
+
+    def last_code(self):
+        """The newest verification code: in the log, where the development default puts it."""
+        return eventually(lambda: re.findall(r"code[ =:]+(\d{6})\b", self.log()), "a code in the log")[-1]
 
     def stop_relay(self, how=signal.SIGTERM):
         if self.relay is not None:
