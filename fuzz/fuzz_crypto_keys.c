@@ -27,7 +27,8 @@ static void prepare(void)
     }
 }
 
-/* A view of the first size bytes of the input, which it consumes; all that is left if it is less. */
+/* A view of the first size bytes of the input, which it consumes; all that is left if it is less.
+ */
 static sotto_bytes take(sotto_bytes *input, size_t size)
 {
     sotto_bytes taken = *input;
@@ -72,8 +73,8 @@ static void decrypt(const struct suite *suite, size_t own, sotto_bytes input)
                                   input, &plaintext) != SOTTO_OK &&
         plaintext.size != 0)
         abort();
-    crypto_hpke_export_receive(crypto, suite, secret_view(&private_keys[own]), (sotto_bytes){0}, enc,
-                               input, suite->nh, &secret);
+    crypto_hpke_export_receive(crypto, suite, secret_view(&private_keys[own]), (sotto_bytes){0},
+                               enc, input, suite->nh, &secret);
     secret_wipe(&secret);
     sotto_buf_free(&plaintext);
 }

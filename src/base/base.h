@@ -11,21 +11,21 @@
 #include "sotto/error.h"
 
 /* Our own bugs crash, early and loudly. Never used on anything a peer or a caller decides. */
-#define BUG_UNLESS(condition)                                                                  \
-    do {                                                                                       \
-        if (!(condition)) {                                                                    \
-            fprintf(stderr, "%s:%d: bug: %s\n", __FILE__, __LINE__, #condition);               \
-            abort();                                                                           \
-        }                                                                                      \
+#define BUG_UNLESS(condition)                                                    \
+    do {                                                                         \
+        if (!(condition)) {                                                      \
+            fprintf(stderr, "%s:%d: bug: %s\n", __FILE__, __LINE__, #condition); \
+            abort();                                                             \
+        }                                                                        \
     } while (0)
 
 /* Returns the error of an expression from the enclosing function; only for functions that own
  * nothing yet. Whoever owns something writes `goto out` in the open. */
-#define TRY(expression)                                                                        \
-    do {                                                                                       \
-        sotto_error try_error_ = (expression);                                                 \
-        if (try_error_ != SOTTO_OK)                                                            \
-            return try_error_;                                                                 \
+#define TRY(expression)                        \
+    do {                                       \
+        sotto_error try_error_ = (expression); \
+        if (try_error_ != SOTTO_OK)            \
+            return try_error_;                 \
     } while (0)
 
 /* Zeroes in a way that the compiler keeps. size 0 allowed with any pointer. */

@@ -125,8 +125,8 @@ sotto_error crypto_open(struct crypto *crypto, const struct suite *suite, sotto_
     memcpy(tag, ciphertext.data + text.size, AEAD_TAG);
     sotto_error error;
     if (is_short(suite->aead, aad, text.size))
-        error = suite->aead->open(key.data, nonce.data, aad, text, tag, out) ? SOTTO_OK
-                                                                             : SOTTO_DECRYPT;
+        error =
+            suite->aead->open(key.data, nonce.data, aad, text, tag, out) ? SOTTO_OK : SOTTO_DECRYPT;
     else
         error = evp_crypt(crypto, suite->aead, false, key.data, nonce.data, aad, text, out, tag);
     if (error != SOTTO_OK)

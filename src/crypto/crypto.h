@@ -23,12 +23,12 @@ enum suite_id {
     SUITE_XWING_CHACHA_SHA256_ED25519 = 0x004D, /* private use, as OpenMLS and ts-mls number it */
 };
 
-#define HASH_MAX 64           /* SHA-512 */
-#define AEAD_NONCE_MAX 12     /* every AEAD here */
-#define AEAD_TAG 16           /* every AEAD here */
-#define KEM_PUBLIC_MAX 1216   /* X-Wing */
-#define KEM_ENC_MAX 1120      /* X-Wing */
-#define SIGNATURE_MAX 139     /* P-521, DER */
+#define HASH_MAX 64         /* SHA-512 */
+#define AEAD_NONCE_MAX 12   /* every AEAD here */
+#define AEAD_TAG 16         /* every AEAD here */
+#define KEM_PUBLIC_MAX 1216 /* X-Wing */
+#define KEM_ENC_MAX 1120    /* X-Wing */
+#define SIGNATURE_MAX 139   /* P-521, DER */
 #define SIGNATURE_PUBLIC_MAX 133
 
 struct crypto;
@@ -112,8 +112,8 @@ sotto_error crypto_sign_with_label(struct crypto *crypto, const struct suite *su
                                    const char *label, sotto_bytes content, sotto_buf *signature);
 /* SIGNATURE if it does not verify, KEY if the public key is malformed. */
 sotto_error crypto_verify_with_label(struct crypto *crypto, const struct suite *suite,
-                                     sotto_bytes public_key, const char *label,
-                                     sotto_bytes content, sotto_bytes signature);
+                                     sotto_bytes public_key, const char *label, sotto_bytes content,
+                                     sotto_bytes signature);
 
 /* KEM keys. public_key is appended to (npk bytes). */
 sotto_error crypto_kem_generate(struct crypto *crypto, const struct suite *suite,
@@ -145,14 +145,24 @@ sotto_error crypto_hpke_export_send(struct crypto *crypto, const struct suite *s
                                     size_t length, sotto_buf *enc, struct secret *out);
 sotto_error crypto_hpke_export_receive(struct crypto *crypto, const struct suite *suite,
                                        sotto_bytes private_key, sotto_bytes public_key,
-                                       sotto_bytes enc, sotto_bytes exporter_context,
-                                       size_t length, struct secret *out);
+                                       sotto_bytes enc, sotto_bytes exporter_context, size_t length,
+                                       struct secret *out);
 
 /* RFC 9420, section 5.1.3: EncryptWithLabel, DecryptWithLabel; label without prefix. */
 sotto_error crypto_encrypt_with_label(struct crypto *crypto, const struct suite *suite,
                                       sotto_bytes public_key, const char *label,
                                       sotto_bytes context, sotto_bytes plaintext, sotto_buf *enc,
                                       sotto_buf *ciphertext);
+/* The same in two steps, for many receivers of one label and context, which is hashed once: a
+ * Welcome's context is the whole GroupInfo, with the tree in it. */
+struct encrypt_context {
+    uint8_t info_hash[HASH_MAX];
+};
+sotto_error crypto_encrypt_context(const struct suite *suite, const char *label,
+                                   sotto_bytes context, struct encrypt_context *out);
+sotto_error crypto_encrypt_in_context(struct crypto *crypto, const struct suite *suite,
+                                      sotto_bytes public_key, const struct encrypt_context *context,
+                                      sotto_bytes plaintext, sotto_buf *enc, sotto_buf *ciphertext);
 sotto_error crypto_decrypt_with_label(struct crypto *crypto, const struct suite *suite,
                                       sotto_bytes private_key, sotto_bytes public_key,
                                       const char *label, sotto_bytes context, sotto_bytes enc,

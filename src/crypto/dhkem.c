@@ -117,11 +117,11 @@ static const struct kem_ops dhkem = {
     .decap = dhkem_decap,
 };
 
-#define DHKEM(id_, public_size, private_size, secret_size, ndh_, curve_, hash_, dh_)             \
-    {                                                                                            \
-        .id = (id_), .npk = (public_size), .nsk = (private_size), .nenc = (public_size),         \
-        .nsecret = (secret_size), .ndh = (ndh_), .curve = (curve_), .hash = &(hash_),            \
-        .ops = &dhkem, .dh = &(dh_),                                                             \
+#define DHKEM(id_, public_size, private_size, secret_size, ndh_, curve_, hash_, dh_)     \
+    {                                                                                    \
+        .id = (id_), .npk = (public_size), .nsk = (private_size), .nenc = (public_size), \
+        .nsecret = (secret_size), .ndh = (ndh_), .curve = (curve_), .hash = &(hash_),    \
+        .ops = &dhkem, .dh = &(dh_),                                                     \
     }
 
 const struct kem_row kem_p256 = DHKEM(0x0010, 65, 32, 32, 32, CURVE_P256, hash_sha256, dh_nist);

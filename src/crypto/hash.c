@@ -55,8 +55,8 @@ void hmac_final(struct hmac *hmac, uint8_t *out)
     wipe(inner, sizeof inner);
 }
 
-void hmac_parts(const struct hash_row *row, sotto_bytes key, const sotto_bytes *parts,
-                size_t count, uint8_t *out)
+void hmac_parts(const struct hash_row *row, sotto_bytes key, const sotto_bytes *parts, size_t count,
+                uint8_t *out)
 {
     struct hmac hmac;
     hmac_init(&hmac, row, key);

@@ -38,8 +38,8 @@ void hash_parts(const struct hash_row *row, const sotto_bytes *parts, size_t cou
 void hmac_init(struct hmac *hmac, const struct hash_row *row, sotto_bytes key);
 void hmac_update(struct hmac *hmac, sotto_bytes part);
 void hmac_final(struct hmac *hmac, uint8_t *out);
-void hmac_parts(const struct hash_row *row, sotto_bytes key, const sotto_bytes *parts,
-                size_t count, uint8_t *out);
+void hmac_parts(const struct hash_row *row, sotto_bytes key, const sotto_bytes *parts, size_t count,
+                uint8_t *out);
 
 /* HKDF (RFC 5869). Extract is hmac_parts with the salt as key. length: at most 255 * nh. */
 void hkdf_expand_parts(const struct hash_row *row, sotto_bytes prk, const sotto_bytes *info,

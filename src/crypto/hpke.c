@@ -66,9 +66,15 @@ struct schedule {
     uint8_t secret[HASH_MAX];
 };
 
+void hpke_info_hash(const struct suite *suite, const sotto_bytes *info, size_t count, uint8_t *out)
+{
+    struct hpke_label label = hpke_label_suite(suite);
+    hpke_extract(suite->hash, &label, (sotto_bytes){0}, "info_hash", info, count, out);
+}
+
 /* KeySchedule<base> of section 5.1: mode 0, psk and psk_id empty. */
 static void schedule_init(struct schedule *schedule, const struct suite *suite,
-                          const struct secret *shared, const sotto_bytes *info, size_t count)
+                          const struct secret *shared, const uint8_t *info_hash)
 {
     const struct hash_row *row = suite->hash;
     const sotto_bytes none = {0};
@@ -76,8 +82,7 @@ static void schedule_init(struct schedule *schedule, const struct suite *suite,
     schedule->label = hpke_label_suite(suite);
     schedule->context[0] = 0x00; /* mode_base */
     hpke_extract(row, &schedule->label, none, "psk_id_hash", NULL, 0, schedule->context + 1);
-    hpke_extract(row, &schedule->label, none, "info_hash", info, count,
-                 schedule->context + 1 + row->nh);
+    memcpy(schedule->context + 1 + row->nh, info_hash, row->nh);
     hpke_extract(row, &schedule->label, secret_view(shared), "secret", NULL, 0, schedule->secret);
 }
 
@@ -92,19 +97,18 @@ static void schedule_expand(const struct schedule *schedule, const char *name, u
 
 /* The first message's nonce is base_nonce XOR 0. */
 void hpke_keys(struct hpke_keys *keys, const struct suite *suite, const struct secret *shared,
-               const sotto_bytes *info, size_t count)
+               const uint8_t *info_hash)
 {
     struct schedule schedule;
-    schedule_init(&schedule, suite, shared, info, count);
+    schedule_init(&schedule, suite, shared, info_hash);
     schedule_expand(&schedule, "key", keys->key, suite->nk);
     schedule_expand(&schedule, "base_nonce", keys->nonce, suite->nn);
     wipe(&schedule, sizeof schedule);
 }
 
 static sotto_error hpke_seal(struct crypto *crypto, const struct suite *suite,
-                             sotto_bytes public_key, const sotto_bytes *info, size_t count,
-                             sotto_bytes aad, sotto_bytes plaintext, sotto_buf *enc,
-                             sotto_buf *ciphertext)
+                             sotto_bytes public_key, const uint8_t *info_hash, sotto_bytes aad,
+                             sotto_bytes plaintext, sotto_buf *enc, sotto_buf *ciphertext)
 {
     struct secret shared = {0};
     struct hpke_keys keys;
@@ -115,7 +119,7 @@ static sotto_error hpke_seal(struct crypto *crypto, const struct suite *suite,
     sotto_error error = kem_encap(crypto, suite->kem, public_key, enc, &shared);
     if (error != SOTTO_OK)
         return error;
-    hpke_keys(&keys, suite, &shared, info, count);
+    hpke_keys(&keys, suite, &shared, info_hash);
     error = sotto_buf_extend(ciphertext, plaintext.size + AEAD_TAG, &out);
     if (error == SOTTO_OK) {
         error = crypto_seal(crypto, suite, sotto_bytes_of(keys.key, suite->nk),
@@ -132,8 +136,8 @@ static sotto_error hpke_seal(struct crypto *crypto, const struct suite *suite,
 
 static sotto_error hpke_open(struct crypto *crypto, const struct suite *suite,
                              sotto_bytes private_key, sotto_bytes public_key, sotto_bytes enc,
-                             const sotto_bytes *info, size_t count, sotto_bytes aad,
-                             sotto_bytes ciphertext, sotto_buf *plaintext)
+                             const uint8_t *info_hash, sotto_bytes aad, sotto_bytes ciphertext,
+                             sotto_buf *plaintext)
 {
     struct secret shared = {0};
     struct hpke_keys keys;
@@ -143,7 +147,7 @@ static sotto_error hpke_open(struct crypto *crypto, const struct suite *suite,
     sotto_error error = kem_decap(crypto, suite->kem, private_key, public_key, enc, &shared);
     if (error != SOTTO_OK)
         return error;
-    hpke_keys(&keys, suite, &shared, info, count);
+    hpke_keys(&keys, suite, &shared, info_hash);
     error = sotto_buf_extend(plaintext, ciphertext.size - AEAD_TAG, &out);
     if (error == SOTTO_OK) {
         error = crypto_open(crypto, suite, sotto_bytes_of(keys.key, suite->nk),
@@ -160,7 +164,9 @@ sotto_error crypto_hpke_seal(struct crypto *crypto, const struct suite *suite,
                              sotto_bytes public_key, sotto_bytes info, sotto_bytes aad,
                              sotto_bytes plaintext, sotto_buf *enc, sotto_buf *ciphertext)
 {
-    return hpke_seal(crypto, suite, public_key, &info, 1, aad, plaintext, enc, ciphertext);
+    uint8_t info_hash[HASH_MAX];
+    hpke_info_hash(suite, &info, 1, info_hash);
+    return hpke_seal(crypto, suite, public_key, info_hash, aad, plaintext, enc, ciphertext);
 }
 
 sotto_error crypto_hpke_open(struct crypto *crypto, const struct suite *suite,
@@ -168,20 +174,38 @@ sotto_error crypto_hpke_open(struct crypto *crypto, const struct suite *suite,
                              sotto_bytes info, sotto_bytes aad, sotto_bytes ciphertext,
                              sotto_buf *plaintext)
 {
-    return hpke_open(crypto, suite, private_key, public_key, enc, &info, 1, aad, ciphertext,
+    uint8_t info_hash[HASH_MAX];
+    hpke_info_hash(suite, &info, 1, info_hash);
+    return hpke_open(crypto, suite, private_key, public_key, enc, info_hash, aad, ciphertext,
                      plaintext);
 }
 
 /* struct { opaque label<V>; opaque context<V>; } EncryptContext; is HPKE's info, aad is empty. */
+sotto_error crypto_encrypt_context(const struct suite *suite, const char *label,
+                                   sotto_bytes context, struct encrypt_context *out)
+{
+    struct labelled labelled;
+    TRY(labelled_init(&labelled, label, context));
+    hpke_info_hash(suite, labelled.parts, LABELLED_PARTS, out->info_hash);
+    return SOTTO_OK;
+}
+
+sotto_error crypto_encrypt_in_context(struct crypto *crypto, const struct suite *suite,
+                                      sotto_bytes public_key, const struct encrypt_context *context,
+                                      sotto_bytes plaintext, sotto_buf *enc, sotto_buf *ciphertext)
+{
+    return hpke_seal(crypto, suite, public_key, context->info_hash, (sotto_bytes){0}, plaintext,
+                     enc, ciphertext);
+}
+
 sotto_error crypto_encrypt_with_label(struct crypto *crypto, const struct suite *suite,
                                       sotto_bytes public_key, const char *label,
                                       sotto_bytes context, sotto_bytes plaintext, sotto_buf *enc,
                                       sotto_buf *ciphertext)
 {
-    struct labelled labelled;
-    TRY(labelled_init(&labelled, label, context));
-    return hpke_seal(crypto, suite, public_key, labelled.parts, LABELLED_PARTS, (sotto_bytes){0},
-                     plaintext, enc, ciphertext);
+    struct encrypt_context made;
+    TRY(crypto_encrypt_context(suite, label, context, &made));
+    return crypto_encrypt_in_context(crypto, suite, public_key, &made, plaintext, enc, ciphertext);
 }
 
 sotto_error crypto_decrypt_with_label(struct crypto *crypto, const struct suite *suite,
@@ -189,24 +213,32 @@ sotto_error crypto_decrypt_with_label(struct crypto *crypto, const struct suite 
                                       const char *label, sotto_bytes context, sotto_bytes enc,
                                       sotto_bytes ciphertext, sotto_buf *plaintext)
 {
-    struct labelled labelled;
-    TRY(labelled_init(&labelled, label, context));
-    return hpke_open(crypto, suite, private_key, public_key, enc, labelled.parts, LABELLED_PARTS,
-                     (sotto_bytes){0}, ciphertext, plaintext);
+    struct encrypt_context made;
+    TRY(crypto_encrypt_context(suite, label, context, &made));
+    return hpke_open(crypto, suite, private_key, public_key, enc, made.info_hash, (sotto_bytes){0},
+                     ciphertext, plaintext);
 }
 
 /* Context.Export (section 5.3). */
-void hpke_export(const struct suite *suite, const struct secret *shared, const sotto_bytes *info,
-                 size_t count, sotto_bytes exporter_context, size_t length, struct secret *out)
+void hpke_export(const struct suite *suite, const struct secret *shared, const uint8_t *info_hash,
+                 sotto_bytes exporter_context, size_t length, struct secret *out)
 {
     struct schedule schedule;
     uint8_t exporter[HASH_MAX];
-    schedule_init(&schedule, suite, shared, info, count);
+    schedule_init(&schedule, suite, shared, info_hash);
     schedule_expand(&schedule, "exp", exporter, suite->nh);
     hpke_expand(suite->hash, &schedule.label, sotto_bytes_of(exporter, suite->nh), "sec",
                 &exporter_context, 1, secret_reset(out, length), length);
     wipe(&schedule, sizeof schedule);
     wipe(exporter, sizeof exporter);
+}
+
+static void export_without_info(const struct suite *suite, const struct secret *shared,
+                                sotto_bytes exporter_context, size_t length, struct secret *out)
+{
+    uint8_t info_hash[HASH_MAX];
+    hpke_info_hash(suite, NULL, 0, info_hash);
+    hpke_export(suite, shared, info_hash, exporter_context, length, out);
 }
 
 sotto_error crypto_hpke_export_send(struct crypto *crypto, const struct suite *suite,
@@ -219,15 +251,15 @@ sotto_error crypto_hpke_export_send(struct crypto *crypto, const struct suite *s
         return SOTTO_LIMIT;
     sotto_error error = kem_encap(crypto, suite->kem, public_key, enc, &shared);
     if (error == SOTTO_OK)
-        hpke_export(suite, &shared, NULL, 0, exporter_context, length, out);
+        export_without_info(suite, &shared, exporter_context, length, out);
     secret_wipe(&shared);
     return error;
 }
 
 sotto_error crypto_hpke_export_receive(struct crypto *crypto, const struct suite *suite,
                                        sotto_bytes private_key, sotto_bytes public_key,
-                                       sotto_bytes enc, sotto_bytes exporter_context,
-                                       size_t length, struct secret *out)
+                                       sotto_bytes enc, sotto_bytes exporter_context, size_t length,
+                                       struct secret *out)
 {
     struct secret shared = {0};
     if (length > SECRET_MAX) {
@@ -237,7 +269,7 @@ sotto_error crypto_hpke_export_receive(struct crypto *crypto, const struct suite
     sotto_error error = kem_decap(crypto, suite->kem, private_key, public_key, enc, &shared);
     secret_wipe(out);
     if (error == SOTTO_OK)
-        hpke_export(suite, &shared, NULL, 0, exporter_context, length, out);
+        export_without_info(suite, &shared, exporter_context, length, out);
     secret_wipe(&shared);
     return error;
 }

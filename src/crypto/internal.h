@@ -24,7 +24,7 @@ struct crypto {
     EVP_MD_CTX *md;
     EVP_CIPHER_CTX *ciphers[CIPHER_COUNT];
     const struct kpke_ops *kpke; /* ML-KEM's inner scheme for this processor */
-    sotto_buf scratch; /* what is signed, put together; wiped after each use */
+    sotto_buf scratch;           /* what is signed, put together; wiped after each use */
     /* Digests of Ed25519 key pairs found consistent (signature_ed25519.c). */
     uint8_t pairs[PAIRS_KNOWN][32];
     size_t pair_next;
@@ -79,8 +79,8 @@ struct signature_row {
     /* signature has room for signature_max bytes. KEY: the private key is not valid or does not
      * belong to the public one. */
     sotto_error (*sign)(struct crypto *crypto, const struct signature_row *row,
-                        const uint8_t *private_key, const uint8_t *public_key,
-                        sotto_bytes message, uint8_t *signature, size_t *size);
+                        const uint8_t *private_key, const uint8_t *public_key, sotto_bytes message,
+                        uint8_t *signature, size_t *size);
     sotto_error (*verify)(struct crypto *crypto, const struct signature_row *row,
                           const uint8_t *public_key, sotto_bytes message, sotto_bytes signature);
 };
@@ -116,8 +116,8 @@ struct kem_ops {
                          const uint8_t *public_key, uint8_t *enc, struct secret *shared);
     /* public_key may be NULL: recomputed. */
     sotto_error (*decap)(struct crypto *crypto, const struct kem_row *row,
-                         const uint8_t *private_key, const uint8_t *public_key,
-                         const uint8_t *enc, struct secret *shared);
+                         const uint8_t *private_key, const uint8_t *public_key, const uint8_t *enc,
+                         struct secret *shared);
 };
 
 struct kem_row {
@@ -152,15 +152,18 @@ void hpke_expand(const struct hash_row *row, const struct hpke_label *label, sot
                  const char *name, const sotto_bytes *info, size_t count, uint8_t *out,
                  size_t length);
 
-/* What follows from a KEM's shared secret in base mode; info in parts. */
+/* The hash of info, in parts, as the key schedule takes it: nh bytes. */
+void hpke_info_hash(const struct suite *suite, const sotto_bytes *info, size_t count, uint8_t *out);
+
+/* What follows from a KEM's shared secret in base mode. */
 struct hpke_keys {
     uint8_t key[AEAD_KEY_MAX];
     uint8_t nonce[AEAD_NONCE_MAX];
 };
 void hpke_keys(struct hpke_keys *keys, const struct suite *suite, const struct secret *shared,
-               const sotto_bytes *info, size_t count);
-void hpke_export(const struct suite *suite, const struct secret *shared, const sotto_bytes *info,
-                 size_t count, sotto_bytes exporter_context, size_t length, struct secret *out);
+               const uint8_t *info_hash);
+void hpke_export(const struct suite *suite, const struct secret *shared, const uint8_t *info_hash,
+                 sotto_bytes exporter_context, size_t length, struct secret *out);
 
 /* ---- the NIST curves, over OpenSSL ---- */
 

@@ -23,11 +23,11 @@ typedef uint64_t lane4 __attribute__((vector_size(32)));
 #include "crypto/keccak_f.h"
 
 #define Q 3329
-#define Q_INVERSE (-3327)     /* 3329^-1 modulo 2^16 */
-#define BARRETT 20159         /* round(2^26 / 3329) */
-#define SCALE 1441            /* 2^32 / 128 modulo 3329: undoes the transform's factor */
-#define SCALE_LOW (-10079)    /* SCALE * Q_INVERSE modulo 2^16 */
-#define TO_MONTGOMERY 1353    /* 2^32 modulo 3329 */
+#define Q_INVERSE (-3327)  /* 3329^-1 modulo 2^16 */
+#define BARRETT 20159      /* round(2^26 / 3329) */
+#define SCALE 1441         /* 2^32 / 128 modulo 3329: undoes the transform's factor */
+#define SCALE_LOW (-10079) /* SCALE * Q_INVERSE modulo 2^16 */
+#define TO_MONTGOMERY 1353 /* 2^32 modulo 3329 */
 #define TO_MONTGOMERY_LOW 20553
 
 /* ---- arithmetic, on rows of 16 coefficients ---- */
@@ -249,8 +249,8 @@ static void squeeze4(lane4 state[25], uint8_t *const out[4], size_t size)
 }
 
 /* SampleNTT (algorithm 7) from one block, behind the `have` that there are; room for a whole block
- * more than needed, so that nothing is asked at each of its numbers, each kept or overwritten by the
- * next without a branch. The matrix is public, and so the time that this takes. */
+ * more than needed, so that nothing is asked at each of its numbers, each kept or overwritten by
+ * the next without a branch. The matrix is public, and so the time that this takes. */
 #define CANDIDATES (SHAKE128_RATE / 3 * 2)
 static unsigned accept(int16_t out[256 + CANDIDATES], unsigned have, const uint8_t *block)
 {
@@ -488,8 +488,8 @@ static void store_private(const struct kpke_private *priv, uint8_t encoded[KPKE_
 }
 
 /* Algorithm 14. */
-static void encrypt(const struct kpke_public *pub, const uint8_t message[32], const uint8_t coins[32],
-                    uint8_t ciphertext[KPKE_CIPHERTEXT])
+static void encrypt(const struct kpke_public *pub, const uint8_t message[32],
+                    const uint8_t coins[32], uint8_t ciphertext[KPKE_CIPHERTEXT])
 {
     struct {
         struct poly y[KPKE_K], e1[KPKE_K], e2, sum, bits;

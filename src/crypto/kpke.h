@@ -43,8 +43,8 @@ struct kpke_ops {
     void (*load_public)(const uint8_t ek[KPKE_PUBLIC], struct kpke_public *pub);
     void (*load_private)(const uint8_t encoded[KPKE_ENCODED_VECTOR], struct kpke_private *priv);
     void (*store_private)(const struct kpke_private *priv, uint8_t encoded[KPKE_ENCODED_VECTOR]);
-    void (*encrypt)(const struct kpke_public *pub, const uint8_t message[32], const uint8_t coins[32],
-                    uint8_t ciphertext[KPKE_CIPHERTEXT]);
+    void (*encrypt)(const struct kpke_public *pub, const uint8_t message[32],
+                    const uint8_t coins[32], uint8_t ciphertext[KPKE_CIPHERTEXT]);
     void (*decrypt)(const struct kpke_private *priv, const uint8_t ciphertext[KPKE_CIPHERTEXT],
                     uint8_t message[32]);
     /* Compress_d of x < 3329 for d = 1, 4, 10: for the exhaustive test. */

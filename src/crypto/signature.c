@@ -60,8 +60,8 @@ sotto_error crypto_sign_with_label(struct crypto *crypto, const struct suite *su
 }
 
 sotto_error crypto_verify_with_label(struct crypto *crypto, const struct suite *suite,
-                                     sotto_bytes public_key, const char *label,
-                                     sotto_bytes content, sotto_bytes signature)
+                                     sotto_bytes public_key, const char *label, sotto_bytes content,
+                                     sotto_bytes signature)
 {
     const struct signature_row *row = suite->signature;
     if (public_key.size != row->public_size)
@@ -70,8 +70,8 @@ sotto_error crypto_verify_with_label(struct crypto *crypto, const struct suite *
         return SOTTO_SIGNATURE;
     sotto_error error = sign_content(crypto, label, content);
     if (error == SOTTO_OK)
-        error = row->verify(crypto, row, public_key.data, sotto_buf_view(&crypto->scratch),
-                            signature);
+        error =
+            row->verify(crypto, row, public_key.data, sotto_buf_view(&crypto->scratch), signature);
     scratch_done(crypto);
     return error;
 }

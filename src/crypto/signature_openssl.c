@@ -17,13 +17,11 @@ static EVP_PKEY *ecdsa_key(const struct signature_row *row, const BIGNUM *privat
         OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, row->openssl_name, 0) !=
             1)
         goto out;
-    if (private_key != NULL &&
-        OSSL_PARAM_BLD_push_BN_pad(build, OSSL_PKEY_PARAM_PRIV_KEY, private_key,
-                                   row->private_size) != 1)
+    if (private_key != NULL && OSSL_PARAM_BLD_push_BN_pad(build, OSSL_PKEY_PARAM_PRIV_KEY,
+                                                          private_key, row->private_size) != 1)
         goto out;
-    if (public_key != NULL &&
-        OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, public_key,
-                                         row->public_size) != 1)
+    if (public_key != NULL && OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY,
+                                                               public_key, row->public_size) != 1)
         goto out;
     params = OSSL_PARAM_BLD_to_param(build);
     if (params == NULL || EVP_PKEY_fromdata_init(ctx) != 1 ||
@@ -65,7 +63,8 @@ static sotto_error openssl_sign(struct crypto *crypto, const struct signature_ro
     const char *digest = row->hash == NULL ? NULL : row->hash->openssl_name;
     sotto_error error = SOTTO_INTERNAL;
     *size = row->signature_max;
-    if (key != NULL && EVP_DigestSignInit_ex(crypto->md, NULL, digest, NULL, NULL, key, NULL) == 1 &&
+    if (key != NULL &&
+        EVP_DigestSignInit_ex(crypto->md, NULL, digest, NULL, NULL, key, NULL) == 1 &&
         EVP_DigestSign(crypto->md, signature, size, message.data, message.size) == 1)
         error = SOTTO_OK;
     /* The context would keep the key alive. */
@@ -127,8 +126,8 @@ static sotto_error ed448_public(struct crypto *crypto, const struct signature_ro
 {
     (void)crypto;
     size_t size = row->public_size;
-    EVP_PKEY *key =
-        EVP_PKEY_new_raw_private_key_ex(NULL, row->openssl_name, NULL, private_key, row->private_size);
+    EVP_PKEY *key = EVP_PKEY_new_raw_private_key_ex(NULL, row->openssl_name, NULL, private_key,
+                                                    row->private_size);
     bool good = key != NULL && EVP_PKEY_get_raw_public_key(key, public_key, &size) == 1;
     EVP_PKEY_free(key);
     return good ? SOTTO_OK : SOTTO_INTERNAL;
@@ -141,8 +140,8 @@ static sotto_error ed448_sign(struct crypto *crypto, const struct signature_row 
                               sotto_bytes message, uint8_t *signature, size_t *size)
 {
     (void)public_key;
-    EVP_PKEY *key =
-        EVP_PKEY_new_raw_private_key_ex(NULL, row->openssl_name, NULL, private_key, row->private_size);
+    EVP_PKEY *key = EVP_PKEY_new_raw_private_key_ex(NULL, row->openssl_name, NULL, private_key,
+                                                    row->private_size);
     return openssl_sign(crypto, row, key, message, signature, size);
 }
 
@@ -155,12 +154,12 @@ static sotto_error ed448_verify(struct crypto *crypto, const struct signature_ro
     return openssl_verify(crypto, row, key, message, signature);
 }
 
-#define ECDSA(curve_, name, hash_, private_size_, public_size_, signature_max_)                  \
-    {                                                                                            \
-        .private_size = (private_size_), .public_size = (public_size_),                          \
-        .signature_max = (signature_max_), .curve = (curve_), .hash = &(hash_),                  \
-        .openssl_name = (name), .generate = ecdsa_generate, .public_key = ecdsa_public,          \
-        .sign = ecdsa_sign, .verify = ecdsa_verify,                                              \
+#define ECDSA(curve_, name, hash_, private_size_, public_size_, signature_max_)         \
+    {                                                                                   \
+        .private_size = (private_size_), .public_size = (public_size_),                 \
+        .signature_max = (signature_max_), .curve = (curve_), .hash = &(hash_),         \
+        .openssl_name = (name), .generate = ecdsa_generate, .public_key = ecdsa_public, \
+        .sign = ecdsa_sign, .verify = ecdsa_verify,                                     \
     }
 
 const struct signature_row signature_p256 = ECDSA(CURVE_P256, "P-256", hash_sha256, 32, 65, 72);

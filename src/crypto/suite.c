@@ -9,8 +9,8 @@
 #define AES256 .aead = &aead_aes256gcm, .aead_id = 0x0002, .nk = 32, .nn = 12
 #define CHACHA .aead = &aead_chacha20poly1305, .aead_id = 0x0003, .nk = 32, .nn = 12
 
-#define KEM(row, id, public_size, private_size, enc_size, secret_size)                           \
-    .kem = &(row), .kem_id = (id), .npk = (public_size), .nsk = (private_size),                  \
+#define KEM(row, id, public_size, private_size, enc_size, secret_size)          \
+    .kem = &(row), .kem_id = (id), .npk = (public_size), .nsk = (private_size), \
     .nenc = (enc_size), .nsecret = (secret_size)
 #define KEM_P256 KEM(kem_p256, 0x0010, 65, 32, 65, 32)
 #define KEM_P384 KEM(kem_p384, 0x0011, 97, 48, 97, 48)
@@ -26,44 +26,69 @@
 #define ECDSA_P384 .signature = &signature_p384
 #define ECDSA_P521 .signature = &signature_p521
 
-static const struct suite x25519_aes128 = {
-    .id = SUITE_X25519_AES128_SHA256_ED25519,
-    .name = "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519",
-    .available = true, KEM_X25519, AES128, SHA256, ED25519};
-static const struct suite p256 = {
-    .id = SUITE_P256_AES128_SHA256_P256,
-    .name = "MLS_128_DHKEMP256_AES128GCM_SHA256_P256",
-    .available = true, KEM_P256, AES128, SHA256, ECDSA_P256};
+static const struct suite x25519_aes128 = {.id = SUITE_X25519_AES128_SHA256_ED25519,
+                                           .name = "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519",
+                                           .available = true,
+                                           KEM_X25519,
+                                           AES128,
+                                           SHA256,
+                                           ED25519};
+static const struct suite p256 = {.id = SUITE_P256_AES128_SHA256_P256,
+                                  .name = "MLS_128_DHKEMP256_AES128GCM_SHA256_P256",
+                                  .available = true,
+                                  KEM_P256,
+                                  AES128,
+                                  SHA256,
+                                  ECDSA_P256};
 static const struct suite x25519_chacha = {
     .id = SUITE_X25519_CHACHA_SHA256_ED25519,
     .name = "MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519",
-    .available = true, KEM_X25519, CHACHA, SHA256, ED25519};
-static const struct suite x448_aes256 = {
-    .id = SUITE_X448_AES256_SHA512_ED448,
-    .name = "MLS_256_DHKEMX448_AES256GCM_SHA512_Ed448",
-    .available = true, KEM_X448, AES256, SHA512, ED448};
-static const struct suite p521 = {
-    .id = SUITE_P521_AES256_SHA512_P521,
-    .name = "MLS_256_DHKEMP521_AES256GCM_SHA512_P521",
-    .available = true, KEM_P521, AES256, SHA512, ECDSA_P521};
-static const struct suite x448_chacha = {
-    .id = SUITE_X448_CHACHA_SHA512_ED448,
-    .name = "MLS_256_DHKEMX448_CHACHA20POLY1305_SHA512_Ed448",
-    .available = true, KEM_X448, CHACHA, SHA512, ED448};
-static const struct suite p384 = {
-    .id = SUITE_P384_AES256_SHA384_P384,
-    .name = "MLS_256_DHKEMP384_AES256GCM_SHA384_P384",
-    .available = true, KEM_P384, AES256, SHA384, ECDSA_P384};
+    .available = true,
+    KEM_X25519,
+    CHACHA,
+    SHA256,
+    ED25519};
+static const struct suite x448_aes256 = {.id = SUITE_X448_AES256_SHA512_ED448,
+                                         .name = "MLS_256_DHKEMX448_AES256GCM_SHA512_Ed448",
+                                         .available = true,
+                                         KEM_X448,
+                                         AES256,
+                                         SHA512,
+                                         ED448};
+static const struct suite p521 = {.id = SUITE_P521_AES256_SHA512_P521,
+                                  .name = "MLS_256_DHKEMP521_AES256GCM_SHA512_P521",
+                                  .available = true,
+                                  KEM_P521,
+                                  AES256,
+                                  SHA512,
+                                  ECDSA_P521};
+static const struct suite x448_chacha = {.id = SUITE_X448_CHACHA_SHA512_ED448,
+                                         .name = "MLS_256_DHKEMX448_CHACHA20POLY1305_SHA512_Ed448",
+                                         .available = true,
+                                         KEM_X448,
+                                         CHACHA,
+                                         SHA512,
+                                         ED448};
+static const struct suite p384 = {.id = SUITE_P384_AES256_SHA384_P384,
+                                  .name = "MLS_256_DHKEMP384_AES256GCM_SHA384_P384",
+                                  .available = true,
+                                  KEM_P384,
+                                  AES256,
+                                  SHA384,
+                                  ECDSA_P384};
 
 /* No code points are assigned to post-quantum suites yet (draft-ietf-mls-pq-ciphersuites). */
-static const struct suite xwing_chacha = {
-    .id = SUITE_XWING_CHACHA_SHA256_ED25519,
-    .name = "MLS_256_XWING_CHACHA20POLY1305_SHA256_Ed25519",
-    .available = true, KEM_XWING, CHACHA, SHA256, ED25519};
+static const struct suite xwing_chacha = {.id = SUITE_XWING_CHACHA_SHA256_ED25519,
+                                          .name = "MLS_256_XWING_CHACHA20POLY1305_SHA256_Ed25519",
+                                          .available = true,
+                                          KEM_XWING,
+                                          CHACHA,
+                                          SHA256,
+                                          ED25519};
 
 static const struct suite *const suites[] = {
-    &x25519_aes128, &p256, &x25519_chacha, &x448_aes256, &p521, &x448_chacha, &p384,
-    &xwing_chacha, NULL,
+    &x25519_aes128, &p256, &x25519_chacha, &x448_aes256, &p521,
+    &x448_chacha,   &p384, &xwing_chacha,  NULL,
 };
 
 const struct suite *suite_by_id(uint16_t id)

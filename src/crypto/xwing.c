@@ -25,7 +25,7 @@ static void xwing_combine(const uint8_t *shared_m, const uint8_t *shared_x, cons
 {
     static const uint8_t name[6] = {0x5c, 0x2e, 0x2f, 0x2f, 0x5e, 0x5c};
     sotto_bytes parts[5] = {
-        sotto_bytes_of(shared_m, 32), sotto_bytes_of(shared_x, 32), sotto_bytes_of(ct_x, 32),
+        sotto_bytes_of(shared_m, 32), sotto_bytes_of(shared_x, 32),      sotto_bytes_of(ct_x, 32),
         sotto_bytes_of(pk_x, 32),     sotto_bytes_of(name, sizeof name),
     };
     sha3_256(parts, 5, secret_reset(shared, 32));
@@ -59,12 +59,12 @@ static void put_u16(struct keccak *keccak, size_t value)
     keccak_absorb(keccak, bytes, sizeof bytes);
 }
 
-/* HPKE's DeriveKeyPair as draft-ietf-hpke-pq has it for its hybrid KEMs: SHAKE256.LabeledDerive(ikm,
- * "DeriveKeyPair", "", 32), where
- * LabeledDerive(ikm, label, context, L) = SHAKE256(ikm || "HPKE-v1" || suite_id ||
- *     I2OSP(len(label), 2) || label || I2OSP(L, 2) || context, L) and suite_id = "KEM" || kem_id.
- * The draft's own vectors decide (tests/vectors/crypto/hpke-pq-xwing.json); some implementations
- * take the ikm itself as the seed, and differ from these. */
+/* HPKE's DeriveKeyPair as draft-ietf-hpke-pq has it for its hybrid KEMs:
+ * SHAKE256.LabeledDerive(ikm, "DeriveKeyPair", "", 32), where LabeledDerive(ikm, label, context, L)
+ * = SHAKE256(ikm || "HPKE-v1" || suite_id || I2OSP(len(label), 2) || label || I2OSP(L, 2) ||
+ * context, L) and suite_id = "KEM" || kem_id. The draft's own vectors decide
+ * (tests/vectors/crypto/hpke-pq-xwing.json); some implementations take the ikm itself as the seed,
+ * and differ from these. */
 static sotto_error xwing_derive(struct crypto *crypto, const struct kem_row *row, sotto_bytes ikm,
                                 struct secret *private_key, uint8_t *public_key)
 {

@@ -13,15 +13,15 @@
 #include "base/base.h"
 
 #define assert_ok(expression) assert_string_equal(sotto_error_name(expression), "OK")
-#define assert_error(expression, name)                                                         \
+#define assert_error(expression, name) \
     assert_string_equal(sotto_error_name(expression), sotto_error_name(SOTTO_##name))
 
-#define assert_bytes(actual, expected)                                                         \
-    do {                                                                                       \
-        sotto_bytes actual_ = (actual), expected_ = (expected);                                \
-        assert_int_equal(actual_.size, expected_.size);                                        \
-        if (expected_.size > 0)                                                                \
-            assert_memory_equal(actual_.data, expected_.data, expected_.size);                 \
+#define assert_bytes(actual, expected)                                         \
+    do {                                                                       \
+        sotto_bytes actual_ = (actual), expected_ = (expected);                \
+        assert_int_equal(actual_.size, expected_.size);                        \
+        if (expected_.size > 0)                                                \
+            assert_memory_equal(actual_.data, expected_.data, expected_.size); \
     } while (0)
 
 #endif

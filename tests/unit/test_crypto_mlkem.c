@@ -79,8 +79,8 @@ static void acvp_key_generation_holds(void **state)
         json_array_foreach(vectors_member(&v, group, "tests"), i, c)
         {
             FOR_EACH_VARIANT
-                check_keygen(vectors_hex(&v, c, "d"), vectors_hex(&v, c, "z"),
-                             vectors_hex(&v, c, "ek"), vectors_hex(&v, c, "dk"));
+            check_keygen(vectors_hex(&v, c, "d"), vectors_hex(&v, c, "z"), vectors_hex(&v, c, "ek"),
+                         vectors_hex(&v, c, "dk"));
             ran++;
         }
     }
@@ -134,7 +134,7 @@ static void check_acvp_file(const char *name, size_t expected)
         json_array_foreach(vectors_member(&v, group, "tests"), i, c)
         {
             FOR_EACH_VARIANT
-                check_acvp(&v, vectors_text(&v, group, "function"), c);
+            check_acvp(&v, vectors_text(&v, group, "function"), c);
             ran++;
         }
     }
@@ -166,11 +166,13 @@ static void check_wycheproof(struct vectors *v, const char *type, const json_t *
         mlkem_expand(ops, seed.data, &key);
         mlkem_decaps(&key, c_.data, shared);
         assert_bytes(sotto_bytes_of(key.ek, sizeof key.ek), vectors_hex(v, c, "ek"));
-        assert_int_equal(sotto_bytes_equal(sotto_bytes_of(shared, 32), vectors_hex(v, c, "K")), valid);
+        assert_int_equal(sotto_bytes_equal(sotto_bytes_of(shared, 32), vectors_hex(v, c, "K")),
+                         valid);
     } else if (strcmp(type, "MLKEMEncapsTest") == 0) {
         sotto_bytes ek = vectors_hex(v, c, "ek");
         if (valid)
-            check_encaps(ek, vectors_hex(v, c, "m"), vectors_hex(v, c, "c"), vectors_hex(v, c, "K"));
+            check_encaps(ek, vectors_hex(v, c, "m"), vectors_hex(v, c, "c"),
+                         vectors_hex(v, c, "K"));
         else if (ek.size == MLKEM_PUBLIC)
             assert_error(mlkem_encaps(ops, ek.data, vectors_hex(v, c, "m").data, ct, shared), KEY);
     } else if (strcmp(type, "MLKEMKeyGen") == 0) {
@@ -209,7 +211,7 @@ static void wycheproof_holds(void **state)
             json_array_foreach(vectors_member(&v, group, "tests"), i, c)
             {
                 FOR_EACH_VARIANT
-                    check_wycheproof(&v, vectors_text(&v, group, "type"), c);
+                check_wycheproof(&v, vectors_text(&v, group, "type"), c);
                 ran++;
             }
         }
@@ -248,7 +250,8 @@ static void check_cctv_file(struct arena *arena, const char *name)
     static struct mlkem_key key;
     const char *text = (const char *)vectors_file(arena, name).data;
     sotto_bytes dk = cctv_value(arena, text, "dk"), c = cctv_value(arena, text, "c");
-    FOR_EACH_VARIANT {
+    FOR_EACH_VARIANT
+    {
         uint8_t encoded[MLKEM_EXPANDED], wrong[MLKEM_CIPHERTEXT], shared[32], expected[32];
         assert_ok(mlkem_load(ops, dk.data, &key));
         mlkem_store(&key, encoded);
@@ -287,8 +290,8 @@ static void cctv_unlucky_and_strcmp_hold(void **state)
     /* Ciphertexts that differ behind a byte of zero: a string comparison would call them equal. */
     const char *text = (const char *)vectors_file(&arena, "crypto/cctv-strcmp_ML-KEM-768.txt").data;
     FOR_EACH_VARIANT
-        check_decaps(cctv_value(&arena, text, "dk"), cctv_value(&arena, text, "c"),
-                     cctv_value(&arena, text, "K"));
+    check_decaps(cctv_value(&arena, text, "dk"), cctv_value(&arena, text, "c"),
+                 cctv_value(&arena, text, "K"));
     arena_free(&arena);
     print_message("# CCTV unlucky sample and strcmp: 2 cases\n");
 }
@@ -299,7 +302,8 @@ static void cctv_keys_above_the_modulus_are_refused(void **state)
     char path[4096];
     static char line[2 * MLKEM_PUBLIC + 8];
     size_t ran = 0;
-    snprintf(path, sizeof path, "%s/crypto/cctv-modulus_ML-KEM-768.txt.gz", getenv("SOTTO_VECTORS"));
+    snprintf(path, sizeof path, "%s/crypto/cctv-modulus_ML-KEM-768.txt.gz",
+             getenv("SOTTO_VECTORS"));
     gzFile file = gzopen(path, "rb");
     assert_non_null(file);
     while (gzgets(file, line, sizeof line) != NULL) {
@@ -311,7 +315,7 @@ static void cctv_keys_above_the_modulus_are_refused(void **state)
         assert_int_equal(ek.size, MLKEM_PUBLIC);
         assert_false(mlkem_public_valid(ek.data));
         FOR_EACH_VARIANT
-            assert_error(mlkem_encaps(ops, ek.data, m, ct, shared), KEY);
+        assert_error(mlkem_encaps(ops, ek.data, m, ct, shared), KEY);
         arena_free(&arena);
         ran++;
     }
@@ -327,7 +331,8 @@ static void compression_equals_its_definition_everywhere(void **state)
 {
     (void)state;
     static const unsigned depths[] = {1, 4, 10};
-    FOR_EACH_VARIANT {
+    FOR_EACH_VARIANT
+    {
         for (size_t i = 0; i < 3; i++) {
             unsigned d = depths[i];
             for (uint32_t x = 0; x < Q; x++)

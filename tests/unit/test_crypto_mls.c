@@ -1,4 +1,5 @@
-/* RFC 9420's crypto-basics vectors for every suite that this build runs, and what they leave open. */
+/* RFC 9420's crypto-basics vectors for every suite that this build runs, and what they leave open.
+ */
 #include "crypto/crypto.h"
 #include "unit/vectors.h"
 
@@ -39,10 +40,9 @@ static void check_kdf(struct vectors *v, const struct suite *suite, const json_t
     assert_bytes(secret_view(&out), vectors_hex(v, c, "out"));
 
     c = vectors_member(v, set, "derive_tree_secret");
-    assert_ok(crypto_derive_tree_secret(crypto, suite, vectors_hex(v, c, "secret"),
-                                        vectors_text(v, c, "label"),
-                                        (uint32_t)vectors_u64(v, c, "generation"),
-                                        vectors_u64(v, c, "length"), &out));
+    assert_ok(crypto_derive_tree_secret(
+        crypto, suite, vectors_hex(v, c, "secret"), vectors_text(v, c, "label"),
+        (uint32_t)vectors_u64(v, c, "generation"), vectors_u64(v, c, "length"), &out));
     assert_bytes(secret_view(&out), vectors_hex(v, c, "out"));
 }
 
@@ -60,15 +60,15 @@ static void check_signature(struct vectors *v, const struct suite *suite, const 
     assert_bytes(sotto_buf_view(&buf), public_key);
     sotto_buf_clear(&buf);
     assert_ok(crypto_sign_with_label(crypto, suite, private_key, public_key, label, content, &buf));
-    assert_ok(crypto_verify_with_label(crypto, suite, public_key, label, content,
-                                       sotto_buf_view(&buf)));
-    assert_error(crypto_verify_with_label(crypto, suite, public_key, "Other", content,
-                                          sotto_buf_view(&buf)),
-                 SIGNATURE);
+    assert_ok(
+        crypto_verify_with_label(crypto, suite, public_key, label, content, sotto_buf_view(&buf)));
+    assert_error(
+        crypto_verify_with_label(crypto, suite, public_key, "Other", content, sotto_buf_view(&buf)),
+        SIGNATURE);
     buf.data[buf.size - 1] ^= 1;
-    assert_error(crypto_verify_with_label(crypto, suite, public_key, label, content,
-                                          sotto_buf_view(&buf)),
-                 SIGNATURE);
+    assert_error(
+        crypto_verify_with_label(crypto, suite, public_key, label, content, sotto_buf_view(&buf)),
+        SIGNATURE);
     sotto_buf_free(&buf);
 }
 
@@ -86,10 +86,9 @@ static void check_encryption(struct vectors *v, const struct suite *suite, const
     assert_ok(crypto_kem_check_pair(crypto, suite, private_key, public_key));
     for (int known = 0; known < 2; known++) {
         sotto_buf_clear(&out);
-        assert_ok(crypto_decrypt_with_label(crypto, suite, private_key,
-                                            known ? public_key : (sotto_bytes){0}, label, context,
-                                            vectors_hex(v, c, "kem_output"),
-                                            vectors_hex(v, c, "ciphertext"), &out));
+        assert_ok(crypto_decrypt_with_label(
+            crypto, suite, private_key, known ? public_key : (sotto_bytes){0}, label, context,
+            vectors_hex(v, c, "kem_output"), vectors_hex(v, c, "ciphertext"), &out));
         assert_bytes(sotto_buf_view(&out), plaintext);
     }
     assert_ok(crypto_encrypt_with_label(crypto, suite, public_key, label, context, plaintext, &enc,

@@ -68,8 +68,8 @@ static bool check_aead(struct vectors *v, const struct suite *suite, const json_
     if (ct.size > 0)
         memcpy(sealed, ct.data, ct.size);
     memcpy(sealed + ct.size, tag.data, tag.size);
-    sotto_error error =
-        crypto_open(crypto, suite, key, iv, aad, sotto_bytes_of(sealed, ct.size + tag.size), opened);
+    sotto_error error = crypto_open(crypto, suite, key, iv, aad,
+                                    sotto_bytes_of(sealed, ct.size + tag.size), opened);
     if (!is_valid(v, c))
         return error == SOTTO_DECRYPT;
     if (error != SOTTO_OK || !sotto_bytes_equal(sotto_bytes_of(opened, ct.size), msg))
@@ -126,15 +126,16 @@ static void both_implementations_of_an_aead_agree(void **state)
         openssl.aead = &row;
         sotto_bytes k = sotto_bytes_of(key, suite->nk);
         for (size_t size = 0; size <= sizeof text; size += size < 70 ? 1 : 113) {
-            sotto_bytes plaintext = sotto_bytes_of(text, size), aad = sotto_bytes_of(text, size / 3);
+            sotto_bytes plaintext = sotto_bytes_of(text, size),
+                        aad = sotto_bytes_of(text, size / 3);
             assert_ok(crypto_seal(crypto, suite, k, n, aad, plaintext, one));
             assert_ok(crypto_seal(crypto, &openssl, k, n, aad, plaintext, other));
             assert_memory_equal(one, other, size + AEAD_TAG);
-            assert_ok(crypto_open(crypto, suite, k, n, aad, sotto_bytes_of(one, size + AEAD_TAG),
-                                  back));
+            assert_ok(
+                crypto_open(crypto, suite, k, n, aad, sotto_bytes_of(one, size + AEAD_TAG), back));
             assert_memory_equal(back, text, size);
-            assert_ok(crypto_open(crypto, &openssl, k, n, aad,
-                                  sotto_bytes_of(one, size + AEAD_TAG), back));
+            assert_ok(crypto_open(crypto, &openssl, k, n, aad, sotto_bytes_of(one, size + AEAD_TAG),
+                                  back));
             assert_memory_equal(back, text, size);
             one[size / 2] ^= 0x10;
             memset(back, 0xa5, sizeof back);
@@ -143,9 +144,9 @@ static void both_implementations_of_an_aead_agree(void **state)
                          DECRYPT);
             for (size_t j = 0; j < size; j++)
                 assert_int_equal(back[j], 0); /* nothing of it is released */
-            assert_error(crypto_open(crypto, suite, k, n, aad, sotto_bytes_of(one, size + AEAD_TAG),
-                                     back),
-                         DECRYPT);
+            assert_error(
+                crypto_open(crypto, suite, k, n, aad, sotto_bytes_of(one, size + AEAD_TAG), back),
+                DECRYPT);
         }
         assert_error(crypto_open(crypto, suite, k, n, (sotto_bytes){0},
                                  sotto_bytes_of(one, AEAD_TAG - 1), back),
@@ -216,8 +217,8 @@ static void x25519_holds(void **state)
 static bool check_ed25519(struct vectors *v, const json_t *group, const json_t *c)
 {
     sotto_bytes pk = vectors_hex(v, vectors_member(v, group, "publicKey"), "pk");
-    sotto_error error = signature_ed25519.verify(crypto, &signature_ed25519, pk.data,
-                                                 vectors_hex(v, c, "msg"), vectors_hex(v, c, "sig"));
+    sotto_error error = signature_ed25519.verify(
+        crypto, &signature_ed25519, pk.data, vectors_hex(v, c, "msg"), vectors_hex(v, c, "sig"));
     return is_valid(v, c) ? error == SOTTO_OK : error == SOTTO_SIGNATURE;
 }
 
