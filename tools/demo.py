@@ -178,21 +178,21 @@ def play(world, bob, alice):
 
     heading("Looking for the plaintext on the relay")
     places = {"database": lambda: [database.read_bytes()],
-              "write-ahead log": lambda: [p.read_bytes() for p in folder.glob("*-wal")],
+              "WAL": lambda: [p.read_bytes() for p in folder.glob("*-wal")],
               "other files": lambda: [p.read_bytes() for p in folder.rglob("*")
                                               if p.is_file() and p.name not in ("relay.db", "relay.db-wal")],
-              "log output": lambda: [world.log().encode()],
+              "log": lambda: [world.log().encode()],
               "memory": lambda: memory_of(world.relay.pid)}
     # Words that the relay must hold show that the search can find something.
     control = [b"+491555012345"]
-    wanted = [("the account's phone number (the relay holds it)", control)]
-    wanted += [(f"message: {clip(text.splitlines()[0], 40)}", needles_of(text)) for text in expected]
+    wanted = [("the phone number, which it may hold", control)]
+    wanted += [(f"message: {clip(text.splitlines()[0], 31)}", needles_of(text)) for text in expected]
     wanted += [("the name Alice", [b"Alice"]), ("the name Bob", [b"Bob"])]
     names = list(places)
-    print(f"  {'':50}" + "".join(f"{clip(name, 16):>20}" for name in names))
+    print(f"  {'':42}" + "".join(f"{name:>12}" for name in names))
     for what, needles in wanted:
         found = search(places, needles)
-        print(f"  {what}{' ' * (50 - width(what))}" + "".join(f"{'FOUND' if found[n] else '-':>20}" for n in names))
+        print(f"  {what}{' ' * (42 - width(what))}" + "".join(f"{'FOUND' if found[n] else '-':>12}" for n in names))
         if needles is control:
             if not (found["database"] or found["write-ahead log"]):
                 print("  !! the search does not work: it missed what is there")
