@@ -239,8 +239,8 @@ static sotto_error write_group_secrets(struct committing *c, const struct listed
 }
 
 /* EncryptedGroupSecrets, appended. */
-static sotto_error seal_for(struct committing *c, const struct listed *add, sotto_bytes group_info,
-                            struct writer *writer)
+static sotto_error seal_for(struct committing *c, const struct listed *add,
+                            const struct encrypt_context *context, struct writer *writer)
 {
     sotto_mls *mls = c->group->mls;
     const struct suite *suite = c->group->suite;
@@ -255,8 +255,8 @@ static sotto_error seal_for(struct committing *c, const struct listed *add, sott
     if (error == SOTTO_OK)
         error = write_group_secrets(c, add, psks, &plain);
     if (error == SOTTO_OK)
-        error = crypto_encrypt_with_label(mls->crypto, suite, package->init_key, "Welcome",
-                                          group_info, sotto_buf_view(&plain), &enc, &sealed);
+        error = crypto_encrypt_in_context(mls->crypto, suite, package->init_key, context,
+                                          sotto_buf_view(&plain), &enc, &sealed);
     if (error == SOTTO_OK) {
         writer_vector(writer, hash_view(&reference));
         writer_vector(writer, sotto_buf_view(&enc));
@@ -277,13 +277,17 @@ static sotto_error make_welcome(struct committing *c, sotto_buf *welcome)
     sotto_buf group_info;
     sotto_buf_init(&group_info, mls->env);
     sotto_error error = seal_group_info(c, &group_info);
+    struct encrypt_context context;
+    if (error == SOTTO_OK)
+        error = crypto_encrypt_context(c->group->suite, "Welcome", sotto_buf_view(&group_info),
+                                       &context);
     struct writer w;
     writer_init(&w, welcome);
     mls_message_header_write(&w, WIRE_WELCOME);
     writer_u16(&w, c->group->suite->id);
     size_t opened = writer_open(&w);
     for (size_t i = 0; i < list->add_count && error == SOTTO_OK; i++)
-        error = seal_for(c, &list->items[list->first_add + i], sotto_buf_view(&group_info), &w);
+        error = seal_for(c, &list->items[list->first_add + i], &context, &w);
     writer_close(&w, opened);
     writer_vector(&w, sotto_buf_view(&group_info));
     sotto_buf_free(&group_info);

@@ -193,8 +193,8 @@ struct ciphertext_bufs {
 /* One UpdatePathNode (7.6). */
 static void write_path_node(struct writer *writer, const struct tree_stage *stage,
                             sotto_bytes public_key, const struct secret *path_secret,
-                            const struct node_list *resolution, sotto_bytes group_context,
-                            struct ciphertext_bufs *bufs)
+                            const struct node_list *resolution,
+                            const struct encrypt_context *context, struct ciphertext_bufs *bufs)
 {
     const struct tree *tree = stage->base;
     writer_vector(writer, public_key);
@@ -202,10 +202,9 @@ static void write_path_node(struct writer *writer, const struct tree_stage *stag
     for (size_t i = 0; writer->error == SOTTO_OK && i < resolution->count; i++) {
         sotto_buf_clear(&bufs->kem_output);
         sotto_buf_clear(&bufs->ciphertext);
-        writer->error = crypto_encrypt_with_label(
+        writer->error = crypto_encrypt_in_context(
             tree->crypto, tree->suite, tree_stage_encryption_key(stage, resolution->items[i]),
-            "UpdatePathNode", group_context, secret_view(path_secret), &bufs->kem_output,
-            &bufs->ciphertext);
+            context, secret_view(path_secret), &bufs->kem_output, &bufs->ciphertext);
         struct hpke_ciphertext encrypted = {sotto_buf_view(&bufs->kem_output),
                                             sotto_buf_view(&bufs->ciphertext)};
         hpke_ciphertext_write(writer, &encrypted);
@@ -217,8 +216,10 @@ sotto_error treekem_path_encrypt(const struct tree_stage *stage, const struct tr
                                  sotto_bytes group_context, sotto_buf *update_path)
 {
     struct ciphertext_bufs bufs;
+    struct encrypt_context context;
     struct node_list resolution;
     struct writer writer;
+    TRY(crypto_encrypt_context(stage->base->suite, "UpdatePathNode", group_context, &context));
     sotto_buf_init(&bufs.kem_output, stage->base->env);
     sotto_buf_init(&bufs.ciphertext, stage->base->env);
     node_list_init(&resolution, stage->base->env);
@@ -231,7 +232,7 @@ sotto_error treekem_path_encrypt(const struct tree_stage *stage, const struct tr
                                              true, &resolution);
         if (writer.error == SOTTO_OK)
             write_path_node(&writer, stage, tree_stage_encryption_key(stage, path->nodes[i]),
-                            &path->path_secrets[i], &resolution, group_context, &bufs);
+                            &path->path_secrets[i], &resolution, &context, &bufs);
     }
     writer_close(&writer, opened);
     node_list_free(&resolution);
