@@ -88,6 +88,10 @@ static void on_ended(void *ctx, sotto_error error, const char *text)
     struct conn *conn = ctx;
     conn->ready = false;
     conn->dead = true;
+    /* Subscriptions end with the link, without a word to those who have them. */
+    for (struct room *room = conn->core->rooms; room != NULL; room = room->next)
+        if (room->conn == conn)
+            room->wake = true;
     conn_fail(conn, error == SOTTO_OK ? SOTTO_NETWORK : error, text);
 }
 
