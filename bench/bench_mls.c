@@ -78,6 +78,14 @@ static void line(const struct bench *b, const char *impl, const struct series *s
     fflush(stdout);
 }
 
+/* The mean pace since *before, which becomes the present one. */
+static double pace_since(const struct bench *b, double *before)
+{
+    double now = prims_pace(&b->prims), mean = (*before + now) / 2;
+    *before = now;
+    return mean;
+}
+
 /* ---- What work there is ---------------------------------------------------------------------- */
 
 static unsigned depth_of(uint32_t leaf_count)
@@ -120,11 +128,8 @@ static void measure_path(struct bench *b, const sotto_mls_group *from, const sot
     b->work.path = (unsigned)tree_stage_filtered_path(&view, own, path);
     b->work.above = 0;
     for (unsigned i = 0; i < b->work.path; i++) {
-        uint32_t level = node_level(path[i]);
-        struct node_index below = path[i], child;
-        child = node_covers(node_left(below), own) ? node_right(below) : node_left(below);
-        (void)level;
-        bench_check(tree_stage_resolution(&view, child, false, &list), &b->world, "resolution");
+        bench_check(tree_stage_resolution(&view, node_child_away(path[i], own), false, &list),
+                    &b->world, "resolution");
         if (to != NULL && node_covers(path[i], to->private_state.own))
             b->work.above++;
     }
@@ -152,9 +157,9 @@ static void commit_round(struct bench *b, unsigned round, struct series *create,
     struct work base = b->work;
     measure_path(b, from, NULL);
     struct work work = b->work;
-    double start = cpu_ns();
+    double pace = prims_pace(&b->prims), start = cpu_ns();
     bench_check(sotto_mls_commit(from, NULL, &commit, &welcome, &staged), &b->world, "commit");
-    double made = cpu_ns() - start;
+    double made = cpu_ns() - start, create_pace = pace_since(b, &pace);
     work.bytes = commit.size;
     for (unsigned i = 0; i < count; i++) {
         sotto_mls_group *to = everyone[i]->group;
@@ -172,14 +177,15 @@ static void commit_round(struct bench *b, unsigned round, struct series *create,
         }
         double ns = cpu_ns() - start;
         sotto_mls_received_clear(&received);
-        note(process, ns, floor_commit_process(&b->prims, &b->work));
+        note(process, ns, pace_since(b, &pace) * floor_commit_process(&b->prims, &b->work));
     }
     start = cpu_ns();
     if (enter)
         sotto_mls_staged_apply(from, staged);
     else
         sotto_mls_staged_drop(staged);
-    note(create, made + (enter ? cpu_ns() - start : 0), floor_commit_create(&b->prims, &work));
+    note(create, made + (enter ? cpu_ns() - start : 0),
+         create_pace * floor_commit_create(&b->prims, &work));
     create->bytes = process->bytes = (double)commit.size;
     b->work = base;
     sotto_buf_free(&commit);
@@ -194,7 +200,7 @@ static void message_round(struct bench *b, struct series *encrypt, struct series
     sotto_mls_group *from = b->world.members[0].group, *to = b->world.actors[0]->group;
     sotto_buf messages[BATCH];
     struct sotto_mls_received received;
-    double start = cpu_ns();
+    double pace = prims_pace(&b->prims), start = cpu_ns();
     for (unsigned i = 0; i < BATCH; i++) {
         sotto_buf_init(&messages[i], sotto_env_system());
         bench_check(sotto_mls_encrypt(from, sotto_bytes_of(text, sizeof text), (sotto_bytes){0}, 0,
@@ -203,14 +209,16 @@ static void message_round(struct bench *b, struct series *encrypt, struct series
     }
     struct work work = b->work;
     work.bytes = messages[0].size;
-    note(encrypt, (cpu_ns() - start) / BATCH, floor_encrypt(&b->prims, &work));
+    double ns = (cpu_ns() - start) / BATCH;
+    note(encrypt, ns, pace_since(b, &pace) * floor_encrypt(&b->prims, &work));
     start = cpu_ns();
     for (unsigned i = 0; i < BATCH; i++) {
         bench_check(sotto_mls_process(to, sotto_buf_view(&messages[i]), &received), &b->world,
                     "decrypt");
         sotto_mls_received_clear(&received);
     }
-    note(decrypt, (cpu_ns() - start) / BATCH, floor_decrypt(&b->prims, &work));
+    ns = (cpu_ns() - start) / BATCH;
+    note(decrypt, ns, pace_since(b, &pace) * floor_decrypt(&b->prims, &work));
     encrypt->bytes = decrypt->bytes = (double)messages[0].size;
     for (unsigned i = 0; i < BATCH; i++)
         sotto_buf_free(&messages[i]);
@@ -329,7 +337,9 @@ static void joining(struct bench *b, struct series *join)
 {
     double ns[ACTORS];
     size_t info = 0;
+    double pace = prims_pace(&b->prims);
     bench_world_join(&b->world, ns);
+    pace = pace_since(b, &pace);
     measure_tree(b);
     sotto_buf tree;
     sotto_buf_init(&tree, sotto_env_system());
@@ -339,7 +349,7 @@ static void joining(struct bench *b, struct series *join)
     for (uint32_t i = 0; i < b->world.actor_count; i++) {
         measure_path(b, b->world.members[0].group, b->world.actors[i]->group);
         b->work.bytes = info;
-        note(join, ns[i], floor_join(&b->prims, &b->work));
+        note(join, ns[i], pace * floor_join(&b->prims, &b->work));
     }
     join->bytes = (double)b->world.welcome.size;
 }
@@ -386,13 +396,15 @@ static void creating(struct bench *b)
     struct series create = {.op = "group_create"};
     unsigned rounds = b->world.count <= 100 ? 9 : b->world.count <= 1000 ? 3 : 1;
     for (unsigned i = 0; i < rounds; i++) {
+        double pace = prims_pace(&b->prims);
         bench_world_create(&b->world);
+        pace = pace_since(b, &pace);
         measure_tree(b);
         measure_path(b, b->world.members[0].group, NULL);
         b->work.added = b->world.count - 1;
         b->work.commit = b->world.commit.size;
         b->work.bytes = (b->work.leaf + 4) * b->work.members;
-        note(&create, b->world.create_ns, floor_group_create(&b->prims, &b->work));
+        note(&create, b->world.create_ns, pace * floor_group_create(&b->prims, &b->work));
         create.bytes = (double)(b->world.commit.size + b->world.welcome.size);
     }
     line(b, "sotto", &create);

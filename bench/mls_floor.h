@@ -8,6 +8,7 @@
 /* Nanoseconds, each the least of several samples; _byte: of each further byte. */
 struct prims {
     const struct suite *suite;
+    double yardstick;                    /* prims_pace's */
     double verify, sign;                 /* one signature over 200 bytes */
     double sha512_byte;                  /* what Ed25519 hashes its message with */
     double kem_derive;                   /* DeriveKeyPair */
@@ -18,6 +19,10 @@ struct prims {
 };
 
 void prims_measure(struct crypto *crypto, const struct suite *suite, struct prims *p);
+
+/* How much slower the processor is now than when p was measured: about 1, more while neighbours
+ * share it. Floors are scaled by what was found before and after an operation. */
+double prims_pace(const struct prims *p);
 
 /* What an operation's size is. */
 struct work {
