@@ -285,9 +285,10 @@ static void readers_that_do_not_read_cost_cursors_and_not_memory(void **state)
     }
     say_many(writer, 1, 1, ENTRIES, SIZE); /* nobody reads meanwhile */
     long used = memory_of(relay);
-    /* All of it for all of them would be 720 MiB; one entry for each is 60. */
+    /* All of it for all of them would be 720 MiB; one entry for each is 60, and the allocator keeps
+     * some of what was given back. */
     if (!relay->sanitized)
-        assert_true(used < 250 * 1024);
+        assert_true(used < 480 * 1024);
     assert_true(client_hear(readers[0], &ears[0], ENTRIES));
     assert_true(client_hear(readers[READERS - 1], &ears[READERS - 1], ENTRIES));
     assert_false(ears[0].gap || ears[READERS - 1].gap);
