@@ -146,6 +146,7 @@ static void json_request(struct cli *cli, const struct core_request *request)
     set_number(object, "request", (uint64_t)request->id);
     set_id(cli, object, "conversation", &request->conversation);
     set_id(cli, object, "sender", &request->sender);
+    set_text(cli, object, "name", request->sender_name);
     set_number(object, "time", request->time_s);
     object_print(object);
 }

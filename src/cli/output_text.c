@@ -78,7 +78,7 @@ static void text_message(struct cli *cli, const struct core_message *message, bo
     time_print(message->time_s);
     fputs("] ", stdout);
     if (with_title) {
-        clean_print_str(stdout, message->title);
+        person_print(message->title, &message->conversation);
         fputs(" | ", stdout);
     }
     if (message->kind != CORE_TEXT)
@@ -147,7 +147,12 @@ static void text_request(struct cli *cli, const struct core_request *request)
     (void)cli;
     char hex[65];
     hex_print(hex, request->sender.bytes, sizeof request->sender.bytes);
-    printf("%lld  account %.16s wants to write to you, since ", (long long)request->id, hex);
+    printf("%lld  ", (long long)request->id);
+    if (request->sender_name[0] != '\0')
+        clean_print_str(stdout, request->sender_name);
+    else
+        fputs("Somebody", stdout);
+    printf(" (account %.16s) wants to write to you, since ", hex);
     time_print(request->time_s);
     printf("\n   let them in: sotto accept %lld    or not: sotto decline %lld\n",
            (long long)request->id, (long long)request->id);

@@ -159,6 +159,7 @@ struct core_request {
     int64_t id;
     struct core_id conversation;
     struct core_id sender;
+    const char *sender_name; /* empty: not known */
     uint64_t time_s;
 };
 

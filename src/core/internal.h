@@ -314,7 +314,6 @@ sotto_error join_consider(struct core *core, sotto_bytes opened, uint64_t now_s)
 /* Inside a transaction: joins. */
 sotto_error join_room(struct core *core, const struct envelope *envelope,
                       const struct account_id *sender);
-void join_request_show(const struct store_request *request, struct core_request *out);
 /* Requests that wait for their room to end first, and may be joined without asking. */
 sotto_error join_revisit(struct core *core);
 

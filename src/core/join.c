@@ -318,15 +318,6 @@ sotto_error join_revisit(struct core *core)
 
 /* ---- The person decides ---- */
 
-void join_request_show(const struct store_request *request, struct core_request *out)
-{
-    memset(out, 0, sizeof *out);
-    out->id = request->id;
-    memcpy(out->conversation.bytes, request->room.bytes, ROOM_ID_SIZE);
-    memcpy(out->sender.bytes, request->sender.bytes, ACCOUNT_ID_SIZE);
-    out->time_s = request->received_s;
-}
-
 /* Those that wait for the person: not the ones that wait for a room to end. */
 sotto_error core_requests(struct core *core,
                           void (*each)(void *ctx, const struct core_request *request), void *ctx)
@@ -341,11 +332,18 @@ sotto_error core_requests(struct core *core,
         (void)core_store_problem(core, error, "reading the requests");
     for (size_t i = 0; i < count && error == SOTTO_OK; i++) {
         struct store_contact contact;
-        if (store_contact_get(core->store, &requests[i].sender, &arena, &contact) == SOTTO_OK &&
-            contact.contact)
+        error = store_contact_get(core->store, &requests[i].sender, &arena, &contact);
+        if (error != SOTTO_OK)
+            (void)core_store_problem(core, error, "reading the requests");
+        if (error != SOTTO_OK || contact.contact)
             continue;
         struct core_request request;
-        join_request_show(&requests[i], &request);
+        memset(&request, 0, sizeof request);
+        request.id = requests[i].id;
+        memcpy(request.conversation.bytes, requests[i].room.bytes, ROOM_ID_SIZE);
+        memcpy(request.sender.bytes, requests[i].sender.bytes, ACCOUNT_ID_SIZE);
+        request.sender_name = contact.name;
+        request.time_s = requests[i].received_s;
         each(ctx, &request);
     }
     arena_free(&arena);

@@ -51,12 +51,22 @@ struct conn *net_conn(struct core *core, const char *relay, enum connection_kind
     return conn;
 }
 
+/* Whether the listener knows that a relay is away: two connections to it are one matter. */
+static bool relay_told(const struct conn *of)
+{
+    for (const struct conn *conn = of->core->conns; conn != NULL; conn = conn->next)
+        if (conn->told && strcmp(conn->relay, of->relay) == 0)
+            return true;
+    return false;
+}
+
 static void conn_notice(struct conn *conn, bool down)
 {
     struct core *core = conn->core;
-    if (down == conn->told)
-        return;
+    bool before = relay_told(conn);
     conn->told = down;
+    if (relay_told(conn) == before)
+        return;
     if (core->listener != NULL && core->listener->notice != NULL)
         core->listener->notice(core->listener->ctx, down ? &conn->problem : NULL);
 }
