@@ -48,10 +48,10 @@ SOTTO_API sotto_error sotto_mls_x509_trust(sotto_mls_x509 *verifier, sotto_bytes
  *   bits;
  * - the certificates stand in the order of that chain, leaf first, and none is out of place;
  *   certificates that the store has may be left out (5.3);
- * - a leaf with a key usage has digitalSignature in it.
- * CREDENTIAL: refused, also a credential that is not X.509; VALUE: a certificate is not whole DER;
- * LIMIT: too many of them; UNSUPPORTED: the suite is not known; ARGUMENT: OpenSSL cannot hold the
- * time; NO_MEMORY. */
+ * - a leaf with a key usage has digitalSignature in it. (An extended key usage is not looked at:
+ * none is registered for MLS.) CREDENTIAL: refused, also a credential that is not X.509; VALUE: a
+ * certificate is not whole DER; LIMIT: too many of them; UNSUPPORTED: the suite is not known;
+ * ARGUMENT: OpenSSL cannot hold the time; NO_MEMORY. */
 SOTTO_API sotto_error sotto_mls_x509_verify(sotto_mls_x509 *verifier, uint16_t suite,
                                             const sotto_mls_credential *credential,
                                             sotto_bytes signature_key, uint64_t time);

@@ -1,6 +1,8 @@
 /* X.509 credentials (RFC 9420, 5.3 and 5.3.1) with certificates that OpenSSL makes here. */
 #include "unit/certificates.h"
 
+#include <limits.h>
+
 #include <openssl/core_names.h>
 #include <openssl/param_build.h>
 #include <openssl/x509v3.h>
@@ -13,6 +15,19 @@ static uint64_t certified_now(void *ctx)
 {
     (void)ctx;
     return CERTIFIED_AT;
+}
+
+static unsigned allocations_left; /* UINT_MAX: as many as are wanted */
+
+static void *scarce(void *ctx, void *block, size_t old_size, size_t new_size)
+{
+    const sotto_env *system = sotto_env_system();
+    (void)ctx;
+    if (new_size > 0 && allocations_left != UINT_MAX && allocations_left-- == 0) {
+        allocations_left = 0;
+        return NULL;
+    }
+    return system->resize(system->ctx, block, old_size, new_size);
 }
 
 /* root -> middle -> (leaves made by the tests); other is a root of nobody. */
@@ -29,6 +44,8 @@ static int setup(void **state)
     memset(&world, 0, sizeof world);
     world.env = *sotto_env_system();
     world.env.now = certified_now;
+    world.env.resize = scarce;
+    allocations_left = UINT_MAX;
     certify_new(&world.root, &(struct terms){.name = "Root", .authority = true}, NULL);
     certify_new(&world.middle, &(struct terms){.name = "Middle", .authority = true}, &world.root);
     certify_new(&world.other, &(struct terms){.name = "Other", .authority = true}, NULL);
@@ -447,6 +464,38 @@ static void a_group_takes_certified_members_and_successors_of_the_same_names(voi
     person_free(&mallory);
 }
 
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    sotto_mls_x509 *none = NULL;
+    allocations_left = 0;
+    assert_error(sotto_mls_x509_new(&world.env, &none), NO_MEMORY);
+    assert_null(none);
+    allocations_left = UINT_MAX;
+
+    struct person bob;
+    sotto_mls_group *group;
+    trust(&world.root);
+    person_new(&bob, SUITE, &(struct terms){.name = "Bob", .alternative = "DNS:b.example"},
+               &world.middle);
+    assert_ok(sotto_mls_group_create(world.mls, &bob.identity, sotto_bytes_str("group"), NULL, 0,
+                                     &group));
+    sotto_mls_leaf leaf = {.credential = bob.identity.credential,
+                           .signature_key = bob.identity.signature_public};
+    unsigned failed = 0;
+    for (sotto_error error = SOTTO_NO_MEMORY; error != SOTTO_OK; failed++) {
+        allocations_left = failed;
+        error = sotto_mls_x509_validate_leaf(world.verifier, group, &leaf, &leaf);
+        if (error != SOTTO_OK)
+            assert_error(error, NO_MEMORY);
+        assert_int_equal(sotto_mls_x509_fault(world.verifier)->error, error);
+    }
+    assert_true(failed > 2);
+    allocations_left = UINT_MAX;
+    sotto_mls_group_free(group);
+    person_free(&bob);
+}
+
 int main(void)
 {
 #define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -462,6 +511,7 @@ int main(void)
         IN_WORLD(a_certificate_tells_its_names),
         IN_WORLD(a_name_with_a_nul_byte_and_a_second_list_of_names_are_refused),
         IN_WORLD(a_group_takes_certified_members_and_successors_of_the_same_names),
+        IN_WORLD(every_allocation_may_fail),
     };
     return cmocka_run_group_tests_name("x509", tests, NULL, NULL);
 }
