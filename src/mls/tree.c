@@ -90,6 +90,18 @@ static sotto_error base_reserve(struct tree *tree, size_t count)
     return SOTTO_OK;
 }
 
+/* node NULL: blank. */
+static sotto_error derive_leaf(struct tree *tree, struct leaf_index leaf,
+                               const struct tree_node *node)
+{
+    if (node != NULL) {
+        TRY(support_count_leaf(tree->env, &tree->support, &node->u.leaf, 1));
+        leaf_set_add(&tree->members, leaf.value);
+        tree->member_count++;
+    }
+    return hash_base_leaf(tree, leaf);
+}
+
 /* Which key of the table, which leaf, and which counts: all that is found from the nodes. */
 static sotto_error derive_tables(struct tree *tree)
 {
@@ -98,19 +110,16 @@ static sotto_error derive_tables(struct tree *tree)
         nodes += *base_slot(tree, node_at(i)) != NULL;
     TRY(leaf_set_alloc(tree->env, tree->leaf_count, &tree->members));
     TRY(key_index_alloc(tree->env, 2 * nodes + 1, &tree->keys));
+    /* In one pass, because a large tree does not fit the processor's cache twice. */
     for (uint32_t i = 0; i < node_count_of(tree->leaf_count); i++) {
         const struct tree_node *node = *base_slot(tree, node_at(i));
-        if (node == NULL)
-            continue;
-        base_put_keys(tree, node_at(i), node);
-        if (node->type != NODE_LEAF)
-            continue;
-        TRY(support_count_leaf(tree->env, &tree->support, &node->u.leaf, 1));
-        leaf_set_add(&tree->members, i / 2);
-        tree->member_count++;
+        if (node != NULL)
+            base_put_keys(tree, node_at(i), node);
+        if (node_is_leaf(node_at(i)))
+            TRY(derive_leaf(tree, node_leaf_index(node_at(i)), node));
     }
     tree->first_blank = leaf_set_next_absent(&tree->members, 0, tree->leaf_count);
-    return hash_base(tree);
+    return SOTTO_OK;
 }
 
 sotto_error tree_new(struct crypto *crypto, const struct suite *suite, struct tree **tree)

@@ -84,8 +84,9 @@ sotto_error hash_parent(const struct tree *tree, const struct tree_node *node, s
                         const uint8_t *left, const uint8_t *right, uint8_t *out);
 sotto_error hash_parent_input(const struct tree *tree, sotto_bytes encryption_key,
                               sotto_bytes parent_hash, sotto_bytes sibling_hash, uint8_t *out);
-/* All hashes of a base, from the leaves up. */
-sotto_error hash_base(struct tree *tree);
+/* A leaf's hash in a base, and those of the parents whose last leaf it is: called for every leaf in
+ * order, it gives all. */
+sotto_error hash_base_leaf(struct tree *tree, struct leaf_index leaf);
 
 /* tree_stage.c: the entry of a node, NULL if there is none. */
 struct overlay_entry *overlay_find(const struct tree_stage *stage, struct node_index x);

@@ -80,21 +80,22 @@ sotto_error hash_parent_input(const struct tree *tree, sotto_bytes encryption_ke
     return crypto_hash_parts(tree->crypto, tree->suite, &part, 1, out);
 }
 
-sotto_error hash_base(struct tree *tree)
+static sotto_error hash_base_parent(struct tree *tree, struct node_index x)
 {
-    uint32_t count = node_count_of(tree->leaf_count);
-    for (uint32_t i = 0; i < count; i += 2)
-        TRY(hash_leaf(tree, node_at(i), *base_slot(tree, node_at(i)), base_hash(tree, node_at(i))));
-    /* Level by level: first 2^l - 1, then every 2^(l+1)th. */
-    for (uint32_t step = 2; step < 2 * tree->leaf_count; step *= 2) {
-        for (uint32_t i = step - 1; i < count; i += 2 * step) {
-            struct node_index x = node_at(i);
-            const struct tree_node *node = *base_slot(tree, x);
-            sotto_bytes unmerged =
-                node == NULL ? (sotto_bytes){0} : node->u.parent.unmerged_leaves.wire;
-            TRY(hash_parent(tree, node, unmerged, base_hash(tree, node_left(x)),
-                            base_hash(tree, node_right(x)), base_hash(tree, x)));
-        }
+    const struct tree_node *node = *base_slot(tree, x);
+    sotto_bytes unmerged = node == NULL ? (sotto_bytes){0} : node->u.parent.unmerged_leaves.wire;
+    return hash_parent(tree, node, unmerged, base_hash(tree, node_left(x)),
+                       base_hash(tree, node_right(x)), base_hash(tree, x));
+}
+
+sotto_error hash_base_leaf(struct tree *tree, struct leaf_index leaf)
+{
+    struct node_index x = leaf_node_index(leaf);
+    TRY(hash_leaf(tree, x, *base_slot(tree, x), base_hash(tree, x)));
+    /* Each parent whose last leaf this is: one level for each low bit of the index that is set. */
+    for (uint32_t bits = leaf.value; (bits & 1) != 0; bits >>= 1) {
+        x = node_parent(x);
+        TRY(hash_base_parent(tree, x));
     }
     return SOTTO_OK;
 }

@@ -1,12 +1,15 @@
 #include "mls/tree_node.h"
 
+#include <stddef.h>
 #include <string.h>
 
 /* A block, from its start:
  *
  *   leaf:   struct tree_node | extensions | certificates | the leaf's encoding
- *   parent: struct tree_node | encryption key | parent hash | unmerged leaves | spare
+ *   parent: struct tree_node, as far as the parent goes | encryption key | parent hash | unmerged
+ *           leaves | spare
  */
+#define PARENT_HEAD (offsetof(struct tree_node, u) + sizeof(struct parent_node))
 
 static sotto_bytes moved(sotto_bytes view, sotto_bytes from, const uint8_t *to)
 {
@@ -80,8 +83,8 @@ static uint8_t *append(uint8_t *at, sotto_bytes from, sotto_bytes *view)
 sotto_error tree_node_of_parent(const sotto_env *env, const struct parent_node *parent,
                                 size_t spare, const struct tree_node **node)
 {
-    size_t size = sizeof(struct tree_node) + parent->encryption_key.size +
-                  parent->parent_hash.size + parent->unmerged_leaves.wire.size + 4 * spare;
+    size_t size = PARENT_HEAD + parent->encryption_key.size + parent->parent_hash.size +
+                  parent->unmerged_leaves.wire.size + 4 * spare;
     BUG_UNLESS(size <= UINT32_MAX);
     struct tree_node *made = mem_alloc(env, size);
     if (made == NULL)
@@ -90,7 +93,8 @@ sotto_error tree_node_of_parent(const sotto_env *env, const struct parent_node *
     made->size = (uint32_t)size;
     made->type = NODE_PARENT;
     struct parent_node *own = &made->u.parent;
-    uint8_t *at = append((uint8_t *)(made + 1), parent->encryption_key, &own->encryption_key);
+    uint8_t *at =
+        append((uint8_t *)made + PARENT_HEAD, parent->encryption_key, &own->encryption_key);
     at = append(at, parent->parent_hash, &own->parent_hash);
     append(at, parent->unmerged_leaves.wire, &own->unmerged_leaves.wire);
     *node = made;
@@ -126,7 +130,7 @@ bool parent_node_has_unmerged(const struct parent_node *parent, struct leaf_inde
 static bool has_spare(const struct tree_node *node)
 {
     const struct parent_node *parent = &node->u.parent;
-    size_t used = sizeof *node + parent->encryption_key.size + parent->parent_hash.size +
+    size_t used = PARENT_HEAD + parent->encryption_key.size + parent->parent_hash.size +
                   parent->unmerged_leaves.wire.size;
     return node->size - used >= 4;
 }
