@@ -570,7 +570,6 @@ static void op_hostile_member(struct player *by, struct player *to)
         else
             BUG_UNLESS(fingerprint(to) == before);
         BUG_UNLESS(error != SOTTO_OK || type != CONTENT_COMMIT);
-        BUG_UNLESS(error == SOTTO_OK || type != CONTENT_APPLICATION || by->at != to->at);
         if (error == SOTTO_OK && framing == SOTTO_MLS_PRIVATE)
             sending_done(&sending, by->group);
     }
