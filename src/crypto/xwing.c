@@ -2,8 +2,6 @@
  * are. Private key: a seed of 32 bytes. Public key: pk_M || pk_X. Encapsulation: ct_M || ct_X. */
 #include <string.h>
 
-#include <sodium.h>
-
 #include "crypto/internal.h"
 #include "crypto/keccak.h"
 #include "crypto/mlkem.h"
@@ -11,6 +9,20 @@
 
 #define SEED 32
 #define EXPANDED (MLKEM_SEED + 32)
+
+/* Not branched on: the caller declares the verdict public first. */
+static sotto_error x25519_base(struct crypto *crypto, uint8_t *public_key,
+                               const uint8_t *private_key)
+{
+    return dh_x25519.public_key(crypto, &kem_x25519, private_key, public_key);
+}
+
+/* Not OK: the result is zero. */
+static sotto_error x25519_agree(struct crypto *crypto, uint8_t *shared, const uint8_t *private_key,
+                                const uint8_t *public_key)
+{
+    return dh_x25519.agree(crypto, &kem_x25519, private_key, public_key, shared);
+}
 
 /* (d || z || sk_X) = SHAKE256(sk, 96) */
 static void xwing_expand(const uint8_t *private_key, uint8_t expanded[static EXPANDED])
@@ -40,10 +52,10 @@ static sotto_error xwing_public(struct crypto *crypto, const struct kem_row *row
     xwing_expand(private_key, expanded);
     mlkem_expand(crypto->kpke, expanded, &key);
     memcpy(public_key, key.ek, MLKEM_PUBLIC);
-    int bad = crypto_scalarmult_base(public_key + MLKEM_PUBLIC, expanded + MLKEM_SEED);
+    sotto_error error = x25519_base(crypto, public_key + MLKEM_PUBLIC, expanded + MLKEM_SEED);
     wipe(expanded, sizeof expanded);
     wipe(&key, sizeof key);
-    return bad == 0 ? SOTTO_OK : SOTTO_INTERNAL;
+    return error;
 }
 
 static sotto_error xwing_generate(struct crypto *crypto, const struct kem_row *row,
@@ -107,8 +119,8 @@ static sotto_error xwing_encap(struct crypto *crypto, const struct kem_row *row,
     if (error != SOTTO_OK)
         goto out;
     error = SOTTO_KEY;
-    int bad = crypto_scalarmult_base(ct_x, random + 32);
-    bad |= crypto_scalarmult(shared_x, random + 32, pk_x); /* -1: the result is zero */
+    unsigned bad = (unsigned)x25519_base(crypto, ct_x, random + 32);
+    bad |= (unsigned)x25519_agree(crypto, shared_x, random + 32, pk_x);
     public_from_here(&bad, sizeof bad);
     if (bad != 0)
         goto out;
@@ -135,9 +147,9 @@ static sotto_error xwing_decap(struct crypto *crypto, const struct kem_row *row,
     mlkem_decaps(&key, enc, shared_m);
     if (public_key != NULL)
         memcpy(pk_x, public_key + MLKEM_PUBLIC, sizeof pk_x);
-    else if (crypto_scalarmult_base(pk_x, sk_x) != 0)
+    else if (x25519_base(crypto, pk_x, sk_x) != SOTTO_OK)
         goto out;
-    int bad = crypto_scalarmult(shared_x, sk_x, ct_x); /* -1: the result is zero */
+    unsigned bad = (unsigned)x25519_agree(crypto, shared_x, sk_x, ct_x);
     public_from_here(&bad, sizeof bad);
     if (bad != 0)
         goto out;

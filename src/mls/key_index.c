@@ -1,8 +1,8 @@
 #include "mls/key_index.h"
 
-#include <sodium.h>
+#include "base/siphash.h"
 
-_Static_assert(KEY_INDEX_SEED == crypto_shorthash_KEYBYTES, "the seed is SipHash's key");
+_Static_assert(KEY_INDEX_SEED == SIPHASH_SEED, "the seed is SipHash's key");
 
 #define FIRST_CAPACITY 16
 
@@ -14,10 +14,7 @@ static uint32_t ref_of(enum key_kind kind, struct node_index x)
 uint32_t key_index_tag(const uint8_t seed[static KEY_INDEX_SEED], enum key_kind kind,
                        sotto_bytes key)
 {
-    uint8_t hash[crypto_shorthash_BYTES];
-    crypto_shorthash(hash, key.data, key.size, seed);
-    uint32_t tag = (uint32_t)hash[0] | (uint32_t)hash[1] << 8 | (uint32_t)hash[2] << 16 |
-                   (uint32_t)hash[3] << 24;
+    uint32_t tag = (uint32_t)siphash(seed, key);
     return kind == KEY_SIGNATURE ? ~tag : tag;
 }
 

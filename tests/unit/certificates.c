@@ -42,10 +42,10 @@ void certify_key(struct certified *made, const struct terms *terms, const struct
     assert_true(X509_NAME_add_entry_by_txt(X509_get_subject_name(c), "CN", MBSTRING_UTF8,
                                            (const uint8_t *)terms->name, -1, -1, 0));
     assert_true(X509_set_issuer_name(c, X509_get_subject_name(by)));
-    assert_non_null(
-        ASN1_TIME_set(X509_getm_notBefore(c), dated ? terms->not_before : CERTIFIED_AT - 3600));
-    assert_non_null(
-        ASN1_TIME_set(X509_getm_notAfter(c), dated ? terms->not_after : CERTIFIED_AT + 3600));
+    assert_non_null(ASN1_TIME_set(X509_getm_notBefore(c),
+                                  (time_t)(dated ? terms->not_before : CERTIFIED_AT - 3600)));
+    assert_non_null(ASN1_TIME_set(X509_getm_notAfter(c),
+                                  (time_t)(dated ? terms->not_after : CERTIFIED_AT + 3600)));
     assert_true(X509_set_pubkey(c, key));
     add_extension(c, by, NID_basic_constraints, terms->authority ? "critical,CA:TRUE" : "CA:FALSE");
     if (terms->alternative != NULL)

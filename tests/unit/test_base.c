@@ -1,3 +1,4 @@
+#include "base/siphash.h"
 #include "unit/check.h"
 
 static void errors_have_names_and_texts(void **state)
@@ -82,6 +83,35 @@ static void secrets_refuse_what_does_not_fit(void **state)
     assert_int_equal(secret.size, 32);
 }
 
+/* The example in appendix A of the SipHash paper. */
+static void siphash_is_that_of_its_paper(void **state)
+{
+    (void)state;
+    uint8_t seed[SIPHASH_SEED], data[15];
+    for (uint8_t i = 0; i < sizeof seed; i++)
+        seed[i] = i;
+    for (uint8_t i = 0; i < sizeof data; i++)
+        data[i] = i;
+    assert_true(siphash(seed, sotto_bytes_of(data, sizeof data)) == 0xa129ca6149be45e5u);
+    assert_true(siphash(seed, sotto_bytes_of(data, 14)) != 0xa129ca6149be45e5u);
+}
+
+static void secret_comparison_sees_every_byte(void **state)
+{
+    (void)state;
+    uint8_t a[40] = {0}, b[40] = {0};
+    assert_true(sotto_bytes_equal_secret(sotto_bytes_of(a, 40), sotto_bytes_of(b, 40)));
+    assert_false(sotto_bytes_equal_secret(sotto_bytes_of(a, 40), sotto_bytes_of(b, 39)));
+    assert_true(sotto_bytes_equal_secret((sotto_bytes){0}, sotto_bytes_of(b, 0)));
+    for (size_t i = 0; i < sizeof a; i++) {
+        for (unsigned bit = 0; bit < 8; bit++) {
+            a[i] = (uint8_t)(1u << bit);
+            assert_false(sotto_bytes_equal_secret(sotto_bytes_of(a, 40), sotto_bytes_of(b, 40)));
+        }
+        a[i] = 0;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -89,6 +119,8 @@ int main(void)
         cmocka_unit_test(buffers_wipe_when_they_grow_and_when_freed),
         cmocka_unit_test(arenas_wipe_and_align),
         cmocka_unit_test(secrets_refuse_what_does_not_fit),
+        cmocka_unit_test(siphash_is_that_of_its_paper),
+        cmocka_unit_test(secret_comparison_sees_every_byte),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
 }

@@ -142,7 +142,7 @@ static size_t check_exports(struct vectors *v, const struct suite *suite, const 
     {
         struct secret out = {0};
         hpke_export(suite, shared, info_hash, vectors_hex(v, e, "exporter_context"),
-                    vectors_u64(v, e, "L"), &out);
+                    (size_t)vectors_u64(v, e, "L"), &out);
         assert_bytes(secret_view(&out), vectors_hex(v, e, "exported_value"));
         ran++;
     }

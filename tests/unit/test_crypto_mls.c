@@ -30,7 +30,7 @@ static void check_kdf(struct vectors *v, const struct suite *suite, const json_t
     c = vectors_member(v, set, "expand_with_label");
     assert_ok(crypto_expand_with_label(crypto, suite, vectors_hex(v, c, "secret"),
                                        vectors_text(v, c, "label"), vectors_hex(v, c, "context"),
-                                       vectors_u64(v, c, "length"), &out));
+                                       (size_t)vectors_u64(v, c, "length"), &out));
     assert_bytes(secret_view(&out), vectors_hex(v, c, "out"));
 
     c = vectors_member(v, set, "derive_secret");
@@ -42,7 +42,7 @@ static void check_kdf(struct vectors *v, const struct suite *suite, const json_t
     c = vectors_member(v, set, "derive_tree_secret");
     assert_ok(crypto_derive_tree_secret(
         crypto, suite, vectors_hex(v, c, "secret"), vectors_text(v, c, "label"),
-        (uint32_t)vectors_u64(v, c, "generation"), vectors_u64(v, c, "length"), &out));
+        (uint32_t)vectors_u64(v, c, "generation"), (size_t)vectors_u64(v, c, "length"), &out));
     assert_bytes(secret_view(&out), vectors_hex(v, c, "out"));
 }
 

@@ -160,7 +160,7 @@ static bool check_hkdf(struct vectors *v, const json_t *group, const json_t *c)
     static uint8_t okm[255 * 32];
     uint8_t prk[32];
     sotto_bytes ikm = vectors_hex(v, c, "ikm"), info = vectors_hex(v, c, "info");
-    size_t size = vectors_u64(v, c, "size");
+    size_t size = (size_t)vectors_u64(v, c, "size");
     if (size > sizeof okm) /* what the cases called invalid ask for; our callers cannot */
         return !is_valid(v, c);
     hmac_parts(&hash_sha256, vectors_hex(v, c, "salt"), &ikm, 1, prk);
@@ -184,8 +184,8 @@ static bool check_hmac(struct vectors *v, const json_t *group, const json_t *c)
         halves[1].data = msg.data + halves[0].size;
     assert_ok(crypto_mac(crypto, suite_by_id(SUITE_X25519_AES128_SHA256_ED25519),
                          vectors_hex(v, c, "key"), halves, 2, tag));
-    bool same = sotto_bytes_equal_secret(sotto_bytes_of(tag, vectors_u64(v, group, "tagSize") / 8),
-                                         vectors_hex(v, c, "tag"));
+    size_t size = (size_t)vectors_u64(v, group, "tagSize") / 8;
+    bool same = sotto_bytes_equal_secret(sotto_bytes_of(tag, size), vectors_hex(v, c, "tag"));
     return same == is_valid(v, c);
 }
 
