@@ -291,6 +291,7 @@ static sotto_error take_proposal(struct receiving *r, sotto_mls_received *receiv
     if (error != SOTTO_OK)
         return mls_fail(mls, error, fault.what);
     pending->number = group->pending.next_number++;
+    group->group_dirty = true; /* its record holds next_number */
     pending_add(&group->pending, pending);
     group->pending_dirty = true;
     received->kind = SOTTO_MLS_RECEIVED_PROPOSAL;

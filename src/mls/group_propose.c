@@ -340,6 +340,7 @@ static void keep(struct proposing *p)
         p->identity = NULL;
     }
     pending->number = group->pending.next_number++;
+    group->group_dirty = true; /* its record holds next_number */
     pending_add(&group->pending, pending);
     p->pending = NULL;
     group->pending_dirty = true;

@@ -99,6 +99,40 @@ static void a_commit_writes_what_changed(void **state)
     stop(MEMBERS);
 }
 
+static void hear_proposal(struct client *from, struct client *to, uint32_t index)
+{
+    sotto_mls_proposal proposal = {.type = SOTTO_MLS_REMOVE, .u.remove = {index}};
+    sotto_mls_received received = {0};
+    sotto_buf message;
+    sotto_buf_init(&message, sotto_env_system());
+    assert_ok(sotto_mls_propose(from->group, &proposal, NULL, SOTTO_MLS_PRIVATE, &message));
+    assert_ok(sotto_mls_process(to->group, sotto_buf_view(&message), &received));
+    sotto_mls_received_clear(&received);
+    sotto_buf_free(&message);
+}
+
+/* The number under which the next proposal is kept is part of what is saved: otherwise a proposal
+ * that comes after a restart takes the record of one that came before. */
+static void proposals_on_both_sides_of_a_restart_are_kept(void **state)
+{
+    (void)state;
+    start(4);
+    client_save(&clients[0]);
+    client_save(&clients[1]);
+    hear_proposal(&clients[1], &clients[0], 2);
+    for (size_t i = 0; i < 2; i++) { /* who received it, and who made it */
+        client_save(&clients[i]);
+        check_stored(&clients[i]);
+        client_reload(&clients[i]);
+    }
+    hear_proposal(&clients[1], &clients[0], 3);
+    for (size_t i = 0; i < 2; i++) {
+        client_reload(&clients[i]);
+        assert_int_equal(sotto_mls_pending_count(clients[i].group), 2);
+    }
+    stop(4);
+}
+
 static void a_failed_save_is_written_again(void **state)
 {
     (void)state;
@@ -289,6 +323,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_message_writes_one_small_record),
         cmocka_unit_test(a_commit_writes_what_changed),
+        cmocka_unit_test(proposals_on_both_sides_of_a_restart_are_kept),
         cmocka_unit_test(a_failed_save_is_written_again),
         cmocka_unit_test(loading_resumes_exactly),
         cmocka_unit_test(damaged_records_are_refused),
