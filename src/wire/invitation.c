@@ -82,7 +82,10 @@ sotto_error invitation_parse(sotto_bytes link, sotto_buf *bytes, struct invitati
     struct reader reader;
     *fault = (sotto_fault){SOTTO_OK, "", 0};
     TRY(decode(trim(link), bytes, fault));
-    reader_init(&reader, sotto_bytes_of(bytes->data + start, bytes->size - start));
+    /* A link without content may have left the buffer without a block. */
+    reader_init(&reader, bytes->size == start
+                             ? (sotto_bytes){0}
+                             : sotto_bytes_of(bytes->data + start, bytes->size - start));
     read_invitation(&reader, &parsed);
     sotto_error error = reader_finish(&reader, "Invitation (end)");
     *fault = reader.fault;
