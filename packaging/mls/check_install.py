@@ -22,7 +22,8 @@ def pkg_config(root, *options):
     """Flags as an installed program gets them; the sysroot stands for the destdir."""
     folder = next(root.rglob("sotto-mls.pc")).parent
     system = run(["pkg-config", "--variable", "pc_path", "pkg-config"], capture_output=True).stdout
-    prefix = folder.parent.parent if folder.parent.name == "lib" else folder.parents[2]
+    # lib, lib64 (Meson without dpkg-architecture), or lib and a machine's name below it
+    prefix = folder.parent.parent if folder.parent.name.startswith("lib") else folder.parents[2]
     env = dict(os.environ, PKG_CONFIG_LIBDIR=f"{folder}:{system.strip()}")
     return shlex.split(run(["pkg-config", f"--define-variable=prefix={prefix}", *options,
                             "sotto-mls"], env=env, capture_output=True).stdout)
