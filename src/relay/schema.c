@@ -2,12 +2,15 @@
  *
  * Keys of accounts, devices and rooms are AUTOINCREMENT: never given out again, since sessions and
  * subscriptions hold them. Times of what people send are day numbers: enough to expire it. */
+#include <stdio.h>
+
 #include "relay/store_sql.h"
 
-#define SCHEMA_VERSION 1
-
-static const char tables[] =
-    /* ---- people ---- */
+/* Step n brings a database of version n to version n + 1. A step that was in a release stays as it
+ * is, since databases were made by it: what changes later is another step, at the end. */
+static const char *const steps[] = {
+    /* 0: an empty file
+     * ---- people ---- */
     "CREATE TABLE accounts("
     " key INTEGER PRIMARY KEY AUTOINCREMENT,"
     " account_id BLOB NOT NULL UNIQUE,"
@@ -98,7 +101,8 @@ static const char tables[] =
     " day INTEGER NOT NULL,"
     " UNIQUE(room, seq),"
     " UNIQUE(room, append_id));"
-    "CREATE INDEX entries_day ON entries(day);";
+    "CREATE INDEX entries_day ON entries(day);",
+};
 
 static int64_t read_version(struct db *db)
 {
@@ -108,20 +112,36 @@ static int64_t read_version(struct db *db)
     return version;
 }
 
-sotto_error schema_apply(struct db *db)
+/* The version is read in the transaction that changes it: another process may be at it too. */
+static sotto_error take_step(struct db *db, const char *const *all, size_t count, bool *done)
 {
-    /* The page size counts only for a new file, and only before its first table. */
-    db_exec(db, "PRAGMA page_size=8192; PRAGMA journal_mode=WAL");
+    char set_version[48];
+    sotto_error error = SOTTO_OK;
     db_exec(db, "BEGIN IMMEDIATE");
     int64_t version = read_version(db);
-    if (version > SCHEMA_VERSION) {
-        db_exec(db, "ROLLBACK");
-        return SOTTO_VERSION;
-    }
-    if (version == 0) {
-        db_exec(db, tables);
-        db_exec(db, "PRAGMA user_version=1");
+    *done = version >= (int64_t)count;
+    if (version < 0 || version > (int64_t)count) {
+        error = SOTTO_VERSION;
+    } else if (!*done) {
+        db_exec(db, all[version]);
+        snprintf(set_version, sizeof set_version, "PRAGMA user_version=%d", (int)version + 1);
+        db_exec(db, set_version);
     }
     db_exec(db, "COMMIT");
+    return error;
+}
+
+sotto_error schema_upgrade(struct db *db, const char *const *all, size_t count)
+{
+    bool done = false;
+    /* The page size counts only for a new file, and only before its first table. */
+    db_exec(db, "PRAGMA page_size=8192; PRAGMA journal_mode=WAL");
+    while (!done && db->failure == SQLITE_OK)
+        TRY(take_step(db, all, count, &done));
     return db_error_of(db->failure);
+}
+
+sotto_error schema_apply(struct db *db)
+{
+    return schema_upgrade(db, steps, sizeof steps / sizeof *steps);
 }

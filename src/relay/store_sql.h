@@ -15,9 +15,13 @@ struct exec {
     bool erased;                  /* people's rows went: what the log still holds has to go too */
 };
 
-/* schema.c. Creates the tables, or checks that they are of this version. SOTTO_VERSION: written by
- * a newer relay. Failures of SQLite are in db->failure. */
+/* schema.c. Brings the database, a new and empty one too, to this program's version, step by step,
+ * each in one transaction together with the version's number: a kill leaves one version or the
+ * next, and the next start goes on from there. SOTTO_VERSION: written by a newer relay, and left
+ * untouched. Failures of SQLite are in db->failure. */
 sotto_error schema_apply(struct db *db);
+/* The same with other steps, for tests. */
+sotto_error schema_upgrade(struct db *db, const char *const *all, size_t count);
 
 /* store_rooms.c */
 void rooms_create(struct exec *exec, struct store_op *op);
