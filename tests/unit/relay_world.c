@@ -89,8 +89,14 @@ void world_end(struct relay_world *world)
     assert_int_equal(rmdir(world->folder), 0);
 }
 
+/* Notices follow the completions of their batch. So a write that changes nothing goes behind: when
+ * it is over, all notices of what was completed before are there. */
 void world_listen(struct relay_world *world)
 {
+    struct store_op *op = store_op_new(&world->env, STORE_REVOKE);
+    assert_non_null(op);
+    store_call(world->port, op);
+    store_op_free(op);
     store_port_run(world->ear);
 }
 
