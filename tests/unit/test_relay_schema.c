@@ -255,8 +255,9 @@ static const char *const steps[] = {
 };
 
 struct death {
-    int after;        /* calls of the progress handler; 0: lives on */
-    rlim_t file_size; /* a write behind it kills; 0: none */
+    int after;                       /* calls of the progress handler; 0: lives on */
+    int before_commit, after_commit; /* at which one; 0: none */
+    rlim_t file_size;                /* a write behind it kills; 0: none */
 };
 
 static int die_after(void *ctx)
@@ -267,12 +268,23 @@ static int die_after(void *ctx)
     return 0;
 }
 
+static int die_before_commit(void *ctx)
+{
+    return die_after(ctx);
+}
+
+static int die_after_commit(void *ctx, sqlite3 *db, const char *name, int pages)
+{
+    (void)db, (void)name, (void)pages;
+    return die_after(ctx);
+}
+
 /* In a process of its own. No assertion in here. */
 static void upgrade_and_die(const char *path, const struct death *death)
 {
     struct db db;
     struct rlimit limit = {death->file_size, death->file_size}, none = {0, 0};
-    int left = death->after;
+    int left = death->after, before = death->before_commit, after = death->after_commit;
     setrlimit(RLIMIT_CORE, &none);
     signal(SIGXFSZ, SIG_DFL);
     if (death->file_size != 0)
@@ -283,6 +295,10 @@ static void upgrade_and_die(const char *path, const struct death *death)
     db_exec(&db, "PRAGMA synchronous=FULL; PRAGMA cache_size=4"); /* spills: the log grows early */
     if (left != 0)
         sqlite3_progress_handler(db.handle, 100, die_after, &left);
+    if (before != 0)
+        sqlite3_commit_hook(db.handle, die_before_commit, &before);
+    if (after != 0)
+        sqlite3_wal_hook(db.handle, die_after_commit, &after);
     sotto_error error = schema_upgrade(&db, steps, 3);
     db_close(&db);
     _exit(error == SOTTO_OK ? 0 : 1);
@@ -323,32 +339,38 @@ static int64_t check_version(struct relay_world *world)
     return version;
 }
 
+struct tally {
+    unsigned deaths, versions[4];
+};
+
+/* Whether it lived to the end. */
+static bool try_death(struct relay_world *world, const struct death *death, struct tally *tally)
+{
+    make_old(world->path);
+    bool alive = survives(world->path, death);
+    tally->deaths += !alive;
+    tally->versions[check_version(world)]++;
+    assert_true(survives(world->path, &(struct death){0}));
+    assert_int_equal(check_version(world), 3);
+    remove_files(world->path);
+    return alive;
+}
+
 static void an_upgrade_killed_anywhere_leaves_one_version_and_is_finished_by_the_next(void **state)
 {
     struct relay_world *world = *state;
-    unsigned seen[4] = {0}, deaths = 0;
-    bool alive = false;
-    for (int after = 1; !alive; after += 9) {
-        make_old(world->path);
-        alive = survives(world->path, &(struct death){.after = after});
-        deaths += !alive;
-        seen[check_version(world)]++;
-        assert_true(survives(world->path, &(struct death){0}));
-        assert_int_equal(check_version(world), 3);
-        remove_files(world->path);
-    }
-    alive = false;
-    for (rlim_t size = 40000; !alive; size += 30011) {
-        make_old(world->path);
-        alive = survives(world->path, &(struct death){.file_size = size});
-        deaths += !alive;
-        seen[check_version(world)]++;
-        assert_true(survives(world->path, &(struct death){0}));
-        assert_int_equal(check_version(world), 3);
-        remove_files(world->path);
-    }
-    assert_true(deaths > 15);
-    assert_true(seen[1] > 0 && seen[2] > 0 && seen[3] > 0);
+    struct tally tally = {0};
+    for (int at = 1; !try_death(world, &(struct death){.after = at}, &tally);)
+        at += 9;
+    for (rlim_t at = 40000; !try_death(world, &(struct death){.file_size = at}, &tally);)
+        at += 30011;
+    for (int at = 1; !try_death(world, &(struct death){.before_commit = at}, &tally);)
+        at++;
+    for (int at = 1; !try_death(world, &(struct death){.after_commit = at}, &tally);)
+        at++;
+    assert_true(tally.deaths > 15);
+    for (size_t i = 1; i < 4; i++)
+        assert_true(tally.versions[i] > 0);
 }
 
 static void a_step_that_fails_leaves_the_version_before_it(void **state)
