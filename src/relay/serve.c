@@ -28,6 +28,7 @@ struct serving {
     uint64_t started_s; /* wall clock */
     uint64_t started_boot_s;
     uint64_t expire_ms, figures_ms; /* when next */
+    uint64_t corrupt;               /* as last logged */
 };
 
 /* ---- The process ---------------------------------------------------------------------------- */
@@ -254,6 +255,12 @@ static void log_figures(struct serving *serving)
     if (away > 0)
         log_event(&relay->log, LOG_WARNING, "connections_turned_away",
                   (struct log_field[]){log_number("count", (int64_t)away), LOG_END});
+    uint64_t corrupt = store_corrupt(relay->store);
+    if (corrupt > serving->corrupt)
+        log_event(&relay->log, LOG_ERROR, "damaged_rows_met",
+                  (struct log_field[]){
+                      log_number("operations", (int64_t)(corrupt - serving->corrupt)), LOG_END});
+    serving->corrupt = corrupt;
     log_event(&relay->log, LOG_DEBUG, "figures",
               (struct log_field[]){
                   log_number("connections", (int64_t)atomic_load(&relay->connections)), LOG_END});

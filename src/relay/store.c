@@ -380,6 +380,11 @@ void store_call(struct store_port *port, struct store_op *op)
     op->ctx = NULL;
 }
 
+uint64_t store_corrupt(struct store *store)
+{
+    return atomic_load(&store->corrupt);
+}
+
 void store_close(struct store *store)
 {
     if (store != NULL)

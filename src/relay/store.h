@@ -333,6 +333,10 @@ void store_submit(struct store *store, struct store_op *op);
  * the operation. */
 void store_call(struct store_port *port, struct store_op *op);
 
+/* How many operations met a row that is not what was put there, and so were refused with
+ * UNAVAILABLE. Any thread. */
+uint64_t store_corrupt(struct store *store);
+
 /* Executes what was submitted, then closes. No completion follows afterwards. */
 void store_close(struct store *store); /* NULL allowed */
 

@@ -169,19 +169,18 @@ static void truncate_log(struct engine *engine)
     sqlite3_busy_timeout(engine->db.handle, BUSY_MS);
 }
 
-/* One transaction. False: nothing of it happened. */
-static bool commit_batch(struct engine *engine, struct exec *exec, struct store_op *batch)
+/* One transaction. The code of the failure, upon which nothing of it happened, or SQLITE_OK. */
+static int commit_batch(struct engine *engine, struct exec *exec, struct store_op *batch)
 {
     struct db *db = &engine->db;
     db_exec(db, "BEGIN IMMEDIATE");
     for (struct store_op *op = batch; op != NULL && db->failure == SQLITE_OK; op = op->next)
         execute(exec, op);
     db_exec(db, "COMMIT");
-    bool done = db->failure == SQLITE_OK;
-    tell_health(engine, db_error_of(db->failure));
-    if (!done)
+    int failure = db->failure;
+    if (failure != SQLITE_OK)
         roll_back(db);
-    return done;
+    return failure;
 }
 
 static void complete_all(struct store_op *op, bool failed)
@@ -195,18 +194,46 @@ static void complete_all(struct store_op *op, bool failed)
     }
 }
 
-static void run_batch(struct engine *engine, struct store_op *batch, size_t count)
+/* A row that is not what was put there: the disk changed it, or a program of somebody else's. */
+static bool is_corrupt(int failure)
+{
+    return (failure & 0xff) == SQLITE_CORRUPT;
+}
+
+/* False: nothing happened, and a damaged row is why. The operations can be executed again. */
+static bool run_together(struct engine *engine, struct store_op *batch, size_t count)
 {
     struct exec exec = exec_of(engine, &engine->db);
     exec.notices = notice_batch_new(engine->base.env, count);
-    bool done = exec.notices != NULL && commit_batch(engine, &exec, batch);
-    complete_all(batch, !done);
-    if (done)
-        store_notify(&engine->base, exec.notices);
-    else
+    int failure = exec.notices != NULL ? commit_batch(engine, &exec, batch) : SQLITE_NOMEM;
+    if (failure != SQLITE_OK)
         notice_batch_drop(exec.notices);
-    if (done && exec.erased)
+    if (is_corrupt(failure))
+        return false;
+    tell_health(engine, db_error_of(failure));
+    complete_all(batch, failure != SQLITE_OK);
+    if (failure == SQLITE_OK)
+        store_notify(&engine->base, exec.notices);
+    if (failure == SQLITE_OK && exec.erased)
         truncate_log(engine);
+    return true;
+}
+
+/* Damage stops only the operation that meets it: the others are tried one by one. */
+static void run_batch(struct engine *engine, struct store_op *batch, size_t count)
+{
+    if (run_together(engine, batch, count))
+        return;
+    for (struct store_op *op = batch, *next; op != NULL; op = next) {
+        next = op->next;
+        op->next = NULL;
+        op->code = 0;
+        op->detail = 0;
+        if (!run_together(engine, op, 1)) {
+            atomic_fetch_add(&engine->base.corrupt, 1);
+            complete_all(op, true);
+        }
+    }
 }
 
 static void *writer_main(void *arg)
@@ -233,6 +260,8 @@ static void *reader_main(void *arg)
         db_exec(&reader->db, "BEGIN"); /* one snapshot for all that the operation looks at */
         execute(&exec, op);
         db_exec(&reader->db, "COMMIT");
+        if (is_corrupt(reader->db.failure))
+            atomic_fetch_add(&engine->base.corrupt, 1);
         if (reader->db.failure != SQLITE_OK) {
             refuse(op, WIRE_CODE_UNAVAILABLE, 5);
             roll_back(&reader->db);

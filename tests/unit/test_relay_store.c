@@ -207,6 +207,38 @@ static void a_stale_append_does_not_disturb_its_batch(void **state)
     assert_int_equal(world_query(world, "SELECT count(*) FROM entries"), done + 1);
 }
 
+static void a_damaged_row_stops_its_own_operations_only(void **state)
+{
+    struct relay_world *world = *state;
+    enum { N = 200 };
+    struct append_try on_damaged = {.room = 2, .id = 1, .token = 11};
+    struct store_room_open open;
+    sqlite3 *db;
+    do_create(world, 1, 10, 20);
+    do_create(world, 2, 11, 21);
+    assert_int_equal(sqlite3_open(world->path, &db), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(db, "UPDATE rooms SET write_gate = x'0102' WHERE key = 2", NULL, NULL, NULL),
+        SQLITE_OK);
+    sqlite3_close(db);
+    world->health_changes = 0;
+    for (unsigned i = 1; i <= N; i++) {
+        const struct append_try good = {.room = 1, .id = i, .token = 10};
+        const struct append_try bad = {.room = 2, .id = i, .token = 11};
+        store_submit(world->store, append_op(world, &good));
+        if (i % 50 == 0)
+            store_submit(world->store, append_op(world, &bad));
+    }
+    assert_int_equal(do_append(world, &on_damaged), WIRE_CODE_UNAVAILABLE);
+    assert_int_equal(say(world, 1, N + 1, 0, 10), N + 1);
+    assert_int_equal(world_query(world, "SELECT count(*) FROM entries WHERE room = 1"), N + 1);
+    assert_int_equal(world_query(world, "SELECT count(*) FROM entries WHERE room = 2"), 0);
+    assert_int_equal(store_corrupt(world->store), N / 50 + 1);
+    assert_int_equal(do_open(world, 2, 21, &open), WIRE_CODE_UNAVAILABLE);
+    assert_int_equal(store_corrupt(world->store), N / 50 + 2);
+    assert_int_equal(world->health_changes, 0);
+}
+
 static void what_was_acknowledged_survives_reopening(void **state)
 {
     struct relay_world *world = *state;
@@ -479,6 +511,7 @@ int main(void)
         TEST(a_fetch_is_cut_by_size_but_gives_one_entry_at_least),
         TEST(a_notice_follows_each_entry_and_names_the_gate_it_closed),
         TEST(a_stale_append_does_not_disturb_its_batch),
+        TEST(a_damaged_row_stops_its_own_operations_only),
         TEST(what_was_acknowledged_survives_reopening),
         TEST(nothing_acknowledged_is_lost_when_the_process_is_killed),
         TEST(old_entries_expire_and_the_room_goes_on),
