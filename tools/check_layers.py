@@ -10,7 +10,7 @@ MAY_INCLUDE = {
     "mls": {"base", "codec", "crypto", "mls"},
     "x509": {"base", "mls", "x509"},
     "wire": {"base", "codec", "wire"},
-    "relay": {"base", "codec", "wire", "relay"},  # never mls, never core
+    "relay": {"base", "codec", "wire", "relay"},  # never mls, never core; of crypto, see EXCEPT
     "core": {"base", "codec", "crypto", "mls", "wire", "core"},
     "cli": {"base", "codec", "wire", "core", "cli"},
 }
@@ -19,6 +19,8 @@ PUBLIC = {"api": "base", "error": "base", "bytes": "base", "env": "base", "mls":
           "mls_x509": "x509"}
 # What of src/mls another layer may not reach: only the public header is for them.
 ONLY_PUBLIC = {("x509", "mls"), ("core", "mls"), ("cli", "mls")}
+# The one header of src/crypto that the relay may use: the blind evaluation of tokens.
+EXCEPT = {("relay", "crypto/voprf.h")}
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
 
 
@@ -39,7 +41,7 @@ def main():
             public = first == "sotto"
             target = PUBLIC.get(rest.removesuffix(".h")) if public else first
             wrong = target not in MAY_INCLUDE[layer] or ((layer, target) in ONLY_PUBLIC and not public)
-            if wrong:
+            if wrong and (layer, match.group(1)) not in EXCEPT:
                 print(f"{path.relative_to(root)}:{number}: src/{layer} may not include {match.group(1)}")
                 bad += 1
     return 1 if bad else 0
