@@ -51,6 +51,16 @@ enum {
     SOTTO_MLS_P384_AES256_SHA384_P384 = 0x0007,
     /* X-Wing (ML-KEM-768 + X25519), private-use number shared with OpenMLS and ts-mls. */
     SOTTO_MLS_XWING_CHACHA_SHA256_ED25519 = 0x004D,
+    /* Rows of draft-ietf-mls-pq-ciphersuites-06, which has no code points yet: 0xFA00 and the row's
+     * number, in the private-use range. They change when the draft's are assigned: for trying out,
+     * not for groups that are to last. XWING and P256 are
+     * hybrids, the last two ML-KEM-768 alone. */
+    SOTTO_MLS_PQ_XWING_AES128_SHA256_ED25519 = 0xFA01,
+    SOTTO_MLS_PQ_XWING_AES256_SHA384_ED25519 = 0xFA02,
+    SOTTO_MLS_PQ_MLKEM768P256_AES128_SHA256_P256 = 0xFA03,
+    SOTTO_MLS_PQ_MLKEM768P256_AES256_SHA384_P256 = 0xFA04,
+    SOTTO_MLS_PQ_MLKEM768_AES256_SHA384_ED25519 = 0xFA06,
+    SOTTO_MLS_PQ_MLKEM768_AES256_SHA384_P256 = 0xFA07,
 
     SOTTO_MLS_DEFAULT_SUITE = SOTTO_MLS_XWING_CHACHA_SHA256_ED25519,
 };

@@ -21,13 +21,20 @@ enum suite_id {
     SUITE_X448_CHACHA_SHA512_ED448 = 0x0006,
     SUITE_P384_AES256_SHA384_P384 = 0x0007,
     SUITE_XWING_CHACHA_SHA256_ED25519 = 0x004D, /* private use, as OpenMLS and ts-mls number it */
+    /* Private use: 0xFA00 and the number of the row in draft-ietf-mls-pq-ciphersuites-06. */
+    SUITE_PQ_XWING_AES128_SHA256_ED25519 = 0xFA01,
+    SUITE_PQ_XWING_AES256_SHA384_ED25519 = 0xFA02,
+    SUITE_PQ_MLKEM768P256_AES128_SHA256_P256 = 0xFA03,
+    SUITE_PQ_MLKEM768P256_AES256_SHA384_P256 = 0xFA04,
+    SUITE_PQ_MLKEM768_AES256_SHA384_ED25519 = 0xFA06,
+    SUITE_PQ_MLKEM768_AES256_SHA384_P256 = 0xFA07,
 };
 
 #define HASH_MAX 64         /* SHA-512 */
 #define AEAD_NONCE_MAX 12   /* every AEAD here */
 #define AEAD_TAG 16         /* every AEAD here */
-#define KEM_PUBLIC_MAX 1216 /* X-Wing */
-#define KEM_ENC_MAX 1120    /* X-Wing */
+#define KEM_PUBLIC_MAX 1249 /* MLKEM768-P256 */
+#define KEM_ENC_MAX 1153    /* MLKEM768-P256 */
 #define SIGNATURE_MAX 139   /* P-521, DER */
 #define SIGNATURE_PUBLIC_MAX 133
 

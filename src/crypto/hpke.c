@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "crypto/internal.h"
+#include "crypto/keccak.h"
 
 static void put_u16(uint8_t *out, size_t value)
 {
@@ -56,6 +57,29 @@ void hpke_expand(const struct hash_row *row, const struct hpke_label *label, sot
     for (size_t i = 0; i < count; i++)
         parts[4 + i] = info[i];
     hkdf_expand_parts(row, prk, parts, 4 + count, out, length);
+}
+
+static void absorb_u16(struct keccak *keccak, size_t value)
+{
+    uint8_t bytes[2] = {(uint8_t)(value >> 8), (uint8_t)value};
+    keccak_absorb(keccak, bytes, sizeof bytes);
+}
+
+void hpke_pq_derive(uint16_t kem_id, sotto_bytes ikm, uint8_t *out, size_t size)
+{
+    const sotto_bytes name = sotto_bytes_str("DeriveKeyPair");
+    struct hpke_label label = hpke_label_kem(kem_id);
+    struct keccak keccak;
+    keccak_init(&keccak, SHAKE256_RATE);
+    keccak_absorb(&keccak, ikm.data, ikm.size);
+    keccak_absorb(&keccak, (const uint8_t *)"HPKE-v1", 7);
+    keccak_absorb(&keccak, label.suite, label.suite_size);
+    absorb_u16(&keccak, name.size);
+    keccak_absorb(&keccak, name.data, name.size);
+    absorb_u16(&keccak, size);
+    keccak_finish(&keccak, SHAKE_SUFFIX);
+    keccak_squeeze(&keccak, out, size);
+    wipe(&keccak, sizeof keccak);
 }
 
 /* What the key schedule yields; only what the caller asks for is expanded. */

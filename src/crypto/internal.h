@@ -130,7 +130,8 @@ struct kem_row {
     const struct dh_ops *dh;
 };
 
-extern const struct kem_row kem_x25519, kem_x448, kem_p256, kem_p384, kem_p521, kem_xwing;
+extern const struct kem_row kem_x25519, kem_x448, kem_p256, kem_p384, kem_p521, kem_xwing,
+    kem_mlkem768, kem_mlkem768_p256;
 
 /* Callers of these checked no sizes. */
 sotto_error kem_encap(struct crypto *crypto, const struct kem_row *row, sotto_bytes public_key,
@@ -151,6 +152,14 @@ void hpke_extract(const struct hash_row *row, const struct hpke_label *label, so
 void hpke_expand(const struct hash_row *row, const struct hpke_label *label, sotto_bytes prk,
                  const char *name, const sotto_bytes *info, size_t count, uint8_t *out,
                  size_t length);
+
+/* The seed of DeriveKeyPair as draft-ietf-hpke-pq has it for its KEMs:
+ * SHAKE256.LabeledDerive(ikm, "DeriveKeyPair", "", size), where LabeledDerive(ikm, label, context,
+ * L) = SHAKE256(ikm || "HPKE-v1" || suite_id || I2OSP(len(label), 2) || label || I2OSP(L, 2) ||
+ * context, L) and suite_id = "KEM" || kem_id. The draft's own vectors decide
+ * (tests/vectors/crypto/hpke-pq-*.json); some implementations take the ikm itself as the seed, and
+ * differ from these. */
+void hpke_pq_derive(uint16_t kem_id, sotto_bytes ikm, uint8_t *out, size_t size);
 
 /* The hash of info, in parts, as the key schedule takes it: nh bytes. */
 void hpke_info_hash(const struct suite *suite, const sotto_bytes *info, size_t count, uint8_t *out);

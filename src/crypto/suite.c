@@ -19,6 +19,8 @@
 #define KEM_X448 KEM(kem_x448, 0x0021, 56, 56, 56, 64)
 
 #define KEM_XWING KEM(kem_xwing, 0x647a, 1216, 32, 1120, 32)
+#define KEM_MLKEM768P256 KEM(kem_mlkem768_p256, 0x0050, 1249, 32, 1153, 32)
+#define KEM_MLKEM768 KEM(kem_mlkem768, 0x0041, 1184, 64, 1088, 32)
 
 #define ED25519 .signature = &signature_ed25519
 #define ED448 .signature = &signature_ed448
@@ -86,9 +88,54 @@ static const struct suite xwing_chacha = {.id = SUITE_XWING_CHACHA_SHA256_ED2551
                                           SHA256,
                                           ED25519};
 
+/* The rows of draft-ietf-mls-pq-ciphersuites-06 whose primitives are all here, under numbers of our
+ * own until the draft's are assigned. Missing: ML-KEM-1024 and ML-DSA. */
+static const struct suite pq_1 = {.id = SUITE_PQ_XWING_AES128_SHA256_ED25519,
+                                  .name = "MLS_128_MLKEM768X25519_AES128GCM_SHA256_Ed25519",
+                                  .available = true,
+                                  KEM_XWING,
+                                  AES128,
+                                  SHA256,
+                                  ED25519};
+static const struct suite pq_2 = {.id = SUITE_PQ_XWING_AES256_SHA384_ED25519,
+                                  .name = "MLS_128_MLKEM768X25519_AES256GCM_SHA384_Ed25519",
+                                  .available = true,
+                                  KEM_XWING,
+                                  AES256,
+                                  SHA384,
+                                  ED25519};
+static const struct suite pq_3 = {.id = SUITE_PQ_MLKEM768P256_AES128_SHA256_P256,
+                                  .name = "MLS_128_MLKEM768P256_AES128GCM_SHA256_P256",
+                                  .available = true,
+                                  KEM_MLKEM768P256,
+                                  AES128,
+                                  SHA256,
+                                  ECDSA_P256};
+static const struct suite pq_4 = {.id = SUITE_PQ_MLKEM768P256_AES256_SHA384_P256,
+                                  .name = "MLS_128_MLKEM768P256_AES256GCM_SHA384_P256",
+                                  .available = true,
+                                  KEM_MLKEM768P256,
+                                  AES256,
+                                  SHA384,
+                                  ECDSA_P256};
+static const struct suite pq_6 = {.id = SUITE_PQ_MLKEM768_AES256_SHA384_ED25519,
+                                  .name = "MLS_128_MLKEM768_AES256GCM_SHA384_Ed25519",
+                                  .available = true,
+                                  KEM_MLKEM768,
+                                  AES256,
+                                  SHA384,
+                                  ED25519};
+static const struct suite pq_7 = {.id = SUITE_PQ_MLKEM768_AES256_SHA384_P256,
+                                  .name = "MLS_128_MLKEM768_AES256GCM_SHA384_P256",
+                                  .available = true,
+                                  KEM_MLKEM768,
+                                  AES256,
+                                  SHA384,
+                                  ECDSA_P256};
+
 static const struct suite *const suites[] = {
-    &x25519_aes128, &p256, &x25519_chacha, &x448_aes256, &p521,
-    &x448_chacha,   &p384, &xwing_chacha,  NULL,
+    &x25519_aes128, &p256, &x25519_chacha, &x448_aes256, &p521, &x448_chacha, &p384, &xwing_chacha,
+    &pq_1,          &pq_2, &pq_3,          &pq_4,        &pq_6, &pq_7,        NULL,
 };
 
 const struct suite *suite_by_id(uint16_t id)

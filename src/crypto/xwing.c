@@ -65,34 +65,10 @@ static sotto_error xwing_generate(struct crypto *crypto, const struct kem_row *r
     return xwing_public(crypto, row, private_key->data, public_key);
 }
 
-static void put_u16(struct keccak *keccak, size_t value)
-{
-    uint8_t bytes[2] = {(uint8_t)(value >> 8), (uint8_t)value};
-    keccak_absorb(keccak, bytes, sizeof bytes);
-}
-
-/* HPKE's DeriveKeyPair as draft-ietf-hpke-pq has it for its hybrid KEMs:
- * SHAKE256.LabeledDerive(ikm, "DeriveKeyPair", "", 32), where LabeledDerive(ikm, label, context, L)
- * = SHAKE256(ikm || "HPKE-v1" || suite_id || I2OSP(len(label), 2) || label || I2OSP(L, 2) ||
- * context, L) and suite_id = "KEM" || kem_id. The draft's own vectors decide
- * (tests/vectors/crypto/hpke-pq-xwing.json); some implementations take the ikm itself as the seed,
- * and differ from these. */
 static sotto_error xwing_derive(struct crypto *crypto, const struct kem_row *row, sotto_bytes ikm,
                                 struct secret *private_key, uint8_t *public_key)
 {
-    const sotto_bytes name = sotto_bytes_str("DeriveKeyPair");
-    struct hpke_label label = hpke_label_kem(row->id);
-    struct keccak keccak;
-    keccak_init(&keccak, SHAKE256_RATE);
-    keccak_absorb(&keccak, ikm.data, ikm.size);
-    keccak_absorb(&keccak, (const uint8_t *)"HPKE-v1", 7);
-    keccak_absorb(&keccak, label.suite, label.suite_size);
-    put_u16(&keccak, name.size);
-    keccak_absorb(&keccak, name.data, name.size);
-    put_u16(&keccak, SEED);
-    keccak_finish(&keccak, SHAKE_SUFFIX);
-    keccak_squeeze(&keccak, secret_reset(private_key, SEED), SEED);
-    wipe(&keccak, sizeof keccak);
+    hpke_pq_derive(row->id, ikm, secret_reset(private_key, SEED), SEED);
     return xwing_public(crypto, row, private_key->data, public_key);
 }
 

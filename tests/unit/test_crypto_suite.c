@@ -87,7 +87,7 @@ static void the_table_agrees_with_its_rows(void **state)
         assert_true(suite->signature->signature_max <= SIGNATURE_MAX);
         assert_true(suite->signature->public_size <= SIGNATURE_PUBLIC_MAX);
     }
-    assert_int_equal(count, 8);
+    assert_int_equal(count, 14);
     assert_null(suite_by_id(0));
     assert_null(suite_by_id(0x0a0a)); /* GREASE */
 }
