@@ -242,6 +242,7 @@ static void on_message(void *ctx, sotto_bytes bytes)
     sotto_fault fault;
     if (connection->drop)
         return;
+    connection->message_ms = 0;
     arena_init(&arena, connection->loop->relay->env);
     if (message_read(bytes, MESSAGE_TO_RELAY, &arena, &message, &fault) == SOTTO_OK)
         dispatch(connection, &message);
@@ -379,6 +380,7 @@ void connection_end(struct connection *connection)
     channel_free(connection->channel);
     connection->channel = NULL;
     unlink_slot(connection);
+    loop->gathered -= connection->gathered;
     leave(loop->relay, &connection->address);
     if (connection->operations == 0)
         free_connection(connection);
@@ -401,10 +403,25 @@ static bool is_over(const struct connection *connection)
     return connection->drop || channel_state(connection->channel) == CHANNEL_CLOSED;
 }
 
+/* Memory for messages that are coming is the loop's, not for each to take as much as it likes. */
+static void count_gathered(struct connection *connection)
+{
+    struct loop *loop = connection->loop;
+    size_t gathered = channel_gathered(connection->channel);
+    bool grew = gathered > connection->gathered;
+    loop->gathered += gathered - connection->gathered;
+    connection->gathered = gathered;
+    if (grew && loop->gathered > LOOP_GATHERED_BYTES) {
+        log_event(&loop->relay->log, LOG_WARNING, "too_many_large_messages_at_once", NULL);
+        channel_close(connection->channel, 1013);
+    }
+}
+
 void connection_settle(struct connection *connection)
 {
     /* It stays marked meanwhile: what it touches itself is done here. */
     if (!is_over(connection)) {
+        count_gathered(connection);
         channel_flush(connection->channel);
         subscription_go_on(connection);
         inbox_go_on(connection);
@@ -429,6 +446,12 @@ static bool is_late(struct connection *connection, uint64_t now_ms)
     }
     if (connection->kind == 0)
         return now_ms - connection->opened_ms >= OPENING_SECONDS * 1000;
+    if (connection->gathered == 0 || connection->paused)
+        connection->message_ms = 0;
+    else if (connection->message_ms == 0)
+        connection->message_ms = now_ms;
+    else if (now_ms - connection->message_ms >= MESSAGE_SECONDS * 1000)
+        return true;
     return now_ms - connection->heard_ms >= SILENCE_SECONDS * 1000;
 }
 

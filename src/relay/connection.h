@@ -32,8 +32,10 @@ struct connection {
     struct rate_address address;
     char address_text[ADDRESS_TEXT];
     uint64_t opened_ms, heard_ms, closing_ms;
-    uint64_t received; /* channel_received when last looked at */
-    size_t queued;     /* channel_queued likewise */
+    uint64_t received;   /* channel_received when last looked at */
+    size_t queued;       /* channel_queued likewise */
+    uint64_t message_ms; /* when the last whole message came, or the next one began */
+    size_t gathered;     /* of the message that is coming, counted in the loop */
 
     uint8_t kind; /* enum connection_kind; 0: before hello */
     uint8_t challenge[CHALLENGE_SIZE];

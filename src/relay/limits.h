@@ -47,6 +47,10 @@ enum {
     CONNECTION_QUEUE_LOW = 64 * 1024,    /* outgoing: below it, subscriptions go on */
     CONNECTION_QUEUE_HIGH = 1024 * 1024, /* outgoing: above it, no more requests are read */
 
+    /* Parts of messages whose end has not come, of all connections of a loop. The one that goes
+     * over it is asked to come back later. */
+    LOOP_GATHERED_BYTES = 256 * 1024 * 1024,
+
     CONNECTIONS_MAX = 20000, /* default of max-connections */
     CONNECTIONS_PER_ADDRESS = 1000,
 
@@ -62,6 +66,7 @@ enum {
     OPENING_SECONDS = 15, /* from accept to hello */
     PING_SECONDS = 30,    /* silence after which the relay pings */
     SILENCE_SECONDS = 60, /* silence after which it closes */
+    MESSAGE_SECONDS = 180, /* from the beginning of a message to its end */
     CLOSING_SECONDS = 5,  /* for the closing handshake */
     STOP_SECONDS = 5,     /* for everything to end when the relay stops */
 };

@@ -31,6 +31,7 @@ struct loop {
     struct connection *slots[LOOP_SLOTS];
     unsigned slot;
     uint64_t ticked_ms, stopping_ms; /* stopping_ms 0: not stopping */
+    size_t gathered;                 /* bytes of messages that are coming, of all connections */
     size_t connections;              /* open here, and those that wait for operations to end */
     struct connection *touched;      /* to be looked at before the loop sleeps */
     struct table watches;            /* rooms with subscribers here */

@@ -447,6 +447,11 @@ unsigned channel_events(const struct channel *channel)
     return events;
 }
 
+size_t channel_gathered(const struct channel *channel)
+{
+    return channel->state == CHANNEL_OPEN ? channel->ws.message.size : 0;
+}
+
 bool channel_pending(const struct channel *channel)
 {
     return takes_input(channel) && (channel->has_more || channel->unread.size > 0);

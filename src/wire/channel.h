@@ -84,6 +84,9 @@ void channel_flush(struct channel *channel);
 /* Bytes queued and not yet taken by TLS. For back-pressure. */
 size_t channel_queued(const struct channel *channel);
 
+/* Bytes kept of a message whose end has not come yet. */
+size_t channel_gathered(const struct channel *channel);
+
 /* Stops and resumes reading. While paused no message is delivered, and the peer is held back by
  * TCP. After resuming ask channel_pending. */
 void channel_pause(struct channel *channel, bool paused);
