@@ -5,11 +5,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_copy(const struct leaf_node *leaf, sotto_bytes input)
 {
+    const struct node_maker maker = {.env = sotto_env_system()};
     const struct tree_node *node;
     struct writer writer;
     sotto_buf again;
     sotto_buf_init(&again, sotto_env_system());
-    if (tree_node_of_leaf(sotto_env_system(), leaf, &node) == SOTTO_OK) {
+    if (tree_node_of_leaf(&maker, leaf, &node) == SOTTO_OK) {
         writer_init(&writer, &again);
         leaf_node_write(&writer, &node->u.leaf);
         BUG_UNLESS(writer_finish(&writer) == SOTTO_OK);

@@ -1,21 +1,10 @@
 #include "mls/key_index.h"
 
-#include "base/siphash.h"
-
-_Static_assert(KEY_INDEX_SEED == SIPHASH_SEED, "the seed is SipHash's key");
-
 #define FIRST_CAPACITY 16
 
 static uint32_t ref_of(enum key_kind kind, struct node_index x)
 {
     return (x.value << 1 | (uint32_t)kind) + 1;
-}
-
-uint32_t key_index_tag(const uint8_t seed[static KEY_INDEX_SEED], enum key_kind kind,
-                       sotto_bytes key)
-{
-    uint32_t tag = (uint32_t)siphash(seed, key);
-    return kind == KEY_SIGNATURE ? ~tag : tag;
 }
 
 bool key_index_has_room(const struct key_index *index, size_t extra)

@@ -1,6 +1,6 @@
 /* Which node holds a public key: a hash table from keys to nodes that stores no keys. It answers
- * with candidates; the caller compares with the key in the node. The hash is keyed, because peers
- * choose the keys. */
+ * with candidates; the caller compares with the key in the node. The hash is a fingerprint under a
+ * seed of the tree's own, because peers choose the keys. */
 #ifndef MLS_KEY_INDEX_H
 #define MLS_KEY_INDEX_H
 
@@ -10,8 +10,6 @@ enum key_kind {
     KEY_ENCRYPTION = 0,
     KEY_SIGNATURE = 1,
 };
-
-#define KEY_INDEX_SEED 16
 
 struct key_slot {
     uint32_t tag; /* of the key */
@@ -24,8 +22,11 @@ struct key_index {
     size_t count;
 };
 
-uint32_t key_index_tag(const uint8_t seed[static KEY_INDEX_SEED], enum key_kind kind,
-                       sotto_bytes key);
+/* print: the key's fingerprint, of which the low half counts. */
+static inline uint32_t key_index_tag(enum key_kind kind, uint64_t print)
+{
+    return kind == KEY_SIGNATURE ? ~(uint32_t)print : (uint32_t)print;
+}
 
 /* Whether extra more entries fit without growing. */
 bool key_index_has_room(const struct key_index *index, size_t extra);

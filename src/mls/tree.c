@@ -38,23 +38,19 @@ void segment_free(const struct tree *tree, size_t number, struct tree_segment *s
 
 void base_put_keys(struct tree *tree, struct node_index x, const struct tree_node *node)
 {
-    sotto_bytes key = tree_node_encryption_key(node);
-    key_index_put(&tree->keys, key_index_tag(tree->seed, KEY_ENCRYPTION, key), KEY_ENCRYPTION, x);
-    if (node->type != NODE_LEAF)
-        return;
-    key = node->u.leaf.signature_key;
-    key_index_put(&tree->keys, key_index_tag(tree->seed, KEY_SIGNATURE, key), KEY_SIGNATURE, x);
+    key_index_put(&tree->keys, key_index_tag(KEY_ENCRYPTION, node->key_print), KEY_ENCRYPTION, x);
+    if (node->type == NODE_LEAF)
+        key_index_put(&tree->keys, key_index_tag(KEY_SIGNATURE, node->signature_print),
+                      KEY_SIGNATURE, x);
 }
 
 void base_remove_keys(struct tree *tree, struct node_index x, const struct tree_node *node)
 {
-    sotto_bytes key = tree_node_encryption_key(node);
-    key_index_remove(&tree->keys, key_index_tag(tree->seed, KEY_ENCRYPTION, key), KEY_ENCRYPTION,
+    key_index_remove(&tree->keys, key_index_tag(KEY_ENCRYPTION, node->key_print), KEY_ENCRYPTION,
                      x);
-    if (node->type != NODE_LEAF)
-        return;
-    key = node->u.leaf.signature_key;
-    key_index_remove(&tree->keys, key_index_tag(tree->seed, KEY_SIGNATURE, key), KEY_SIGNATURE, x);
+    if (node->type == NODE_LEAF)
+        key_index_remove(&tree->keys, key_index_tag(KEY_SIGNATURE, node->signature_print),
+                         KEY_SIGNATURE, x);
 }
 
 /* ---- Making ---------------------------------------------------------------------------------- */
@@ -68,9 +64,14 @@ static sotto_error alloc_tree(struct crypto *crypto, const struct suite *suite, 
     made->crypto = crypto;
     made->suite = suite;
     made->env = env;
-    sotto_error error = env->random(env->ctx, made->seed, sizeof made->seed);
-    if (error == SOTTO_OK)
+    made->maker.env = env;
+    uint8_t seed[SIPHASH_SEED];
+    sotto_error error = env->random(env->ctx, seed, sizeof seed);
+    if (error == SOTTO_OK) {
+        fingerprint_init(&made->maker.prints, seed);
         error = segment_alloc(made, 0, false, &made->segments[0]);
+    }
+    wipe(seed, sizeof seed);
     made->leaf_count = 1;
     if (error != SOTTO_OK) {
         tree_free(made);
@@ -187,7 +188,7 @@ sotto_error tree_load_node(struct tree *tree, struct node_index x, sotto_bytes e
         return refuse(fault, SOTTO_VALUE, "tree.node_index");
     struct reader reader;
     reader_init(&reader, encoded);
-    const struct tree_node *node = tree_node_read(&reader, tree->env);
+    const struct tree_node *node = tree_node_read(&reader, &tree->maker);
     sotto_error error = reader_finish(&reader, "Node");
     if (error == SOTTO_OK)
         return place_node(tree, x, node, fault);
@@ -215,7 +216,7 @@ static sotto_error import_nodes(struct tree *tree, struct reader *reader, sotto_
         if (!reader_present(reader, "ratchet_tree.node"))
             continue;
         size_t at = reader->pos;
-        const struct tree_node *node = tree_node_read(reader, tree->env);
+        const struct tree_node *node = tree_node_read(reader, &tree->maker);
         if (node == NULL)
             break;
         last = count;

@@ -14,7 +14,7 @@ struct tree {
     uint32_t first_blank; /* no blank leaf below this one */
     struct tree_segment segments[LIMIT_DEPTH + 1];
     struct leaf_set members;
-    uint8_t seed[KEY_INDEX_SEED];
+    struct node_maker maker;
     struct key_index keys;
     struct support support;
 };
@@ -90,6 +90,11 @@ sotto_error hash_base_leaf(struct tree *tree, struct leaf_index leaf);
 
 /* tree_stage.c: the entry of a node, NULL if there is none. */
 struct overlay_entry *overlay_find(const struct tree_stage *stage, struct node_index x);
+
+/* Another node that holds the same key as x, which must not be blank (a leaf, for KEY_SIGNATURE);
+ * NOT_FOUND. */
+sotto_error stage_find_double(const struct tree_stage *stage, struct node_index x,
+                              enum key_kind kind, struct node_index *other);
 
 /* Puts node (taking the reference over; NULL: blank) at x. On failure the reference is given back.
  */

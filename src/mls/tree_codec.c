@@ -79,7 +79,7 @@ static void read_change(struct reader *reader, struct tree_stage *stage)
     if (kind > CHANGE_ADDED)
         reader_fail(reader, SOTTO_VALUE, "tree_stage.change");
     if (kind != CHANGE_BLANK)
-        node = tree_node_read(reader, stage->base->env);
+        node = tree_node_read(reader, &stage->base->maker);
     if (node != NULL && node_is_leaf(x) != (node->type == NODE_LEAF))
         reader_fail(reader, SOTTO_VALUE, "Node.node_type");
     if (!reader_ok(reader)) {

@@ -40,20 +40,35 @@ static void move_views(struct leaf_node *leaf, sotto_bytes from, const uint8_t *
     leaf->wire = moved(leaf->wire, from, to);
 }
 
-sotto_error tree_node_of_leaf(const sotto_env *env, const struct leaf_node *leaf,
-                              const struct tree_node **node)
+uint64_t node_key_print(const struct node_maker *maker, sotto_bytes key)
+{
+    return fingerprint(&maker->prints, 0, key);
+}
+
+/* A block whose every byte the caller writes. */
+static struct tree_node *alloc_node(const sotto_env *env, size_t size, enum node_type type)
+{
+    BUG_UNLESS(size <= UINT32_MAX);
+    struct tree_node *node = env->resize(env->ctx, NULL, 0, size);
+    if (node == NULL)
+        return NULL;
+    node->references = 1;
+    node->size = (uint32_t)size;
+    node->type = type;
+    node->signature_print = 0;
+    return node;
+}
+
+static sotto_error copy_leaf(const sotto_env *env, const struct leaf_node *leaf,
+                             struct tree_node **node)
 {
     BUG_UNLESS(leaf->wire.size > 0);
     size_t extensions_size = leaf->extensions.count * sizeof(sotto_mls_extension);
     size_t chain_size = leaf->credential.chain_count * sizeof(sotto_bytes);
     size_t size = sizeof(struct tree_node) + extensions_size + chain_size + leaf->wire.size;
-    BUG_UNLESS(size <= UINT32_MAX);
-    struct tree_node *made = mem_alloc(env, size);
+    struct tree_node *made = alloc_node(env, size, NODE_LEAF);
     if (made == NULL)
         return SOTTO_NO_MEMORY;
-    made->references = 1;
-    made->size = (uint32_t)size;
-    made->type = NODE_LEAF;
     made->u.leaf = *leaf;
     sotto_mls_extension *extensions = (sotto_mls_extension *)(made + 1);
     sotto_bytes *chain = (sotto_bytes *)(extensions + leaf->extensions.count);
@@ -72,6 +87,17 @@ sotto_error tree_node_of_leaf(const sotto_env *env, const struct leaf_node *leaf
     return SOTTO_OK;
 }
 
+sotto_error tree_node_of_leaf(const struct node_maker *maker, const struct leaf_node *leaf,
+                              const struct tree_node **node)
+{
+    struct tree_node *made;
+    TRY(copy_leaf(maker->env, leaf, &made));
+    made->key_print = node_key_print(maker, leaf->encryption_key);
+    made->signature_print = (uint32_t)node_key_print(maker, leaf->signature_key);
+    *node = made;
+    return SOTTO_OK;
+}
+
 static uint8_t *append(uint8_t *at, sotto_bytes from, sotto_bytes *view)
 {
     *view = sotto_bytes_of(at, from.size);
@@ -80,18 +106,15 @@ static uint8_t *append(uint8_t *at, sotto_bytes from, sotto_bytes *view)
     return at + from.size;
 }
 
-sotto_error tree_node_of_parent(const sotto_env *env, const struct parent_node *parent,
-                                size_t spare, const struct tree_node **node)
+static sotto_error copy_parent(const sotto_env *env, const struct parent_node *parent,
+                               uint64_t key_print, size_t spare, const struct tree_node **node)
 {
     size_t size = PARENT_HEAD + parent->encryption_key.size + parent->parent_hash.size +
                   parent->unmerged_leaves.wire.size + 4 * spare;
-    BUG_UNLESS(size <= UINT32_MAX);
-    struct tree_node *made = mem_alloc(env, size);
+    struct tree_node *made = alloc_node(env, size, NODE_PARENT);
     if (made == NULL)
         return SOTTO_NO_MEMORY;
-    made->references = 1;
-    made->size = (uint32_t)size;
-    made->type = NODE_PARENT;
+    made->key_print = key_print;
     struct parent_node *own = &made->u.parent;
     uint8_t *at =
         append((uint8_t *)made + PARENT_HEAD, parent->encryption_key, &own->encryption_key);
@@ -99,6 +122,13 @@ sotto_error tree_node_of_parent(const sotto_env *env, const struct parent_node *
     append(at, parent->unmerged_leaves.wire, &own->unmerged_leaves.wire);
     *node = made;
     return SOTTO_OK;
+}
+
+sotto_error tree_node_of_parent(const struct node_maker *maker, const struct parent_node *parent,
+                                size_t spare, const struct tree_node **node)
+{
+    return copy_parent(maker->env, parent, node_key_print(maker, parent->encryption_key), spare,
+                       node);
 }
 
 /* The position of the first entry that is not below leaf. */
@@ -142,7 +172,7 @@ sotto_error tree_node_add_unmerged(const sotto_env *env, const struct tree_node 
         const struct parent_node *parent = &(*node)->u.parent;
         const struct tree_node *copy;
         size_t spare = 4 + u32_list_count(parent->unmerged_leaves) / 2;
-        TRY(tree_node_of_parent(env, parent, spare, &copy));
+        TRY(copy_parent(env, parent, (*node)->key_print, spare, &copy));
         tree_node_release(env, *node);
         *node = copy;
     }
@@ -182,21 +212,21 @@ void tree_node_write(struct writer *writer, const struct tree_node *node)
         parent_node_write(writer, &node->u.parent);
 }
 
-static sotto_error read_leaf(struct reader *reader, const sotto_env *env,
+static sotto_error read_leaf(struct reader *reader, const struct node_maker *maker,
                              const struct tree_node **node)
 {
     struct arena arena;
-    arena_init(&arena, env);
+    arena_init(&arena, maker->env);
     struct leaf_node leaf;
     leaf_node_read(reader, &arena, &leaf);
     sotto_error error = SOTTO_OK;
     if (reader_ok(reader))
-        error = tree_node_of_leaf(env, &leaf, node);
+        error = tree_node_of_leaf(maker, &leaf, node);
     arena_free(&arena);
     return error;
 }
 
-const struct tree_node *tree_node_read(struct reader *reader, const sotto_env *env)
+const struct tree_node *tree_node_read(struct reader *reader, const struct node_maker *maker)
 {
     const struct tree_node *node = NULL;
     size_t at = reader->pos;
@@ -205,12 +235,12 @@ const struct tree_node *tree_node_read(struct reader *reader, const sotto_env *e
     if (!reader_ok(reader))
         return NULL;
     if (type == NODE_LEAF) {
-        error = read_leaf(reader, env, &node);
+        error = read_leaf(reader, maker, &node);
     } else if (type == NODE_PARENT) {
         struct parent_node parent;
         parent_node_read(reader, &parent);
         if (reader_ok(reader))
-            error = tree_node_of_parent(env, &parent, 0, &node);
+            error = tree_node_of_parent(maker, &parent, 0, &node);
     } else {
         reader->pos = at;
         reader_fail(reader, SOTTO_VALUE, "Node.node_type");

@@ -2,24 +2,36 @@
 #ifndef MLS_TREE_NODE_H
 #define MLS_TREE_NODE_H
 
+#include "base/siphash.h"
 #include "mls/types.h"
 
 struct tree_node {
     uint32_t references;
     uint32_t size; /* of the block */
     enum node_type type;
+    uint32_t signature_print; /* a leaf's signature key's fingerprint, its low half */
+    uint64_t key_print;       /* the encryption key's fingerprint */
     union {
         struct leaf_node leaf; /* views into this block */
         struct parent_node parent;
     } u;
 };
 
+/* How nodes of one tree are made. */
+struct node_maker {
+    const sotto_env *env;
+    struct fingerprint prints;
+};
+
+/* The fingerprint of a public key, under which tables know it. */
+uint64_t node_key_print(const struct node_maker *maker, sotto_bytes key);
+
 /* Copies the leaf, which must have been read, into a block of its own; one reference. */
-sotto_error tree_node_of_leaf(const sotto_env *env, const struct leaf_node *leaf,
+sotto_error tree_node_of_leaf(const struct node_maker *maker, const struct leaf_node *leaf,
                               const struct tree_node **node);
 
 /* spare: how many more unmerged leaves the block has room for (tree_node_add_unmerged). */
-sotto_error tree_node_of_parent(const sotto_env *env, const struct parent_node *parent,
+sotto_error tree_node_of_parent(const struct node_maker *maker, const struct parent_node *parent,
                                 size_t spare, const struct tree_node **node);
 
 /* Puts leaf into *node's unmerged_leaves, in order. Replaces *node by a copy unless this reference
@@ -43,6 +55,6 @@ size_t parent_node_unmerged_below(const struct parent_node *parent, uint32_t lea
 
 /* struct Node (12.4.3.3). The read node has one reference, NULL after a failure. */
 void tree_node_write(struct writer *writer, const struct tree_node *node);
-const struct tree_node *tree_node_read(struct reader *reader, const sotto_env *env);
+const struct tree_node *tree_node_read(struct reader *reader, const struct node_maker *maker);
 
 #endif

@@ -220,11 +220,11 @@ static bool holds_key(const struct tree_stage *stage, struct node_index x, enum 
 }
 
 /* Both tables may name nodes that have changed since; what counts is what the node holds now. */
-sotto_error tree_stage_find_key(const struct tree_stage *stage, enum key_kind kind, sotto_bytes key,
-                                struct node_index except, struct node_index *x)
+static sotto_error find_key(const struct tree_stage *stage, enum key_kind kind, sotto_bytes key,
+                            uint64_t print, struct node_index except, struct node_index *x)
 {
     const struct key_index *tables[] = {&stage->base->keys, &stage->keys};
-    uint32_t tag = key_index_tag(stage->base->seed, kind, key);
+    uint32_t tag = key_index_tag(kind, print);
     for (size_t i = 0; i < 2; i++) {
         struct node_index found;
         for (size_t at = 0; key_index_next(tables[i], tag, kind, &at, &found);)
@@ -234,6 +234,22 @@ sotto_error tree_stage_find_key(const struct tree_stage *stage, enum key_kind ki
             }
     }
     return SOTTO_NOT_FOUND;
+}
+
+sotto_error tree_stage_find_key(const struct tree_stage *stage, enum key_kind kind, sotto_bytes key,
+                                struct node_index except, struct node_index *x)
+{
+    return find_key(stage, kind, key, node_key_print(&stage->base->maker, key), except, x);
+}
+
+sotto_error stage_find_double(const struct tree_stage *stage, struct node_index x,
+                              enum key_kind kind, struct node_index *other)
+{
+    const struct tree_node *node = tree_stage_node(stage, x);
+    BUG_UNLESS(node != NULL);
+    if (kind == KEY_ENCRYPTION)
+        return find_key(stage, kind, tree_node_encryption_key(node), node->key_print, x, other);
+    return find_key(stage, kind, node->u.leaf.signature_key, node->signature_print, x, other);
 }
 
 bool tree_stage_all_support(const struct tree_stage *stage, enum support_kind kind, uint16_t type)
@@ -350,11 +366,16 @@ static sotto_error count_support(struct tree_stage *stage, const struct leaf_nod
     return after == NULL ? SOTTO_OK : support_count_leaf(env, &stage->support, after, 1);
 }
 
-static sotto_error add_key(struct tree_stage *stage, struct node_index x, enum key_kind kind,
-                           sotto_bytes key)
+static sotto_error add_keys(struct tree_stage *stage, struct node_index x,
+                            const struct tree_node *node)
 {
-    uint32_t tag = key_index_tag(stage->base->seed, kind, key);
-    return key_index_add(stage->base->env, &stage->keys, tag, kind, x);
+    const sotto_env *env = stage->base->env;
+    TRY(key_index_add(env, &stage->keys, key_index_tag(KEY_ENCRYPTION, node->key_print),
+                      KEY_ENCRYPTION, x));
+    if (node->type != NODE_LEAF)
+        return SOTTO_OK;
+    return key_index_add(env, &stage->keys, key_index_tag(KEY_SIGNATURE, node->signature_print),
+                         KEY_SIGNATURE, x);
 }
 
 static sotto_error count_member(struct tree_stage *stage, struct leaf_index where, bool before,
@@ -377,21 +398,17 @@ static sotto_error count_member(struct tree_stage *stage, struct leaf_index wher
 
 /* All that is counted about a leaf, before the leaf itself is put. */
 static sotto_error account_leaf(struct tree_stage *stage, struct leaf_index where,
-                                const struct leaf_node *before, const struct leaf_node *after)
+                                const struct leaf_node *before, const struct tree_node *after)
 {
-    TRY(count_support(stage, before, after));
+    TRY(count_support(stage, before, after == NULL ? NULL : &after->u.leaf));
     TRY(count_member(stage, where, before != NULL, after != NULL));
-    if (after == NULL)
-        return SOTTO_OK;
-    TRY(add_key(stage, leaf_node_index(where), KEY_ENCRYPTION, after->encryption_key));
-    return add_key(stage, leaf_node_index(where), KEY_SIGNATURE, after->signature_key);
+    return after == NULL ? SOTTO_OK : add_keys(stage, leaf_node_index(where), after);
 }
 
 sotto_error stage_put_leaf(struct tree_stage *stage, struct leaf_index where,
                            const struct tree_node *node, bool added)
 {
-    const struct leaf_node *after = node == NULL ? NULL : &node->u.leaf;
-    sotto_error error = account_leaf(stage, where, tree_stage_leaf(stage, where), after);
+    sotto_error error = account_leaf(stage, where, tree_stage_leaf(stage, where), node);
     if (error != SOTTO_OK) {
         tree_node_release(stage->base->env, node);
         return error;
@@ -405,7 +422,7 @@ sotto_error stage_put_parent(struct tree_stage *stage, struct node_index x,
                              const struct tree_node *node)
 {
     if (node != NULL) {
-        sotto_error error = add_key(stage, x, KEY_ENCRYPTION, node->u.parent.encryption_key);
+        sotto_error error = add_keys(stage, x, node);
         if (error != SOTTO_OK) {
             tree_node_release(stage->base->env, node);
             return error;
@@ -479,7 +496,7 @@ sotto_error tree_stage_add(struct tree_stage *stage, const struct leaf_node *lea
     const struct tree_node *node;
     struct leaf_index place;
     TRY(tree_stage_claim(stage, &place));
-    TRY(tree_node_of_leaf(stage->base->env, leaf, &node));
+    TRY(tree_node_of_leaf(&stage->base->maker, leaf, &node));
     TRY(stage_put_leaf(stage, place, node, true));
     TRY(add_unmerged(stage, place));
     *where = place;
@@ -508,7 +525,7 @@ sotto_error tree_stage_set_leaf(struct tree_stage *stage, struct leaf_index wher
                                 const struct leaf_node *leaf)
 {
     const struct tree_node *node;
-    TRY(tree_node_of_leaf(stage->base->env, leaf, &node));
+    TRY(tree_node_of_leaf(&stage->base->maker, leaf, &node));
     return stage_put_leaf(stage, where, node, false);
 }
 
@@ -516,7 +533,7 @@ sotto_error tree_stage_set_parent(struct tree_stage *stage, struct node_index x,
                                   const struct parent_node *parent)
 {
     const struct tree_node *node;
-    TRY(tree_node_of_parent(stage->base->env, parent, 0, &node));
+    TRY(tree_node_of_parent(&stage->base->maker, parent, 0, &node));
     return stage_put_parent(stage, x, node);
 }
 

@@ -48,12 +48,10 @@ static sotto_error check_unique(const struct tree_stage *stage, struct node_inde
                                 const struct tree_node *node, sotto_fault *fault)
 {
     struct node_index other;
-    if (tree_stage_find_key(stage, KEY_ENCRYPTION, tree_node_encryption_key(node), x, &other) !=
-        SOTTO_NOT_FOUND)
+    if (stage_find_double(stage, x, KEY_ENCRYPTION, &other) != SOTTO_NOT_FOUND)
         return refuse(fault, SOTTO_TREE, "encryption_key: in the tree twice");
     if (node->type == NODE_LEAF &&
-        tree_stage_find_key(stage, KEY_SIGNATURE, node->u.leaf.signature_key, x, &other) !=
-            SOTTO_NOT_FOUND)
+        stage_find_double(stage, x, KEY_SIGNATURE, &other) != SOTTO_NOT_FOUND)
         return refuse(fault, SOTTO_TREE, "LeafNode.signature_key: in the tree twice");
     return SOTTO_OK;
 }

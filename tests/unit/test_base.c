@@ -1,4 +1,6 @@
 #include "base/siphash.h"
+#include <sodium.h>
+
 #include "unit/check.h"
 
 static void errors_have_names_and_texts(void **state)
@@ -96,6 +98,54 @@ static void siphash_is_that_of_its_paper(void **state)
     assert_true(siphash(seed, sotto_bytes_of(data, 14)) != 0xa129ca6149be45e5u);
 }
 
+/* The same by hand, as its description says, on numbers that overflow everywhere. */
+static uint64_t described_fingerprint(const struct fingerprint *f, uint64_t domain,
+                                      const uint8_t *data, size_t size)
+{
+    uint8_t words[8 * 64];
+    uint64_t out[64] = {domain, size};
+    size_t count = 2, at = 0;
+    for (; size - at >= 128; at += 128, count += 2)
+        for (size_t i = 0; i < 128; i += 16) {
+            uint64_t x[2] = {f->words[i / 8], f->words[i / 8 + 1]};
+            for (size_t j = 0; j < 16; j++) {
+                x[j / 8] += (uint64_t)data[at + i + j] << 8 * (j % 8);
+            }
+            for (unsigned bit = 0; bit < 64; bit++) { /* long multiplication */
+                if ((x[1] >> bit & 1) == 0)
+                    continue;
+                uint64_t low = x[0] << bit, high = bit == 0 ? 0 : x[0] >> (64 - bit);
+                out[count] += low;
+                out[count + 1] += high + (out[count] < low);
+            }
+        }
+    for (size_t i = 0; i < 8 * count; i++)
+        words[i] = (uint8_t)(out[i / 8] >> 8 * (i % 8));
+    memcpy(words + 8 * count, data + at, size - at);
+    return siphash(f->seed, sotto_bytes_of(words, 8 * count + size - at));
+}
+
+static void a_fingerprint_is_what_its_description_says(void **state)
+{
+    (void)state;
+    uint8_t seed[SIPHASH_SEED], data[500];
+    struct fingerprint f;
+    randombytes_buf(seed, sizeof seed);
+    fingerprint_init(&f, seed);
+    memset(data, 0xff, sizeof data);
+    for (size_t size = 0; size <= sizeof data; size++) {
+        if (size == 300)
+            randombytes_buf(data, sizeof data);
+        assert_true(fingerprint(&f, ~size, sotto_bytes_of(data, size)) ==
+                    described_fingerprint(&f, ~size, data, size));
+    }
+    for (size_t bit = 0; bit < 8 * sizeof data; bit++) {
+        uint64_t before = fingerprint(&f, 1, sotto_bytes_of(data, sizeof data));
+        data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        assert_true(fingerprint(&f, 1, sotto_bytes_of(data, sizeof data)) != before);
+    }
+}
+
 static void secret_comparison_sees_every_byte(void **state)
 {
     (void)state;
@@ -120,6 +170,7 @@ int main(void)
         cmocka_unit_test(arenas_wipe_and_align),
         cmocka_unit_test(secrets_refuse_what_does_not_fit),
         cmocka_unit_test(siphash_is_that_of_its_paper),
+        cmocka_unit_test(a_fingerprint_is_what_its_description_says),
         cmocka_unit_test(secret_comparison_sees_every_byte),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
