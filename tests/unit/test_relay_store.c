@@ -418,51 +418,6 @@ static void much_expires_a_little_at_a_time(void **state)
 
 /* ---- The schema ----------------------------------------------------------------------------- */
 
-static void no_table_links_a_person_to_a_room(void **state)
-{
-    /* Every table and column that there is. Whoever adds one decides here on which side it stands;
-     * a key of one side (account, device, phone; room) never stands on the other. */
-    static const char people[] =
-        "accounts(key,account_id,phone,last_ip,last_ip_time,manifest)"
-        "codes(phone,hash,expires,tries_left,sent,day)"
-        "devices(key,account,device_id,sign_in_hash,last_resort,inbox_next,inbox_count,inbox_bytes)"
-        "envelopes(position,device,seq,sealed,day)"
-        "grants(account,hash,expires,takes_left,posts_left)"
-        "invitations(hash,uses_left,expires)"
-        "key_packages(position,device,bytes)"
-        "posts(device,post_id,day)"
-        "taken(device,take_id,bytes,day)";
-    static const char rooms[] = "entries(position,room,seq,epoch,kind,append_id,bytes,day)"
-                                "read_gates(room,gate,until_seq,until_epoch)"
-                                "rooms(key,room_id,epoch,write_gate,next_seq,first_seq,bytes,day)";
-    struct relay_world *world = *state;
-    char all[2000] = "", both[2000];
-    sqlite3 *db;
-    sqlite3_stmt *stmt;
-    assert_int_equal(sqlite3_open_v2(world->path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-    assert_int_equal(
-        sqlite3_prepare_v2(db,
-                           "SELECT m.name||'('||(SELECT group_concat(name) FROM"
-                           " pragma_table_info(m.name))||')' FROM sqlite_schema m WHERE type IN"
-                           " ('table','view','trigger') AND name NOT LIKE 'sqlite_%'"
-                           " ORDER BY m.name IN ('entries','read_gates','rooms'), m.name",
-                           -1, &stmt, NULL),
-        SQLITE_OK);
-    while (sqlite3_step(stmt) == SQLITE_ROW)
-        strcat(all, (const char *)sqlite3_column_text(stmt, 0));
-    sqlite3_finalize(stmt);
-    sqlite3_close(db);
-    snprintf(both, sizeof both, "%s%s", people, rooms);
-    assert_string_equal(all, both);
-    assert_null(strstr(people, "room"));
-    assert_null(strstr(people, "gate"));
-    assert_null(strstr(rooms, "account"));
-    assert_null(strstr(rooms, "device"));
-    assert_null(strstr(rooms, "phone"));
-    assert_null(strstr(rooms, "_ip"));
-    assert_null(strstr(rooms, "time"));
-}
-
 static void only_the_owner_can_read_the_file(void **state)
 {
     struct relay_world *world = *state;
@@ -520,7 +475,6 @@ int main(void)
         TEST(a_clock_that_stood_ahead_keeps_nothing_forever),
         TEST(a_clock_that_was_never_set_erases_nothing),
         TEST(much_expires_a_little_at_a_time),
-        TEST(no_table_links_a_person_to_a_room),
         TEST(only_the_owner_can_read_the_file),
         TEST(a_newer_schema_is_refused),
     };
