@@ -75,6 +75,15 @@ def messages():
     yield "unsubscribe", message(0x0207, number(6, 4))
     yield "entries", message(0x4206, vector(entry(5) + entry(6)))
     yield "room_end", message(0x4207, number(33, 2))
+    yield "blob_create", message(0x0301, vector(NONE) + ID32 + number(1 << 30, 8) + ID32)
+    yield "blob_put", message(0x0302, ID32 + ID32 + number(4096, 8) + vector(b"some bytes"))
+    yield "blob_put_ok", message(0x8302, number(4106, 8))
+    yield "blob_status", message(0x0303, ID32 + ID32)
+    yield "blob_status_ok", message(0x8303, number(9000, 8) + number(4106, 8) + b"\0")
+    yield "blob_finish", message(0x0304, ID32 + ID32)
+    yield "blob_get", message(0x0305, ID32 + number(4096, 8) + number(256, 4))
+    yield "blob_get_ok", message(0x8305, vector(b"some bytes"))
+    yield "blob_delete", message(0x0306, ID32 + ID32)
 
 
 def frames():

@@ -25,9 +25,10 @@ struct message_row {
         type, name, name " (end)", MESSAGE_TO_CLIENT, 0, read, write \
     }
 
-/* message_common.c, message_account.c, message_room.c; ended by a row of type 0. */
+/* message_common.c, message_account.c, message_room.c, message_blob.c; ended by a row of type 0. */
 extern const struct message_row message_rows_common[];
 extern const struct message_row message_rows_account[];
 extern const struct message_row message_rows_room[];
+extern const struct message_row message_rows_blob[];
 
 #endif

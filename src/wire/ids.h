@@ -10,6 +10,7 @@ enum {
     ACCOUNT_ID_SIZE = 32,
     DEVICE_ID_SIZE = 16,
     ROOM_ID_SIZE = 32,
+    BLOB_ID_SIZE = 32,
     GATE_SIZE = 32,
     TOKEN_SIZE = 32, /* Token32 */
     CAPABILITY_SIZE = 32,
@@ -32,6 +33,11 @@ struct device_id {
 
 struct room_id {
     uint8_t bytes[ROOM_ID_SIZE];
+};
+
+/* Random. Who knows it may read the blob: handled like a secret, and nowhere kept by a relay. */
+struct blob_id {
+    uint8_t bytes[BLOB_ID_SIZE];
 };
 
 struct gate {

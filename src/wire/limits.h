@@ -2,6 +2,8 @@
 #ifndef WIRE_LIMITS_H
 #define WIRE_LIMITS_H
 
+#include <stdint.h>
+
 enum {
     WIRE_VERSION = 1, /* of hello */
 
@@ -19,6 +21,9 @@ enum {
     WIRE_MANIFEST_MAX = 64 * 1024,
     WIRE_DEVICES_MAX = 32,
     WIRE_PERMISSION_MAX = 512, /* room for a token of RFC 9497 */
+
+    WIRE_BLOB_PIECE_MAX = 256 * 1024, /* of a blob, in one request or answer */
+    WIRE_PERMISSIONS_MAX = 256,       /* of one blob */
 
     WIRE_TEXT_MAX = 512,       /* error.text, hello_ok.name */
     WIRE_PHONE_MAX = 16,       /* E.164: "+" and 15 digits */
@@ -41,6 +46,9 @@ enum {
     WS_HANDSHAKE_MAX = 4096, /* request or answer, headers included */
     WS_CONTROL_MAX = 125,    /* RFC 6455, 5.5 */
 };
+
+#define WIRE_BLOB_MAX (UINT64_C(1) << 40)       /* bytes of a blob; a relay's blob-max says less */
+#define WIRE_BLOB_TOKEN (UINT64_C(64) << 20) /* a token is good for so many, or a part of them */
 
 /* Times that the client's link keeps to. */
 enum {

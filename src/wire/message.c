@@ -18,6 +18,8 @@ static const struct message_row *row_of(uint16_t type)
         return row_in(message_rows_account, type);
     case 0x02:
         return row_in(message_rows_room, type);
+    case 0x03:
+        return row_in(message_rows_blob, type);
     default:
         return row_in(message_rows_common, type);
     }

@@ -37,6 +37,12 @@ enum message_type {
     MESSAGE_ROOM_APPEND = 0x0205,
     MESSAGE_ROOM_SUBSCRIBE = 0x0206,
     MESSAGE_ROOM_UNSUBSCRIBE = 0x0207,
+    MESSAGE_BLOB_CREATE = 0x0301,
+    MESSAGE_BLOB_PUT = 0x0302,
+    MESSAGE_BLOB_STATUS = 0x0303,
+    MESSAGE_BLOB_FINISH = 0x0304,
+    MESSAGE_BLOB_GET = 0x0305,
+    MESSAGE_BLOB_DELETE = 0x0306,
 
     /* Answers: the request's type | 0x8000. */
     MESSAGE_HELLO_OK = 0x8001,
@@ -57,6 +63,12 @@ enum message_type {
     MESSAGE_ROOM_APPEND_OK = 0x8205,
     MESSAGE_ROOM_SUBSCRIBE_OK = 0x8206,
     MESSAGE_ROOM_UNSUBSCRIBE_OK = 0x8207,
+    MESSAGE_BLOB_CREATE_OK = 0x8301,
+    MESSAGE_BLOB_PUT_OK = 0x8302,
+    MESSAGE_BLOB_STATUS_OK = 0x8303,
+    MESSAGE_BLOB_FINISH_OK = 0x8304,
+    MESSAGE_BLOB_GET_OK = 0x8305,
+    MESSAGE_BLOB_DELETE_OK = 0x8306,
 
     /* Pushes: repeat the request of the subscription. */
     MESSAGE_INBOX_ENVELOPE = 0x4106,
@@ -99,7 +111,10 @@ enum connection_kind { CONNECTION_ACCOUNT = 1, CONNECTION_ROOM = 2 };
     X(NO_ROOM, 30, "no_room", "no such room, or not open to this client")                        \
     X(ROOM_EXISTS, 31, "room_exists", "a room of this id exists already")                        \
     X(STALE_EPOCH, 32, "stale_epoch", "the room has moved on; catch up first")                   \
-    X(GATE_CLOSED, 33, "gate_closed", "this client's access to the room has ended")
+    X(GATE_CLOSED, 33, "gate_closed", "this client's access to the room has ended")              \
+    X(NO_BLOB, 40, "no_blob", "no such file, or it has expired")                                 \
+    X(BLOB_EXISTS, 41, "blob_exists", "a file of this id exists already")                        \
+    X(BLOB_INCOMPLETE, 42, "blob_incomplete", "a part of the file is missing")
 
 enum wire_code {
 #define WIRE_CODE_ENUM(name, number, paper, text) WIRE_CODE_##name = number,
@@ -247,6 +262,40 @@ struct room_entries {
     size_t count;                /* at least 1 */
 };
 
+/* Without a token there is one permission, of kind none; else as many tokens as the size costs. */
+struct blob_create {
+    const struct permission *permissions; /* at least 1 */
+    size_t permission_count;
+    struct blob_id blob;
+    uint64_t size; /* 1 to WIRE_BLOB_MAX */
+    struct gate write_gate;
+};
+
+struct blob_put {
+    struct blob_id blob;
+    sotto_bytes write_token; /* 32 bytes */
+    uint64_t offset;
+    sotto_bytes bytes; /* never empty */
+};
+
+/* What only the uploader asks. */
+struct blob_owner {
+    struct blob_id blob;
+    sotto_bytes write_token; /* 32 bytes */
+};
+
+struct blob_state {
+    uint64_t size;
+    uint64_t stored; /* from the beginning without a gap; at most size */
+    bool finished;
+};
+
+struct blob_get {
+    struct blob_id blob;
+    uint64_t offset;
+    uint32_t length; /* 1 to WIRE_BLOB_PIECE_MAX */
+};
+
 struct message {
     uint16_t type;    /* enum message_type; says which member below counts (none: empty body) */
     uint32_t request; /* non-zero, except in an `error` about the connection itself */
@@ -274,6 +323,13 @@ struct message {
         uint32_t subscription; /* ROOM_UNSUBSCRIBE */
         struct room_entries room_entries;
         uint16_t end_code; /* ROOM_END: enum wire_code */
+        struct blob_create blob_create;
+        struct blob_put blob_put;
+        struct blob_owner blob_owner; /* BLOB_STATUS, BLOB_FINISH, BLOB_DELETE */
+        struct blob_state blob_state; /* BLOB_STATUS_OK */
+        uint64_t blob_stored;         /* BLOB_PUT_OK */
+        struct blob_get blob_get;
+        sotto_bytes blob_bytes; /* BLOB_GET_OK; never empty */
     };
 };
 

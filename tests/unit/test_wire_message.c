@@ -46,6 +46,12 @@ static const uint16_t all_types[] = {
     MESSAGE_ROOM_APPEND,
     MESSAGE_ROOM_SUBSCRIBE,
     MESSAGE_ROOM_UNSUBSCRIBE,
+    MESSAGE_BLOB_CREATE,
+    MESSAGE_BLOB_PUT,
+    MESSAGE_BLOB_STATUS,
+    MESSAGE_BLOB_FINISH,
+    MESSAGE_BLOB_GET,
+    MESSAGE_BLOB_DELETE,
     MESSAGE_HELLO_OK,
     MESSAGE_REGISTER_OK,
     MESSAGE_SIGN_IN_OK,
@@ -64,6 +70,12 @@ static const uint16_t all_types[] = {
     MESSAGE_ROOM_APPEND_OK,
     MESSAGE_ROOM_SUBSCRIBE_OK,
     MESSAGE_ROOM_UNSUBSCRIBE_OK,
+    MESSAGE_BLOB_CREATE_OK,
+    MESSAGE_BLOB_PUT_OK,
+    MESSAGE_BLOB_STATUS_OK,
+    MESSAGE_BLOB_FINISH_OK,
+    MESSAGE_BLOB_GET_OK,
+    MESSAGE_BLOB_DELETE_OK,
     MESSAGE_INBOX_ENVELOPE,
     MESSAGE_ROOM_ENTRIES,
     MESSAGE_ROOM_END,
@@ -120,6 +132,43 @@ static void specimen_account(struct message *message)
         break;
     default:
         break;
+    }
+}
+
+static void specimen_blob(struct message *message)
+{
+    static const struct permission permissions[2];
+    switch (message->type) {
+    case MESSAGE_BLOB_CREATE:
+        message->blob_create =
+            (struct blob_create){.permissions = permissions, .permission_count = 2, .size = 1000};
+        fill(&message->blob_create.blob, BLOB_ID_SIZE, 5);
+        fill(&message->blob_create.write_gate, GATE_SIZE, 6);
+        break;
+    case MESSAGE_BLOB_PUT:
+        message->blob_put =
+            (struct blob_put){.write_token = token(), .offset = 0x12345, .bytes = opaque()};
+        break;
+    case MESSAGE_BLOB_STATUS:
+    case MESSAGE_BLOB_FINISH:
+    case MESSAGE_BLOB_DELETE:
+        message->blob_owner.write_token = token();
+        fill(&message->blob_owner.blob, BLOB_ID_SIZE, 7);
+        break;
+    case MESSAGE_BLOB_GET:
+        message->blob_get = (struct blob_get){.offset = 99, .length = 4096};
+        break;
+    case MESSAGE_BLOB_PUT_OK:
+        message->blob_stored = 0x0102030405;
+        break;
+    case MESSAGE_BLOB_STATUS_OK:
+        message->blob_state = (struct blob_state){1000, 10, false};
+        break;
+    case MESSAGE_BLOB_GET_OK:
+        message->blob_bytes = opaque();
+        break;
+    default:
+        specimen_account(message);
     }
 }
 
@@ -180,7 +229,7 @@ static void specimen_room(struct message *message)
         message->end_code = WIRE_CODE_GATE_CLOSED;
         break;
     default:
-        specimen_account(message);
+        specimen_blob(message);
     }
 }
 
@@ -375,7 +424,7 @@ static void a_side_refuses_what_only_the_other_reads(void **state)
 static void reserved_and_unknown_types_are_unsupported_at_offset_0(void **state)
 {
     struct scene *scene = *state;
-    static const uint16_t types[] = {0, 2, 0x010B, 0x0208, 0x0301, 0x0400, 0x4105, 0xC201};
+    static const uint16_t types[] = {0, 2, 0x010B, 0x0208, 0x0307, 0x0400, 0x4105, 0xC201};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         assert_error(read_raw(scene, types[i], "", 0), UNSUPPORTED);
         assert_string_equal(scene->fault.what, "Message.type");
@@ -435,6 +484,43 @@ static void bad_values_are_named_with_their_offset(void **state)
         assert_string_equal(scene->fault.what, cases[i].what);
         assert_int_equal(scene->fault.offset, cases[i].offset);
     }
+}
+
+static void a_blob_has_bounds(void **state)
+{
+    struct scene *scene = *state;
+    static struct permission permissions[WIRE_PERMISSIONS_MAX + 1];
+    struct message message = specimen(MESSAGE_BLOB_CREATE);
+    message.blob_create.size = WIRE_BLOB_MAX;
+    message.blob_create.permissions = permissions;
+    message.blob_create.permission_count = WIRE_PERMISSIONS_MAX;
+    assert_ok(message_write(&message, &scene->bytes));
+    assert_ok(read_copy(scene, sotto_buf_view(&scene->bytes), message.type));
+    assert_int_equal(scene->message.blob_create.permission_count, WIRE_PERMISSIONS_MAX);
+    /* One byte more, in the last octets of the size, which stands before the gate. */
+    scene->bytes.data[scene->bytes.size - GATE_SIZE - 1] = 1;
+    assert_error(read_copy(scene, sotto_buf_view(&scene->bytes), message.type), LIMIT);
+    assert_string_equal(scene->fault.what, "blob_create.size");
+    sotto_buf_clear(&scene->bytes);
+    message.blob_create.size++;
+    assert_error(message_write(&message, &scene->bytes), LIMIT);
+    message.blob_create.size = 0;
+    assert_error(message_write(&message, &scene->bytes), ARGUMENT);
+    message.blob_create.size = 1;
+    message.blob_create.permission_count++;
+    assert_error(message_write(&message, &scene->bytes), LIMIT);
+    message.blob_create.permission_count = 0;
+    assert_error(message_write(&message, &scene->bytes), ARGUMENT);
+    assert_error(read_raw(scene, message.type, "\0", 1), LENGTH); /* no permission at all */
+    message = specimen(MESSAGE_BLOB_GET);
+    sotto_buf_clear(&scene->bytes);
+    message.blob_get.length = WIRE_BLOB_PIECE_MAX + 1;
+    assert_error(message_write(&message, &scene->bytes), LIMIT);
+    message.blob_get.length = 0;
+    assert_error(message_write(&message, &scene->bytes), ARGUMENT);
+    message = specimen(MESSAGE_BLOB_STATUS_OK);
+    message.blob_state.stored = message.blob_state.size + 1;
+    assert_error(message_write(&message, &scene->bytes), ARGUMENT);
 }
 
 static void entries_with_a_gap_are_refused(void **state)
@@ -597,6 +683,7 @@ int main(void)
         TEST(reserved_and_unknown_types_are_unsupported_at_offset_0),
         TEST(request_zero_is_for_errors_about_the_connection_alone),
         TEST(bad_values_are_named_with_their_offset),
+        TEST(a_blob_has_bounds),
         TEST(entries_with_a_gap_are_refused),
         TEST(lists_have_limits),
         TEST(the_largest_entry_fits_and_a_larger_one_does_not),
