@@ -97,6 +97,8 @@ int command_status(const struct config *config)
     printf("rooms         %" PRIu64 "\n", status->rooms);
     printf("entries       %" PRIu64 "\n", status->entries);
     printf("bytes         %" PRIu64 "\n", status->bytes);
+    printf("blobs         %" PRIu64 "\n", status->blobs);
+    printf("blob bytes    %" PRIu64 "\n", status->blob_bytes);
     store_op_free(op);
     return 0;
 }

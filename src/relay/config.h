@@ -29,6 +29,7 @@ struct config {
     uint32_t threads;   /* 0: one a core */
     uint32_t max_connections;
     uint32_t rates[RATE_KINDS];
+    uint32_t blob_space_mib, blob_max_mib;
     bool rate_limit;
     enum log_level log_level;
     char ready_file[PATH_MAX];

@@ -103,23 +103,43 @@ struct store_op *connection_op(struct connection *connection, uint32_t request,
     return op;
 }
 
-void connection_submit_own(struct connection *connection, struct store_op *op,
-                           void (*done)(struct store_op *op), void *ctx)
+static void hold(struct connection *connection, struct store_op *op,
+                 void (*done)(struct store_op *op), void *ctx)
 {
     op->port = connection->loop->port;
     op->done = done;
     op->ctx = ctx;
     connection->operations++;
+}
+
+static void charge(struct connection *connection, struct store_op *op)
+{
+    op->charged = op->size; /* size grows with the answer */
+    connection->requests++;
+    connection->request_bytes += op->charged;
+}
+
+void connection_submit_own(struct connection *connection, struct store_op *op,
+                           void (*done)(struct store_op *op), void *ctx)
+{
+    hold(connection, op, done, ctx);
     store_submit(connection->loop->relay->store, op);
 }
 
 void connection_submit(struct connection *connection, struct store_op *op,
                        void (*done)(struct store_op *op))
 {
-    op->charged = op->size; /* size grows with the answer */
-    connection->requests++;
-    connection->request_bytes += op->charged;
+    charge(connection, op);
     connection_submit_own(connection, op, done, connection);
+}
+
+void connection_submit_blob(struct connection *connection, struct store_op *op,
+                            void (*done)(struct store_op *op))
+{
+    charge(connection, op);
+    hold(connection, op, done, connection);
+    connection->promised += op->blob.length;
+    blobs_submit(connection->loop->relay->blobs, op);
 }
 
 static void free_connection(struct connection *connection)
@@ -142,6 +162,8 @@ void connection_complete(struct store_op *op)
     struct connection *connection = connection_of(op);
     connection->requests--;
     connection->request_bytes -= op->charged;
+    if (op->kind == STORE_BLOB_JOB)
+        connection->promised -= op->blob.length;
     connection_complete_own(connection);
 }
 
@@ -196,6 +218,8 @@ static void dispatch(struct connection *connection, const struct message *messag
         request_fn *request = connection->kind == CONNECTION_ACCOUNT
                                   ? request_account(message->type)
                                   : request_room(message->type);
+        if (request == NULL)
+            request = request_blob(message->type);
         BUG_UNLESS(request != NULL);
         request(connection, message);
     }
@@ -223,7 +247,7 @@ static bool must_pause(const struct connection *connection)
 {
     return connection->barrier || connection->requests >= CONNECTION_REQUESTS ||
            connection->request_bytes >= CONNECTION_BYTES ||
-           channel_queued(connection->channel) >= CONNECTION_QUEUE_HIGH;
+           channel_queued(connection->channel) + connection->promised >= CONNECTION_QUEUE_HIGH;
 }
 
 static void pause_if_needed(struct connection *connection)

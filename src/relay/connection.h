@@ -42,6 +42,7 @@ struct connection {
     size_t operations;    /* under way, of requests and of subscriptions */
     size_t requests;      /* unanswered */
     size_t request_bytes; /* of those */
+    size_t promised;      /* bytes of blobs in answers under way: as good as queued */
     bool barrier;         /* nothing more is read until the answer */
     bool paused;
 
@@ -95,6 +96,9 @@ struct store_op *connection_op(struct connection *connection, uint32_t request,
  * (connection_of(op)->channel is NULL), and what it sends is then dropped. */
 void connection_submit(struct connection *connection, struct store_op *op,
                        void (*done)(struct store_op *op));
+/* The same for what blobs.h does. */
+void connection_submit_blob(struct connection *connection, struct store_op *op,
+                            void (*done)(struct store_op *op));
 /* To be called at the end of every such done: the connection may be gone afterwards. */
 void connection_complete(struct store_op *op);
 
@@ -115,9 +119,10 @@ void connection_done_empty(struct store_op *op, uint16_t answer);
 
 typedef void request_fn(struct connection *connection, const struct message *message);
 
-/* requests_account.c and requests_room.c: NULL for a type that is not theirs. */
+/* requests_account.c, requests_room.c, requests_blob.c: NULL for a type that is not theirs. */
 request_fn *request_account(uint16_t type);
 request_fn *request_room(uint16_t type);
+request_fn *request_blob(uint16_t type);
 
 /* ---- Subscriptions -------------------------------------------------------------------------- */
 

@@ -16,6 +16,7 @@ bool data_path(const struct config *config, enum data_file file, char path[stati
         [DATA_CERTIFICATE] = "certificate.pem",
         [DATA_KEY] = "key.pem",
         [DATA_ADDRESS] = "address",
+        [DATA_BLOBS] = "blobs",
     };
     int size = snprintf(path, PATH_MAX, "%s/%s", config->data, names[file]);
     return size > 0 && size < PATH_MAX;

@@ -5,7 +5,7 @@
 #include "relay/config.h"
 #include "relay/store_sqlite.h"
 
-enum data_file { DATA_STORE, DATA_LOCK, DATA_CERTIFICATE, DATA_KEY, DATA_ADDRESS };
+enum data_file { DATA_STORE, DATA_LOCK, DATA_CERTIFICATE, DATA_KEY, DATA_ADDRESS, DATA_BLOBS };
 
 /* The path of a file in the directory. False: too long. */
 bool data_path(const struct config *config, enum data_file file, char path[static PATH_MAX]);

@@ -26,6 +26,15 @@ enum {
     CODE_DIGITS = 6,
 };
 
+enum {
+    BLOB_UNFINISHED_DAYS = 2, /* life of an upload that nobody finishes */
+    BLOB_THREADS = 4,
+    BLOB_QUEUE_BYTES = 64 * 1024 * 1024, /* waiting for them */
+    BLOB_SYNC_BYTES = 16 * 1024 * 1024,  /* what an upload may lose in a crash */
+    BLOB_SPACE_MIB = 10 * 1024,          /* default of blob-space */
+    BLOB_MAX_MIB = 2 * 1024,             /* default of blob-max */
+};
+
 #define INBOX_BYTES_MAX (64LL * 1024 * 1024)      /* of one device */
 #define ROOM_BYTES_MAX (2LL * 1024 * 1024 * 1024) /* of one room */
 
@@ -79,6 +88,7 @@ enum {
     RATE_REGISTRATIONS = 60,
     RATE_SIGN_INS = 120, /* failed ones */
     RATE_CODES = 20,
+    RATE_BLOB_MIB = 4096,   /* of new blobs without a token */
     RATE_ADDRESSES = 65536, /* remembered; a multiple of RATE_WAYS */
     RATE_WAYS = 8,
 };

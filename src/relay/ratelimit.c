@@ -114,11 +114,13 @@ static struct slot *slot_of(struct ratelimit *limit, const struct rate_address *
 }
 
 static uint32_t ask(struct ratelimit *limit, const struct rate_address *address, enum rate rate,
-                    bool count)
+                    uint32_t wanted, bool count)
 {
-    uint64_t step = limit->step_us[rate];
+    uint64_t step = limit->step_us[rate] * wanted;
     if (step == 0 || address->family == 0)
         return 0;
+    if (step > HOUR_US)
+        step = HOUR_US;
     uint64_t wait = 0;
     pthread_mutex_lock(&limit->lock);
     uint64_t now = limit->now_us(limit->ctx);
@@ -136,12 +138,18 @@ static uint32_t ask(struct ratelimit *limit, const struct rate_address *address,
 
 uint32_t ratelimit_take(struct ratelimit *limit, const struct rate_address *address, enum rate rate)
 {
-    return ask(limit, address, rate, true);
+    return ask(limit, address, rate, 1, true);
+}
+
+uint32_t ratelimit_take_many(struct ratelimit *limit, const struct rate_address *address,
+                             enum rate rate, uint32_t count)
+{
+    return ask(limit, address, rate, count, true);
 }
 
 uint32_t ratelimit_look(struct ratelimit *limit, const struct rate_address *address, enum rate rate)
 {
-    return ask(limit, address, rate, false);
+    return ask(limit, address, rate, 1, false);
 }
 
 bool ratelimit_enter(struct ratelimit *limit, const struct rate_address *address)

@@ -8,7 +8,15 @@
 #include "base/base.h"
 #include "relay/limits.h"
 
-enum rate { RATE_CONNECTION, RATE_REQUEST, RATE_REGISTRATION, RATE_SIGN_IN, RATE_CODE, RATE_KINDS };
+enum rate {
+    RATE_CONNECTION,
+    RATE_REQUEST,
+    RATE_REGISTRATION,
+    RATE_SIGN_IN,
+    RATE_CODE,
+    RATE_BLOB,
+    RATE_KINDS
+};
 
 struct rate_address {
     uint8_t family; /* 4 or 6; 0: none, never limited */
@@ -29,7 +37,11 @@ void ratelimit_free(struct ratelimit *limit); /* NULL allowed */
 uint32_t ratelimit_take(struct ratelimit *limit, const struct rate_address *address,
                         enum rate rate);
 
-/* The same without counting. */
+/* Counts so many at once, all or none; more than an hour allows are as many as that. */
+uint32_t ratelimit_take_many(struct ratelimit *limit, const struct rate_address *address,
+                             enum rate rate, uint32_t count);
+
+/* The same without counting, of one. */
 uint32_t ratelimit_look(struct ratelimit *limit, const struct rate_address *address,
                         enum rate rate);
 

@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "relay/blobs.h"
 #include "relay/config.h"
 #include "relay/courier.h"
 #include "relay/log.h"
@@ -16,6 +17,7 @@ struct relay {
     const struct config *config;
     struct log log;
     struct store *store;
+    struct blobs *blobs;
     struct tls *tls;
     struct ratelimit *ratelimit;
     struct courier *courier;

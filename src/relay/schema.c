@@ -102,6 +102,17 @@ static const char *const steps[] = {
     " UNIQUE(room, seq),"
     " UNIQUE(room, append_id));"
     "CREATE INDEX entries_day ON entries(day);",
+
+    /* ---- blobs: a third part that names nothing of the others. By their hash, and not in the
+     * order of their arrival; stored is how much of an unfinished one is durable. */
+    "CREATE TABLE blobs("
+    " hash BLOB PRIMARY KEY,"
+    " write_gate BLOB NOT NULL,"
+    " size INTEGER NOT NULL,"
+    " stored INTEGER NOT NULL,"
+    " finished INTEGER NOT NULL,"
+    " day INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX blobs_day ON blobs(day);",
 };
 
 static int64_t read_version(struct db *db)

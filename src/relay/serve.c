@@ -72,14 +72,24 @@ static uint64_t now_us(void *ctx)
     return relay_now_ms() * 1000;
 }
 
+static void tell_health(const struct serving *serving, sotto_error error, const char *failing,
+                        const char *good)
+{
+    if (error == SOTTO_OK)
+        log_event(&serving->relay.log, LOG_INFO, good, NULL);
+    else
+        log_event(&serving->relay.log, LOG_ERROR, failing,
+                  (struct log_field[]){log_text("why", sotto_error_text(error)), LOG_END});
+}
+
 static void on_health(void *ctx, sotto_error error)
 {
-    const struct serving *serving = ctx;
-    if (error == SOTTO_OK)
-        log_event(&serving->relay.log, LOG_INFO, "storing_again", NULL);
-    else
-        log_event(&serving->relay.log, LOG_ERROR, "cannot_store",
-                  (struct log_field[]){log_text("why", sotto_error_text(error)), LOG_END});
+    tell_health(ctx, error, "cannot_store", "storing_again");
+}
+
+static void on_blob_health(void *ctx, sotto_error error)
+{
+    tell_health(ctx, error, "cannot_store_blobs", "storing_blobs_again");
 }
 
 /* ---- Starting ------------------------------------------------------------------------------- */
@@ -114,6 +124,29 @@ static bool load_certificate(struct relay *relay, char *problem)
     if (error != SOTTO_OK)
         snprintf(problem, CONFIG_TEXT, "the certificate %.300s or its key cannot be used: %s (%s)",
                  certificate, sotto_error_text(error), why);
+    return error == SOTTO_OK;
+}
+
+static bool open_blobs(struct serving *serving, char *problem)
+{
+    struct relay *relay = &serving->relay;
+    char path[PATH_MAX];
+    struct blobs_repair repair = {0};
+    data_path(relay->config, DATA_BLOBS, path);
+    const struct blobs_options options = {
+        .path = path,
+        .space = relay->config->blob_space_mib * (UINT64_C(1) << 20),
+        .health = on_blob_health,
+        .health_ctx = serving,
+    };
+    sotto_error error = blobs_open(relay->env, relay->store, &options, &repair, &relay->blobs);
+    if (error != SOTTO_OK)
+        snprintf(problem, CONFIG_TEXT, "the files in %.300s cannot be used: %s", path,
+                 sotto_error_text(error));
+    if (repair.lost > 0 || repair.orphans > 0)
+        log_event(&relay->log, repair.lost > 0 ? LOG_WARNING : LOG_INFO, "blobs_repaired",
+                  (struct log_field[]){log_number("lost", (int64_t)repair.lost),
+                                       log_number("orphans", (int64_t)repair.orphans), LOG_END});
     return error == SOTTO_OK;
 }
 
@@ -213,8 +246,9 @@ static bool start(struct serving *serving, char *problem)
     serving->lock = data_lock(relay->config, problem);
     return serving->lock >= 0 && load_certificate(relay, problem) &&
            data_store(relay->config, relay->env, on_health, serving, &relay->store, problem) &&
-           make_parts(serving, problem) && listen_open(relay, problem) &&
-           start_loops(serving, problem) && announce(serving, problem);
+           open_blobs(serving, problem) && make_parts(serving, problem) &&
+           listen_open(relay, problem) && start_loops(serving, problem) &&
+           announce(serving, problem);
 }
 
 /* ---- Keeping house -------------------------------------------------------------------------- */
@@ -241,6 +275,9 @@ static void expire(struct serving *serving)
         store_call(serving->port, op);
         more = op->code == 0 && op->expire.more;
         erased += op->code == 0 ? op->expire.erased : 0;
+        if (!more)
+            erased += blobs_expire(relay->blobs, serving->port, op->expire.today,
+                                   relay->config->retention_days);
         store_op_free(op);
     }
     if (erased > 0)
@@ -301,6 +338,7 @@ static void finish(struct serving *serving)
         loop_wake(serving->loops[i]);
     for (size_t i = 0; i < serving->loop_count; i++)
         loop_join(serving->loops[i]);
+    blobs_close(relay->blobs);
     store_close(relay->store);
     for (size_t i = 0; i < THREADS_MAX; i++)
         loop_free(serving->loops[i]);

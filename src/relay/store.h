@@ -65,6 +65,10 @@ enum store_kind {
     STORE_SEEN,   /* an account signed in from an address */
     STORE_INVITE, /* a new invitation to register */
     STORE_EXPIRE,
+    STORE_BLOB_CREATE,
+    STORE_BLOB_ADVANCE, /* so much of it is durable; or it is finished */
+    STORE_BLOB_DELETE,
+    STORE_BLOB_EXPIRE,
     /* reads */
     STORE_ROOM_OPEN,
     STORE_ROOM_FETCH,
@@ -73,7 +77,10 @@ enum store_kind {
     STORE_GET_MANIFEST,
     STORE_COUNT_KEY_PACKAGES,
     STORE_STATUS,
-    STORE_KINDS
+    STORE_BLOB_FIND,
+    STORE_BLOB_LIST,
+    STORE_KINDS,
+    STORE_BLOB_JOB, /* for blobs.h, which keeps the bytes: no engine sees it */
 };
 
 static inline bool store_kind_writes(enum store_kind kind)
@@ -241,6 +248,37 @@ struct store_get_manifest {
 
 struct store_status {
     uint64_t accounts, devices, key_packages, envelopes, rooms, entries, bytes;
+    uint64_t blobs, blob_bytes;
+};
+
+/* The row of a file that people left: known by the SHA-256 of its id. */
+struct store_file {
+    uint8_t hash[HASH_SIZE];
+    struct gate write_gate;
+    uint64_t size;
+    uint64_t stored; /* so much of it is known to be durable */
+    bool finished;
+};
+
+/* EXPIRE erases rows that are old and says which; LIST gives rows in the order of their hashes. */
+struct store_file_list {
+    uint64_t today; /* of EXPIRE, as of STORE_EXPIRE */
+    uint32_t retention_days;
+    uint8_t after[HASH_SIZE];       /* of LIST: begin behind */
+    const struct store_file *files; /* out */
+    size_t count;
+    bool more; /* out: there may be more, submit again */
+};
+
+/* What is asked of blobs.h. */
+enum blob_job { BLOB_CREATE, BLOB_PUT, BLOB_STATUS, BLOB_FINISH, BLOB_GET, BLOB_DELETE, BLOB_DROP };
+
+struct store_blob_job {
+    enum blob_job job;
+    struct store_file file; /* in: hash, gate; size of CREATE and DROP. Out: all of it */
+    uint64_t offset;
+    uint32_t length;   /* of GET */
+    sotto_bytes bytes; /* in of PUT, out of GET */
 };
 
 struct store_op {
@@ -280,6 +318,9 @@ struct store_op {
         struct store_sign_in sign_in;
         struct store_get_manifest get_manifest;
         struct store_status status;
+        struct store_file file; /* BLOB_CREATE, ADVANCE, DELETE, FIND */
+        struct store_file_list file_list;
+        struct store_blob_job blob;
     };
 
     struct store_op *next; /* of the queue that it is in */

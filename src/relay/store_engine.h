@@ -6,7 +6,7 @@
 
 #include "relay/store.h"
 
-enum { STORE_PORTS = THREADS_MAX + 4 };
+enum { STORE_PORTS = THREADS_MAX + BLOB_THREADS + 4 };
 
 /* The head of every engine's own struct. */
 struct store {

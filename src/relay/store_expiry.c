@@ -169,6 +169,7 @@ static void pull_back(struct exec *exec, uint64_t latest)
         " (SELECT position FROM envelopes WHERE day>?1+1 LIMIT ?2)",
         "UPDATE rooms SET day=?1 WHERE key IN (SELECT key FROM rooms WHERE day>?1+1 LIMIT ?2)",
         "UPDATE codes SET day=?1 WHERE day>?1+1 AND ?2",
+        "UPDATE blobs SET day=?1 WHERE hash IN (SELECT hash FROM blobs WHERE day>?1+1 LIMIT ?2)",
     };
     for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
         db_query *query = db_prepare(exec->db, statements[i]);
@@ -214,6 +215,8 @@ void expiry_status(struct exec *exec, struct store_op *op)
         .envelopes = figure(exec, "SELECT coalesce(sum(inbox_count),0) FROM devices"),
         .rooms = figure(exec, "SELECT count(*) FROM rooms"),
         .entries = figure(exec, "SELECT coalesce(sum(next_seq-first_seq),0) FROM rooms"),
+        .blobs = figure(exec, "SELECT count(*) FROM blobs"),
+        .blob_bytes = figure(exec, "SELECT coalesce(sum(size),0) FROM blobs"),
         .bytes = figure(exec, "SELECT (SELECT coalesce(sum(bytes),0) FROM rooms)"
                               " + (SELECT coalesce(sum(inbox_bytes),0) FROM devices)"),
     };

@@ -81,6 +81,14 @@ void grants_spend(struct exec *exec, int64_t account, const struct store_permiss
 void expiry_expire(struct exec *exec, struct store_op *op);
 void expiry_status(struct exec *exec, struct store_op *op);
 
+/* store_files.c */
+void files_create(struct exec *exec, struct store_op *op);
+void files_advance(struct exec *exec, struct store_op *op);
+void files_delete(struct exec *exec, struct store_op *op);
+void files_expire(struct exec *exec, struct store_op *op);
+void files_find(struct exec *exec, struct store_op *op);
+void files_list(struct exec *exec, struct store_op *op);
+
 static inline void refuse(struct store_op *op, enum wire_code code, uint64_t detail)
 {
     op->code = (uint16_t)code;

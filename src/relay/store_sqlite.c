@@ -125,6 +125,10 @@ static void execute(struct exec *exec, struct store_op *op)
         [STORE_SEEN] = accounts_seen,
         [STORE_INVITE] = registration_invite,
         [STORE_EXPIRE] = expiry_expire,
+        [STORE_BLOB_CREATE] = files_create,
+        [STORE_BLOB_ADVANCE] = files_advance,
+        [STORE_BLOB_DELETE] = files_delete,
+        [STORE_BLOB_EXPIRE] = files_expire,
         [STORE_ROOM_OPEN] = rooms_open,
         [STORE_ROOM_FETCH] = rooms_fetch,
         [STORE_INBOX_FETCH] = inbox_fetch,
@@ -132,6 +136,8 @@ static void execute(struct exec *exec, struct store_op *op)
         [STORE_GET_MANIFEST] = accounts_get_manifest,
         [STORE_COUNT_KEY_PACKAGES] = keys_count,
         [STORE_STATUS] = expiry_status,
+        [STORE_BLOB_FIND] = files_find,
+        [STORE_BLOB_LIST] = files_list,
     };
     table[op->kind](exec, op);
 }
