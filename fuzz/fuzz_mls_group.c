@@ -45,7 +45,7 @@ struct logged {
     struct player *sender;
     uint32_t at, leads_to;
     uint64_t pending; /* the committer's proposals */
-    bool private_framing;
+    bool private_framing, self_remove;
 };
 
 static sotto_mls *engine;
@@ -343,7 +343,9 @@ static void op_propose(struct player *by)
     if (sotto_mls_propose(by->group, &proposal, NULL, framing, &message->bytes) != SOTTO_OK) {
         BUG_UNLESS(fingerprint(by) == before && message->bytes.size == 0);
         unlog();
+        return;
     }
+    message->self_remove = proposal.type == SOTTO_MLS_SELF_REMOVE;
 }
 
 static void op_encrypt(struct player *by)
@@ -422,6 +424,17 @@ static void op_settle(struct player *by)
     BUG_UNLESS(fingerprint(by) == before);
 }
 
+static bool find_self_remove(uint32_t at, sotto_bytes *found)
+{
+    for (size_t i = 0; i < network_count; i++) {
+        if (network[i].self_remove && network[i].at == at) {
+            *found = sotto_buf_view(&network[i].bytes);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A player without a group comes by itself, in the place of its former leaf if there is one. */
 static void op_external_join(struct player *by, struct player *from)
 {
@@ -429,17 +442,27 @@ static void op_external_join(struct player *by, struct player *from)
         return;
     sotto_buf info;
     sotto_buf_init(&info, &env);
-    uint32_t prior = UINT32_MAX, index = 0;
+    sotto_mls_external_options options = {0};
+    uint32_t index = 0;
     sotto_mls_leaf leaf;
-    while (sotto_mls_next_member(from->group, &index, &leaf))
-        if (sotto_bytes_equal(leaf.signature_key, sotto_buf_view(&by->public_key)))
-            prior = leaf.index;
+    while (sotto_mls_next_member(from->group, &index, &leaf)) {
+        if (sotto_bytes_equal(leaf.signature_key, sotto_buf_view(&by->public_key))) {
+            options.removes_prior = true;
+            options.prior = leaf.index;
+        }
+    }
+    sotto_bytes leaving;
+    if (next_octet() % 2 == 0 && find_self_remove(from->at, &leaving)) {
+        options.self_removes = &leaving;
+        options.self_remove_count = 1;
+    }
     by->at = from->at;
     struct logged *message = log_message(CONTENT_COMMIT, by);
     if (message != NULL && sotto_mls_group_info(from->group, true, true, &info) == SOTTO_OK &&
         sotto_mls_external_join(engine, &by->identity, sotto_buf_view(&info), (sotto_bytes){0},
-                                prior, &message->bytes, &by->group) == SOTTO_OK) {
+                                &options, &message->bytes, &by->group) == SOTTO_OK) {
         message->leads_to = by->at = ++last_number;
+        message->pending = options.self_remove_count; /* not owed to those who may not know it */
     } else {
         BUG_UNLESS(message == NULL || ended(from));
         by->at = 0;

@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         start();
     sotto_mls_group *group = NULL;
     sotto_bytes input = sotto_bytes_of(data, size);
-    if (sotto_mls_external_join(engine, &identity, input, (sotto_bytes){0}, UINT32_MAX, &commit,
+    if (sotto_mls_external_join(engine, &identity, input, (sotto_bytes){0}, NULL, &commit,
                                 &group) == SOTTO_OK) {
         sotto_mls_group_free(group);
         sotto_buf_clear(&commit);

@@ -311,7 +311,7 @@ static void join_from_outside(struct client *client)
     must(&alice, sotto_mls_group_info(alice.group, true, true, &info)); /* from a member */
     sotto_mls_group *group;
     must(client, sotto_mls_external_join(client->mls, &client->identity, sotto_buf_view(&info),
-                                         nothing(), UINT32_MAX, &commit, &group));
+                                         nothing(), NULL, &commit, &group));
     receive(&alice, &commit); /* accepted by the server, so everybody gets it */
     receive(&bob, &commit);
     client->group = group;

@@ -124,6 +124,8 @@ typedef struct sotto_mls_leaf {
     uint64_t not_before, not_after; /* lifetime, KeyPackage leaves only; else 0 and UINT64_MAX */
 } sotto_mls_leaf;
 
+#define SOTTO_MLS_NO_SENDER UINT32_MAX /* no member: an external sender, a new member, nobody */
+
 /* ---- Engine ---------------------------------------------------------------------------------- */
 
 typedef struct sotto_mls_config {
@@ -220,15 +222,37 @@ SOTTO_API sotto_error sotto_mls_join(sotto_mls *mls, const sotto_mls_identity *i
                                      sotto_bytes welcome, sotto_bytes tree,
                                      sotto_mls_group **group);
 
+/* What an external commit holds besides; all zero: nothing. */
+typedef struct sotto_mls_external_options {
+    /* Remove one's own former leaf in the same commit; nobody is asked about it. */
+    bool removes_prior;
+    uint32_t prior; /* its leaf index */
+    /* SelfRemove proposals of the GroupInfo's epoch that wait for a commit, as they were sent (each
+     * an MLSMessage). The extensions draft demands that all known ones are given. Each is verified,
+     * the membership tag excepted, which a joiner has no key for; one that is bad fails the call.
+     */
+    const sotto_bytes *self_removes;
+    size_t self_remove_count;
+    const sotto_mls_proposal *psks; /* PreSharedKeys, asked from the callbacks */
+    size_t psk_count;
+    sotto_bytes authenticated; /* authenticated_data of the commit */
+} sotto_mls_external_options;
+
 /* Joins by an external commit (12.4.3.2) on a signed GroupInfo. Appends to commit the PublicMessage
  * to send. The group is that of the epoch which the commit starts: keep it when the commit was
- * accepted, else free it. remove_prior: the leaf index of one's own former leaf to remove in the
- * same commit, UINT32_MAX for none; nobody is asked about that leaf. NOT_FOUND: the GroupInfo is
- * not made for external joins; WELCOME: the tree is missing. */
+ * accepted, else free it. options NULL: all zero. NOT_FOUND: the GroupInfo is not made for external
+ * joins; WELCOME: the tree is missing; PROPOSAL: a SelfRemove is not one, or of another epoch or
+ * group; SIGNATURE: nor of its sender's. */
 SOTTO_API sotto_error sotto_mls_external_join(sotto_mls *mls, const sotto_mls_identity *identity,
                                               sotto_bytes group_info, sotto_bytes tree,
-                                              uint32_t remove_prior, sotto_buf *commit,
-                                              sotto_mls_group **group);
+                                              const sotto_mls_external_options *options,
+                                              sotto_buf *commit, sotto_mls_group **group);
+
+/* The leaf index of the member who signed the GroupInfo with which one joined: of a Welcome, the
+ * one who made it (12.4.3.1). That member's leaf tells who invited; a name outside of MLS proves
+ * nothing. Known from joining until the next epoch or a load; else SOTTO_MLS_NO_SENDER, which is
+ * also said of a group that one created, and where an external commit removed that member. */
+SOTTO_API uint32_t sotto_mls_group_info_signer(const sotto_mls_group *group);
 
 /* The ReInit whose commit ended the group (11.2): nothing can be sent or processed any more.
  * NOT_FOUND if there was none. A member then makes the new group with those parameters:
@@ -315,7 +339,9 @@ typedef enum sotto_mls_proposal_type {
     SOTTO_MLS_REINIT = 5,
     SOTTO_MLS_EXTERNAL_INIT = 6,
     SOTTO_MLS_CONTEXT_EXTENSIONS = 7,
-    SOTTO_MLS_SELF_REMOVE = 0x000a, /* leaving (extensions draft): another member commits it */
+    /* Leaving (extensions draft): another member or an external joiner commits it. Sent as
+     * SOTTO_MLS_PUBLIC, so that joiners can read it, and once an epoch. */
+    SOTTO_MLS_SELF_REMOVE = 0x000a,
 } sotto_mls_proposal_type;
 
 /* A proposal to make, or one that was received (views borrow from where it came). */
@@ -353,7 +379,8 @@ struct sotto_mls_proposal {
 };
 
 /* Makes a proposal for others to commit by reference; appends the MLSMessage. The group keeps it as
- * if received. identity: for an Update that changes credential or extensions, else NULL. */
+ * if received. identity: for an Update that changes credential or extensions, else NULL. ARGUMENT:
+ * a SelfRemove that is not public; EXISTS: a second one in an epoch. */
 SOTTO_API sotto_error sotto_mls_propose(sotto_mls_group *group, const sotto_mls_proposal *proposal,
                                         const sotto_mls_identity *identity,
                                         sotto_mls_framing framing, sotto_buf *message);
@@ -381,11 +408,11 @@ typedef struct sotto_mls_commit_options {
 
 /* Makes a commit (12.4.1). Appends the MLSMessage to commit and, if members are added, the Welcome
  * for all of them to welcome (an MLSMessage; empty otherwise). Pending proposals that are not valid
- * together are left out: among several for one leaf, a Remove before an Update, the newest of its
- * kind. The group stays at its epoch: send the commit, and when it was accepted apply the staged
- * epoch, else drop it and process what won. A commit that is framed privately has used up a key, as
- * in sotto_mls_encrypt: save the group before the commit leaves the process. options NULL: all
- * zero. STATE: the group was ended by a ReInit. */
+ * together are left out: among several for one leaf, a SelfRemove before a Remove before an Update,
+ * the newest of its kind. The group stays at its epoch: send the commit, and when it was accepted
+ * apply the staged epoch, else drop it and process what won. A commit that is framed privately has
+ * used up a key, as in sotto_mls_encrypt: save the group before the commit leaves the process.
+ * options NULL: all zero. STATE: the group was ended by a ReInit. */
 SOTTO_API sotto_error sotto_mls_commit(sotto_mls_group *group,
                                        const sotto_mls_commit_options *options, sotto_buf *commit,
                                        sotto_buf *welcome, sotto_mls_staged **staged);
@@ -397,8 +424,6 @@ typedef enum sotto_mls_received_kind {
     SOTTO_MLS_RECEIVED_PROPOSAL = 2, /* kept as pending */
     SOTTO_MLS_RECEIVED_COMMIT = 3,
 } sotto_mls_received_kind;
-
-#define SOTTO_MLS_NO_SENDER UINT32_MAX /* an external sender or a new member */
 
 typedef struct sotto_mls_received {
     sotto_mls_received_kind kind;

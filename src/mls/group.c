@@ -10,6 +10,7 @@ sotto_error group_new(sotto_mls *mls, const sotto_mls_identity *identity, sotto_
         return mls_fail(mls, SOTTO_NO_MEMORY, "group");
     made->mls = mls;
     made->all_dirty = true;
+    made->info_signer = SOTTO_MLS_NO_SENDER;
     sotto_buf_init(&made->origin_bytes, mls->env);
     for (size_t kind = 0; kind < RECORD_KINDS; kind++)
         sparse_init(&made->stored[kind], mls->env);
@@ -318,6 +319,8 @@ static sotto_error own_resumption_psk(const sotto_mls_group *group, const struct
         past = past->next;
     }
     const struct secret *psk = &epoch->secrets.resumption_psk;
+    if (psk->size == 0) /* an external joiner never knew it */
+        return SOTTO_NOT_FOUND;
     return sotto_buf_append(key, psk->data, psk->size);
 }
 
@@ -434,6 +437,11 @@ sotto_bytes sotto_mls_epoch_authenticator(const sotto_mls_group *group)
 sotto_bytes sotto_mls_confirmed_transcript_hash(const sotto_mls_group *group)
 {
     return group->epoch->fields.confirmed_transcript_hash;
+}
+
+uint32_t sotto_mls_group_info_signer(const sotto_mls_group *group)
+{
+    return group->info_signer;
 }
 
 sotto_error sotto_mls_reinit(const sotto_mls_group *group, sotto_mls_proposal *reinit)

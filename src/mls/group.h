@@ -63,6 +63,7 @@ struct sotto_mls_group {
         origin; /* the reinit or branch PSK that the group was joined with; type 0: none */
     sotto_buf origin_bytes; /* what origin borrows */
     bool removed;
+    uint32_t info_signer; /* of the GroupInfo that one joined by, in this epoch; or NO_SENDER */
     /* What a save must write. */
     bool all_dirty;   /* nothing is stored yet */
     bool group_dirty; /* the group's record */
@@ -180,6 +181,10 @@ sotto_error sending_protect(struct sending *sending, sotto_mls_group *group, siz
                             sotto_buf *out);
 /* The key is used up now. */
 void sending_done(struct sending *sending, sotto_mls_group *group);
+
+/* Serialises a Commit. update_path: as serialised, or empty for none. */
+sotto_error commit_body_make(sotto_mls *mls, const struct proposal_list *list,
+                             sotto_bytes update_path, sotto_buf *body);
 
 /* Processes a commit that was opened and whose signature verified. On success the staged epoch
  * borrows from what the commit was decoded from: the caller gives it bytes and decoded. */

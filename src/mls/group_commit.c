@@ -121,11 +121,11 @@ static sotto_error make_path(struct committing *c)
 
 /* ---- The Commit ------------------------------------------------------------------------------ */
 
-static sotto_error write_commit(struct committing *c)
+sotto_error commit_body_make(sotto_mls *mls, const struct proposal_list *list,
+                             sotto_bytes update_path, sotto_buf *body)
 {
-    const struct proposal_list *list = &c->staged->list;
     struct writer w;
-    writer_init(&w, &c->body);
+    writer_init(&w, body);
     size_t opened = writer_open(&w);
     for (size_t i = 0; i < list->count; i++) {
         const struct listed *item = &list->items[i];
@@ -136,9 +136,9 @@ static sotto_error write_commit(struct committing *c)
             writer_vector(&w, hash_view(&item->pending->reference));
     }
     writer_close(&w, opened);
-    writer_present(&w, c->has_path);
-    writer_fixed(&w, sotto_buf_view(&c->update_path));
-    return mls_check(c->group->mls, writer_finish(&w), "Commit");
+    writer_present(&w, update_path.size > 0);
+    writer_fixed(&w, update_path);
+    return mls_check(mls, writer_finish(&w), "Commit");
 }
 
 static sotto_error build(struct committing *c)
@@ -163,7 +163,7 @@ static sotto_error build(struct committing *c)
         key_schedule_zero(group->suite, &c->path.commit_secret);
     TRY(proposal_list_check_tree(group, &staged->list, &staged->stage));
     TRY(proposal_list_psks(group, &staged->list, &c->psk_secret));
-    TRY(write_commit(c));
+    TRY(commit_body_make(group->mls, &staged->list, sotto_buf_view(&c->update_path), &c->body));
     return staged_keep_reinit(staged);
 }
 

@@ -263,6 +263,7 @@ static sotto_error join(struct joining *j, sotto_bytes key_package, sotto_bytes 
     TRY(join_check_tree(j->group, &j->info));
     TRY(take_place(j));
     TRY(enter(j));
+    j->group->info_signer = j->info.signer;
     return join_ask_members(j->group, j->group->private_state.own.value);
 }
 

@@ -273,6 +273,9 @@ static sotto_error take_proposal(struct receiving *r, sotto_mls_received *receiv
                   "ProposalRef"));
     if (pending_find(&group->pending, hash_view(&reference)) != NULL)
         return mls_fail(mls, SOTTO_REUSED, "Proposal");
+    if (content->u.proposal.type == PROPOSAL_SELF_REMOVE &&
+        r->message.wire_format != WIRE_PUBLIC_MESSAGE) /* extensions draft */
+        return mls_fail(mls, SOTTO_PROPOSAL, "SelfRemove in a PrivateMessage");
     TRY(proposal_check(group, &content->u.proposal, content->sender,
                        &group->epoch->fields.extensions));
     TRY(mls_check(mls, pending_reserve(&group->pending, mls->env), "pending proposals"));

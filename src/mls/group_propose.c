@@ -288,6 +288,20 @@ static sotto_error make_body(struct proposing *p, const sotto_mls_proposal *prop
     return mls_check(mls, writer_finish(&w), "Proposal");
 }
 
+/* The extensions draft's: in the clear, for external joiners to see, and once an epoch. */
+static sotto_error check_self_remove(sotto_mls_group *group, sotto_mls_framing framing)
+{
+    if (framing != SOTTO_MLS_PUBLIC)
+        return mls_fail(group->mls, SOTTO_ARGUMENT, "SelfRemove: framing");
+    for (size_t i = 0; i < group->pending.count; i++) {
+        const struct pending *other = group->pending.items[i];
+        if (other->proposal.type == PROPOSAL_SELF_REMOVE && other->sender.type == SENDER_MEMBER &&
+            other->sender.index == group->private_state.own.value)
+            return mls_fail(group->mls, SOTTO_EXISTS, "SelfRemove: one in this epoch");
+    }
+    return SOTTO_OK;
+}
+
 /* Own proposals obey the rules of others' (their leaf is one's own, so nobody is asked about it).
  */
 static sotto_error check_own(struct proposing *p)
@@ -356,6 +370,8 @@ sotto_error sotto_mls_propose(sotto_mls_group *group, const sotto_mls_proposal *
         return mls_fail(group->mls, SOTTO_STATE, "the group was ended by a ReInit");
     if (identity != NULL && proposal->type != PROPOSAL_UPDATE)
         return mls_fail(group->mls, SOTTO_ARGUMENT, "identity");
+    if (proposal->type == PROPOSAL_SELF_REMOVE)
+        TRY(check_self_remove(group, framing));
     const sotto_env *env = group->mls->env;
     struct proposing p = {.group = group};
     sending_init(&p.sending, env);

@@ -145,14 +145,21 @@ sotto_error message_protect_public(const struct message_keys *keys,
     return writer_finish(&w);
 }
 
-sotto_error message_open_public(const struct message_keys *keys,
-                                const struct public_message *public_message,
-                                struct authenticated *message)
+sotto_error message_open_untagged(const struct message_keys *keys,
+                                  const struct public_message *public_message,
+                                  struct authenticated *message)
 {
     message->wire_format = WIRE_PUBLIC_MESSAGE;
     message->content = public_message->content;
     message->auth = public_message->auth;
-    TRY(make_tbs(keys, message, public_message->content_bytes, (sotto_bytes){0}));
+    return make_tbs(keys, message, public_message->content_bytes, (sotto_bytes){0});
+}
+
+sotto_error message_open_public(const struct message_keys *keys,
+                                const struct public_message *public_message,
+                                struct authenticated *message)
+{
+    TRY(message_open_untagged(keys, public_message, message));
     if (message->content.sender.type != SENDER_MEMBER)
         return SOTTO_OK;
     struct hash tag;

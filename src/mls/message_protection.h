@@ -69,7 +69,12 @@ sotto_error message_protect_private(const struct message_keys *keys,
                                     const struct authenticated *message, size_t padding,
                                     struct secret_step *step, sotto_buf *out);
 
-/* Makes TBS and checks the membership tag (TAG) of a member's message. */
+/* Makes TBS alone: for one who is no member and cannot check the membership tag. */
+sotto_error message_open_untagged(const struct message_keys *keys,
+                                  const struct public_message *public_message,
+                                  struct authenticated *message);
+
+/* The same, and checks the membership tag (TAG) of a member's message. */
 sotto_error message_open_public(const struct message_keys *keys,
                                 const struct public_message *public_message,
                                 struct authenticated *message);

@@ -161,7 +161,7 @@ static sotto_error check_once(sotto_mls_group *group, struct proposal_list *list
     return SOTTO_OK;
 }
 
-/* 12.2, the list of an external commit. */
+/* 12.2, the list of an external commit; and SelfRemoves (extensions draft). */
 static sotto_error check_external(sotto_mls_group *group, struct proposal_list *list)
 {
     if (list->external_init == NULL)
@@ -173,11 +173,13 @@ static sotto_error check_external(sotto_mls_group *group, struct proposal_list *
             if (list->removed_prior != UINT32_MAX)
                 return refuse(group, "external commit with two Removes");
             list->removed_prior = item->proposal->u.removed;
-        } else if (type != PROPOSAL_PSK && type != PROPOSAL_EXTERNAL_INIT) {
+        } else if (type != PROPOSAL_PSK && type != PROPOSAL_EXTERNAL_INIT &&
+                   type != PROPOSAL_SELF_REMOVE) {
             return refuse(group, "external commit with another proposal");
         }
-        if (item->pending != NULL) /* 12.4.3.2 */
-            return refuse(group, "external commit with a reference");
+        /* 12.4.3.2: all by value; but a SelfRemove is its sender's own, and by reference. */
+        if ((item->pending != NULL) != (type == PROPOSAL_SELF_REMOVE))
+            return refuse(group, "external commit with a reference, or SelfRemove without");
     }
     return SOTTO_OK;
 }
@@ -293,9 +295,10 @@ struct choice {
     struct tree_stage view;
 };
 
-static bool is_removal(uint16_t type)
+/* Which of the proposals for one leaf goes first. */
+static int rank_of(uint16_t type)
 {
-    return type == PROPOSAL_REMOVE || type == PROPOSAL_SELF_REMOVE;
+    return type == PROPOSAL_SELF_REMOVE ? 2 : type == PROPOSAL_REMOVE ? 1 : 0;
 }
 
 static void choose(struct choice *c, struct pending *pending)
@@ -307,7 +310,8 @@ static void choose(struct choice *c, struct pending *pending)
     };
 }
 
-/* A Remove before an Update; of one kind the newest. By value before by reference. */
+/* A SelfRemove before a Remove (extensions draft), a Remove before an Update; of one kind the
+ * newest. By value before by reference. */
 static sotto_error choose_for_leaf(struct choice *c, struct pending *pending)
 {
     const struct listed as_listed = {.proposal = &pending->proposal, .sender = pending->sender};
@@ -322,8 +326,8 @@ static sotto_error choose_for_leaf(struct choice *c, struct pending *pending)
         sparse_put(&c->by_leaf, leaf, &c->list->items[c->list->count - 1]);
         return SOTTO_OK;
     }
-    bool was_removal = is_removal(before->proposal->type);
-    if (before->pending == NULL || (was_removal && !is_removal(pending->proposal.type)))
+    if (before->pending == NULL ||
+        rank_of(before->proposal->type) > rank_of(pending->proposal.type))
         return SOTTO_OK;
     pending_release(before->pending);
     *before = as_listed;
@@ -338,7 +342,7 @@ static bool may_add(const struct choice *c, const struct leaf_node *leaf)
     if (tree_stage_find_key(&c->view, KEY_SIGNATURE, leaf->signature_key, node_at(UINT32_MAX),
                             &at) == SOTTO_OK) {
         const struct listed *removal = sparse_get(&c->by_leaf, node_leaf_index(at).value);
-        if (removal == NULL || !is_removal(removal->proposal->type))
+        if (removal == NULL || rank_of(removal->proposal->type) == 0)
             return false;
     }
     if (tree_stage_find_key(&c->view, KEY_ENCRYPTION, leaf->encryption_key, node_at(UINT32_MAX),

@@ -347,6 +347,7 @@ static void enter_next(sotto_mls_group *group, sotto_mls_staged *staged)
     pending_clear(&group->pending); /* 12.1: proposals belong to their epoch */
     group->reinit = staged->reinit;
     staged->reinit = NULL;
+    group->info_signer = SOTTO_MLS_NO_SENDER;
     staged->changes->next = group->changes;
     group->changes = staged->changes;
     staged->changes = NULL;

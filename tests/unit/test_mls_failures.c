@@ -196,7 +196,7 @@ static sotto_error call_external_join(void)
     sotto_buf out;
     sotto_buf_init(&out, sotto_env_system());
     sotto_error error = sotto_mls_external_join(carol.mls, &carol.identity, sotto_buf_view(&info),
-                                                (sotto_bytes){0}, UINT32_MAX, &out, &group);
+                                                (sotto_bytes){0}, NULL, &out, &group);
     assert_true(error == SOTTO_OK ? group != NULL : out.size == 0);
     sotto_mls_group_free(group);
     sotto_buf_free(&out);

@@ -181,7 +181,8 @@ static void join_from_outside(void)
 {
     bool resync = count == MOST || pick(2) == 0;
     struct client *by = members[pick(count)], *joiner = resync ? by : new_client();
-    uint32_t prior = resync ? sotto_mls_own_index(joiner->group) : UINT32_MAX;
+    const sotto_mls_external_options options = {
+        .removes_prior = resync, .prior = resync ? sotto_mls_own_index(joiner->group) : 0};
     sotto_buf info, commit;
     sotto_buf_init(&info, sotto_env_system());
     sotto_buf_init(&commit, sotto_env_system());
@@ -189,7 +190,7 @@ static void join_from_outside(void)
     sotto_mls_group *group;
     sotto_error error =
         sotto_mls_external_join(joiner->mls, &joiner->identity, sotto_buf_view(&info),
-                                (sotto_bytes){0}, prior, &commit, &group);
+                                (sotto_bytes){0}, &options, &commit, &group);
     if (error != SOTTO_OK)
         print_error("%s: %s\n", joiner->name, sotto_mls_fault(joiner->mls)->what);
     assert_ok(error);

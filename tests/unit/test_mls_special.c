@@ -56,8 +56,8 @@ static sotto_error try_commit(struct client *by, const sotto_mls_commit_options 
 
 /* ---- From outside ---------------------------------------------------------------------------- */
 
-static void external_join(struct client *joiner, struct client *member, uint32_t prior,
-                          sotto_buf *commit)
+static void external_join(struct client *joiner, struct client *member,
+                          const sotto_mls_external_options *options, sotto_buf *commit)
 {
     sotto_buf info, tree;
     sotto_buf_init(&info, sotto_env_system());
@@ -66,7 +66,7 @@ static void external_join(struct client *joiner, struct client *member, uint32_t
     assert_ok(sotto_mls_ratchet_tree(member->group, &tree));
     sotto_mls_group *group = NULL;
     assert_ok(sotto_mls_external_join(joiner->mls, &joiner->identity, sotto_buf_view(&info),
-                                      sotto_buf_view(&tree), prior, commit, &group));
+                                      sotto_buf_view(&tree), options, commit, &group));
     sotto_mls_group_free(joiner->group);
     joiner->group = group;
     sotto_buf_free(&info);
@@ -79,7 +79,8 @@ static void one_joins_by_external_commit(void **state)
     start(4, NULL);
     sotto_buf commit;
     sotto_buf_init(&commit, sotto_env_system());
-    external_join(all[4], all[2], UINT32_MAX, &commit);
+    external_join(all[4], all[2], NULL, &commit);
+    assert_int_equal(sotto_mls_group_info_signer(all[4]->group), 2);
     sotto_mls_received received;
     assert_ok(sotto_mls_process(all[0]->group, sotto_buf_view(&commit), &received));
     assert_int_equal(received.sender, SOTTO_MLS_NO_SENDER);
@@ -102,7 +103,8 @@ static void a_lost_member_comes_back_by_resync(void **state)
     start(5, NULL);
     sotto_buf commit;
     sotto_buf_init(&commit, sotto_env_system());
-    external_join(all[2], all[0], 2, &commit);
+    const sotto_mls_external_options options = {.removes_prior = true, .prior = 2};
+    external_join(all[2], all[0], &options, &commit);
     assert_int_equal(sotto_mls_own_index(all[2]->group), 2);
     world_process(all, 5, all[2], sotto_buf_view(&commit));
     world_agrees(all, 5);
@@ -120,22 +122,22 @@ static void joining_from_outside_needs_the_external_key(void **state)
     sotto_mls_group *group = NULL;
     assert_ok(sotto_mls_group_info(all[0]->group, true, false, &info));
     assert_error(sotto_mls_external_join(all[3]->mls, &all[3]->identity, sotto_buf_view(&info),
-                                         (sotto_bytes){0}, UINT32_MAX, &commit, &group),
+                                         (sotto_bytes){0}, NULL, &commit, &group),
                  NOT_FOUND);
     sotto_buf_clear(&info);
     assert_ok(sotto_mls_group_info(all[0]->group, false, true, &info));
     assert_error(sotto_mls_external_join(all[3]->mls, &all[3]->identity, sotto_buf_view(&info),
-                                         (sotto_bytes){0}, UINT32_MAX, &commit, &group),
+                                         (sotto_bytes){0}, NULL, &commit, &group),
                  WELCOME);
     sotto_buf_clear(&info);
     assert_ok(sotto_mls_group_info(all[0]->group, true, true, &info));
     assert_ok(sotto_mls_external_join(all[3]->mls, &all[3]->identity, sotto_buf_view(&info),
-                                      (sotto_bytes){0}, UINT32_MAX, &commit, &group));
+                                      (sotto_bytes){0}, NULL, &commit, &group));
     sotto_mls_group_free(group);
     /* A member may not be put into the group twice. */
     sotto_buf_clear(&commit);
     assert_error(sotto_mls_external_join(all[1]->mls, &all[1]->identity, sotto_buf_view(&info),
-                                         (sotto_bytes){0}, UINT32_MAX, &commit, &group),
+                                         (sotto_bytes){0}, NULL, &commit, &group),
                  TREE);
     assert_int_equal(commit.size, 0);
     sotto_buf_free(&info);

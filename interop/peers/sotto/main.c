@@ -45,6 +45,7 @@ static const struct {
     {"addProposal", add_proposal},
     {"updateProposal", update_proposal},
     {"removeProposal", remove_proposal},
+    {"selfRemoveProposal", self_remove_proposal},
     {"externalPskProposal", external_psk_proposal},
     {"resumptionPskProposal", resumption_psk_proposal},
     {"groupContextExtensionsProposal", context_extensions_proposal},

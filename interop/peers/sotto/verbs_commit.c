@@ -84,6 +84,10 @@ static bool draft_read(struct call *call, struct draft *draft, const json_t *fro
         draft->proposal.type = SOTTO_MLS_UPDATE;
         return true;
     }
+    if (strcmp(type, "selfRemove") == 0) {
+        draft->proposal.type = SOTTO_MLS_SELF_REMOVE;
+        return true;
+    }
     if (strcmp(type, "externalPSK") == 0 || strcmp(type, "resumptionPSK") == 0) {
         draft->proposal.type = SOTTO_MLS_PSK;
         return draft_psk(call, draft, from, party, type[0] == 'r');
@@ -105,10 +109,13 @@ static bool propose(struct server *server, struct call *call, const char *type)
     struct draft draft = {0};
     sotto_buf message;
     sotto_buf_init(&message, server->env);
+    /* A SelfRemove is public however the others are framed (extensions draft). */
+    const sotto_mls_framing framing =
+        strcmp(type, "selfRemove") == 0 ? SOTTO_MLS_PUBLIC : party->framing;
     const bool good =
         draft_read(call, &draft, call->params, party, type) &&
         check(call, party,
-              sotto_mls_propose(party->group, &draft.proposal, NULL, party->framing, &message)) &&
+              sotto_mls_propose(party->group, &draft.proposal, NULL, framing, &message)) &&
         party_remember(call, party, sotto_buf_view(&message)) &&
         set_hex(call, "proposal", sotto_buf_view(&message));
     sotto_buf_free(&message);
@@ -129,6 +136,11 @@ bool update_proposal(struct server *server, struct call *call)
 bool remove_proposal(struct server *server, struct call *call)
 {
     return propose(server, call, "remove");
+}
+
+bool self_remove_proposal(struct server *server, struct call *call)
+{
+    return propose(server, call, "selfRemove");
 }
 
 bool external_psk_proposal(struct server *server, struct call *call)

@@ -126,7 +126,7 @@ static bool find_prior(struct call *call, struct party *party, sotto_bytes info,
     sotto_buf commit;
     sotto_buf_init(&commit, party->name.env);
     const bool good = check(call, party,
-                            sotto_mls_external_join(party->mls, &identity, info, tree, UINT32_MAX,
+                            sotto_mls_external_join(party->mls, &identity, info, tree, NULL,
                                                     &commit, &looking)) &&
                       find_member(call, looking, sotto_buf_view(&party->name),
                                   sotto_mls_own_index(looking), index);
@@ -135,32 +135,94 @@ static bool find_prior(struct call *call, struct party *party, sotto_bytes info,
     return good;
 }
 
+/* What the commit holds besides; the bytes that options borrow. */
+struct outside {
+    sotto_mls_external_options options;
+    sotto_buf *bytes;
+    size_t byte_count;
+    sotto_bytes *self_removes;
+    sotto_mls_proposal *psks;
+};
+
+static void outside_free(struct outside *outside)
+{
+    for (size_t i = 0; i < outside->byte_count; i++) {
+        sotto_buf_free(&outside->bytes[i]);
+    }
+    free(outside->bytes);
+    free(outside->self_removes);
+    free(outside->psks);
+}
+
+static bool outside_psk(struct call *call, struct party *party, struct outside *outside,
+                        const json_t *item)
+{
+    sotto_buf secret;
+    sotto_buf *id = &outside->bytes[outside->byte_count++];
+    sotto_buf_init(id, party->name.env);
+    sotto_buf_init(&secret, party->name.env);
+    const bool good = get_hex(call, item, "pskId", id) &&
+                      get_hex(call, item, "pskSecret", &secret) &&
+                      party_add_psk(call, party, sotto_buf_view(id), sotto_buf_view(&secret));
+    outside->psks[outside->options.psk_count++] =
+        (sotto_mls_proposal){.type = SOTTO_MLS_PSK, .u.psk.id = sotto_buf_view(id)};
+    sotto_buf_free(&secret);
+    return good;
+}
+
+static bool outside_read(struct call *call, struct party *party, struct outside *outside)
+{
+    const json_t *psks = json_object_get(call->params, "psks");
+    const json_t *leaving = json_object_get(call->params, "selfRemoves");
+    const size_t psk_count = json_array_size(psks), leaving_count = json_array_size(leaving);
+    outside->bytes = calloc(psk_count + leaving_count + 1, sizeof *outside->bytes);
+    outside->self_removes = calloc(leaving_count + 1, sizeof *outside->self_removes);
+    outside->psks = calloc(psk_count + 1, sizeof *outside->psks);
+    if (outside->bytes == NULL || outside->self_removes == NULL || outside->psks == NULL) {
+        return refuse(call, "out of memory");
+    }
+    for (size_t i = 0; i < psk_count; i++) {
+        if (!outside_psk(call, party, outside, json_array_get(psks, i))) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < leaving_count; i++) {
+        const char *hex = json_string_value(json_array_get(leaving, i));
+        sotto_buf *message = &outside->bytes[outside->byte_count++];
+        sotto_buf_init(message, party->name.env);
+        if (!decode_hex(call, hex != NULL ? hex : "", message)) {
+            return false;
+        }
+        outside->self_removes[outside->options.self_remove_count++] = sotto_buf_view(message);
+    }
+    outside->options.psks = outside->psks;
+    outside->options.self_removes = outside->self_removes;
+    return true;
+}
+
 static bool join_by_commit(struct call *call, struct party *party, sotto_bytes info,
                            sotto_bytes tree)
 {
-    uint32_t prior = UINT32_MAX;
-    if (get_flag(call, "removePrior") && !find_prior(call, party, info, tree, &prior)) {
-        return false;
-    }
+    struct outside outside = {.options.removes_prior = get_flag(call, "removePrior")};
     sotto_mls_identity identity;
     party_identity(party, &identity);
     sotto_buf commit;
     sotto_buf_init(&commit, party->name.env);
-    const bool good = check(call, party,
-                            sotto_mls_external_join(party->mls, &identity, info, tree, prior,
-                                                    &commit, &party->group)) &&
+    const bool good = (!outside.options.removes_prior ||
+                       find_prior(call, party, info, tree, &outside.options.prior)) &&
+                      outside_read(call, party, &outside) &&
+                      check(call, party,
+                            sotto_mls_external_join(party->mls, &identity, info, tree,
+                                                    &outside.options, &commit, &party->group)) &&
                       set_hex(call, "commit", sotto_buf_view(&commit)) &&
                       party_keep_resumption(call, party) && report_epoch(call, party);
+    outside_free(&outside);
     sotto_buf_free(&commit);
     return good;
 }
 
 bool external_join(struct server *server, struct call *call)
 {
-    if (json_array_size(json_object_get(call->params, "psks")) > 0) {
-        call->unsupported = true;
-        return refuse(call, "no PSK in an external commit");
-    }
     struct party *party = NULL;
     uint16_t suite = 0;
     sotto_buf info, tree, name;
