@@ -29,12 +29,6 @@ static bool call(const struct config *config, struct store_op *op, char *problem
     return good;
 }
 
-static int fail(const char *problem)
-{
-    fprintf(stderr, "sottod: %s.\n", problem);
-    return 1;
-}
-
 int command_invite(const struct config *config)
 {
     const sotto_env *env = sotto_env_system();
@@ -42,7 +36,7 @@ int command_invite(const struct config *config)
     struct store_op *op = store_op_new(env, STORE_INVITE);
     if (op == NULL || invitation_make(env, text) != SOTTO_OK) {
         store_op_free(op);
-        return fail(problem);
+        return command_fail("%s", problem);
     }
     invitation_hash(sotto_bytes_str(text), op->invite.hash);
     op->invite.uses = config->uses;
@@ -50,7 +44,7 @@ int command_invite(const struct config *config)
     bool good = call(config, op, problem);
     store_op_free(op);
     if (!good)
-        return fail(problem);
+        return command_fail("%s", problem);
     printf("%s\n", text);
     fprintf(stderr,
             "For %" PRIu32 " %s, %d days long: sotto register --relay ADDRESS --invitation %s\n",
@@ -79,12 +73,12 @@ int command_status(const struct config *config)
     if (stat(path, &folder) != 0) {
         snprintf(problem, sizeof problem,
                  "there is no relay in %.400s: start `sottod`, or give its --data", config->data);
-        return fail(problem);
+        return command_fail("%s", problem);
     }
     op = store_op_new(sotto_env_system(), STORE_STATUS);
     if (op == NULL || !call(config, op, problem)) {
         store_op_free(op);
-        return fail(problem);
+        return command_fail("%s", problem);
     }
     const struct store_status *status = &op->status;
     printf("data          %s\n", config->data);

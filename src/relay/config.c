@@ -82,6 +82,10 @@ static const struct option options[] = {
      "let debuggers and core dumps see the relay's memory"},
     {"uses", NUMBER, FIELD(uses), 1, INVITATION_USES_MAX, true, "N",
      "with invite: how many people may use it (default: 1)"},
+    {"without-key", FLAG, FIELD(without_key), 0, 0, true, NULL,
+     "with backup: leave the relay's certificate and key out"},
+    {"force", FLAG, FIELD(force), 0, 0, true, NULL,
+     "with restore: erase the relay that is in the data directory"},
 };
 
 enum { OPTION_COUNT = sizeof options / sizeof *options };
@@ -281,10 +285,11 @@ static bool read_word(struct config *config, const char *word, char *problem)
     static const struct {
         const char *word;
         enum command command;
-    } words[] = {{"serve", COMMAND_SERVE},      {"invite", COMMAND_INVITE},
-                 {"status", COMMAND_STATUS},    {"help", COMMAND_HELP},
-                 {"--help", COMMAND_HELP},      {"-h", COMMAND_HELP},
-                 {"--version", COMMAND_VERSION}};
+    } words[] = {{"serve", COMMAND_SERVE},     {"invite", COMMAND_INVITE},
+                 {"status", COMMAND_STATUS},   {"backup", COMMAND_BACKUP},
+                 {"restore", COMMAND_RESTORE}, {"check", COMMAND_CHECK},
+                 {"help", COMMAND_HELP},       {"--help", COMMAND_HELP},
+                 {"-h", COMMAND_HELP},         {"--version", COMMAND_VERSION}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (strcmp(word, words[i].word) == 0) {
             if (config->command != COMMAND_HELP)
@@ -292,6 +297,10 @@ static bool read_word(struct config *config, const char *word, char *problem)
             return true;
         }
     }
+    bool takes_one = config->command == COMMAND_BACKUP || config->command == COMMAND_RESTORE ||
+                     config->command == COMMAND_CHECK;
+    if (takes_one && word[0] != '-' && config->argument[0] == '\0')
+        return set_text(config->argument, sizeof config->argument, word);
     snprintf(problem, CONFIG_TEXT, "there is no %s `%.100s`", word[0] == '-' ? "option" : "command",
              word);
     return false;
@@ -375,6 +384,7 @@ bool config_read(struct config *config, int argc, char **argv, char problem[stat
             return false;
         if (listen_count > 0)
             config->listen_count = 0;
+        config->argument[0] = '\0';
         if (!read_arguments(config, argc, argv, problem))
             return false;
     }
@@ -394,7 +404,11 @@ void config_help(void)
     printf("sottod: a relay for Sotto. It orders and keeps what it cannot read.\n\n"
            "Usage: sottod [OPTION]...            serve, until SIGTERM or SIGINT\n"
            "       sottod invite [--uses N]      make an invitation to register here\n"
-           "       sottod status                 what the relay holds, in numbers\n\n"
+           "       sottod status                 what the relay holds, in numbers\n"
+           "       sottod backup DEST            copy all of it to a new folder, also while it "
+           "serves\n"
+           "       sottod restore SRC            make a stopped relay of such a folder\n"
+           "       sottod check [DIR]            look for damage, in a backup too\n\n"
            "Without any option it makes a certificate of its own, listens on port %d and\n"
            "prints its address, which people give to `sotto register --relay`.\n\n",
            RELAY_PORT);

@@ -11,11 +11,21 @@
 
 enum { CONFIG_TEXT = 1024 };
 
-enum command { COMMAND_SERVE, COMMAND_INVITE, COMMAND_STATUS, COMMAND_HELP, COMMAND_VERSION };
+enum command {
+    COMMAND_SERVE,
+    COMMAND_INVITE,
+    COMMAND_STATUS,
+    COMMAND_BACKUP,
+    COMMAND_RESTORE,
+    COMMAND_CHECK,
+    COMMAND_HELP,
+    COMMAND_VERSION
+};
 
 struct config {
     enum command command;
-    char data[PATH_MAX - 32]; /* so that what lies in it has a path */
+    char argument[PATH_MAX - 32]; /* of backup, restore, check; empty: none */
+    char data[PATH_MAX - 32];     /* so that what lies in it has a path */
     char file[PATH_MAX];
     char listen[LISTENERS_MAX][CONFIG_TEXT];
     size_t listen_count; /* 0: all addresses, RELAY_PORT */
@@ -35,7 +45,9 @@ struct config {
     char ready_file[PATH_MAX];
     int32_t ready_fd; /* -1: none */
     bool allow_core;
-    uint32_t uses; /* invite */
+    uint32_t uses;    /* invite */
+    bool without_key; /* backup */
+    bool force;       /* restore */
 };
 
 /* Reads the command line and the file it names. False: *problem says in a sentence what was not

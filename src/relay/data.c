@@ -17,6 +17,7 @@ bool data_path(const struct config *config, enum data_file file, char path[stati
         [DATA_KEY] = "key.pem",
         [DATA_ADDRESS] = "address",
         [DATA_BLOBS] = "blobs",
+        [DATA_BACKUP] = "last-backup",
     };
     int size = snprintf(path, PATH_MAX, "%s/%s", config->data, names[file]);
     return size > 0 && size < PATH_MAX;
@@ -132,6 +133,17 @@ bool data_store(const struct config *config, const sotto_env *env,
                  path, why[0] != '\0' ? why : strerror(errno));
         return false;
     }
+}
+
+int command_fail(const char *format, ...)
+{
+    __builtin_va_list arguments;
+    fputs("sottod: ", stderr);
+    __builtin_va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    __builtin_va_end(arguments);
+    fputs(".\n", stderr);
+    return 1;
 }
 
 static sotto_error write_all(int fd, sotto_bytes content)

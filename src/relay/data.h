@@ -5,7 +5,15 @@
 #include "relay/config.h"
 #include "relay/store_sqlite.h"
 
-enum data_file { DATA_STORE, DATA_LOCK, DATA_CERTIFICATE, DATA_KEY, DATA_ADDRESS, DATA_BLOBS };
+enum data_file {
+    DATA_STORE,
+    DATA_LOCK,
+    DATA_CERTIFICATE,
+    DATA_KEY,
+    DATA_ADDRESS,
+    DATA_BLOBS,
+    DATA_BACKUP
+};
 
 /* The path of a file in the directory. False: too long. */
 bool data_path(const struct config *config, enum data_file file, char path[static PATH_MAX]);
@@ -24,6 +32,10 @@ bool data_is_served(const struct config *config);
 bool data_store(const struct config *config, const sotto_env *env,
                 void (*health)(void *ctx, sotto_error error), void *ctx, struct store **store,
                 char problem[static CONFIG_TEXT]);
+
+/* Tells a person on standard error what a command cannot do, in a sentence without its full stop.
+ * Returns the exit code. */
+__attribute__((format(printf, 1, 2))) int command_fail(const char *format, ...);
 
 /* Writes a small file whole or not at all. IO, FULL. */
 sotto_error data_write(const char *path, sotto_bytes content);

@@ -3,6 +3,8 @@
 
 #include <sodium.h>
 
+#include "relay/backup.h"
+#include "relay/check.h"
 #include "relay/commands.h"
 #include "relay/config.h"
 #include "relay/serve.h"
@@ -30,6 +32,12 @@ int main(int argc, char **argv)
         return command_invite(&config);
     case COMMAND_STATUS:
         return command_status(&config);
+    case COMMAND_BACKUP:
+        return command_backup(&config);
+    case COMMAND_RESTORE:
+        return command_restore(&config);
+    case COMMAND_CHECK:
+        return command_check(&config);
     default:
         return serve(&config);
     }

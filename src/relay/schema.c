@@ -115,7 +115,7 @@ static const char *const steps[] = {
     "CREATE INDEX blobs_day ON blobs(day);",
 };
 
-static int64_t read_version(struct db *db)
+int64_t schema_version(struct db *db)
 {
     db_query *query = db_prepare(db, "PRAGMA user_version");
     int64_t version = db_row(db, query) ? db_int(query, 0) : 0;
@@ -129,7 +129,7 @@ static sotto_error take_step(struct db *db, const char *const *all, size_t count
     char set_version[48];
     sotto_error error = SOTTO_OK;
     db_exec(db, "BEGIN IMMEDIATE");
-    int64_t version = read_version(db);
+    int64_t version = schema_version(db);
     *done = version >= (int64_t)count;
     if (version < 0 || version > (int64_t)count) {
         error = SOTTO_VERSION;
@@ -150,6 +150,11 @@ sotto_error schema_upgrade(struct db *db, const char *const *all, size_t count)
     while (!done && db->failure == SQLITE_OK)
         TRY(take_step(db, all, count, &done));
     return db_error_of(db->failure);
+}
+
+int64_t schema_newest(void)
+{
+    return (int64_t)(sizeof steps / sizeof *steps);
 }
 
 sotto_error schema_apply(struct db *db)

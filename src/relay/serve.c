@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "relay/backup.h"
 #include "relay/data.h"
 #include "relay/listen.h"
 #include "relay/loop.h"
@@ -244,7 +245,8 @@ static bool start(struct serving *serving, char *problem)
     if (!check_name(relay, problem) || !data_prepare(relay->config, problem))
         return false;
     serving->lock = data_lock(relay->config, problem);
-    return serving->lock >= 0 && load_certificate(relay, problem) &&
+    return serving->lock >= 0 && backup_finish_restore(relay->config, problem) &&
+           load_certificate(relay, problem) &&
            data_store(relay->config, relay->env, on_health, serving, &relay->store, problem) &&
            open_blobs(serving, problem) && make_parts(serving, problem) &&
            listen_open(relay, problem) && start_loops(serving, problem) &&

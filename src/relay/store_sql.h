@@ -22,6 +22,9 @@ struct exec {
 sotto_error schema_apply(struct db *db);
 /* The same with other steps, for tests. */
 sotto_error schema_upgrade(struct db *db, const char *const *all, size_t count);
+/* The database's version, and the one that this program makes. */
+int64_t schema_version(struct db *db);
+int64_t schema_newest(void);
 
 /* store_rooms.c */
 void rooms_create(struct exec *exec, struct store_op *op);

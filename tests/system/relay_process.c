@@ -156,7 +156,7 @@ void relay_end(struct relay_process *relay)
 
 int relay_command(struct relay_process *relay, const char *command, char *out, size_t size)
 {
-    char line[512];
+    char line[1024];
     snprintf(line, sizeof line, "%s --data %s %s 2>/dev/null", program(), relay->data, command);
     FILE *pipe = popen(line, "r");
     assert_non_null(pipe);
