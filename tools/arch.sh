@@ -3,7 +3,7 @@
 #
 # i386 (32 bits) and s390x (big-endian) run the official vectors and the unit tests under qemu-user,
 # with Debian's own libraries for them unpacked under build-sysroot/: nothing foreign is installed.
-# musl and wasm32 compile the engine and the part of src/crypto that needs no library.
+# musl and wasm32 compile the engine and all cryptography that stands above a provider.
 # Standard output is TAP and Meson's logs in the folder $ARCH_RESULTS, for tools/tally.py.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -66,15 +66,12 @@ run_tests() { # ARCH COMPILER-PACKAGE
     cp "$build/meson-logs/testlog.json" "$ARCH_RESULTS/$arch.json"
 }
 
-# Compiled, not linked: what an embedder compiles, with warnings as errors. env_system.c is the
-# environment of a program with libsodium; other embedders bring theirs.
+# What an embedder compiles who brings an environment and a crypto provider: the engine whole, without
+# src/crypto/default and env_system.c, which need libraries. Warnings are errors.
 portable_sources() {
     local file
-    for file in src/base/*.c src/codec/*.c src/mls/*.c; do
+    for file in src/base/*.c src/codec/*.c src/crypto/*.c src/mls/*.c; do
         [ "$file" = src/base/env_system.c ] || echo "$file"
-    done
-    for file in keccak kpke mlkem; do
-        echo "src/crypto/$file.c"
     done
 }
 

@@ -16,11 +16,15 @@ MAY_INCLUDE = {
 }
 # sotto/<noun>.h belongs to a layer too.
 PUBLIC = {"api": "base", "error": "base", "bytes": "base", "env": "base", "mls": "mls",
-          "mls_x509": "x509"}
+          "mls_provider": "crypto", "mls_x509": "x509"}
 # What of src/mls another layer may not reach: only the public header is for them.
 ONLY_PUBLIC = {("x509", "mls"), ("core", "mls"), ("cli", "mls")}
 # The one header of src/crypto that the relay may use: the blind evaluation of tokens.
 EXCEPT = {("relay", "crypto/voprf.h")}
+# Over a crypto provider of the embedder's own: these need no library.
+WITHOUT_LIBRARIES = ("src/codec/", "src/crypto/", "src/mls/")
+MAY_USE_LIBRARIES = ("src/crypto/default/", "src/crypto/voprf.c")
+LIBRARY = re.compile(r"^\s*#\s*include\s+<((openssl|nettle)/|sodium)")
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
 
 
@@ -34,6 +38,11 @@ def main():
             bad += 1
             continue
         for number, line in enumerate(path.read_text().splitlines(), 1):
+            name = path.relative_to(root).as_posix()
+            if (LIBRARY.match(line) and name.startswith(WITHOUT_LIBRARIES)
+                    and not name.startswith(MAY_USE_LIBRARIES)):
+                print(f"{name}:{number}: a file above the crypto provider may use no library")
+                bad += 1
             match = INCLUDE.match(line)
             if not match:
                 continue

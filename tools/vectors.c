@@ -98,7 +98,7 @@ static enum verdict run_case(struct run *run, const struct format *format, const
     const json_t *suite = json_object_get(item, "cipher_suite");
     run->suite = suite == NULL ? NULL : suite_by_id((uint16_t)json_integer_value(suite));
     run->failed = NULL;
-    if (suite != NULL && (run->suite == NULL || !run->suite->available))
+    if (suite != NULL && (run->suite == NULL || !crypto_has(run->crypto, run->suite)))
         return NOT_APPLICABLE;
     bool held = format->check(run, item);
     arena_free(&run->arena);

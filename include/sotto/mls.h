@@ -29,6 +29,7 @@
 #include "sotto/bytes.h"
 #include "sotto/env.h"
 #include "sotto/error.h"
+#include "sotto/mls_provider.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -65,9 +66,6 @@ enum {
     SOTTO_MLS_DEFAULT_SUITE = SOTTO_MLS_XWING_CHACHA_SHA256_ED25519,
 };
 
-/* Whether this build can run the suite. Any thread. */
-SOTTO_API bool sotto_mls_suite_available(uint16_t suite);
-
 /* The suite's IANA name, or "unknown". Static. Any thread. */
 SOTTO_API const char *sotto_mls_suite_name(uint16_t suite);
 
@@ -89,7 +87,8 @@ typedef struct sotto_mls_extension {
 } sotto_mls_extension;
 
 /* What a client supports beyond the RFC's defaults (7.2). Arrays may be empty. The engine adds the
- * suites it is given, the protocol version and the identity's credential type by itself. */
+ * suite it is given, the protocol version and the identity's credential type by itself, and leaves
+ * out suites that it cannot run. */
 typedef struct sotto_mls_capabilities {
     const uint16_t *suites;
     size_t suite_count;
@@ -166,7 +165,17 @@ typedef struct sotto_mls_config {
  */
 SOTTO_API sotto_error sotto_mls_new(const sotto_env *env, const sotto_mls_config *config,
                                     sotto_mls **mls);
+/* The same over another crypto provider (sotto/mls_provider.h), which must outlive the engine. It
+ * refers to no library: a program that uses nothing else links without the default provider. An
+ * error of the provider's start is returned. */
+SOTTO_API sotto_error sotto_mls_new_with_provider(const sotto_env *env,
+                                                  const sotto_mls_config *config,
+                                                  const sotto_mls_provider *provider,
+                                                  sotto_mls **mls);
 SOTTO_API void sotto_mls_free(sotto_mls *mls);
+
+/* Whether this engine can run the suite: known, and its provider has what it needs. */
+SOTTO_API bool sotto_mls_suite_available(const sotto_mls *mls, uint16_t suite);
 
 /* The last failed call's error, field or rule, and offset. Never NULL; valid until the next call.
  */

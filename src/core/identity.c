@@ -10,10 +10,10 @@
 
 #define SAVED_VERSION 1
 
-static const struct suite *suite_of_sotto(void)
+static const struct suite *suite_of_sotto(const struct crypto *crypto)
 {
     const struct suite *suite = suite_by_id(SOTTO_MLS_DEFAULT_SUITE);
-    return suite != NULL && suite->available ? suite : NULL;
+    return suite != NULL && crypto_has(crypto, suite) ? suite : NULL;
 }
 
 /* What follows from the keys. */
@@ -54,7 +54,7 @@ static sotto_error make_signature_key(struct crypto *crypto, const struct suite 
 sotto_error identity_create(struct crypto *crypto, struct identity *out)
 {
     const sotto_env *env = crypto_env(crypto);
-    const struct suite *suite = suite_of_sotto();
+    const struct suite *suite = suite_of_sotto(crypto);
     if (suite == NULL)
         return SOTTO_UNSUPPORTED;
     struct identity made = {.created = env->now(env->ctx)};
@@ -174,7 +174,7 @@ static sotto_error read_saved(struct crypto *crypto, const struct suite *suite,
 sotto_error identity_load(struct crypto *crypto, sotto_bytes saved, struct identity *out,
                           sotto_fault *fault)
 {
-    const struct suite *suite = suite_of_sotto();
+    const struct suite *suite = suite_of_sotto(crypto);
     if (suite == NULL) {
         *fault = (sotto_fault){.error = SOTTO_UNSUPPORTED, .what = "suite 0x004D"};
         return SOTTO_UNSUPPORTED;
@@ -245,7 +245,7 @@ sotto_error identity_seal(struct crypto *crypto, const struct account_id *accoun
                           const struct device_id *device, sotto_bytes inbox_key,
                           sotto_bytes envelope, sotto_buf *sealed)
 {
-    const struct suite *suite = suite_of_sotto();
+    const struct suite *suite = suite_of_sotto(crypto);
     if (suite == NULL)
         return SOTTO_UNSUPPORTED;
     uint8_t aad[ENVELOPE_AAD_SIZE];
@@ -269,7 +269,7 @@ sotto_error identity_seal(struct crypto *crypto, const struct account_id *accoun
 sotto_error identity_open(struct crypto *crypto, const struct identity *identity,
                           sotto_bytes sealed, sotto_buf *envelope, sotto_fault *fault)
 {
-    const struct suite *suite = suite_of_sotto();
+    const struct suite *suite = suite_of_sotto(crypto);
     struct sealed_envelope parts;
     TRY(sealed_envelope_read(sealed, &parts, fault));
     uint8_t aad[ENVELOPE_AAD_SIZE];

@@ -1,16 +1,18 @@
-/* Cryptography of the MLS cipher suites (RFC 9420, sections 5 and 17.1) over a table of suites.
+/* Cryptography of the MLS cipher suites (RFC 9420, sections 5 and 17.1) over a provider's
+ * primitives (sotto/mls_provider.h) and a table of suites. No library's header is needed here.
  *
- * A struct crypto holds what is costly to make: fetched algorithms and reusable contexts. It
- * serves one thread at a time; make one a thread. A suite is a row of const tables (hash, KDF,
- * AEAD, KEM, signature); a row whose `available` is false names a suite that this build knows
- * and cannot run.
+ * A struct crypto holds a provider's context. It serves one thread at a time; make one a thread. A
+ * suite is a const row: which hash, KDF, AEAD, KEM and signature, and their sizes. A suite may be
+ * used only with a context that has it (crypto_has).
  *
  * Outputs into uint8_t* must have the size that the suite gives (Nh and so on). Outputs and inputs
- * do not overlap unless said. A failed call leaves outputs zeroed. */
+ * do not overlap unless said. A failed call leaves outputs zeroed; INTERNAL and NO_MEMORY of the
+ * provider are possible in all. */
 #ifndef CRYPTO_CRYPTO_H
 #define CRYPTO_CRYPTO_H
 
 #include "base/base.h"
+#include "sotto/mls_provider.h"
 
 enum suite_id {
     SUITE_X25519_AES128_SHA256_ED25519 = 0x0001,
@@ -42,8 +44,7 @@ struct crypto;
 
 struct suite {
     uint16_t id;
-    const char *name; /* as in the IANA registry */
-    bool available;
+    const char *name;                 /* as in the IANA registry */
     uint16_t kem_id, kdf_id, aead_id; /* HPKE's code points */
     uint8_t nh;                       /* Hash.length = KDF.Nh */
     uint8_t nk, nn;                   /* AEAD.Nk, AEAD.Nn */
@@ -51,7 +52,7 @@ struct suite {
     uint8_t nsecret;                  /* KEM shared secret */
     /* Internal tables of src/crypto; others do not look inside. */
     const struct hash_row *hash;
-    const struct aead_row *aead;
+    sotto_mls_aead aead;
     const struct kem_row *kem;
     const struct signature_row *signature;
 };
@@ -62,10 +63,15 @@ const struct suite *suite_by_id(uint16_t id);
 /* All rows, ended by NULL. */
 const struct suite *const *suite_all(void);
 
-/* Fetches algorithms; NO_MEMORY or INTERNAL. env must outlive it. */
+/* Starts the provider; NO_MEMORY, INTERNAL or what it says. env and provider must outlive it. */
+sotto_error crypto_new_with(const sotto_env *env, const sotto_mls_provider *provider,
+                            struct crypto **crypto);
+/* The same with the default provider; stands in crypto/default/provider.c. */
 sotto_error crypto_new(const sotto_env *env, struct crypto **crypto);
 void crypto_free(struct crypto *crypto); /* NULL allowed */
 const sotto_env *crypto_env(const struct crypto *crypto);
+/* Whether the provider has all that the suite needs. */
+bool crypto_has(const struct crypto *crypto, const struct suite *suite);
 
 /* Hash of the concatenation of count parts; out: nh bytes. (crypto_hash is libsodium's name.) */
 sotto_error crypto_hash_parts(struct crypto *crypto, const struct suite *suite,
@@ -112,8 +118,8 @@ sotto_error crypto_signature_generate(struct crypto *crypto, const struct suite 
 sotto_error crypto_signature_public(struct crypto *crypto, const struct suite *suite,
                                     sotto_bytes private_key, sotto_buf *public_key);
 /* Section 5.1.2: SignWithLabel, VerifyWithLabel; label without prefix. signature is appended to.
- * KEY: a key is not valid, or the public key is seen not to belong to the private one. Ed25519
- * always sees it, because a signature made with a foreign public key gives the private key away. */
+ * KEY: a key is not valid, or the public key is seen not to belong to the private one. EdDSA always
+ * sees it, because a signature made with a foreign public key gives the private key away. */
 sotto_error crypto_sign_with_label(struct crypto *crypto, const struct suite *suite,
                                    sotto_bytes private_key, sotto_bytes public_key,
                                    const char *label, sotto_bytes content, sotto_buf *signature);
@@ -165,8 +171,9 @@ sotto_error crypto_encrypt_with_label(struct crypto *crypto, const struct suite 
 struct encrypt_context {
     uint8_t info_hash[HASH_MAX];
 };
-sotto_error crypto_encrypt_context(const struct suite *suite, const char *label,
-                                   sotto_bytes context, struct encrypt_context *out);
+sotto_error crypto_encrypt_context(struct crypto *crypto, const struct suite *suite,
+                                   const char *label, sotto_bytes context,
+                                   struct encrypt_context *out);
 sotto_error crypto_encrypt_in_context(struct crypto *crypto, const struct suite *suite,
                                       sotto_bytes public_key, const struct encrypt_context *context,
                                       sotto_bytes plaintext, sotto_buf *enc, sotto_buf *ciphertext);

@@ -27,24 +27,25 @@ struct hpke_label hpke_label_suite(const struct suite *suite)
 }
 
 /* labeled_ikm = "HPKE-v1" || suite_id || label || ikm */
-void hpke_extract(const struct hash_row *row, const struct hpke_label *label, sotto_bytes salt,
-                  const char *name, const sotto_bytes *ikm, size_t count, uint8_t *out)
+sotto_error hpke_extract(struct crypto *crypto, const struct hash_row *row,
+                         const struct hpke_label *label, sotto_bytes salt, const char *name,
+                         const sotto_bytes *ikm, size_t count, uint8_t *out)
 {
-    struct hmac hmac;
-    hmac_init(&hmac, row, salt);
-    hmac_update(&hmac, sotto_bytes_str("HPKE-v1"));
-    hmac_update(&hmac, sotto_bytes_of(label->suite, label->suite_size));
-    hmac_update(&hmac, sotto_bytes_str(name));
+    sotto_bytes parts[3 + HPKE_IKM_PARTS] = {
+        sotto_bytes_str("HPKE-v1"),
+        sotto_bytes_of(label->suite, label->suite_size),
+        sotto_bytes_str(name),
+    };
+    BUG_UNLESS(count <= HPKE_IKM_PARTS);
     for (size_t i = 0; i < count; i++)
-        hmac_update(&hmac, ikm[i]);
-    hmac_final(&hmac, out);
-    wipe(&hmac, sizeof hmac);
+        parts[3 + i] = ikm[i];
+    return hmac_parts(crypto, row, salt, parts, 3 + count, out);
 }
 
 /* labeled_info = I2OSP(L, 2) || "HPKE-v1" || suite_id || label || info */
-void hpke_expand(const struct hash_row *row, const struct hpke_label *label, sotto_bytes prk,
-                 const char *name, const sotto_bytes *info, size_t count, uint8_t *out,
-                 size_t length)
+sotto_error hpke_expand(struct crypto *crypto, const struct hash_row *row,
+                        const struct hpke_label *label, sotto_bytes prk, const char *name,
+                        const sotto_bytes *info, size_t count, uint8_t *out, size_t length)
 {
     uint8_t encoded[2];
     sotto_bytes parts[4 + HPKE_INFO_PARTS];
@@ -56,7 +57,7 @@ void hpke_expand(const struct hash_row *row, const struct hpke_label *label, sot
     parts[3] = sotto_bytes_str(name);
     for (size_t i = 0; i < count; i++)
         parts[4 + i] = info[i];
-    hkdf_expand_parts(row, prk, parts, 4 + count, out, length);
+    return hkdf_expand_parts(crypto, row, prk, parts, 4 + count, out, length);
 }
 
 static void absorb_u16(struct keccak *keccak, size_t value)
@@ -90,44 +91,52 @@ struct schedule {
     uint8_t secret[HASH_MAX];
 };
 
-void hpke_info_hash(const struct suite *suite, const sotto_bytes *info, size_t count, uint8_t *out)
+sotto_error hpke_info_hash(struct crypto *crypto, const struct suite *suite,
+                           const sotto_bytes *info, size_t count, uint8_t *out)
 {
     struct hpke_label label = hpke_label_suite(suite);
-    hpke_extract(suite->hash, &label, (sotto_bytes){0}, "info_hash", info, count, out);
+    return hpke_extract(crypto, suite->hash, &label, (sotto_bytes){0}, "info_hash", info, count,
+                        out);
 }
 
 /* KeySchedule<base> of section 5.1: mode 0, psk and psk_id empty. */
-static void schedule_init(struct schedule *schedule, const struct suite *suite,
-                          const struct secret *shared, const uint8_t *info_hash)
+static sotto_error schedule_init(struct schedule *schedule, struct crypto *crypto,
+                                 const struct suite *suite, const struct secret *shared,
+                                 const uint8_t *info_hash)
 {
     const struct hash_row *row = suite->hash;
     const sotto_bytes none = {0};
     schedule->suite = suite;
     schedule->label = hpke_label_suite(suite);
     schedule->context[0] = 0x00; /* mode_base */
-    hpke_extract(row, &schedule->label, none, "psk_id_hash", NULL, 0, schedule->context + 1);
     memcpy(schedule->context + 1 + row->nh, info_hash, row->nh);
-    hpke_extract(row, &schedule->label, secret_view(shared), "secret", NULL, 0, schedule->secret);
+    TRY(hpke_extract(crypto, row, &schedule->label, none, "psk_id_hash", NULL, 0,
+                     schedule->context + 1));
+    return hpke_extract(crypto, row, &schedule->label, secret_view(shared), "secret", NULL, 0,
+                        schedule->secret);
 }
 
-static void schedule_expand(const struct schedule *schedule, const char *name, uint8_t *out,
-                            size_t length)
+static sotto_error schedule_expand(const struct schedule *schedule, struct crypto *crypto,
+                                   const char *name, uint8_t *out, size_t length)
 {
     const struct hash_row *row = schedule->suite->hash;
     sotto_bytes context = sotto_bytes_of(schedule->context, 1 + (size_t)2 * row->nh);
-    hpke_expand(row, &schedule->label, sotto_bytes_of(schedule->secret, row->nh), name, &context, 1,
-                out, length);
+    return hpke_expand(crypto, row, &schedule->label, sotto_bytes_of(schedule->secret, row->nh),
+                       name, &context, 1, out, length);
 }
 
 /* The first message's nonce is base_nonce XOR 0. */
-void hpke_keys(struct hpke_keys *keys, const struct suite *suite, const struct secret *shared,
-               const uint8_t *info_hash)
+sotto_error hpke_keys(struct hpke_keys *keys, struct crypto *crypto, const struct suite *suite,
+                      const struct secret *shared, const uint8_t *info_hash)
 {
     struct schedule schedule;
-    schedule_init(&schedule, suite, shared, info_hash);
-    schedule_expand(&schedule, "key", keys->key, suite->nk);
-    schedule_expand(&schedule, "base_nonce", keys->nonce, suite->nn);
+    sotto_error error = schedule_init(&schedule, crypto, suite, shared, info_hash);
+    if (error == SOTTO_OK)
+        error = schedule_expand(&schedule, crypto, "key", keys->key, suite->nk);
+    if (error == SOTTO_OK)
+        error = schedule_expand(&schedule, crypto, "base_nonce", keys->nonce, suite->nn);
     wipe(&schedule, sizeof schedule);
+    return error;
 }
 
 static sotto_error hpke_seal(struct crypto *crypto, const struct suite *suite,
@@ -143,8 +152,9 @@ static sotto_error hpke_seal(struct crypto *crypto, const struct suite *suite,
     sotto_error error = kem_encap(crypto, suite->kem, public_key, enc, &shared);
     if (error != SOTTO_OK)
         return error;
-    hpke_keys(&keys, suite, &shared, info_hash);
-    error = sotto_buf_extend(ciphertext, plaintext.size + AEAD_TAG, &out);
+    error = hpke_keys(&keys, crypto, suite, &shared, info_hash);
+    if (error == SOTTO_OK)
+        error = sotto_buf_extend(ciphertext, plaintext.size + AEAD_TAG, &out);
     if (error == SOTTO_OK) {
         error = crypto_seal(crypto, suite, sotto_bytes_of(keys.key, suite->nk),
                             sotto_bytes_of(keys.nonce, suite->nn), aad, plaintext, out);
@@ -171,8 +181,9 @@ static sotto_error hpke_open(struct crypto *crypto, const struct suite *suite,
     sotto_error error = kem_decap(crypto, suite->kem, private_key, public_key, enc, &shared);
     if (error != SOTTO_OK)
         return error;
-    hpke_keys(&keys, suite, &shared, info_hash);
-    error = sotto_buf_extend(plaintext, ciphertext.size - AEAD_TAG, &out);
+    error = hpke_keys(&keys, crypto, suite, &shared, info_hash);
+    if (error == SOTTO_OK)
+        error = sotto_buf_extend(plaintext, ciphertext.size - AEAD_TAG, &out);
     if (error == SOTTO_OK) {
         error = crypto_open(crypto, suite, sotto_bytes_of(keys.key, suite->nk),
                             sotto_bytes_of(keys.nonce, suite->nn), aad, ciphertext, out);
@@ -189,7 +200,7 @@ sotto_error crypto_hpke_seal(struct crypto *crypto, const struct suite *suite,
                              sotto_bytes plaintext, sotto_buf *enc, sotto_buf *ciphertext)
 {
     uint8_t info_hash[HASH_MAX];
-    hpke_info_hash(suite, &info, 1, info_hash);
+    TRY(hpke_info_hash(crypto, suite, &info, 1, info_hash));
     return hpke_seal(crypto, suite, public_key, info_hash, aad, plaintext, enc, ciphertext);
 }
 
@@ -199,19 +210,19 @@ sotto_error crypto_hpke_open(struct crypto *crypto, const struct suite *suite,
                              sotto_buf *plaintext)
 {
     uint8_t info_hash[HASH_MAX];
-    hpke_info_hash(suite, &info, 1, info_hash);
+    TRY(hpke_info_hash(crypto, suite, &info, 1, info_hash));
     return hpke_open(crypto, suite, private_key, public_key, enc, info_hash, aad, ciphertext,
                      plaintext);
 }
 
 /* struct { opaque label<V>; opaque context<V>; } EncryptContext; is HPKE's info, aad is empty. */
-sotto_error crypto_encrypt_context(const struct suite *suite, const char *label,
-                                   sotto_bytes context, struct encrypt_context *out)
+sotto_error crypto_encrypt_context(struct crypto *crypto, const struct suite *suite,
+                                   const char *label, sotto_bytes context,
+                                   struct encrypt_context *out)
 {
     struct labelled labelled;
     TRY(labelled_init(&labelled, label, context));
-    hpke_info_hash(suite, labelled.parts, LABELLED_PARTS, out->info_hash);
-    return SOTTO_OK;
+    return hpke_info_hash(crypto, suite, labelled.parts, LABELLED_PARTS, out->info_hash);
 }
 
 sotto_error crypto_encrypt_in_context(struct crypto *crypto, const struct suite *suite,
@@ -228,7 +239,7 @@ sotto_error crypto_encrypt_with_label(struct crypto *crypto, const struct suite 
                                       sotto_buf *ciphertext)
 {
     struct encrypt_context made;
-    TRY(crypto_encrypt_context(suite, label, context, &made));
+    TRY(crypto_encrypt_context(crypto, suite, label, context, &made));
     return crypto_encrypt_in_context(crypto, suite, public_key, &made, plaintext, enc, ciphertext);
 }
 
@@ -238,31 +249,39 @@ sotto_error crypto_decrypt_with_label(struct crypto *crypto, const struct suite 
                                       sotto_bytes ciphertext, sotto_buf *plaintext)
 {
     struct encrypt_context made;
-    TRY(crypto_encrypt_context(suite, label, context, &made));
+    TRY(crypto_encrypt_context(crypto, suite, label, context, &made));
     return hpke_open(crypto, suite, private_key, public_key, enc, made.info_hash, (sotto_bytes){0},
                      ciphertext, plaintext);
 }
 
 /* Context.Export (section 5.3). */
-void hpke_export(const struct suite *suite, const struct secret *shared, const uint8_t *info_hash,
-                 sotto_bytes exporter_context, size_t length, struct secret *out)
+sotto_error hpke_export(struct crypto *crypto, const struct suite *suite,
+                        const struct secret *shared, const uint8_t *info_hash,
+                        sotto_bytes exporter_context, size_t length, struct secret *out)
 {
     struct schedule schedule;
     uint8_t exporter[HASH_MAX];
-    schedule_init(&schedule, suite, shared, info_hash);
-    schedule_expand(&schedule, "exp", exporter, suite->nh);
-    hpke_expand(suite->hash, &schedule.label, sotto_bytes_of(exporter, suite->nh), "sec",
-                &exporter_context, 1, secret_reset(out, length), length);
+    sotto_error error = schedule_init(&schedule, crypto, suite, shared, info_hash);
+    if (error == SOTTO_OK)
+        error = schedule_expand(&schedule, crypto, "exp", exporter, suite->nh);
+    if (error == SOTTO_OK)
+        error =
+            hpke_expand(crypto, suite->hash, &schedule.label, sotto_bytes_of(exporter, suite->nh),
+                        "sec", &exporter_context, 1, secret_reset(out, length), length);
+    if (error != SOTTO_OK)
+        secret_wipe(out);
     wipe(&schedule, sizeof schedule);
     wipe(exporter, sizeof exporter);
+    return error;
 }
 
-static void export_without_info(const struct suite *suite, const struct secret *shared,
-                                sotto_bytes exporter_context, size_t length, struct secret *out)
+static sotto_error export_without_info(struct crypto *crypto, const struct suite *suite,
+                                       const struct secret *shared, sotto_bytes exporter_context,
+                                       size_t length, struct secret *out)
 {
     uint8_t info_hash[HASH_MAX];
-    hpke_info_hash(suite, NULL, 0, info_hash);
-    hpke_export(suite, shared, info_hash, exporter_context, length, out);
+    TRY(hpke_info_hash(crypto, suite, NULL, 0, info_hash));
+    return hpke_export(crypto, suite, shared, info_hash, exporter_context, length, out);
 }
 
 sotto_error crypto_hpke_export_send(struct crypto *crypto, const struct suite *suite,
@@ -270,12 +289,15 @@ sotto_error crypto_hpke_export_send(struct crypto *crypto, const struct suite *s
                                     size_t length, sotto_buf *enc, struct secret *out)
 {
     struct secret shared = {0};
+    size_t before = enc->size;
     secret_wipe(out);
     if (length > SECRET_MAX)
         return SOTTO_LIMIT;
     sotto_error error = kem_encap(crypto, suite->kem, public_key, enc, &shared);
     if (error == SOTTO_OK)
-        export_without_info(suite, &shared, exporter_context, length, out);
+        error = export_without_info(crypto, suite, &shared, exporter_context, length, out);
+    if (error != SOTTO_OK)
+        enc->size = before;
     secret_wipe(&shared);
     return error;
 }
@@ -293,7 +315,7 @@ sotto_error crypto_hpke_export_receive(struct crypto *crypto, const struct suite
     sotto_error error = kem_decap(crypto, suite->kem, private_key, public_key, enc, &shared);
     secret_wipe(out);
     if (error == SOTTO_OK)
-        export_without_info(suite, &shared, exporter_context, length, out);
+        error = export_without_info(crypto, suite, &shared, exporter_context, length, out);
     secret_wipe(&shared);
     return error;
 }

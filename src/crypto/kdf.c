@@ -41,50 +41,50 @@ sotto_error labelled_init(struct labelled *labelled, const char *label, sotto_by
 sotto_error crypto_hash_parts(struct crypto *crypto, const struct suite *suite,
                               const sotto_bytes *parts, size_t count, uint8_t *out)
 {
-    (void)crypto;
-    hash_parts(suite->hash, parts, count, out);
-    return SOTTO_OK;
+    return hash_parts(crypto, suite->hash, parts, count, out);
 }
 
 sotto_error crypto_mac(struct crypto *crypto, const struct suite *suite, sotto_bytes key,
                        const sotto_bytes *parts, size_t count, uint8_t *out)
 {
-    (void)crypto;
-    hmac_parts(suite->hash, key, parts, count, out);
-    return SOTTO_OK;
+    return hmac_parts(crypto, suite->hash, key, parts, count, out);
 }
 
 sotto_error crypto_extract(struct crypto *crypto, const struct suite *suite, sotto_bytes salt,
                            sotto_bytes ikm, struct secret *prk)
 {
-    (void)crypto;
     uint8_t out[HASH_MAX];
-    hmac_parts(suite->hash, salt, &ikm, 1, out);
-    memcpy(secret_reset(prk, suite->nh), out, suite->nh);
+    sotto_error error = hmac_parts(crypto, suite->hash, salt, &ikm, 1, out);
+    if (error == SOTTO_OK)
+        memcpy(secret_reset(prk, suite->nh), out, suite->nh);
+    else
+        secret_wipe(prk);
     wipe(out, sizeof out);
-    return SOTTO_OK;
+    return error;
 }
 
 /* Through a local copy, because out may be the struct that prk views. */
-static sotto_error expand(const struct suite *suite, sotto_bytes prk, const sotto_bytes *info,
-                          size_t count, size_t length, struct secret *out)
+static sotto_error expand(struct crypto *crypto, const struct suite *suite, sotto_bytes prk,
+                          const sotto_bytes *info, size_t count, size_t length, struct secret *out)
 {
     uint8_t okm[SECRET_MAX];
     if (length > SECRET_MAX) {
         secret_wipe(out);
         return SOTTO_LIMIT;
     }
-    hkdf_expand_parts(suite->hash, prk, info, count, okm, length);
-    memcpy(secret_reset(out, length), okm, length);
+    sotto_error error = hkdf_expand_parts(crypto, suite->hash, prk, info, count, okm, length);
+    if (error == SOTTO_OK)
+        memcpy(secret_reset(out, length), okm, length);
+    else
+        secret_wipe(out);
     wipe(okm, sizeof okm);
-    return SOTTO_OK;
+    return error;
 }
 
 sotto_error crypto_expand(struct crypto *crypto, const struct suite *suite, sotto_bytes prk,
                           sotto_bytes info, size_t length, struct secret *out)
 {
-    (void)crypto;
-    return expand(suite, prk, &info, 1, length, out);
+    return expand(crypto, suite, prk, &info, 1, length, out);
 }
 
 /* struct { uint16 length; opaque label<V>; opaque context<V>; } KDFLabel; */
@@ -92,7 +92,6 @@ sotto_error crypto_expand_with_label(struct crypto *crypto, const struct suite *
                                      sotto_bytes secret, const char *label, sotto_bytes context,
                                      size_t length, struct secret *out)
 {
-    (void)crypto;
     struct labelled labelled;
     sotto_error error = labelled_init(&labelled, label, context);
     if (error != SOTTO_OK) {
@@ -102,7 +101,7 @@ sotto_error crypto_expand_with_label(struct crypto *crypto, const struct suite *
     uint8_t encoded[2] = {(uint8_t)(length >> 8), (uint8_t)length};
     sotto_bytes info[1 + LABELLED_PARTS] = {sotto_bytes_of(encoded, sizeof encoded)};
     memcpy(info + 1, labelled.parts, sizeof labelled.parts);
-    return expand(suite, secret, info, 1 + LABELLED_PARTS, length, out);
+    return expand(crypto, suite, secret, info, 1 + LABELLED_PARTS, length, out);
 }
 
 sotto_error crypto_derive_secret(struct crypto *crypto, const struct suite *suite,
@@ -125,7 +124,6 @@ sotto_error crypto_derive_tree_secret(struct crypto *crypto, const struct suite 
 sotto_error crypto_ref_hash(struct crypto *crypto, const struct suite *suite, const char *label,
                             sotto_bytes value, uint8_t *out)
 {
-    (void)crypto;
     sotto_bytes name = sotto_bytes_str(label);
     if (name.size > VECTOR_LENGTH_MAX || value.size > VECTOR_LENGTH_MAX) {
         wipe(out, suite->nh);
@@ -138,6 +136,5 @@ sotto_error crypto_ref_hash(struct crypto *crypto, const struct suite *suite, co
         sotto_bytes_of(headers[1], vector_header(headers[1], value.size)),
         value,
     };
-    hash_parts(suite->hash, parts, 4, out);
-    return SOTTO_OK;
+    return hash_parts(crypto, suite->hash, parts, 4, out);
 }

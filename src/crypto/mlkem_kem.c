@@ -5,15 +5,44 @@
 #include "crypto/internal.h"
 #include "crypto/mlkem.h"
 
+sotto_error mlkem768_public(struct crypto *crypto, const uint8_t *seed, uint8_t *public_key)
+{
+    if (crypto->provider->mlkem_public != NULL)
+        return crypto->provider->mlkem_public(crypto->ctx, seed, public_key);
+    struct mlkem_key key;
+    mlkem_expand(crypto->kpke, seed, &key);
+    memcpy(public_key, key.ek, MLKEM_PUBLIC);
+    wipe(&key, sizeof key);
+    return SOTTO_OK;
+}
+
+sotto_error mlkem768_encaps(struct crypto *crypto, const uint8_t *public_key, const uint8_t *m,
+                            uint8_t *ciphertext, uint8_t *shared)
+{
+    if (crypto->provider->mlkem_encaps == NULL)
+        return mlkem_encaps(crypto->kpke, public_key, m, ciphertext, shared);
+    if (!mlkem_public_valid(public_key))
+        return SOTTO_KEY;
+    return crypto->provider->mlkem_encaps(crypto->ctx, public_key, m, ciphertext, shared);
+}
+
+sotto_error mlkem768_decaps(struct crypto *crypto, const uint8_t *seed, const uint8_t *ciphertext,
+                            uint8_t *shared)
+{
+    if (crypto->provider->mlkem_decaps != NULL)
+        return crypto->provider->mlkem_decaps(crypto->ctx, seed, ciphertext, shared);
+    struct mlkem_key key;
+    mlkem_expand(crypto->kpke, seed, &key);
+    mlkem_decaps(&key, ciphertext, shared);
+    wipe(&key, sizeof key);
+    return SOTTO_OK;
+}
+
 static sotto_error mlkem_public(struct crypto *crypto, const struct kem_row *row,
                                 const uint8_t *private_key, uint8_t *public_key)
 {
     (void)row;
-    struct mlkem_key key;
-    mlkem_expand(crypto->kpke, private_key, &key);
-    memcpy(public_key, key.ek, MLKEM_PUBLIC);
-    wipe(&key, sizeof key);
-    return SOTTO_OK;
+    return mlkem768_public(crypto, private_key, public_key);
 }
 
 static sotto_error mlkem_generate(struct crypto *crypto, const struct kem_row *row,
@@ -45,7 +74,7 @@ static sotto_error mlkem_encap(struct crypto *crypto, const struct kem_row *row,
     uint8_t m[32];
     sotto_error error = crypto->env->random(crypto->env->ctx, m, sizeof m);
     if (error == SOTTO_OK)
-        error = mlkem_encaps(crypto->kpke, public_key, m, enc, secret_reset(shared, MLKEM_SHARED));
+        error = mlkem768_encaps(crypto, public_key, m, enc, secret_reset(shared, MLKEM_SHARED));
     wipe(m, sizeof m);
     return error;
 }
@@ -56,11 +85,7 @@ static sotto_error mlkem_decap(struct crypto *crypto, const struct kem_row *row,
 {
     (void)row;
     (void)public_key;
-    struct mlkem_key key;
-    mlkem_expand(crypto->kpke, private_key, &key);
-    mlkem_decaps(&key, enc, secret_reset(shared, MLKEM_SHARED));
-    wipe(&key, sizeof key);
-    return SOTTO_OK;
+    return mlkem768_decaps(crypto, private_key, enc, secret_reset(shared, MLKEM_SHARED));
 }
 
 static const struct kem_ops mlkem = {
@@ -78,6 +103,6 @@ const struct kem_row kem_mlkem768 = {
     .nsk = MLKEM_SEED,
     .nenc = MLKEM_CIPHERTEXT,
     .nsecret = MLKEM_SHARED,
-    .curve = CURVE_NONE,
+    .dh = DH_NONE,
     .ops = &mlkem,
 };

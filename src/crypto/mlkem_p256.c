@@ -14,23 +14,25 @@
 #define SCALAR_SEED (CANDIDATES * SCALAR)
 #define EXPANDED (MLKEM_SEED + SCALAR_SEED)
 
-/* The first candidate that is a scalar; KEY if none is, which chance does not bring about. */
-static sotto_error scalar_of(struct crypto *crypto, const uint8_t seed[static SCALAR_SEED],
-                             const uint8_t **scalar)
+/* The point of the first candidate that is a scalar; KEY if none is, which chance does not bring
+ * about. */
+static sotto_error point_of(struct crypto *crypto, const uint8_t seed[static SCALAR_SEED],
+                            uint8_t *point)
 {
-    for (size_t i = 0; i < CANDIDATES; i++) {
-        *scalar = seed + i * SCALAR;
-        if (nist_private_valid(crypto, CURVE_P256, sotto_bytes_of(*scalar, SCALAR)))
-            return SOTTO_OK;
-    }
-    return SOTTO_KEY;
+    sotto_error error = SOTTO_KEY;
+    for (size_t i = 0; i < CANDIDATES && error == SOTTO_KEY; i++)
+        error = dh_public(crypto, &kem_p256, seed + i * SCALAR, point);
+    return error;
 }
 
-static sotto_error agree(struct crypto *crypto, const uint8_t *scalar, const uint8_t *point,
-                         uint8_t shared[static SCALAR])
+/* With the first candidate that is a scalar. KEY: point is none, or else none is. */
+static sotto_error agree(struct crypto *crypto, const uint8_t seed[static SCALAR_SEED],
+                         const uint8_t *point, uint8_t shared[static SCALAR])
 {
-    return nist_agree(crypto, CURVE_P256, sotto_bytes_of(scalar, SCALAR),
-                      sotto_bytes_of(point, POINT), shared, SCALAR);
+    sotto_error error = SOTTO_KEY;
+    for (size_t i = 0; i < CANDIDATES && error == SOTTO_KEY; i++)
+        error = dh_agree(crypto, &kem_p256, seed + i * SCALAR, point, shared);
+    return error;
 }
 
 /* seed_M || seed_T = SHAKE256(seed) */
@@ -56,17 +58,11 @@ static sotto_error hybrid_public(struct crypto *crypto, const struct kem_row *ro
 {
     (void)row;
     uint8_t expanded[EXPANDED];
-    const uint8_t *scalar;
-    struct mlkem_key key;
     expand(private_key, expanded);
-    mlkem_expand(crypto->kpke, expanded, &key);
-    memcpy(public_key, key.ek, MLKEM_PUBLIC);
-    sotto_error error = scalar_of(crypto, expanded + MLKEM_SEED, &scalar);
+    sotto_error error = mlkem768_public(crypto, expanded, public_key);
     if (error == SOTTO_OK)
-        error = nist_public(crypto, CURVE_P256, sotto_bytes_of(scalar, SCALAR),
-                            public_key + MLKEM_PUBLIC, POINT);
+        error = point_of(crypto, expanded + MLKEM_SEED, public_key + MLKEM_PUBLIC);
     wipe(expanded, sizeof expanded);
-    wipe(&key, sizeof key);
     return error;
 }
 
@@ -90,7 +86,7 @@ static sotto_error hybrid_check(struct crypto *crypto, const struct kem_row *row
     (void)row;
     if (!mlkem_public_valid(public_key))
         return SOTTO_KEY;
-    return nist_check(crypto, CURVE_P256, sotto_bytes_of(public_key + MLKEM_PUBLIC, POINT));
+    return dh_check(crypto, &kem_p256, public_key + MLKEM_PUBLIC);
 }
 
 /* Randomness: m for ML-KEM, then the seed of the ephemeral scalar. */
@@ -99,17 +95,15 @@ static sotto_error hybrid_encap(struct crypto *crypto, const struct kem_row *row
 {
     (void)row;
     uint8_t random[32 + SCALAR_SEED], shared_m[32], shared_t[SCALAR];
-    const uint8_t *ek_t = public_key + MLKEM_PUBLIC, *scalar;
+    const uint8_t *ek_t = public_key + MLKEM_PUBLIC;
     uint8_t *ct_t = enc + MLKEM_CIPHERTEXT;
     sotto_error error = crypto->env->random(crypto->env->ctx, random, sizeof random);
     if (error == SOTTO_OK)
-        error = mlkem_encaps(crypto->kpke, public_key, random, enc, shared_m);
+        error = mlkem768_encaps(crypto, public_key, random, enc, shared_m);
     if (error == SOTTO_OK)
-        error = scalar_of(crypto, random + 32, &scalar);
+        error = point_of(crypto, random + 32, ct_t);
     if (error == SOTTO_OK)
-        error = nist_public(crypto, CURVE_P256, sotto_bytes_of(scalar, SCALAR), ct_t, POINT);
-    if (error == SOTTO_OK)
-        error = agree(crypto, scalar, ek_t, shared_t);
+        error = agree(crypto, random + 32, ek_t, shared_t);
     if (error == SOTTO_OK)
         combine(shared_m, shared_t, ct_t, ek_t, shared);
     wipe(random, sizeof random);
@@ -123,22 +117,18 @@ static sotto_error hybrid_decap(struct crypto *crypto, const struct kem_row *row
                                 const uint8_t *enc, struct secret *shared)
 {
     (void)row;
-    struct mlkem_key key;
     uint8_t expanded[EXPANDED], shared_m[32], shared_t[SCALAR], ek_t[POINT];
-    const uint8_t *ct_t = enc + MLKEM_CIPHERTEXT, *scalar;
+    const uint8_t *ct_t = enc + MLKEM_CIPHERTEXT;
     expand(private_key, expanded);
-    mlkem_expand(crypto->kpke, expanded, &key);
-    mlkem_decaps(&key, enc, shared_m);
-    sotto_error error = scalar_of(crypto, expanded + MLKEM_SEED, &scalar);
+    sotto_error error = mlkem768_decaps(crypto, expanded, enc, shared_m);
     if (error == SOTTO_OK && public_key != NULL)
         memcpy(ek_t, public_key + MLKEM_PUBLIC, POINT);
     else if (error == SOTTO_OK)
-        error = nist_public(crypto, CURVE_P256, sotto_bytes_of(scalar, SCALAR), ek_t, POINT);
+        error = point_of(crypto, expanded + MLKEM_SEED, ek_t);
     if (error == SOTTO_OK)
-        error = agree(crypto, scalar, ct_t, shared_t);
+        error = agree(crypto, expanded + MLKEM_SEED, ct_t, shared_t);
     if (error == SOTTO_OK)
         combine(shared_m, shared_t, ct_t, ek_t, shared);
-    wipe(&key, sizeof key);
     wipe(expanded, sizeof expanded);
     wipe(shared_m, sizeof shared_m);
     wipe(shared_t, sizeof shared_t);
@@ -160,6 +150,6 @@ const struct kem_row kem_mlkem768_p256 = {
     .nsk = SEED,
     .nenc = MLKEM_CIPHERTEXT + POINT,
     .nsecret = 32,
-    .curve = CURVE_P256,
+    .dh = SOTTO_MLS_DH_P256,
     .ops = &hybrid,
 };

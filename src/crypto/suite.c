@@ -5,9 +5,9 @@
 #define SHA384 .hash = &hash_sha384, .kdf_id = 0x0002, .nh = 48
 #define SHA512 .hash = &hash_sha512, .kdf_id = 0x0003, .nh = 64
 
-#define AES128 .aead = &aead_aes128gcm, .aead_id = 0x0001, .nk = 16, .nn = 12
-#define AES256 .aead = &aead_aes256gcm, .aead_id = 0x0002, .nk = 32, .nn = 12
-#define CHACHA .aead = &aead_chacha20poly1305, .aead_id = 0x0003, .nk = 32, .nn = 12
+#define AES128 .aead = SOTTO_MLS_AES128_GCM, .aead_id = 0x0001, .nk = 16, .nn = 12
+#define AES256 .aead = SOTTO_MLS_AES256_GCM, .aead_id = 0x0002, .nk = 32, .nn = 12
+#define CHACHA .aead = SOTTO_MLS_CHACHA20_POLY1305, .aead_id = 0x0003, .nk = 32, .nn = 12
 
 #define KEM(row, id, public_size, private_size, enc_size, secret_size)          \
     .kem = &(row), .kem_id = (id), .npk = (public_size), .nsk = (private_size), \
@@ -30,14 +30,12 @@
 
 static const struct suite x25519_aes128 = {.id = SUITE_X25519_AES128_SHA256_ED25519,
                                            .name = "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519",
-                                           .available = true,
                                            KEM_X25519,
                                            AES128,
                                            SHA256,
                                            ED25519};
 static const struct suite p256 = {.id = SUITE_P256_AES128_SHA256_P256,
                                   .name = "MLS_128_DHKEMP256_AES128GCM_SHA256_P256",
-                                  .available = true,
                                   KEM_P256,
                                   AES128,
                                   SHA256,
@@ -45,35 +43,30 @@ static const struct suite p256 = {.id = SUITE_P256_AES128_SHA256_P256,
 static const struct suite x25519_chacha = {
     .id = SUITE_X25519_CHACHA_SHA256_ED25519,
     .name = "MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519",
-    .available = true,
     KEM_X25519,
     CHACHA,
     SHA256,
     ED25519};
 static const struct suite x448_aes256 = {.id = SUITE_X448_AES256_SHA512_ED448,
                                          .name = "MLS_256_DHKEMX448_AES256GCM_SHA512_Ed448",
-                                         .available = true,
                                          KEM_X448,
                                          AES256,
                                          SHA512,
                                          ED448};
 static const struct suite p521 = {.id = SUITE_P521_AES256_SHA512_P521,
                                   .name = "MLS_256_DHKEMP521_AES256GCM_SHA512_P521",
-                                  .available = true,
                                   KEM_P521,
                                   AES256,
                                   SHA512,
                                   ECDSA_P521};
 static const struct suite x448_chacha = {.id = SUITE_X448_CHACHA_SHA512_ED448,
                                          .name = "MLS_256_DHKEMX448_CHACHA20POLY1305_SHA512_Ed448",
-                                         .available = true,
                                          KEM_X448,
                                          CHACHA,
                                          SHA512,
                                          ED448};
 static const struct suite p384 = {.id = SUITE_P384_AES256_SHA384_P384,
                                   .name = "MLS_256_DHKEMP384_AES256GCM_SHA384_P384",
-                                  .available = true,
                                   KEM_P384,
                                   AES256,
                                   SHA384,
@@ -82,7 +75,6 @@ static const struct suite p384 = {.id = SUITE_P384_AES256_SHA384_P384,
 /* No code points are assigned to post-quantum suites yet (draft-ietf-mls-pq-ciphersuites). */
 static const struct suite xwing_chacha = {.id = SUITE_XWING_CHACHA_SHA256_ED25519,
                                           .name = "MLS_256_XWING_CHACHA20POLY1305_SHA256_Ed25519",
-                                          .available = true,
                                           KEM_XWING,
                                           CHACHA,
                                           SHA256,
@@ -92,42 +84,36 @@ static const struct suite xwing_chacha = {.id = SUITE_XWING_CHACHA_SHA256_ED2551
  * own until the draft's are assigned. Missing: ML-KEM-1024 and ML-DSA. */
 static const struct suite pq_1 = {.id = SUITE_PQ_XWING_AES128_SHA256_ED25519,
                                   .name = "MLS_128_MLKEM768X25519_AES128GCM_SHA256_Ed25519",
-                                  .available = true,
                                   KEM_XWING,
                                   AES128,
                                   SHA256,
                                   ED25519};
 static const struct suite pq_2 = {.id = SUITE_PQ_XWING_AES256_SHA384_ED25519,
                                   .name = "MLS_128_MLKEM768X25519_AES256GCM_SHA384_Ed25519",
-                                  .available = true,
                                   KEM_XWING,
                                   AES256,
                                   SHA384,
                                   ED25519};
 static const struct suite pq_3 = {.id = SUITE_PQ_MLKEM768P256_AES128_SHA256_P256,
                                   .name = "MLS_128_MLKEM768P256_AES128GCM_SHA256_P256",
-                                  .available = true,
                                   KEM_MLKEM768P256,
                                   AES128,
                                   SHA256,
                                   ECDSA_P256};
 static const struct suite pq_4 = {.id = SUITE_PQ_MLKEM768P256_AES256_SHA384_P256,
                                   .name = "MLS_128_MLKEM768P256_AES256GCM_SHA384_P256",
-                                  .available = true,
                                   KEM_MLKEM768P256,
                                   AES256,
                                   SHA384,
                                   ECDSA_P256};
 static const struct suite pq_6 = {.id = SUITE_PQ_MLKEM768_AES256_SHA384_ED25519,
                                   .name = "MLS_128_MLKEM768_AES256GCM_SHA384_Ed25519",
-                                  .available = true,
                                   KEM_MLKEM768,
                                   AES256,
                                   SHA384,
                                   ED25519};
 static const struct suite pq_7 = {.id = SUITE_PQ_MLKEM768_AES256_SHA384_P256,
                                   .name = "MLS_128_MLKEM768_AES256GCM_SHA384_P256",
-                                  .available = true,
                                   KEM_MLKEM768,
                                   AES256,
                                   SHA384,

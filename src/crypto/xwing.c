@@ -5,24 +5,9 @@
 #include "crypto/internal.h"
 #include "crypto/keccak.h"
 #include "crypto/mlkem.h"
-#include "crypto/public_taint.h"
 
 #define SEED 32
 #define EXPANDED (MLKEM_SEED + 32)
-
-/* Not branched on: the caller declares the verdict public first. */
-static sotto_error x25519_base(struct crypto *crypto, uint8_t *public_key,
-                               const uint8_t *private_key)
-{
-    return dh_x25519.public_key(crypto, &kem_x25519, private_key, public_key);
-}
-
-/* Not OK: the result is zero. */
-static sotto_error x25519_agree(struct crypto *crypto, uint8_t *shared, const uint8_t *private_key,
-                                const uint8_t *public_key)
-{
-    return dh_x25519.agree(crypto, &kem_x25519, private_key, public_key, shared);
-}
 
 /* (d || z || sk_X) = SHAKE256(sk, 96) */
 static void xwing_expand(const uint8_t *private_key, uint8_t expanded[static EXPANDED])
@@ -48,13 +33,11 @@ static sotto_error xwing_public(struct crypto *crypto, const struct kem_row *row
 {
     (void)row;
     uint8_t expanded[EXPANDED];
-    struct mlkem_key key;
     xwing_expand(private_key, expanded);
-    mlkem_expand(crypto->kpke, expanded, &key);
-    memcpy(public_key, key.ek, MLKEM_PUBLIC);
-    sotto_error error = x25519_base(crypto, public_key + MLKEM_PUBLIC, expanded + MLKEM_SEED);
+    sotto_error error = mlkem768_public(crypto, expanded, public_key);
+    if (error == SOTTO_OK)
+        error = dh_public(crypto, &kem_x25519, expanded + MLKEM_SEED, public_key + MLKEM_PUBLIC);
     wipe(expanded, sizeof expanded);
-    wipe(&key, sizeof key);
     return error;
 }
 
@@ -91,17 +74,14 @@ static sotto_error xwing_encap(struct crypto *crypto, const struct kem_row *row,
     uint8_t *ct_x = enc + MLKEM_CIPHERTEXT;
     sotto_error error = crypto->env->random(crypto->env->ctx, random, sizeof random);
     if (error == SOTTO_OK)
-        error = mlkem_encaps(crypto->kpke, public_key, random, enc, shared_m);
+        error = mlkem768_encaps(crypto, public_key, random, enc, shared_m);
     if (error != SOTTO_OK)
         goto out;
-    error = SOTTO_KEY;
-    unsigned bad = (unsigned)x25519_base(crypto, ct_x, random + 32);
-    bad |= (unsigned)x25519_agree(crypto, shared_x, random + 32, pk_x);
-    public_from_here(&bad, sizeof bad);
-    if (bad != 0)
-        goto out;
-    xwing_combine(shared_m, shared_x, ct_x, pk_x, shared);
-    error = SOTTO_OK;
+    error = dh_public(crypto, &kem_x25519, random + 32, ct_x);
+    if (error == SOTTO_OK)
+        error = dh_agree(crypto, &kem_x25519, random + 32, pk_x, shared_x);
+    if (error == SOTTO_OK)
+        xwing_combine(shared_m, shared_x, ct_x, pk_x, shared);
 out:
     wipe(random, sizeof random);
     wipe(shared_m, sizeof shared_m);
@@ -114,25 +94,21 @@ static sotto_error xwing_decap(struct crypto *crypto, const struct kem_row *row,
                                const uint8_t *enc, struct secret *shared)
 {
     (void)row;
-    struct mlkem_key key;
     uint8_t expanded[EXPANDED], shared_m[32], shared_x[32], pk_x[32];
     const uint8_t *sk_x = expanded + MLKEM_SEED, *ct_x = enc + MLKEM_CIPHERTEXT;
-    sotto_error error = SOTTO_KEY;
     xwing_expand(private_key, expanded);
-    mlkem_expand(crypto->kpke, expanded, &key);
-    mlkem_decaps(&key, enc, shared_m);
+    sotto_error error = mlkem768_decaps(crypto, expanded, enc, shared_m);
+    if (error != SOTTO_OK)
+        goto out;
     if (public_key != NULL)
         memcpy(pk_x, public_key + MLKEM_PUBLIC, sizeof pk_x);
-    else if (x25519_base(crypto, pk_x, sk_x) != SOTTO_OK)
-        goto out;
-    unsigned bad = (unsigned)x25519_agree(crypto, shared_x, sk_x, ct_x);
-    public_from_here(&bad, sizeof bad);
-    if (bad != 0)
-        goto out;
-    xwing_combine(shared_m, shared_x, ct_x, pk_x, shared);
-    error = SOTTO_OK;
+    else
+        error = dh_public(crypto, &kem_x25519, sk_x, pk_x);
+    if (error == SOTTO_OK)
+        error = dh_agree(crypto, &kem_x25519, sk_x, ct_x, shared_x);
+    if (error == SOTTO_OK)
+        xwing_combine(shared_m, shared_x, ct_x, pk_x, shared);
 out:
-    wipe(&key, sizeof key);
     wipe(expanded, sizeof expanded);
     wipe(shared_m, sizeof shared_m);
     wipe(shared_x, sizeof shared_x);
@@ -154,6 +130,6 @@ const struct kem_row kem_xwing = {
     .nsk = SEED,
     .nenc = MLKEM_CIPHERTEXT + 32,
     .nsecret = 32,
-    .curve = CURVE_NONE,
+    .dh = SOTTO_MLS_X25519,
     .ops = &xwing,
 };

@@ -2,10 +2,10 @@
 
 enum { DEFAULT_FORWARD = 1000, DEFAULT_SKIPPED = 100 };
 
-bool sotto_mls_suite_available(uint16_t suite)
+bool sotto_mls_suite_available(const sotto_mls *mls, uint16_t suite)
 {
     const struct suite *row = suite_by_id(suite);
-    return row != NULL && row->available;
+    return row != NULL && crypto_has(mls->crypto, row);
 }
 
 const char *sotto_mls_suite_name(uint16_t suite)
@@ -14,7 +14,8 @@ const char *sotto_mls_suite_name(uint16_t suite)
     return row == NULL ? "unknown" : row->name;
 }
 
-sotto_error sotto_mls_new(const sotto_env *env, const sotto_mls_config *config, sotto_mls **mls)
+sotto_error sotto_mls_new_with_provider(const sotto_env *env, const sotto_mls_config *config,
+                                        const sotto_mls_provider *provider, sotto_mls **mls)
 {
     sotto_mls *made = mem_alloc(env, sizeof *made);
     if (made == NULL)
@@ -32,7 +33,7 @@ sotto_error sotto_mls_new(const sotto_env *env, const sotto_mls_config *config, 
         made->limits.skipped = DEFAULT_SKIPPED;
     arena_init(&made->lent, env);
     made->fault = (sotto_fault){SOTTO_OK, "", 0};
-    sotto_error error = crypto_new(env, &made->crypto);
+    sotto_error error = crypto_new_with(env, provider, &made->crypto);
     if (error != SOTTO_OK) {
         mem_free(env, made, sizeof *made);
         return error;
@@ -83,7 +84,7 @@ sotto_error mls_check(sotto_mls *mls, sotto_error error, const char *what)
 sotto_error mls_suite(sotto_mls *mls, uint16_t id, const struct suite **suite)
 {
     const struct suite *row = suite_by_id(id);
-    if (row == NULL || !row->available)
+    if (row == NULL || !crypto_has(mls->crypto, row))
         return mls_fail(mls, SOTTO_UNSUPPORTED, "cipher_suite");
     *suite = row;
     return SOTTO_OK;

@@ -27,7 +27,7 @@ sotto_error mls_fail_at(sotto_mls *mls, sotto_fault fault);
 /* Passes an error on; what names the step, unless an inner call recorded a fault of its own. */
 sotto_error mls_check(sotto_mls *mls, sotto_error error, const char *what);
 
-/* The suite; UNSUPPORTED if this build cannot run it. */
+/* The suite; UNSUPPORTED if the provider cannot run it. */
 sotto_error mls_suite(sotto_mls *mls, uint16_t id, const struct suite **suite);
 
 #endif

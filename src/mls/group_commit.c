@@ -279,8 +279,8 @@ static sotto_error make_welcome(struct committing *c, sotto_buf *welcome)
     sotto_error error = seal_group_info(c, &group_info);
     struct encrypt_context context;
     if (error == SOTTO_OK)
-        error = crypto_encrypt_context(c->group->suite, "Welcome", sotto_buf_view(&group_info),
-                                       &context);
+        error = crypto_encrypt_context(c->group->mls->crypto, c->group->suite, "Welcome",
+                                       sotto_buf_view(&group_info), &context);
     struct writer w;
     writer_init(&w, welcome);
     mls_message_header_write(&w, WIRE_WELCOME);

@@ -86,8 +86,18 @@ static sotto_error add_numbers(struct numbers *list, const uint16_t *values, siz
     return SOTTO_OK;
 }
 
-static sotto_error make_capabilities(const sotto_mls_identity *from, uint16_t grease,
-                                     struct identity *to)
+/* A provider may lack what a suite needs: nobody is told that this client has it. */
+static sotto_error add_suites(const sotto_mls *mls, struct numbers *list,
+                              const sotto_mls_capabilities *given)
+{
+    for (size_t i = 0; i < given->suite_count; i++)
+        if (sotto_mls_suite_available(mls, given->suites[i]))
+            TRY(add_number(list, given->suites[i]));
+    return SOTTO_OK;
+}
+
+static sotto_error make_capabilities(const sotto_mls *mls, const sotto_mls_identity *from,
+                                     uint16_t grease, struct identity *to)
 {
     const sotto_mls_capabilities *given = &from->capabilities;
     struct numbers suites = {.values = {from->suite}, .count = 1}, extensions = {0};
@@ -95,7 +105,7 @@ static sotto_error make_capabilities(const sotto_mls_identity *from, uint16_t gr
     struct numbers credentials = {.values = {from->credential.type}, .count = 1};
     const uint16_t version = MLS_VERSION_10;
 
-    TRY(add_numbers(&suites, given->suites, given->suite_count));
+    TRY(add_suites(mls, &suites, given));
     TRY(add_number(&extensions, EXTENSION_LAST_RESORT));
     TRY(add_numbers(&extensions, given->extensions, given->extension_count));
     for (size_t i = 0; i < from->leaf_extension_count; i++)
@@ -133,7 +143,7 @@ static sotto_error fill(sotto_mls *mls, const sotto_mls_identity *from, struct i
     TRY(credential_copy(&to->arena, &from->credential, &to->credential));
     TRY(extensions_copy(&to->arena, from->leaf_extensions, from->leaf_extension_count,
                         &to->extensions));
-    TRY(make_capabilities(from, grease_of(from), to));
+    TRY(make_capabilities(mls, from, grease_of(from), to));
     TRY(arena_copy(&to->arena, from->signature_public, &to->signature_public));
     TRY(secret_set(&to->signature_private, from->signature_private));
 

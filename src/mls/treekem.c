@@ -219,7 +219,7 @@ sotto_error treekem_path_encrypt(const struct tree_stage *stage, const struct tr
     struct encrypt_context context;
     struct node_list resolution;
     struct writer writer;
-    TRY(crypto_encrypt_context(stage->base->suite, "UpdatePathNode", group_context, &context));
+    TRY(crypto_encrypt_context(stage->base->crypto, stage->base->suite, "UpdatePathNode", group_context, &context));
     sotto_buf_init(&bufs.kem_output, stage->base->env);
     sotto_buf_init(&bufs.ciphertext, stage->base->env);
     node_list_init(&resolution, stage->base->env);

@@ -153,16 +153,21 @@ static void test_symmetric(struct crypto *crypto)
 
 static void test_ed25519(struct crypto *crypto)
 {
-    uint8_t private_key[32] = {7}, public_key[32], message[40] = {1}, signature[64];
-    size_t size;
-    signature_ed25519.public_key(crypto, &signature_ed25519, private_key, public_key);
+    const struct suite *suite = suite_by_id(SUITE_X25519_AES128_SHA256_ED25519);
+    uint8_t private_key[32] = {7}, public_key[32], message[40] = {1};
+    sotto_bytes key = sotto_bytes_of(private_key, 32), content = sotto_bytes_of(message, 40);
+    sotto_buf signature;
+    sotto_buf_init(&signature, crypto_env(crypto));
+    crypto->provider->signature_public(crypto->ctx, SOTTO_MLS_ED25519, private_key, public_key);
     for (int known = 0; known < 2; known++) {
         secret(private_key, sizeof private_key);
         begin();
-        signature_ed25519.sign(crypto, &signature_ed25519, private_key, public_key,
-                               sotto_bytes_of(message, sizeof message), signature, &size);
+        sotto_error error = crypto_sign_with_label(
+            crypto, suite, key, sotto_bytes_of(public_key, 32), "l", content, &signature);
         end(known ? "ed25519 sign, pair known" : "ed25519 sign, pair checked");
+        failures += error != SOTTO_OK;
     }
+    sotto_buf_free(&signature);
 }
 
 int main(void)

@@ -189,7 +189,7 @@ static void paths_of_the_vectors_are_understood(void **state)
     {
         struct scenario s = {.vectors = &vectors, .item = item, .crypto = crypto};
         s.suite = suite_by_id((uint16_t)vectors_u64(&vectors, item, "cipher_suite"));
-        if (s.suite == NULL || !s.suite->available) {
+        if (s.suite == NULL || !crypto_has(crypto, s.suite)) {
             skipped++;
             continue;
         }
@@ -266,8 +266,6 @@ static void newcomers_join_with_a_path_secret(void **state)
     static const uint16_t suites[] = {SUITE_X25519_CHACHA_SHA256_ED25519,
                                       SUITE_XWING_CHACHA_SHA256_ED25519};
     for (size_t n = 0; n < 2; n++) {
-        if (!suite_by_id(suites[n])->available)
-            continue;
         struct group_of_nine g;
         open_group(&g, suites[n]);
         struct tree_stage made, received;

@@ -14,13 +14,16 @@ static bool name(struct server *server, struct call *call)
 static bool supported_suites(struct server *server, struct call *call)
 {
     static const uint16_t suites[] = {1, 2, 3, 4, 5, 6, 7, SOTTO_MLS_XWING_CHACHA_SHA256_ED25519};
-    (void)server;
+    sotto_mls *mls;
+    if (!check(call, NULL, sotto_mls_new(server->env, NULL, &mls)))
+        return false;
     json_t *list = json_array();
     for (size_t i = 0; i < sizeof suites / sizeof suites[0]; i++) {
-        if (sotto_mls_suite_available(suites[i])) {
+        if (sotto_mls_suite_available(mls, suites[i])) {
             json_array_append_new(list, json_integer(suites[i]));
         }
     }
+    sotto_mls_free(mls);
     json_object_set_new(call->result, "ciphersuites", list);
     json_object_set_new(call->result, "derivation", json_pack("{s:s}", "77", "hpke-pq"));
     return true;

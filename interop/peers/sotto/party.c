@@ -201,10 +201,6 @@ void party_forget(struct party *party)
 
 struct party *party_new(struct server *server, struct call *call, uint16_t suite, sotto_bytes name)
 {
-    if (!sotto_mls_suite_available(suite)) {
-        (void)check(call, NULL, SOTTO_UNSUPPORTED);
-        return NULL;
-    }
     struct party *party = calloc(1, sizeof *party);
     if (party == NULL) {
         (void)refuse(call, "out of memory");
