@@ -388,8 +388,9 @@ struct sotto_mls_proposal {
 };
 
 /* Makes a proposal for others to commit by reference; appends the MLSMessage. The group keeps it as
- * if received. identity: for an Update that changes credential or extensions, else NULL. ARGUMENT:
- * a SelfRemove that is not public; EXISTS: a second one in an epoch. */
+ * if received: once, if it is proposed twice in the same words. identity: for an Update that changes
+ * credential or extensions, else NULL. ARGUMENT: a SelfRemove that is not public; EXISTS: a second
+ * one in an epoch. */
 SOTTO_API sotto_error sotto_mls_propose(sotto_mls_group *group, const sotto_mls_proposal *proposal,
                                         const sotto_mls_identity *identity,
                                         sotto_mls_framing framing, sotto_buf *message);

@@ -342,11 +342,15 @@ static sotto_error propose(struct proposing *p, const sotto_mls_proposal *propos
     return sending_protect(&p->sending, group, 0, message);
 }
 
-/* Nothing fails any more. */
+/* Nothing fails any more. What was proposed before in the same words has the same reference: it is
+ * kept once, as receivers do. (An Update never has: its key is new.) */
 static void keep(struct proposing *p)
 {
     sotto_mls_group *group = p->group;
     struct pending *pending = p->pending;
+    sending_done(&p->sending, group);
+    if (pending_find(&group->pending, hash_view(&pending->reference)) != NULL)
+        return;
     if (pending->proposal.type == PROPOSAL_UPDATE) {
         pending->own_update = true;
         pending->leaf_private = p->leaf_private;
@@ -358,7 +362,6 @@ static void keep(struct proposing *p)
     pending_add(&group->pending, pending);
     p->pending = NULL;
     group->pending_dirty = true;
-    sending_done(&p->sending, group);
 }
 
 sotto_error sotto_mls_propose(sotto_mls_group *group, const sotto_mls_proposal *proposal,

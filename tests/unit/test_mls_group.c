@@ -282,6 +282,26 @@ static void pending_proposals_are_committed_by_reference(void **state)
     stop(6);
 }
 
+static void the_same_proposal_twice_is_one(void **state)
+{
+    (void)state;
+    start(SUITE, 3);
+    const sotto_mls_proposal removal = {.type = SOTTO_MLS_REMOVE, .u.remove.index = 2};
+    propose(all[0], &removal, 3, SOTTO_MLS_PRIVATE);
+    sotto_buf again;
+    sotto_buf_init(&again, sotto_env_system());
+    assert_ok(sotto_mls_propose(all[0]->group, &removal, NULL, SOTTO_MLS_PRIVATE, &again));
+    sotto_mls_received received;
+    assert_int_equal(sotto_mls_process(all[1]->group, sotto_buf_view(&again), &received),
+                     SOTTO_REUSED);
+    assert_int_equal(sotto_mls_pending_count(all[0]->group), 1);
+    assert_int_equal(sotto_mls_pending_count(all[1]->group), 1);
+    client_reload(all[0]);
+    assert_int_equal(sotto_mls_pending_count(all[0]->group), 1);
+    sotto_buf_free(&again);
+    stop(3);
+}
+
 static void a_commit_without_a_path_adds(void **state)
 {
     (void)state;
@@ -434,6 +454,7 @@ int main(void)
         cmocka_unit_test(the_loser_of_a_race_drops_and_follows),
         cmocka_unit_test(a_staged_epoch_shows_what_applying_will_bring),
         cmocka_unit_test(pending_proposals_are_committed_by_reference),
+        cmocka_unit_test(the_same_proposal_twice_is_one),
         cmocka_unit_test(a_commit_without_a_path_adds),
         cmocka_unit_test(messages_arrive_in_any_order),
         cmocka_unit_test(late_messages_are_read_within_the_window),
