@@ -47,13 +47,7 @@ sotto_error room_make(struct core *core, enum store_room_kind kind, const char *
         row.peer = *peer;
     row.next_seq = 1;
     row.created_s = row.active_s = core_now_s(core);
-    sotto_buf token;
-    sotto_buf_init(&token, core->env);
-    sotto_error error =
-        sotto_mls_export(room->group, "sotto.v1 read", sotto_bytes_of(NULL, 0), TOKEN_SIZE, &token);
-    if (error == SOTTO_OK)
-        memcpy(row.read_token, token.data, TOKEN_SIZE);
-    sotto_buf_free(&token);
+    sotto_error error = room_read_token(room, &row);
     if (error == SOTTO_OK)
         error = store_room_add(core->store, &row);
     return error == SOTTO_OK ? room_save(room, &row) : error;

@@ -184,8 +184,10 @@ void room_stuck(struct room *room, const struct core_problem *problem);
 void room_note(struct room *room, const struct core_problem *problem);
 /* A failure of the store or a library in the midst of a room's work. */
 void room_local_failure(struct room *room, sotto_error error, const char *doing);
-/* The write token of the group's epoch, or the read token; appended. */
+/* The write token of the group's epoch; appended. */
 sotto_error room_write_token(struct room *room, sotto_buf *token);
+/* The read token of the group's epoch into the row. */
+sotto_error room_read_token(struct room *room, struct store_room *row);
 
 /* Sends a request on the room connection of relay; done is called with the room. Sets busy. */
 sotto_error room_request(struct room *room, struct conn *conn, const struct message *message,

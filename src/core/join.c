@@ -25,6 +25,18 @@ static char *arena_text(struct arena *arena, sotto_bytes text)
     return copy;
 }
 
+/* Who made the Welcome is who the envelope says that sent it: a manifest is public, and anybody can
+ * put a contact's into an envelope of their own. Leaves were judged before (validate_leaf). */
+static sotto_error sender_check(struct joining *j, const sotto_mls_group *group)
+{
+    sotto_mls_leaf leaf;
+    struct account_id account;
+    struct device_id device;
+    TRY(sotto_mls_member(group, sotto_mls_group_info_signer(group), &leaf));
+    TRY(identity_leaf_ids(&leaf, &account, &device));
+    return account_id_equal(&account, &j->sender) ? SOTTO_OK : SOTTO_SENDER;
+}
+
 /* What the group itself says must fit what the envelope says. A conversation with one person has
  * two people in it, and the other one is who invited. */
 static sotto_error group_check(struct joining *j, const sotto_mls_group *group,
@@ -37,8 +49,7 @@ static sotto_error group_check(struct joining *j, const sotto_mls_group *group,
         return SOTTO_GROUP;
     TRY(sotto_mls_context_extension(group, IDENTITY_EXTENSION_ROOM, &data));
     TRY(identity_room_read(data, info, &fault));
-    if (!group_has(group, &j->sender, NULL, NULL))
-        return SOTTO_SENDER;
+    TRY(sender_check(j, group));
     if (info->kind != IDENTITY_ROOM_DIRECT)
         return SOTTO_OK;
     uint32_t at = 0;

@@ -109,6 +109,18 @@ sotto_error room_write_token(struct room *room, sotto_buf *token)
                             token);
 }
 
+sotto_error room_read_token(struct room *room, struct store_room *row)
+{
+    sotto_buf token;
+    sotto_buf_init(&token, room->core->env);
+    sotto_error error =
+        sotto_mls_export(room->group, "sotto.v1 read", sotto_bytes_of(NULL, 0), TOKEN_SIZE, &token);
+    if (error == SOTTO_OK)
+        memcpy(row->read_token, token.data, TOKEN_SIZE);
+    sotto_buf_free(&token);
+    return error;
+}
+
 bool group_has(const sotto_mls_group *group, const struct account_id *account,
                const struct device_id *device, uint32_t *index)
 {

@@ -490,18 +490,6 @@ static sotto_error won_one(struct winning *w, const struct commit_made *made)
     return error == SOTTO_EXISTS ? SOTTO_OK : error;
 }
 
-static sotto_error read_token_renew(struct room *room, struct store_room *row)
-{
-    sotto_buf token;
-    sotto_buf_init(&token, room->core->env);
-    sotto_error error =
-        sotto_mls_export(room->group, "sotto.v1 read", sotto_bytes_of(NULL, 0), TOKEN_SIZE, &token);
-    if (error == SOTTO_OK)
-        memcpy(row->read_token, token.data, TOKEN_SIZE);
-    sotto_buf_free(&token);
-    return error;
-}
-
 static sotto_error won_all(struct winning *w)
 {
     struct core *core = w->room->core;
@@ -530,7 +518,7 @@ sotto_error commit_won(struct room *room, struct store_room *row,
     if (error == SOTTO_OK) {
         sotto_mls_staged_apply(room->group, staged);
         if (carrier->has_read_gate)
-            error = read_token_renew(room, row);
+            error = room_read_token(room, row);
     }
     if (error == SOTTO_OK)
         error = won_all(&w);

@@ -308,16 +308,8 @@ static sotto_error commit_received(struct receiving *r, const struct entry *entr
     received->staged = NULL;
     if (out)
         return removed_by(r);
-    if (removes) {
-        sotto_buf token;
-        sotto_buf_init(&token, core->env);
-        sotto_error error = sotto_mls_export(room->group, "sotto.v1 read", sotto_bytes_of(NULL, 0),
-                                             TOKEN_SIZE, &token);
-        if (error == SOTTO_OK)
-            memcpy(r->row.read_token, token.data, TOKEN_SIZE);
-        sotto_buf_free(&token);
-        TRY(error);
-    }
+    if (removes)
+        TRY(room_read_token(room, &r->row));
     if (adds)
         TRY(room_queue_profile_later(core, &room->id));
     TRY(title_update(r));

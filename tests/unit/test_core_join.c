@@ -1,0 +1,233 @@
+/* Envelopes and the Welcomes in them, without a network: who is let in, and who lies. */
+#include <ftw.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/internal.h"
+#include "unit/check.h"
+
+#define RELAY "127.0.0.1:7443"
+
+struct person {
+    char folder[64];
+    struct core *core;
+};
+
+static struct person alice, bob, mallory;
+static struct person *const people[] = {&alice, &bob, &mallory};
+
+static void store_account(struct core *core, const char *name)
+{
+    struct identity identity;
+    struct store_profile profile;
+    sotto_buf saved, manifest;
+    memset(&identity, 0, sizeof identity);
+    memset(&profile, 0, sizeof profile);
+    sotto_buf_init(&saved, core->env);
+    sotto_buf_init(&manifest, core->env);
+    assert_ok(identity_create(core->crypto, &identity));
+    assert_ok(identity_save(&identity, &saved));
+    assert_ok(identity_first_manifest(&identity, &manifest));
+    profile.registration = STORE_REGISTERED;
+    profile.relay = RELAY;
+    profile.name = name;
+    profile.identity = sotto_buf_view(&saved);
+    profile.manifest = sotto_buf_view(&manifest);
+    assert_ok(store_begin(core->store));
+    assert_ok(store_profile_put(core->store, &profile));
+    assert_ok(store_commit(core->store));
+    identity_wipe(&identity);
+    sotto_buf_free(&saved);
+    sotto_buf_free(&manifest);
+    assert_ok(core_load_profile(core));
+}
+
+static void person_make(struct person *person, const char *name)
+{
+    struct core_problem problem;
+    snprintf(person->folder, sizeof person->folder, "/tmp/sotto-join-XXXXXX");
+    assert_non_null(mkdtemp(person->folder));
+    assert_ok(core_open(sotto_env_system(), person->folder, &person->core, &problem));
+    store_account(person->core, name);
+}
+
+static int erase(const char *path, const struct stat *stat, int flag, struct FTW *ftw)
+{
+    (void)stat;
+    (void)flag;
+    (void)ftw;
+    return remove(path);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    person_make(&alice, "Alice");
+    person_make(&bob, "Bob");
+    person_make(&mallory, "Mallory");
+    /* Bob knows Alice. */
+    struct arena arena;
+    struct store_contact contact;
+    arena_init(&arena, bob.core->env);
+    assert_ok(store_begin(bob.core->store));
+    assert_ok(store_manifest_put(bob.core->store, &alice.core->identity.account,
+                                 alice.core->identity.account_key, 1, alice.core->profile.manifest,
+                                 core_now_s(bob.core)));
+    assert_ok(store_contact_get(bob.core->store, &alice.core->identity.account, &arena, &contact));
+    contact.contact = true;
+    contact.relay = RELAY;
+    assert_ok(store_contact_put(bob.core->store, &contact));
+    assert_ok(store_commit(bob.core->store));
+    arena_free(&arena);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        core_close(people[i]->core);
+        people[i]->core = NULL;
+        assert_int_equal(nftw(people[i]->folder, erase, 8, FTW_DEPTH | FTW_PHYS), 0);
+    }
+    return 0;
+}
+
+/* A fresh KeyPackage of a person's, which the person's store holds. */
+static void key_package(struct person *person, sotto_buf *package, sotto_buf *reference)
+{
+    struct arena arena;
+    struct store_key_package *waiting = NULL;
+    size_t count = 0;
+    arena_init(&arena, person->core->env);
+    assert_ok(keys_stock(person->core, 1, false));
+    assert_ok(store_key_packages_waiting(person->core->store, &arena, &waiting, &count));
+    assert_true(count > 0);
+    assert_ok(sotto_buf_append(package, waiting[0].package.data, waiting[0].package.size));
+    assert_ok(sotto_buf_append(reference, waiting[0].ref.data, waiting[0].ref.size));
+    assert_ok(store_begin(person->core->store));
+    assert_ok(store_key_package_uploaded(person->core->store, waiting[0].ref));
+    assert_ok(store_commit(person->core->store));
+    arena_free(&arena);
+}
+
+/* maker makes a group with other and Bob in it. */
+static void make_welcome(struct person *maker, struct person *other, struct room_id *room,
+                         sotto_buf *welcome, sotto_buf *reference)
+{
+    sotto_buf extension, packages[2], unused, commit;
+    sotto_buf_init(&extension, maker->core->env);
+    sotto_buf_init(&packages[0], maker->core->env);
+    sotto_buf_init(&packages[1], maker->core->env);
+    sotto_buf_init(&unused, maker->core->env);
+    sotto_buf_init(&commit, maker->core->env);
+    const struct identity_room info = {IDENTITY_ROOM_GROUP, sotto_bytes_str("Friends")};
+    assert_ok(identity_room_write(&info, &extension));
+    const sotto_mls_extension extensions[] = {
+        {.type = IDENTITY_EXTENSION_ROOM, .data = sotto_buf_view(&extension)}};
+    sotto_mls_group *group = NULL;
+    sotto_mls_staged *staged = NULL;
+    assert_ok(maker->core->env->random(maker->core->env->ctx, room->bytes, ROOM_ID_SIZE));
+    assert_ok(sotto_mls_group_create(maker->core->mls, &maker->core->identity_mls.mls,
+                                     sotto_bytes_of(room->bytes, ROOM_ID_SIZE), extensions, 1,
+                                     &group));
+    key_package(other, &packages[0], &unused);
+    key_package(&bob, &packages[1], reference);
+    const sotto_mls_proposal adds[] = {
+        {.type = SOTTO_MLS_ADD, .u.add.key_package = sotto_buf_view(&packages[0])},
+        {.type = SOTTO_MLS_ADD, .u.add.key_package = sotto_buf_view(&packages[1])},
+    };
+    const sotto_mls_commit_options options = {.proposals = adds, .proposal_count = 2};
+    assert_ok(sotto_mls_commit(group, &options, &commit, welcome, &staged));
+    sotto_mls_staged_drop(staged);
+    sotto_mls_group_free(group);
+    sotto_buf_free(&extension);
+    sotto_buf_free(&packages[0]);
+    sotto_buf_free(&packages[1]);
+    sotto_buf_free(&unused);
+    sotto_buf_free(&commit);
+}
+
+/* Bob gets an envelope with that Welcome which names `named` as its sender; whether he is in. */
+static bool bob_joins(struct person *named, const struct room_id *room, const sotto_buf *welcome,
+                      const sotto_buf *reference)
+{
+    static const uint8_t token[TOKEN_SIZE] = {1};
+    struct core *core = bob.core;
+    sotto_buf plain;
+    struct arena arena;
+    struct store_room row;
+    sotto_buf_init(&plain, core->env);
+    arena_init(&arena, core->env);
+    const struct envelope envelope = {
+        .kind = ENVELOPE_ROOM_INVITATION,
+        .relay = sotto_bytes_str(RELAY),
+        .room = *room,
+        .read_token = sotto_bytes_of(token, sizeof token),
+        .next_seq = 2,
+        .manifest = named->core->profile.manifest,
+        .relay_of_sender = sotto_bytes_str(RELAY),
+        .key_package_ref = sotto_buf_view(reference),
+        .welcome = sotto_buf_view(welcome),
+    };
+    assert_ok(envelope_write(&envelope, &plain));
+    assert_ok(store_begin(core->store));
+    assert_ok(join_consider(core, sotto_buf_view(&plain), core_now_s(core)));
+    assert_ok(store_commit(core->store));
+    sotto_error error = store_room_get(core->store, room, &arena, &row);
+    assert_true(error == SOTTO_OK || error == SOTTO_NOT_FOUND);
+    sotto_buf_free(&plain);
+    arena_free(&arena);
+    return error == SOTTO_OK;
+}
+
+static size_t requests_of_bob(void)
+{
+    struct arena arena;
+    struct store_request *requests = NULL;
+    size_t count = 0;
+    arena_init(&arena, bob.core->env);
+    assert_ok(store_requests(bob.core->store, &arena, &requests, &count));
+    arena_free(&arena);
+    return count;
+}
+
+static void a_contact_lets_one_in(void **state)
+{
+    (void)state;
+    struct room_id room;
+    sotto_buf welcome, reference;
+    sotto_buf_init(&welcome, sotto_env_system());
+    sotto_buf_init(&reference, sotto_env_system());
+    make_welcome(&alice, &mallory, &room, &welcome, &reference);
+    assert_true(bob_joins(&alice, &room, &welcome, &reference));
+    sotto_buf_free(&welcome);
+    sotto_buf_free(&reference);
+}
+
+/* Mallory's group has Alice in it, and the envelope says that Alice sent it. */
+static void a_stranger_cannot_come_in_a_contacts_name(void **state)
+{
+    (void)state;
+    struct room_id room;
+    sotto_buf welcome, reference;
+    sotto_buf_init(&welcome, sotto_env_system());
+    sotto_buf_init(&reference, sotto_env_system());
+    make_welcome(&mallory, &alice, &room, &welcome, &reference);
+    assert_false(bob_joins(&alice, &room, &welcome, &reference));
+    assert_int_equal(requests_of_bob(), 0);
+    /* In her own name she is asked about. */
+    assert_false(bob_joins(&mallory, &room, &welcome, &reference));
+    assert_int_equal(requests_of_bob(), 1);
+    sotto_buf_free(&welcome);
+    sotto_buf_free(&reference);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_contact_lets_one_in, start, stop),
+        cmocka_unit_test_setup_teardown(a_stranger_cannot_come_in_a_contacts_name, start, stop),
+    };
+    return cmocka_run_group_tests_name("core_join", tests, NULL, NULL);
+}
