@@ -25,8 +25,8 @@ void sotto_start(const struct plan *plan, struct target *target)
         load_die("there is no %s", plan->sottod);
     process_start(&target->process,
                   (const char *const[]){sottod, "--data", data, "--listen", "127.0.0.1:0",
-                                        "--ready-file", ready, "--rate-limit", "off",
-                                        "--max-connections", "30000", "--allow-core", NULL},
+                                        "--ready-file", ready, "--rate-limit", "off", "--room-mib",
+                                        "0", "--max-connections", "30000", "--allow-core", NULL},
                   NULL);
     process_wait_file(&target->process, "ready", line, sizeof line);
     line[strcspn(line, "#")] = '\0';

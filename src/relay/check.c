@@ -54,6 +54,13 @@ static const struct {
      " length(hash)<>32 OR takes_left<0 OR posts_left<0"},
     {"invitations with damaged fields",
      "SELECT count(*) FROM invitations WHERE length(hash)<>32 OR uses_left<0"},
+    {"issuing keys that are damaged or with a gap before them",
+     "SELECT count(*) FROM token_keys WHERE length(public_key)<>32 OR length(previous)<>32 OR"
+     " length(coalesce(private_key, public_key))<>32 OR"
+     " (number>1 AND number-1 NOT IN (SELECT number FROM token_keys))"},
+    {"spent tokens that are damaged, or counted for no account",
+     "SELECT (SELECT count(*) FROM token_spent WHERE length(nonce)<>32) + (SELECT count(*) FROM"
+     " token_issues WHERE account NOT IN (SELECT key FROM accounts))"},
     {"blobs with damaged fields",
      "SELECT count(*) FROM blobs WHERE length(hash)<>32 OR length(write_gate)<>32 OR stored>size"
      " OR stored<0 OR finished NOT IN (0,1) OR (finished AND stored<>size)"},

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { TEXT, NUMBER, FLAG, SWITCH, LISTEN, REGISTRATION, DURATION, LEVEL };
+enum kind { TEXT, NUMBER, FLAG, SWITCH, LISTEN, REGISTRATION, PERMISSIONS, DURATION, LEVEL };
 
 struct option {
     const char *name;
@@ -58,8 +58,19 @@ static const struct option options[] = {
     {"rate-connections", NUMBER, FIELD(rates[RATE_CONNECTION]), 0, 1000000000, false, "N",
      "new connections an hour from one address (default: 6000)"},
     {"rate-requests", NUMBER, FIELD(rates[RATE_REQUEST]), 0, 1000000000, false, "N",
-     "new rooms, KeyPackages taken and envelopes posted without an\n"
-     "invitation, an hour from one address (default: 3000)"},
+     "new rooms, KeyPackages taken and envelopes posted without a token\n"
+     "or an invitation, an hour from one address (default: 600)"},
+    {"permissions", PERMISSIONS, FIELD(permissions), 0, 0, false, "limited|token",
+     "what such requests without a token or an invitation meet: the\n"
+     "limit above (default), or a refusal"},
+    {"tokens-a-day", NUMBER, FIELD(tokens_a_day), 0, 100000, false, "N",
+     "anonymous tokens that an account gets a day (default: 200)"},
+    {"token-days", NUMBER, FIELD(token_days), 1, 365, false, "N",
+     "how long a key issues tokens; they are good for as long again\n"
+     "(default: 7)"},
+    {"room-mib", NUMBER, FIELD(room_mib), 0, 2048, false, "N",
+     "how much a room holds for one token; 0 is no limit but 2048\n"
+     "(default: 16)"},
     {"rate-registrations", NUMBER, FIELD(rates[RATE_REGISTRATION]), 0, 1000000000, false, "N",
      "registrations an hour from one address (default: 60)"},
     {"rate-sign-ins", NUMBER, FIELD(rates[RATE_SIGN_IN]), 0, 1000000000, false, "N",
@@ -157,6 +168,13 @@ static bool set_registration(enum registration *field, const char *text)
     return true;
 }
 
+static bool set_permissions(enum permissions *field, const char *text)
+{
+    bool is_token = strcmp(text, "token") == 0;
+    *field = is_token ? PERMISSIONS_TOKEN : PERMISSIONS_LIMITED;
+    return is_token || strcmp(text, "limited") == 0;
+}
+
 static bool set_level(enum log_level *field, const char *text)
 {
     for (enum log_level level = 0; level < LOG_LEVEL_COUNT; level++) {
@@ -207,6 +225,8 @@ static bool set(struct config *config, const struct option *option, const char *
         return set_listen(config, text);
     case REGISTRATION:
         return set_registration(field, text);
+    case PERMISSIONS:
+        return set_permissions(field, text);
     case DURATION:
         return set_duration(field, text);
     default:
@@ -366,6 +386,9 @@ static const struct config defaults = {
     .blob_space_mib = BLOB_SPACE_MIB,
     .blob_max_mib = BLOB_MAX_MIB,
     .rate_limit = true,
+    .tokens_a_day = TOKENS_A_DAY,
+    .token_days = TOKEN_DAYS,
+    .room_mib = ROOM_MIB,
     .log_level = LOG_INFO,
     .ready_fd = -1,
     .uses = 1,

@@ -22,6 +22,9 @@ enum command {
     COMMAND_VERSION
 };
 
+/* What pays for requests of the room connection; see permission.h. */
+enum permissions { PERMISSIONS_LIMITED, PERMISSIONS_TOKEN };
+
 struct config {
     enum command command;
     char argument[PATH_MAX - 32]; /* of backup, restore, check; empty: none */
@@ -41,6 +44,8 @@ struct config {
     uint32_t rates[RATE_KINDS];
     uint32_t blob_space_mib, blob_max_mib;
     bool rate_limit;
+    enum permissions permissions;
+    uint32_t tokens_a_day, token_days, room_mib;
     enum log_level log_level;
     char ready_file[PATH_MAX];
     int32_t ready_fd; /* -1: none */

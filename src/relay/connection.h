@@ -119,6 +119,9 @@ void connection_done_empty(struct store_op *op, uint16_t answer);
 
 typedef void request_fn(struct connection *connection, const struct message *message);
 
+/* requests_token.c */
+request_fn request_token_keys, request_issue_tokens;
+
 /* requests_account.c, requests_room.c, requests_blob.c: NULL for a type that is not theirs. */
 request_fn *request_account(uint16_t type);
 request_fn *request_room(uint16_t type);

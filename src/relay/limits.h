@@ -24,6 +24,12 @@ enum {
     CODE_TRIES = 5,          /* for one code */
     CODES_A_DAY = 5,         /* for one number */
     CODE_DIGITS = 6,
+
+    TOKENS_A_DAY = 200,     /* default of tokens-a-day */
+    TOKEN_DAYS = 7,         /* default of token-days: a key issues so long, and lives twice that */
+    TOKEN_KEYS_LIVING = 16, /* at a time; 2, but where token-days was made shorter */
+    ROOM_MIB = 16,          /* default of room-mib: what a token pays for */
+    ROOM_ENTRY_COST = 128,  /* what an entry takes beside its bytes */
 };
 
 enum {
@@ -37,6 +43,7 @@ enum {
 
 #define INBOX_BYTES_MAX (64LL * 1024 * 1024)      /* of one device */
 #define ROOM_BYTES_MAX (2LL * 1024 * 1024 * 1024) /* of one room */
+#define ROOM_SIZE_UNLIMITED (1ULL << 40)          /* with room-mib 0: the others are the limits */
 
 /* ---- What is under way ---------------------------------------------------------------------- */
 
@@ -72,19 +79,19 @@ enum {
 /* ---- Times of a connection, in seconds ------------------------------------------------------ */
 
 enum {
-    OPENING_SECONDS = 15, /* from accept to hello */
-    PING_SECONDS = 30,    /* silence after which the relay pings */
-    SILENCE_SECONDS = 60, /* silence after which it closes */
+    OPENING_SECONDS = 15,  /* from accept to hello */
+    PING_SECONDS = 30,     /* silence after which the relay pings */
+    SILENCE_SECONDS = 60,  /* silence after which it closes */
     MESSAGE_SECONDS = 180, /* from the beginning of a message to its end */
-    CLOSING_SECONDS = 5,  /* for the closing handshake */
-    STOP_SECONDS = 5,     /* for everything to end when the relay stops */
+    CLOSING_SECONDS = 5,   /* for the closing handshake */
+    STOP_SECONDS = 5,      /* for everything to end when the relay stops */
 };
 
 /* ---- Defaults of the rates: so many an hour from one address, which may come at once -------- */
 
 enum {
     RATE_CONNECTIONS = 6000,
-    RATE_REQUESTS = 3000, /* with permission `none`, or a capability that was refused */
+    RATE_REQUESTS = 600, /* with permission `none`, or with one that was refused */
     RATE_REGISTRATIONS = 60,
     RATE_SIGN_INS = 120, /* failed ones */
     RATE_CODES = 20,

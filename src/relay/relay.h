@@ -10,6 +10,7 @@
 #include "relay/log.h"
 #include "relay/ratelimit.h"
 #include "relay/store.h"
+#include "relay/tokens.h"
 #include "wire/tls.h"
 
 struct relay {
@@ -21,6 +22,7 @@ struct relay {
     struct tls *tls;
     struct ratelimit *ratelimit;
     struct courier *courier;
+    struct tokens *tokens;
     int listeners[LISTENERS_MAX];
     size_t listener_count;
     atomic_size_t connections; /* open now */

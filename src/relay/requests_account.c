@@ -429,6 +429,8 @@ request_fn *request_account(uint16_t type)
         {MESSAGE_GRANT, grant},
         {MESSAGE_REVOKE, revoke},
         {MESSAGE_DELETE_ACCOUNT, delete_account},
+        {MESSAGE_TOKEN_KEYS, request_token_keys},
+        {MESSAGE_ISSUE_TOKENS, request_issue_tokens},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (rows[i].type == type)

@@ -1,36 +1,5 @@
 /* The requests of the room connection (PROTOCOL.md section 5). */
-#include "relay/connection.h"
-
-/* ---- Permissions ---------------------------------------------------------------------------- */
-
-/* Without a capability, an address may do so much an hour. */
-static bool is_permitted(struct connection *connection, uint32_t request,
-                         const struct permission *permission)
-{
-    if (permission->kind == PERMISSION_CAPABILITY)
-        return true;
-    uint32_t wait =
-        ratelimit_take(connection->loop->relay->ratelimit, &connection->address, RATE_REQUEST);
-    if (wait > 0)
-        connection_refuse(connection, request, WIRE_CODE_RATE_LIMITED, wait);
-    return wait == 0;
-}
-
-static struct store_permission store_permission_of(const struct permission *permission)
-{
-    struct store_permission made = {.has_capability = permission->kind == PERMISSION_CAPABILITY};
-    if (made.has_capability)
-        gate_of(permission->value, &made.capability_hash);
-    return made;
-}
-
-/* A capability that opens nothing counts as none at all. */
-static void charge_refused(const struct store_op *op)
-{
-    const struct connection *connection = connection_of(op);
-    if (op->code == WIRE_CODE_CAPABILITY_UNKNOWN || op->code == WIRE_CODE_CAPABILITY_USED)
-        ratelimit_take(connection->loop->relay->ratelimit, &connection->address, RATE_REQUEST);
-}
+#include "relay/permission.h"
 
 /* ---- Other people's accounts ---------------------------------------------------------------- */
 
@@ -41,7 +10,7 @@ static void on_manifest(struct store_op *op)
         .request = op->request,
         .manifest = op->get_manifest.manifest,
     };
-    charge_refused(op);
+    permission_settle(op);
     if (op->code != 0)
         connection_refuse(connection_of(op), op->request, op->code, op->detail);
     else
@@ -52,12 +21,14 @@ static void on_manifest(struct store_op *op)
 static void get_manifest(struct connection *connection, const struct message *message)
 {
     const struct get_manifest *body = &message->get_manifest;
-    if (!is_permitted(connection, message->request, &body->permission))
+    struct store_permission permission;
+    if (!permission_admit(connection, message->request, &body->permission, PERMIT_LOOK,
+                          &permission))
         return;
     struct store_op *op = connection_op(connection, message->request, STORE_GET_MANIFEST);
     if (op == NULL)
         return;
-    op->get_manifest.permission = store_permission_of(&body->permission);
+    op->get_manifest.permission = permission;
     op->get_manifest.account = body->account;
     connection_submit(connection, op, on_manifest);
 }
@@ -69,7 +40,7 @@ static void on_taken(struct store_op *op)
         .request = op->request,
         .key_package = op->take.key_package,
     };
-    charge_refused(op);
+    permission_settle(op);
     if (op->code != 0)
         connection_refuse(connection_of(op), op->request, op->code, op->detail);
     else
@@ -80,12 +51,14 @@ static void on_taken(struct store_op *op)
 static void take_key_package(struct connection *connection, const struct message *message)
 {
     const struct take_key_package *body = &message->take_key_package;
-    if (!is_permitted(connection, message->request, &body->permission))
+    struct store_permission permission;
+    if (!permission_admit(connection, message->request, &body->permission, PERMIT_INBOX,
+                          &permission))
         return;
     struct store_op *op = connection_op(connection, message->request, STORE_TAKE_KEY_PACKAGE);
     if (op == NULL)
         return;
-    op->take.permission = store_permission_of(&body->permission);
+    op->take.permission = permission;
     op->take.take_id = body->take_id;
     op->take.account = body->account;
     op->take.device = body->device;
@@ -94,19 +67,21 @@ static void take_key_package(struct connection *connection, const struct message
 
 static void on_posted(struct store_op *op)
 {
-    charge_refused(op);
+    permission_settle(op);
     connection_done_empty(op, MESSAGE_POST_ENVELOPE_OK);
 }
 
 static void post_envelope(struct connection *connection, const struct message *message)
 {
     const struct post_envelope *body = &message->post_envelope;
-    if (!is_permitted(connection, message->request, &body->permission))
+    struct store_permission permission;
+    if (!permission_admit(connection, message->request, &body->permission, PERMIT_INBOX,
+                          &permission))
         return;
     struct store_op *op = connection_op(connection, message->request, STORE_POST_ENVELOPE);
     if (op == NULL)
         return;
-    op->post.permission = store_permission_of(&body->permission);
+    op->post.permission = permission;
     op->post.post_id = body->post_id;
     op->post.account = body->account;
     op->post.device = body->device;
@@ -122,26 +97,65 @@ static void post_envelope(struct connection *connection, const struct message *m
 
 static void on_created(struct store_op *op)
 {
+    permission_settle(op);
     connection_done_empty(op, MESSAGE_ROOM_CREATE_OK);
+}
+
+/* What one token pays for. */
+static uint64_t room_step(const struct connection *connection)
+{
+    uint64_t mib = connection->loop->relay->config->room_mib;
+    return mib == 0 ? ROOM_SIZE_UNLIMITED : mib << 20;
 }
 
 static void room_create(struct connection *connection, const struct message *message)
 {
     const struct room_create *body = &message->room_create;
-    /* A capability is for one inbox. Here it would tell whose invitation a room comes from. */
-    if (body->permission.kind == PERMISSION_CAPABILITY) {
-        connection_refuse(connection, message->request, WIRE_CODE_CAPABILITY_UNKNOWN, 0);
-        return;
-    }
-    if (!is_permitted(connection, message->request, &body->permission))
+    struct store_permission permission;
+    if (!permission_admit(connection, message->request, &body->permission, PERMIT_CREATE,
+                          &permission))
         return;
     struct store_op *op = connection_op(connection, message->request, STORE_ROOM_CREATE);
     if (op == NULL)
         return;
+    op->room_create.permission = permission;
+    op->room_create.size = room_step(connection);
     op->room_create.room = body->room;
     op->room_create.write_gate = body->write_gate;
     op->room_create.read_gate = body->read_gate;
     connection_submit(connection, op, on_created);
+}
+
+static void on_extended(struct store_op *op)
+{
+    const struct message message = {
+        .type = MESSAGE_ROOM_EXTEND_OK,
+        .request = op->request,
+        .size = op->room_extend.size,
+    };
+    permission_settle(op);
+    if (op->code != 0)
+        connection_refuse(connection_of(op), op->request, op->code, op->detail);
+    else
+        connection_send(connection_of(op), &message);
+    connection_complete(op);
+}
+
+static void room_extend(struct connection *connection, const struct message *message)
+{
+    const struct room_extend *body = &message->room_extend;
+    struct store_permission permission;
+    if (!permission_admit(connection, message->request, &body->permission, PERMIT_EXTEND,
+                          &permission))
+        return;
+    struct store_op *op = connection_op(connection, message->request, STORE_ROOM_EXTEND);
+    if (op == NULL)
+        return;
+    op->room_extend.permission = permission;
+    op->room_extend.room = body->room;
+    op->room_extend.step = room_step(connection);
+    op->room_extend.size = body->size;
+    connection_submit(connection, op, on_extended);
 }
 
 static void on_appended(struct store_op *op)
@@ -193,6 +207,10 @@ request_fn *request_room(uint16_t type)
         return post_envelope;
     case MESSAGE_ROOM_CREATE:
         return room_create;
+    case MESSAGE_ROOM_EXTEND:
+        return room_extend;
+    case MESSAGE_TOKEN_KEYS:
+        return request_token_keys;
     case MESSAGE_ROOM_APPEND:
         return room_append;
     case MESSAGE_ROOM_SUBSCRIBE:

@@ -113,6 +113,27 @@ static const char *const steps[] = {
     " finished INTEGER NOT NULL,"
     " day INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX blobs_day ON blobs(day);",
+    /* ---- anonymous tokens: private_key NULL: it has ended. What was given to an account and what
+     * was spent have no column in common. Rooms that there are may grow by one token's worth. */
+    "CREATE TABLE token_keys("
+    " number INTEGER PRIMARY KEY,"
+    " begins INTEGER NOT NULL,"
+    " replaced INTEGER NOT NULL,"
+    " ends INTEGER NOT NULL,"
+    " public_key BLOB NOT NULL,"
+    " previous BLOB NOT NULL,"
+    " private_key BLOB);"
+    "CREATE TABLE token_issues("
+    " account INTEGER PRIMARY KEY,"
+    " day INTEGER NOT NULL,"
+    " count INTEGER NOT NULL,"
+    " request BLOB NOT NULL);"
+    "CREATE TABLE token_spent("
+    " key INTEGER NOT NULL,"
+    " nonce BLOB NOT NULL,"
+    " PRIMARY KEY(key, nonce)) WITHOUT ROWID;"
+    "ALTER TABLE rooms ADD COLUMN size INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE rooms SET size=bytes+(next_seq-first_seq)*128+16777216;",
 };
 
 int64_t schema_version(struct db *db)

@@ -18,7 +18,12 @@
 #include "relay/listen.h"
 #include "relay/loop.h"
 
-enum { EXPIRE_SECONDS = 3600, FIRST_EXPIRE_SECONDS = 5, FIGURES_SECONDS = 60 };
+enum {
+    TOKEN_KEYS_SECONDS = 1800,
+    EXPIRE_SECONDS = 3600,
+    FIRST_EXPIRE_SECONDS = 5,
+    FIGURES_SECONDS = 60
+};
 
 struct serving {
     struct relay relay;
@@ -28,8 +33,8 @@ struct serving {
     size_t loop_count;
     uint64_t started_s; /* wall clock */
     uint64_t started_boot_s;
-    uint64_t expire_ms, figures_ms; /* when next */
-    uint64_t corrupt;               /* as last logged */
+    uint64_t expire_ms, figures_ms, tokens_ms; /* when next */
+    uint64_t corrupt;                          /* as last logged */
 };
 
 /* ---- The process ---------------------------------------------------------------------------- */
@@ -91,6 +96,44 @@ static void on_health(void *ctx, sotto_error error)
 static void on_blob_health(void *ctx, sotto_error error)
 {
     tell_health(ctx, error, "cannot_store_blobs", "storing_blobs_again");
+}
+
+/* ---- Two clocks ----------------------------------------------------------------------------- */
+
+/* The wall's, and the one that ran since the start. What one of them holds for old while the other
+ * does not is kept: a jump of the clock erases nothing. */
+struct clocks {
+    uint64_t behind, ahead;
+};
+
+static struct clocks clocks_of(const struct serving *serving)
+{
+    const sotto_env *env = serving->relay.env;
+    uint64_t wall = env->now(env->ctx);
+    uint64_t ran = serving->started_s + boot_seconds() - serving->started_boot_s;
+    return wall < ran ? (struct clocks){wall, ran} : (struct clocks){ran, wall};
+}
+
+/* The issuing keys as they are now; a new one if it is time. Without any, no tokens are given out
+ * or taken, and all else goes on. */
+static void renew_tokens(struct serving *serving)
+{
+    const struct relay *relay = &serving->relay;
+    sotto_error error = SOTTO_NO_MEMORY;
+    struct store_op *op = store_op_new(relay->env, STORE_TOKEN_KEYS);
+    if (op != NULL) {
+        op->token_keys.now = clocks_of(serving).behind;
+        op->token_keys.days = relay->config->token_days;
+        store_call(serving->port, op);
+        error = op->code == 0 ? tokens_set(relay->tokens, &op->token_keys) : SOTTO_IO;
+    }
+    store_op_free(op);
+    if (error != SOTTO_OK)
+        log_event(&relay->log, LOG_ERROR, "no_token_keys",
+                  (struct log_field[]){log_text("why", sotto_error_text(error)), LOG_END});
+    serving->tokens_ms =
+        relay_now_ms() +
+        (error == SOTTO_OK ? TOKEN_KEYS_SECONDS : FIGURES_SECONDS) * UINT64_C(1000);
 }
 
 /* ---- Starting ------------------------------------------------------------------------------- */
@@ -160,9 +203,13 @@ static bool make_parts(struct serving *serving, char *problem)
     if (error == SOTTO_OK)
         error = courier_new(relay->env, relay->config->code_command, &relay->log, &relay->courier);
     if (error == SOTTO_OK)
+        error = tokens_new(relay->env, &relay->tokens);
+    if (error == SOTTO_OK)
         error = store_port_open(relay->store, NULL, NULL, &serving->port);
     if (error != SOTTO_OK)
         snprintf(problem, CONFIG_TEXT, "cannot start: %s", sotto_error_text(error));
+    else
+        renew_tokens(serving);
     return error == SOTTO_OK;
 }
 
@@ -255,8 +302,6 @@ static bool start(struct serving *serving, char *problem)
 
 /* ---- Keeping house -------------------------------------------------------------------------- */
 
-/* The day by two clocks: the wall's, and the one that ran since the start. What one of them holds
- * for old while the other does not is kept: a jump of the clock erases nothing. */
 static void expire(struct serving *serving)
 {
     const struct relay *relay = &serving->relay;
@@ -266,11 +311,10 @@ static void expire(struct serving *serving)
         struct store_op *op = store_op_new(relay->env, STORE_EXPIRE);
         if (op == NULL)
             return;
-        uint64_t wall = relay->env->now(relay->env->ctx);
-        uint64_t ran = serving->started_s + boot_seconds() - serving->started_boot_s;
-        op->expire.today = (wall < ran ? wall : ran) / 86400;
-        op->expire.latest = (wall > ran ? wall : ran) / 86400;
-        op->expire.now = wall < ran ? wall : ran;
+        struct clocks clocks = clocks_of(serving);
+        op->expire.today = clocks.behind / 86400;
+        op->expire.latest = clocks.ahead / 86400;
+        op->expire.now = clocks.behind;
         op->expire.retention_days = relay->config->retention_days;
         op->expire.room_days = relay->config->room_days;
         op->expire.ip_seconds = relay->config->ip_seconds;
@@ -312,6 +356,8 @@ static void keep_house(struct serving *serving)
         serving->expire_ms = now_ms + EXPIRE_SECONDS * 1000;
         expire(serving);
     }
+    if (now_ms >= serving->tokens_ms)
+        renew_tokens(serving);
     if (now_ms >= serving->figures_ms) {
         serving->figures_ms = now_ms + FIGURES_SECONDS * 1000;
         log_figures(serving);
@@ -347,6 +393,7 @@ static void finish(struct serving *serving)
     store_port_close(serving->port);
     listen_close(relay);
     courier_free(relay->courier);
+    tokens_free(relay->tokens);
     ratelimit_free(relay->ratelimit);
     tls_free(relay->tls);
     if (serving->lock >= 0)

@@ -69,6 +69,9 @@ enum store_kind {
     STORE_BLOB_ADVANCE, /* so much of it is durable; or it is finished */
     STORE_BLOB_DELETE,
     STORE_BLOB_EXPIRE,
+    STORE_TOKEN_KEYS,   /* makes the next issuing key when it is time, erases what has ended */
+    STORE_ISSUE_TOKENS, /* counts them; they are made when that is durable */
+    STORE_ROOM_EXTEND,
     /* reads */
     STORE_ROOM_OPEN,
     STORE_ROOM_FETCH,
@@ -95,13 +98,18 @@ struct session {
 
 enum { ADDRESS_TEXT = 46 }; /* INET6_ADDRSTRLEN */
 
-/* A Permission as the store needs it: a capability by its hash. */
+/* A Permission as the store needs it: a capability by its hash, a token by its nonce. */
 struct store_permission {
-    bool has_capability;
+    enum permission_kind kind;
     struct gate capability_hash;
+    bool token_good; /* its output is right, for the key that it names */
+    uint32_t token_key;
+    uint8_t token_nonce[TOKEN_NONCE_SIZE];
 };
 
 struct store_room_create {
+    struct store_permission permission;
+    uint64_t size; /* that it shall hold */
     struct room_id room;
     struct gate write_gate, read_gate;
 };
@@ -118,6 +126,32 @@ struct store_append {
     struct gate next_read_gate;
     struct blob *blob;
     uint64_t seq; /* out */
+};
+
+struct store_room_extend {
+    struct store_permission permission;
+    struct room_id room;
+    uint64_t step; /* that one token pays for */
+    uint64_t size; /* wanted; out: what it holds now */
+};
+
+struct store_token_key {
+    struct token_key key;
+    sotto_bytes private_key; /* empty: it has ended */
+};
+
+struct store_token_keys {
+    uint64_t now;                       /* seconds since 1970, by the clock that is behind */
+    uint32_t days;                      /* that a new key issues */
+    const struct store_token_key *keys; /* out: all there ever were, ascending */
+    size_t count;
+};
+
+struct store_issue {
+    struct session session;
+    uint32_t key, count, a_day;
+    uint8_t request_hash[HASH_SIZE]; /* of the whole request */
+    sotto_bytes blinded;             /* for the submitter */
 };
 
 struct store_device {
@@ -312,6 +346,9 @@ struct store_op {
         struct store_seen seen;
         struct store_invite invite;
         struct store_expire expire;
+        struct store_token_keys token_keys;
+        struct store_issue issue;
+        struct store_room_extend room_extend;
         struct store_room_open room_open;
         struct store_room_fetch room_fetch;
         struct store_inbox_fetch inbox_fetch;

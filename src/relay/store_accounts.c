@@ -155,7 +155,7 @@ void accounts_get_manifest(struct exec *exec, struct store_op *op)
         refuse(op, WIRE_CODE_NO_ACCOUNT, 0);
         return;
     }
-    uint16_t code = grants_allow(exec, row.key, &get->permission, GRANT_LOOK);
+    uint16_t code = permission_allow(exec, row.key, &get->permission, GRANT_LOOK);
     if (code != 0)
         refuse(op, code, 0);
     else
@@ -207,6 +207,7 @@ void accounts_delete(struct exec *exec, struct store_op *op)
     static const char *const statements[] = {
         "DELETE FROM codes WHERE phone=(SELECT phone FROM accounts WHERE key=?)",
         "DELETE FROM grants WHERE account=?",
+        "DELETE FROM token_issues WHERE account=?",
         "DELETE FROM accounts WHERE key=?",
     };
     int64_t gone[WIRE_DEVICES_MAX];

@@ -1,6 +1,14 @@
 /* Erasing what has had its time, a little at a time, and the figures for `sottod status`. */
 #include "relay/store_sql.h"
 
+static uint64_t figure(struct exec *exec, const char *sql)
+{
+    db_query *query = db_prepare(exec->db, sql);
+    uint64_t value = db_row(exec->db, query) ? db_u64(query, 0) : 0;
+    db_end(query);
+    return value;
+}
+
 static void erase(struct exec *exec, struct store_op *op, const char *sql, uint64_t before)
 {
     db_query *query = db_prepare(exec->db, sql);
@@ -159,6 +167,23 @@ static void expire_people(struct exec *exec, struct store_op *op)
               expire->now - (uint64_t)expire->ip_seconds + 1);
 }
 
+/* What was spent of keys that have ended: nobody takes such tokens any more. */
+static void expire_tokens(struct exec *exec, struct store_op *op)
+{
+    uint64_t oldest =
+        figure(exec, "SELECT coalesce(min(number), (SELECT max(number)+1 FROM"
+                     " token_keys), 0) FROM token_keys WHERE private_key IS NOT NULL");
+    erase(exec, op,
+          "DELETE FROM token_spent WHERE (key, nonce) IN"
+          " (SELECT key, nonce FROM token_spent WHERE key<? LIMIT ?)",
+          oldest);
+    /* Yesterday's row may still be asked for an answer that was lost. */
+    erase(exec, op,
+          "DELETE FROM token_issues WHERE account IN"
+          " (SELECT account FROM token_issues WHERE day<? LIMIT ?)",
+          op->expire.today - 1);
+}
+
 /* A clock that stood ahead left days of the future behind, which would never expire. */
 static void pull_back(struct exec *exec, uint64_t latest)
 {
@@ -170,6 +195,7 @@ static void pull_back(struct exec *exec, uint64_t latest)
         "UPDATE rooms SET day=?1 WHERE key IN (SELECT key FROM rooms WHERE day>?1+1 LIMIT ?2)",
         "UPDATE codes SET day=?1 WHERE day>?1+1 AND ?2",
         "UPDATE blobs SET day=?1 WHERE hash IN (SELECT hash FROM blobs WHERE day>?1+1 LIMIT ?2)",
+        "UPDATE token_issues SET day=?1 WHERE day>?1+1 AND ?2",
     };
     for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
         db_query *query = db_prepare(exec->db, statements[i]);
@@ -193,18 +219,11 @@ void expiry_expire(struct exec *exec, struct store_op *op)
     expire_envelopes(exec, op, expire->today - retention);
     expire_rooms(exec, op, expire->today - room_days);
     expire_people(exec, op);
+    expire_tokens(exec, op);
     exec->erased = expire->erased > 0 && !expire->more;
 }
 
 /* ---- Status --------------------------------------------------------------------------------- */
-
-static uint64_t figure(struct exec *exec, const char *sql)
-{
-    db_query *query = db_prepare(exec->db, sql);
-    uint64_t value = db_row(exec->db, query) ? db_u64(query, 0) : 0;
-    db_end(query);
-    return value;
-}
 
 void expiry_status(struct exec *exec, struct store_op *op)
 {

@@ -12,7 +12,7 @@ static int64_t count_grants(struct exec *exec, int64_t account)
     return count;
 }
 
-static bool is_signed_in(struct exec *exec, const struct session *session)
+bool grants_is_signed_in(struct exec *exec, const struct session *session)
 {
     db_query *query = db_prepare(exec->db, "SELECT 1 FROM devices WHERE key=? AND account=?");
     db_bind_int(query, 1, session->device);
@@ -26,7 +26,7 @@ void grants_grant(struct exec *exec, struct store_op *op)
 {
     const struct store_grant *grant = &op->grant;
     uint64_t latest = exec->now + GRANT_DAYS_MAX * UINT64_C(86400);
-    if (!is_signed_in(exec, &grant->session)) {
+    if (!grants_is_signed_in(exec, &grant->session)) {
         refuse(op, WIRE_CODE_NOT_SIGNED_IN, 0);
         return;
     }
@@ -52,7 +52,7 @@ void grants_grant(struct exec *exec, struct store_op *op)
 void grants_revoke(struct exec *exec, struct store_op *op)
 {
     const struct store_grant *grant = &op->grant;
-    if (!is_signed_in(exec, &grant->session)) {
+    if (!grants_is_signed_in(exec, &grant->session)) {
         refuse(op, WIRE_CODE_NOT_SIGNED_IN, 0);
         return;
     }
@@ -65,8 +65,6 @@ void grants_revoke(struct exec *exec, struct store_op *op)
 uint16_t grants_allow(struct exec *exec, int64_t account, const struct store_permission *permission,
                       enum grant_use use)
 {
-    if (!permission->has_capability)
-        return 0;
     db_query *query = db_prepare(exec->db, "SELECT takes_left, posts_left FROM grants"
                                            " WHERE account=? AND hash=? AND expires>?");
     db_bind_int(query, 1, account);
@@ -85,8 +83,6 @@ uint16_t grants_allow(struct exec *exec, int64_t account, const struct store_per
 void grants_spend(struct exec *exec, int64_t account, const struct store_permission *permission,
                   enum grant_use use)
 {
-    if (!permission->has_capability)
-        return;
     db_query *query = use == GRANT_TAKE
                           ? db_prepare(exec->db, "UPDATE grants SET takes_left=takes_left-1"
                                                  " WHERE account=? AND hash=?")

@@ -71,7 +71,7 @@ void inbox_post(struct exec *exec, struct store_op *op)
     }
     if (was_posted(exec, inbox.device, &post->post_id))
         return;
-    uint16_t code = grants_allow(exec, account.key, &post->permission, GRANT_POST);
+    uint16_t code = permission_allow(exec, account.key, &post->permission, GRANT_POST);
     if (code != 0) {
         refuse(op, code, 0);
         return;
@@ -81,7 +81,7 @@ void inbox_post(struct exec *exec, struct store_op *op)
         return;
     }
     insert_envelope(exec, &inbox, post);
-    grants_spend(exec, account.key, &post->permission, GRANT_POST);
+    permission_spend(exec, account.key, &post->permission, GRANT_POST);
     struct notice *notice = notice_batch_add(exec->notices);
     notice->kind = NOTICE_ENVELOPE;
     notice->device = inbox.device;

@@ -142,7 +142,7 @@ void keys_take(struct exec *exec, struct store_op *op)
     }
     if (answer_again(exec, op, device))
         return;
-    uint16_t code = grants_allow(exec, account.key, &take->permission, GRANT_TAKE);
+    uint16_t code = permission_allow(exec, account.key, &take->permission, GRANT_TAKE);
     if (code != 0) {
         refuse(op, code, 0);
         return;
@@ -153,5 +153,5 @@ void keys_take(struct exec *exec, struct store_op *op)
         return;
     }
     remember_take(exec, op, device, !has_next);
-    grants_spend(exec, account.key, &take->permission, GRANT_TAKE);
+    permission_spend(exec, account.key, &take->permission, GRANT_TAKE);
 }

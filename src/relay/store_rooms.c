@@ -7,15 +7,15 @@
 
 struct room_row {
     int64_t key;
-    uint64_t epoch, next_seq, first_seq, bytes;
+    uint64_t epoch, next_seq, first_seq, bytes, size;
     struct gate write_gate;
 };
 
 static bool find_room(struct exec *exec, const struct room_id *id, struct room_row *row)
 {
     struct db *db = exec->db;
-    db_query *query = db_prepare(db, "SELECT key, epoch, write_gate, next_seq, first_seq, bytes"
-                                     " FROM rooms WHERE room_id=?");
+    db_query *query = db_prepare(db, "SELECT key, epoch, write_gate, next_seq, first_seq, bytes,"
+                                     " size FROM rooms WHERE room_id=?");
     db_bind_bytes(query, 1, VIEW(*id));
     bool found = db_row(db, query);
     if (found) {
@@ -25,6 +25,7 @@ static bool find_room(struct exec *exec, const struct room_id *id, struct room_r
         row->next_seq = db_u64(query, 3);
         row->first_seq = db_u64(query, 4);
         row->bytes = db_u64(query, 5);
+        row->size = db_u64(query, 6);
     }
     db_end(query);
     return found;
@@ -72,13 +73,54 @@ void rooms_create(struct exec *exec, struct store_op *op)
             refuse(op, WIRE_CODE_ROOM_EXISTS, 0);
         return;
     }
+    uint16_t code = permission_allow(exec, 0, &create->permission, GRANT_LOOK);
+    if (code != 0) {
+        refuse(op, code, 0);
+        return;
+    }
     db_query *query = db_prepare(exec->db, "INSERT INTO rooms(room_id, epoch, write_gate, next_seq,"
-                                           " first_seq, bytes, day) VALUES(?,0,?,1,1,0,?)");
+                                           " first_seq, bytes, day, size)"
+                                           " VALUES(?,0,?,1,1,0,?,?)");
     db_bind_bytes(query, 1, VIEW(create->room));
     db_bind_bytes(query, 2, VIEW(create->write_gate));
     db_bind_u64(query, 3, exec->day);
+    db_bind_u64(query, 4, create->size);
     db_run(exec->db, query);
     put_gate(exec, sqlite3_last_insert_rowid(exec->db->handle), &create->read_gate);
+    permission_spend(exec, 0, &create->permission, GRANT_LOOK);
+}
+
+/* ---- Extend --------------------------------------------------------------------------------- */
+
+/* The client names the size that it wants, so that a retry, or another member with the same wish,
+ * finds it done and pays nothing. */
+void rooms_extend(struct exec *exec, struct store_op *op)
+{
+    struct store_room_extend *extend = &op->room_extend;
+    struct room_row row;
+    if (!find_room(exec, &extend->room, &row)) {
+        refuse(op, WIRE_CODE_NO_ROOM, 0);
+        return;
+    }
+    if (row.size >= extend->size) {
+        extend->size = row.size;
+        return;
+    }
+    if (extend->size > ROOM_BYTES_MAX || extend->size - row.size > extend->step) {
+        refuse(op, WIRE_CODE_LIMIT,
+               extend->size > ROOM_BYTES_MAX ? ROOM_BYTES_MAX : row.size + extend->step);
+        return;
+    }
+    uint16_t code = permission_allow(exec, 0, &extend->permission, GRANT_LOOK);
+    if (code != 0) {
+        refuse(op, code, 0);
+        return;
+    }
+    db_query *query = db_prepare(exec->db, "UPDATE rooms SET size=? WHERE key=?");
+    db_bind_u64(query, 1, extend->size);
+    db_bind_int(query, 2, row.key);
+    db_run(exec->db, query);
+    permission_spend(exec, 0, &extend->permission, GRANT_LOOK);
 }
 
 /* ---- Append --------------------------------------------------------------------------------- */
@@ -150,6 +192,12 @@ static bool rotate_read_gate(struct exec *exec, const struct room_row *room,
     return true;
 }
 
+/* What the room takes on the disk with one more entry of so many bytes. */
+static uint64_t size_with(const struct room_row *room, uint64_t bytes)
+{
+    return room->bytes + bytes + (room->next_seq - room->first_seq + 1) * ROOM_ENTRY_COST;
+}
+
 /* Why the append is not possible, if it is not. An unknown room and a wrong token look alike. A
  * token of another epoch cannot be checked (its gate is gone): the room's id, 256 random bits
  * that members know, is what it takes to be told the epoch. */
@@ -164,6 +212,8 @@ static bool may_append(const struct room_row *room, struct store_op *op)
         refuse(op, WIRE_CODE_LIMIT, ROOM_ENTRIES_MAX);
     else if (room->bytes + append->blob->payload.size > ROOM_BYTES_MAX)
         refuse(op, WIRE_CODE_LIMIT, ROOM_BYTES_MAX);
+    else if (size_with(room, append->blob->payload.size) > room->size)
+        refuse(op, WIRE_CODE_ROOM_FULL, room->size);
     return op->code == 0;
 }
 

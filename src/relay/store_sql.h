@@ -29,6 +29,7 @@ int64_t schema_newest(void);
 /* store_rooms.c */
 void rooms_create(struct exec *exec, struct store_op *op);
 void rooms_append(struct exec *exec, struct store_op *op);
+void rooms_extend(struct exec *exec, struct store_op *op);
 void rooms_open(struct exec *exec, struct store_op *op);
 void rooms_fetch(struct exec *exec, struct store_op *op);
 
@@ -68,17 +69,33 @@ void inbox_post(struct exec *exec, struct store_op *op);
 void inbox_ack(struct exec *exec, struct store_op *op);
 void inbox_fetch(struct exec *exec, struct store_op *op);
 
+/* store_tokens.c */
+void tokens_keys(struct exec *exec, struct store_op *op);
+void tokens_issue_charge(struct exec *exec, struct store_op *op);
+
 /* store_grants.c */
 enum grant_use { GRANT_LOOK, GRANT_TAKE, GRANT_POST };
 void grants_grant(struct exec *exec, struct store_op *op);
 void grants_revoke(struct exec *exec, struct store_op *op);
-/* 0 if the permission allows the use: none always does (it is the caller of the store that limits
- * it), a capability while it is known and has uses left. */
+/* 0 if the capability allows the use: while it is known and has uses left. */
 uint16_t grants_allow(struct exec *exec, int64_t account, const struct store_permission *permission,
                       enum grant_use use);
 /* Counts one use. */
 void grants_spend(struct exec *exec, int64_t account, const struct store_permission *permission,
                   enum grant_use use);
+
+bool grants_is_signed_in(struct exec *exec, const struct session *session);
+
+/* store_tokens.c: what every operation does that takes a Permission. First whether it is a repeat,
+ * which is answered as before and looks at no permission; then permission_allow; then whatever else
+ * may refuse it; and where it is done, permission_spend. All is one transaction: a refused
+ * operation costs nothing, and one that is done has always been paid for.
+ *
+ * account: the one that a capability must be of; 0 where none is taken. */
+uint16_t permission_allow(struct exec *exec, int64_t account,
+                          const struct store_permission *permission, enum grant_use use);
+void permission_spend(struct exec *exec, int64_t account, const struct store_permission *permission,
+                      enum grant_use use);
 
 /* store_expiry.c */
 void expiry_expire(struct exec *exec, struct store_op *op);

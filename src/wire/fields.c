@@ -103,24 +103,26 @@ void writer_text(struct writer *writer, sotto_bytes text, size_t max)
     writer_limited(writer, text, 0, max);
 }
 
+static size_t permission_size(uint8_t kind)
+{
+    return kind == PERMISSION_CAPABILITY ? CAPABILITY_SIZE
+           : kind == PERMISSION_TOKEN    ? TOKEN_VALUE_SIZE
+                                         : 0;
+}
+
 void read_permission(struct reader *reader, struct permission *permission)
 {
-    size_t at = reader->pos;
     permission->kind = reader_choice(reader, PERMISSION_NONE, PERMISSION_TOKEN, "Permission.kind");
-    if (permission->kind == PERMISSION_TOKEN)
-        reader_fail_at(reader, at, SOTTO_UNSUPPORTED, "Permission.kind");
-    size_t size = permission->kind == PERMISSION_CAPABILITY ? CAPABILITY_SIZE : 0;
-    at = reader->pos;
+    size_t at = reader->pos;
     permission->value = reader_vector(reader, WIRE_PERMISSION_MAX, "Permission.value");
-    if (permission->value.size != size)
+    if (permission->value.size != permission_size(permission->kind))
         reader_fail_at(reader, at, SOTTO_LENGTH, "Permission.value");
 }
 
 void write_permission(struct writer *writer, const struct permission *permission)
 {
-    writer_check(writer, permission->kind <= PERMISSION_CAPABILITY);
-    size_t size = permission->kind == PERMISSION_CAPABILITY ? CAPABILITY_SIZE : 0;
-    writer_check(writer, permission->value.size == size);
+    writer_check(writer, permission->kind <= PERMISSION_TOKEN);
+    writer_check(writer, permission->value.size == permission_size(permission->kind));
     writer_u8(writer, permission->kind);
     writer_vector(writer, permission->value);
 }

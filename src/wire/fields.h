@@ -34,6 +34,9 @@ uint8_t reader_choice(struct reader *reader, uint8_t low, uint8_t high, const ch
 void read_permission(struct reader *reader, struct permission *permission);
 void write_permission(struct writer *writer, const struct permission *permission);
 
+void token_key_read(struct reader *reader, struct token_key *key);
+void token_key_write(struct writer *writer, const struct token_key *key);
+
 void read_proof(struct reader *reader, struct proof *proof);
 void write_proof(struct writer *writer, const struct proof *proof);
 

@@ -20,7 +20,9 @@ enum {
     WIRE_KEY_PACKAGES_MAX = 128, /* in one publish */
     WIRE_MANIFEST_MAX = 64 * 1024,
     WIRE_DEVICES_MAX = 32,
-    WIRE_PERMISSION_MAX = 512, /* room for a token of RFC 9497 */
+    WIRE_PERMISSION_MAX = 512,
+    WIRE_TOKENS_MAX = 32,       /* in one issue_tokens */
+    WIRE_TOKEN_KEYS_MAX = 1024, /* in one token_keys_ok */
 
     WIRE_BLOB_PIECE_MAX = 256 * 1024, /* of a blob, in one request or answer */
     WIRE_PERMISSIONS_MAX = 256,       /* of one blob */

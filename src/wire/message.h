@@ -13,6 +13,7 @@
 #include "wire/ids.h"
 #include "wire/limits.h"
 #include "wire/proof.h"
+#include "wire/token.h"
 
 /* ---- Types --------------------------------------------------------------------------------- */
 
@@ -20,6 +21,7 @@
 
 enum message_type {
     MESSAGE_HELLO = 0x0001,
+    MESSAGE_TOKEN_KEYS = 0x0003,
     MESSAGE_REGISTER = 0x0101,
     MESSAGE_SIGN_IN = 0x0102,
     MESSAGE_PUT_MANIFEST = 0x0103,
@@ -30,6 +32,7 @@ enum message_type {
     MESSAGE_GRANT = 0x0108,
     MESSAGE_REVOKE = 0x0109,
     MESSAGE_DELETE_ACCOUNT = 0x010A,
+    MESSAGE_ISSUE_TOKENS = 0x010B,
     MESSAGE_GET_MANIFEST = 0x0201,
     MESSAGE_TAKE_KEY_PACKAGE = 0x0202,
     MESSAGE_POST_ENVELOPE = 0x0203,
@@ -37,6 +40,7 @@ enum message_type {
     MESSAGE_ROOM_APPEND = 0x0205,
     MESSAGE_ROOM_SUBSCRIBE = 0x0206,
     MESSAGE_ROOM_UNSUBSCRIBE = 0x0207,
+    MESSAGE_ROOM_EXTEND = 0x0209,
     MESSAGE_BLOB_CREATE = 0x0301,
     MESSAGE_BLOB_PUT = 0x0302,
     MESSAGE_BLOB_STATUS = 0x0303,
@@ -46,6 +50,7 @@ enum message_type {
 
     /* Answers: the request's type | 0x8000. */
     MESSAGE_HELLO_OK = 0x8001,
+    MESSAGE_TOKEN_KEYS_OK = 0x8003,
     MESSAGE_REGISTER_OK = 0x8101,
     MESSAGE_SIGN_IN_OK = 0x8102,
     MESSAGE_PUT_MANIFEST_OK = 0x8103,
@@ -56,6 +61,7 @@ enum message_type {
     MESSAGE_GRANT_OK = 0x8108,
     MESSAGE_REVOKE_OK = 0x8109,
     MESSAGE_DELETE_ACCOUNT_OK = 0x810A,
+    MESSAGE_ISSUE_TOKENS_OK = 0x810B,
     MESSAGE_GET_MANIFEST_OK = 0x8201,
     MESSAGE_TAKE_KEY_PACKAGE_OK = 0x8202,
     MESSAGE_POST_ENVELOPE_OK = 0x8203,
@@ -63,6 +69,7 @@ enum message_type {
     MESSAGE_ROOM_APPEND_OK = 0x8205,
     MESSAGE_ROOM_SUBSCRIBE_OK = 0x8206,
     MESSAGE_ROOM_UNSUBSCRIBE_OK = 0x8207,
+    MESSAGE_ROOM_EXTEND_OK = 0x8209,
     MESSAGE_BLOB_CREATE_OK = 0x8301,
     MESSAGE_BLOB_PUT_OK = 0x8302,
     MESSAGE_BLOB_STATUS_OK = 0x8303,
@@ -108,10 +115,14 @@ enum connection_kind { CONNECTION_ACCOUNT = 1, CONNECTION_ROOM = 2 };
     X(CAPABILITY_USED, 22, "capability_used", "the invitation was used already")                 \
     X(CAPABILITY_UNKNOWN, 23, "capability_unknown", "the invitation is expired or revoked")      \
     X(INBOX_FULL, 24, "inbox_full", "the other device's inbox is full; try later")               \
+    X(TOKEN_REFUSED, 25, "token_refused", "the token is expired or not of this relay")           \
+    X(TOKEN_SPENT, 26, "token_spent", "the token was spent before")                              \
+    X(TOKEN_NEEDED, 27, "token_needed", "this relay takes tokens of its own people only")        \
     X(NO_ROOM, 30, "no_room", "no such room, or not open to this client")                        \
     X(ROOM_EXISTS, 31, "room_exists", "a room of this id exists already")                        \
     X(STALE_EPOCH, 32, "stale_epoch", "the room has moved on; catch up first")                   \
     X(GATE_CLOSED, 33, "gate_closed", "this client's access to the room has ended")              \
+    X(ROOM_FULL, 34, "room_full", "the room is full until a token is spent on it")               \
     X(NO_BLOB, 40, "no_blob", "no such file, or it has expired")                                 \
     X(BLOB_EXISTS, 41, "blob_exists", "a file of this id exists already")                        \
     X(BLOB_INCOMPLETE, 42, "blob_incomplete", "a part of the file is missing")
@@ -133,7 +144,7 @@ const char *wire_code_text(uint16_t code);
 enum permission_kind {
     PERMISSION_NONE = 0,
     PERMISSION_CAPABILITY = 1, /* value: 32 bytes */
-    PERMISSION_TOKEN = 2,      /* reserved; refused by the reader with UNSUPPORTED */
+    PERMISSION_TOKEN = 2,      /* value: TOKEN_VALUE_SIZE bytes (token_parse) */
 };
 
 struct permission {
@@ -195,6 +206,22 @@ struct grant {
     uint32_t uses;
 };
 
+struct token_keys {
+    uint32_t a_day;               /* tokens that an account gets a day; 0: none are issued */
+    const struct token_key *keys; /* without a gap, each naming the one before; the last issues */
+    size_t count;                 /* at least 1 */
+};
+
+struct issue_tokens {
+    uint32_t key;        /* number of the key to issue with */
+    sotto_bytes blinded; /* 1 to WIRE_TOKENS_MAX elements, one behind the other */
+};
+
+struct issue_tokens_ok {
+    sotto_bytes evaluated; /* as many */
+    sotto_bytes proof;     /* one for all: TOKEN_PROOF_SIZE bytes */
+};
+
 struct inbox_envelope {
     uint64_t seq;
     sotto_bytes sealed;
@@ -224,6 +251,12 @@ struct room_create {
     struct permission permission;
     struct room_id room;
     struct gate write_gate, read_gate;
+};
+
+struct room_extend {
+    struct permission permission;
+    struct room_id room;
+    uint64_t size; /* that it shall hold */
 };
 
 enum entry_kind { ENTRY_MESSAGE = 1, ENTRY_COMMIT = 2 };
@@ -311,12 +344,18 @@ struct message {
         uint64_t seq;                               /* INBOX_ACK, ROOM_APPEND_OK */
         struct grant grant;
         struct gate capability_hash; /* REVOKE */
+        uint32_t first_key;          /* TOKEN_KEYS: the first wanted; 0: those that are taken now */
+        struct token_keys token_keys;
+        struct issue_tokens issue_tokens;
+        struct issue_tokens_ok issue_tokens_ok;
         struct inbox_envelope inbox_envelope;
         struct get_manifest get_manifest;
         struct take_key_package take_key_package;
         sotto_bytes key_package; /* TAKE_KEY_PACKAGE_OK */
         struct post_envelope post_envelope;
         struct room_create room_create;
+        struct room_extend room_extend;
+        uint64_t size;        /* ROOM_EXTEND_OK: that the room holds */
         struct append append; /* ROOM_APPEND */
         struct room_subscribe room_subscribe;
         struct room_subscribe_ok room_subscribe_ok;
@@ -338,7 +377,7 @@ struct message {
 /* Reads one whole message. On failure fault says which field and where, message->type and
  * message->request hold what could be read of them (0 if the message is shorter), so that a relay
  * can answer, and the rest of *message is zero. A relay answers by fault->error:
- *   UNSUPPORTED  unknown_type (detail: message->type), or a reserved Permission
+ *   UNSUPPORTED  unknown_type (detail: message->type)
  *   LIMIT        limit
  *   VERSION      bad_request; hello of another protocol version
  *   NO_MEMORY    unavailable

@@ -200,6 +200,50 @@ static void write_revoke(struct writer *writer, const struct message *message)
     writer_fixed(writer, sotto_bytes_of(message->capability_hash.bytes, GATE_SIZE));
 }
 
+/* One to WIRE_TOKENS_MAX whole elements. Whether they are elements is for who evaluates them. */
+static sotto_bytes read_elements(struct reader *reader, const char *what)
+{
+    size_t at = reader->pos;
+    sotto_bytes elements =
+        reader_limited(reader, TOKEN_ELEMENT_SIZE, WIRE_TOKENS_MAX * TOKEN_ELEMENT_SIZE, what);
+    if (elements.size % TOKEN_ELEMENT_SIZE != 0)
+        reader_fail_at(reader, at, SOTTO_LENGTH, what);
+    return elements;
+}
+
+static void write_elements(struct writer *writer, sotto_bytes elements)
+{
+    writer_check(writer, elements.size % TOKEN_ELEMENT_SIZE == 0);
+    writer_limited(writer, elements, TOKEN_ELEMENT_SIZE, WIRE_TOKENS_MAX * TOKEN_ELEMENT_SIZE);
+}
+
+static void read_issue(struct reader *reader, struct arena *arena, struct message *message)
+{
+    (void)arena;
+    message->issue_tokens.key = reader_u32(reader, "issue_tokens.key");
+    message->issue_tokens.blinded = read_elements(reader, "issue_tokens.blinded");
+}
+
+static void write_issue(struct writer *writer, const struct message *message)
+{
+    writer_u32(writer, message->issue_tokens.key);
+    write_elements(writer, message->issue_tokens.blinded);
+}
+
+static void read_issue_ok(struct reader *reader, struct arena *arena, struct message *message)
+{
+    (void)arena;
+    struct issue_tokens_ok *body = &message->issue_tokens_ok;
+    body->evaluated = read_elements(reader, "issue_tokens_ok.evaluated");
+    body->proof = reader_fixed(reader, TOKEN_PROOF_SIZE, "issue_tokens_ok.proof");
+}
+
+static void write_issue_ok(struct writer *writer, const struct message *message)
+{
+    write_elements(writer, message->issue_tokens_ok.evaluated);
+    writer_exact(writer, message->issue_tokens_ok.proof, TOKEN_PROOF_SIZE);
+}
+
 const struct message_row message_rows_account[] = {
     ROW_REQUEST(MESSAGE_REGISTER, "register", CONNECTION_ACCOUNT, read_register, write_register),
     ROW_REQUEST(MESSAGE_SIGN_IN, "sign_in", CONNECTION_ACCOUNT, read_sign_in, write_sign_in),
@@ -213,6 +257,7 @@ const struct message_row message_rows_account[] = {
     ROW_REQUEST(MESSAGE_GRANT, "grant", CONNECTION_ACCOUNT, read_grant, write_grant),
     ROW_REQUEST(MESSAGE_REVOKE, "revoke", CONNECTION_ACCOUNT, read_revoke, write_revoke),
     ROW_REQUEST(MESSAGE_DELETE_ACCOUNT, "delete_account", CONNECTION_ACCOUNT, NULL, NULL),
+    ROW_REQUEST(MESSAGE_ISSUE_TOKENS, "issue_tokens", CONNECTION_ACCOUNT, read_issue, write_issue),
     ROW_ANSWER(MESSAGE_REGISTER_OK, "register_ok", NULL, NULL),
     ROW_ANSWER(MESSAGE_SIGN_IN_OK, "sign_in_ok", NULL, NULL),
     ROW_ANSWER(MESSAGE_PUT_MANIFEST_OK, "put_manifest_ok", NULL, NULL),
@@ -225,6 +270,7 @@ const struct message_row message_rows_account[] = {
     ROW_ANSWER(MESSAGE_GRANT_OK, "grant_ok", NULL, NULL),
     ROW_ANSWER(MESSAGE_REVOKE_OK, "revoke_ok", NULL, NULL),
     ROW_ANSWER(MESSAGE_DELETE_ACCOUNT_OK, "delete_account_ok", NULL, NULL),
+    ROW_ANSWER(MESSAGE_ISSUE_TOKENS_OK, "issue_tokens_ok", read_issue_ok, write_issue_ok),
     ROW_ANSWER(MESSAGE_INBOX_ENVELOPE, "inbox_envelope", read_envelope_push, write_envelope_push),
     {0},
 };

@@ -1,4 +1,4 @@
-/* PROTOCOL.md section 3: hello and error. */
+/* PROTOCOL.md section 3: hello, token_keys and error. */
 #include "wire/codec_rows.h"
 
 static void read_version(struct reader *reader, uint16_t *version, const char *what)
@@ -59,6 +59,74 @@ static void write_hello_ok(struct writer *writer, const struct message *message)
     writer_text(writer, ok->name, WIRE_TEXT_MAX);
 }
 
+static void read_token_keys(struct reader *reader, struct arena *arena, struct message *message)
+{
+    (void)arena;
+    message->first_key = reader_u32(reader, "token_keys.from");
+}
+
+static void write_token_keys(struct writer *writer, const struct message *message)
+{
+    writer_u32(writer, message->first_key);
+}
+
+/* Each key follows from the one before: a list that contradicts itself goes no further. */
+static size_t count_token_keys(struct reader *inner)
+{
+    struct token_key key, before = {0};
+    size_t count = 0;
+    while (reader_more(inner)) {
+        size_t at = inner->pos;
+        if (count == WIRE_TOKEN_KEYS_MAX)
+            reader_fail(inner, SOTTO_LIMIT, "token_keys_ok.keys");
+        token_key_read(inner, &key);
+        if (count > 0 && !token_key_follows(&before, &key))
+            reader_fail_at(inner, at, SOTTO_VALUE, "TokenKey.previous");
+        before = key;
+        count++;
+    }
+    if (count == 0)
+        reader_fail(inner, SOTTO_LENGTH, "token_keys_ok.keys");
+    return count;
+}
+
+static void read_token_keys_ok(struct reader *reader, struct arena *arena, struct message *message)
+{
+    struct token_keys *body = &message->token_keys;
+    struct reader inner, counted;
+    body->a_day = reader_u32(reader, "token_keys_ok.a_day");
+    reader_enter(reader, &inner, WIRE_MESSAGE_MAX, "token_keys_ok.keys");
+    counted = inner;
+    size_t count = count_token_keys(&counted);
+    reader_leave(reader, &counted, "token_keys_ok.keys");
+    if (!reader_ok(reader))
+        return;
+    struct token_key *keys = arena_array(arena, count, sizeof *keys);
+    if (keys == NULL) {
+        reader_fail(reader, SOTTO_NO_MEMORY, "token_keys_ok.keys");
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        token_key_read(&inner, &keys[i]);
+    body->keys = keys;
+    body->count = count;
+}
+
+static void write_token_keys_ok(struct writer *writer, const struct message *message)
+{
+    const struct token_keys *body = &message->token_keys;
+    writer_check(writer, body->count > 0);
+    if (body->count > WIRE_TOKEN_KEYS_MAX)
+        writer_fail(writer, SOTTO_LIMIT);
+    writer_u32(writer, body->a_day);
+    size_t opened = writer_open(writer);
+    for (size_t i = 0; i < body->count && writer->error == SOTTO_OK; i++) {
+        writer_check(writer, i == 0 || token_key_follows(&body->keys[i - 1], &body->keys[i]));
+        token_key_write(writer, &body->keys[i]);
+    }
+    writer_close(writer, opened);
+}
+
 static void read_error(struct reader *reader, struct arena *arena, struct message *message)
 {
     (void)arena;
@@ -78,6 +146,9 @@ const struct message_row message_rows_common[] = {
     ROW_REQUEST(MESSAGE_HELLO, "hello", CONNECTION_ACCOUNT | CONNECTION_ROOM, read_hello,
                 write_hello),
     ROW_ANSWER(MESSAGE_HELLO_OK, "hello_ok", read_hello_ok, write_hello_ok),
+    ROW_REQUEST(MESSAGE_TOKEN_KEYS, "token_keys", CONNECTION_ACCOUNT | CONNECTION_ROOM,
+                read_token_keys, write_token_keys),
+    ROW_ANSWER(MESSAGE_TOKEN_KEYS_OK, "token_keys_ok", read_token_keys_ok, write_token_keys_ok),
     ROW_ANSWER(MESSAGE_ERROR, "error", read_error, write_error),
     {0},
 };

@@ -299,6 +299,34 @@ static void write_end(struct writer *writer, const struct message *message)
     writer_u16(writer, message->end_code);
 }
 
+static void read_extend(struct reader *reader, struct arena *arena, struct message *message)
+{
+    (void)arena;
+    struct room_extend *body = &message->room_extend;
+    read_permission(reader, &body->permission);
+    reader_copy(reader, body->room.bytes, ROOM_ID_SIZE, "room_extend.room");
+    body->size = reader_u64(reader, "room_extend.size");
+}
+
+static void write_extend(struct writer *writer, const struct message *message)
+{
+    const struct room_extend *body = &message->room_extend;
+    write_permission(writer, &body->permission);
+    writer_fixed(writer, sotto_bytes_of(body->room.bytes, ROOM_ID_SIZE));
+    writer_u64(writer, body->size);
+}
+
+static void read_extend_ok(struct reader *reader, struct arena *arena, struct message *message)
+{
+    (void)arena;
+    message->size = reader_u64(reader, "room_extend_ok.size");
+}
+
+static void write_extend_ok(struct writer *writer, const struct message *message)
+{
+    writer_u64(writer, message->size);
+}
+
 const struct message_row message_rows_room[] = {
     ROW_REQUEST(MESSAGE_GET_MANIFEST, "get_manifest", CONNECTION_ROOM, read_get_manifest,
                 write_get_manifest),
@@ -311,6 +339,7 @@ const struct message_row message_rows_room[] = {
                 write_subscribe),
     ROW_REQUEST(MESSAGE_ROOM_UNSUBSCRIBE, "room_unsubscribe", CONNECTION_ROOM, read_unsubscribe,
                 write_unsubscribe),
+    ROW_REQUEST(MESSAGE_ROOM_EXTEND, "room_extend", CONNECTION_ROOM, read_extend, write_extend),
     ROW_ANSWER(MESSAGE_GET_MANIFEST_OK, "get_manifest_ok", read_manifest_ok, write_manifest_ok),
     ROW_ANSWER(MESSAGE_TAKE_KEY_PACKAGE_OK, "take_key_package_ok", read_take_ok, write_take_ok),
     ROW_ANSWER(MESSAGE_POST_ENVELOPE_OK, "post_envelope_ok", NULL, NULL),
@@ -319,6 +348,7 @@ const struct message_row message_rows_room[] = {
     ROW_ANSWER(MESSAGE_ROOM_SUBSCRIBE_OK, "room_subscribe_ok", read_subscribe_ok,
                write_subscribe_ok),
     ROW_ANSWER(MESSAGE_ROOM_UNSUBSCRIBE_OK, "room_unsubscribe_ok", NULL, NULL),
+    ROW_ANSWER(MESSAGE_ROOM_EXTEND_OK, "room_extend_ok", read_extend_ok, write_extend_ok),
     ROW_ANSWER(MESSAGE_ROOM_ENTRIES, "room_entries", read_entries, write_entries),
     ROW_ANSWER(MESSAGE_ROOM_END, "room_end", read_end, write_end),
     {0},

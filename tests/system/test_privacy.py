@@ -207,10 +207,10 @@ def test_sides():
             other = b"\0".join(v if isinstance(v, bytes) else str(v).encode()
                                for name, more in values.items() if name != side for v in more)
             for value in rows:
-                if isinstance(value, (bytes, str)) and len(value) >= 8:
+                if isinstance(value, (bytes, str)) and len(value) >= 8 and len(set(value)) > 1:  # not zeros
                     for needle in ways_to_write(value):
                         assert needle not in other, "%s: %r stands on another side too" % (side, needle[:32])
-            if side != "People":
+            if side not in ("People", "The relay itself"):
                 times = [v for v in rows if isinstance(v, int) and abs(v - time.time()) < 10 * 86400]
                 assert not times, "%s: times to the second: %s" % (side, times)
 

@@ -55,6 +55,7 @@ void world_begin(struct relay_world *world, const char *vfs)
         .env = *sotto_env_system(),
         .now = WORLD_DAY * 86400ull + 43200,
         .folder = "/tmp/sotto-relay-XXXXXX",
+        .room_size = ROOM_SIZE_UNLIMITED,
     };
     world->env.ctx = world;
     world->env.now = world_now;
@@ -156,6 +157,8 @@ struct request_id request_of(unsigned n)
 uint16_t do_create(struct relay_world *world, unsigned room, unsigned write, unsigned read)
 {
     struct store_op *op = begin(world, STORE_ROOM_CREATE);
+    op->room_create.permission = world->token;
+    op->room_create.size = world->room_size;
     op->room_create.room = room_of(room);
     op->room_create.write_gate = token_gate(write);
     op->room_create.read_gate = token_gate(read);
@@ -393,9 +396,63 @@ uint16_t do_publish(struct relay_world *world, struct person *person, const char
     return code;
 }
 
-static struct store_permission permission_of(unsigned capability)
+/* The world's token, where there is one. */
+static struct store_permission permission_of(const struct relay_world *world, unsigned capability)
 {
-    return (struct store_permission){capability != 0, token_gate(capability)};
+    if (capability == 0)
+        return world->token;
+    return (struct store_permission){.kind = PERMISSION_CAPABILITY,
+                                     .capability_hash = token_gate(capability)};
+}
+
+struct store_permission token_of(uint32_t key, unsigned nonce)
+{
+    struct store_permission token = {.kind = PERMISSION_TOKEN, .token_good = true};
+    token.token_key = key;
+    memcpy(token.token_nonce, &nonce, sizeof nonce);
+    return token;
+}
+
+uint16_t do_issue(struct relay_world *world, struct person *person, struct issue_try *try)
+{
+    struct store_op *op = begin(world, STORE_ISSUE_TOKENS);
+    op->issue.session = person->session;
+    op->issue.key = try->key;
+    op->issue.count = try->count;
+    op->issue.a_day = try->a_day;
+    memcpy(op->issue.request_hash, &try->request, sizeof try->request);
+    store_call(world->port, op);
+    uint16_t code = op->code;
+    try->detail = op->detail;
+    store_op_free(op);
+    return code;
+}
+
+uint32_t do_token_keys(struct relay_world *world)
+{
+    struct store_op *op = begin(world, STORE_TOKEN_KEYS);
+    op->token_keys.now = world->now;
+    op->token_keys.days = 7;
+    store_call(world->port, op);
+    assert_int_equal(op->code, 0);
+    assert_true(op->token_keys.count > 0);
+    uint32_t number = op->token_keys.keys[op->token_keys.count - 1].key.number;
+    store_op_free(op);
+    return number;
+}
+
+uint16_t do_extend(struct relay_world *world, unsigned room, uint64_t step, uint64_t *size)
+{
+    struct store_op *op = begin(world, STORE_ROOM_EXTEND);
+    op->room_extend.permission = world->token;
+    op->room_extend.room = room_of(room);
+    op->room_extend.step = step;
+    op->room_extend.size = *size;
+    store_call(world->port, op);
+    uint16_t code = op->code;
+    *size = code == 0 ? op->room_extend.size : op->detail;
+    store_op_free(op);
+    return code;
 }
 
 uint16_t do_grant(struct relay_world *world, struct person *person, unsigned capability,
@@ -413,7 +470,7 @@ uint16_t do_take(struct relay_world *world, const struct person *person, unsigne
                  unsigned id, char out[static 64])
 {
     struct store_op *op = begin(world, STORE_TAKE_KEY_PACKAGE);
-    op->take.permission = permission_of(capability);
+    op->take.permission = permission_of(world, capability);
     op->take.take_id = request_of(id);
     op->take.account = person->account;
     op->take.device = person->device;
@@ -428,7 +485,7 @@ uint16_t do_take(struct relay_world *world, const struct person *person, unsigne
 uint16_t do_look(struct relay_world *world, const struct person *person, unsigned capability)
 {
     struct store_op *op = begin(world, STORE_GET_MANIFEST);
-    op->get_manifest.permission = permission_of(capability);
+    op->get_manifest.permission = permission_of(world, capability);
     op->get_manifest.account = person->account;
     store_call(world->port, op);
     uint16_t code = op->code;
@@ -442,7 +499,7 @@ uint16_t do_post(struct relay_world *world, const struct person *person, unsigne
                  unsigned id, const char *sealed)
 {
     struct store_op *op = begin(world, STORE_POST_ENVELOPE);
-    op->post.permission = permission_of(capability);
+    op->post.permission = permission_of(world, capability);
     op->post.post_id = request_of(id);
     op->post.account = person->account;
     op->post.device = person->device;

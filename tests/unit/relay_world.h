@@ -17,6 +17,8 @@ struct relay_world {
     size_t heard_count;
     sotto_error health;
     unsigned health_changes;
+    struct store_permission token; /* kind TOKEN: what do_create, do_take and do_post pay with */
+    uint64_t room_size;            /* that do_create asks for */
 };
 
 enum { WORLD_DAY = 20000 }; /* the clock begins at noon of that day */
@@ -97,6 +99,18 @@ uint16_t do_delete(struct relay_world *world, struct person *person);
 /* Until nothing more expires; rows erased. */
 uint64_t do_expire(struct relay_world *world, uint64_t today, int64_t ip_seconds);
 void do_invite(struct relay_world *world, const char *code, uint32_t uses, uint64_t expires);
+struct issue_try {
+    unsigned request; /* names the blinded elements */
+    uint32_t key, count, a_day;
+    uint64_t detail; /* out */
+};
+uint16_t do_issue(struct relay_world *world, struct person *person, struct issue_try *try);
+/* Renews the issuing keys, for a life of seven days; the newest one's number. */
+uint32_t do_token_keys(struct relay_world *world);
+/* A token of that key, good as far as the store is told. */
+struct store_permission token_of(uint32_t key, unsigned nonce);
+/* size: wanted, and then what the room holds. */
+uint16_t do_extend(struct relay_world *world, unsigned room, uint64_t step, uint64_t *size);
 uint16_t do_status(struct relay_world *world, struct store_status *status);
 
 /* One number of the file, by SQL of the test's own. */

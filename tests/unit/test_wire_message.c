@@ -52,6 +52,12 @@ static const uint16_t all_types[] = {
     MESSAGE_BLOB_FINISH,
     MESSAGE_BLOB_GET,
     MESSAGE_BLOB_DELETE,
+    MESSAGE_TOKEN_KEYS,
+    MESSAGE_ISSUE_TOKENS,
+    MESSAGE_ROOM_EXTEND,
+    MESSAGE_TOKEN_KEYS_OK,
+    MESSAGE_ISSUE_TOKENS_OK,
+    MESSAGE_ROOM_EXTEND_OK,
     MESSAGE_HELLO_OK,
     MESSAGE_REGISTER_OK,
     MESSAGE_SIGN_IN_OK,
@@ -172,6 +178,44 @@ static void specimen_blob(struct message *message)
     }
 }
 
+static void specimen_token(struct message *message)
+{
+    static struct token_key keys[2];
+    static uint8_t value[TOKEN_VALUE_SIZE], elements[3 * TOKEN_ELEMENT_SIZE];
+    fill(value, sizeof value, 7);
+    fill(elements, sizeof elements, 8);
+    keys[0] = (struct token_key){.number = 1, .begins = 10, .replaced = 20, .ends = 30};
+    fill(keys[0].public_key, TOKEN_ELEMENT_SIZE, 9);
+    keys[1] = (struct token_key){.number = 2, .begins = 20, .replaced = 30, .ends = 40};
+    token_key_hash(&keys[0], keys[1].previous);
+    switch (message->type) {
+    case MESSAGE_TOKEN_KEYS:
+        message->first_key = 3;
+        break;
+    case MESSAGE_TOKEN_KEYS_OK:
+        message->token_keys = (struct token_keys){100, keys, 2};
+        break;
+    case MESSAGE_ISSUE_TOKENS:
+        message->issue_tokens = (struct issue_tokens){2, sotto_bytes_of(elements, sizeof elements)};
+        break;
+    case MESSAGE_ISSUE_TOKENS_OK:
+        message->issue_tokens_ok = (struct issue_tokens_ok){
+            sotto_bytes_of(elements, sizeof elements), sotto_bytes_of(elements, TOKEN_PROOF_SIZE)};
+        break;
+    case MESSAGE_ROOM_EXTEND:
+        message->room_extend.permission =
+            (struct permission){PERMISSION_TOKEN, sotto_bytes_of(value, sizeof value)};
+        fill(&message->room_extend.room, ROOM_ID_SIZE, 1);
+        message->room_extend.size = 1 << 20;
+        break;
+    case MESSAGE_ROOM_EXTEND_OK:
+        message->size = 1 << 21;
+        break;
+    default:
+        break;
+    }
+}
+
 static void specimen_room(struct message *message)
 {
     static struct entry entries[2];
@@ -255,6 +299,14 @@ static struct message specimen(uint16_t type)
     case MESSAGE_PUT_MANIFEST:
     case MESSAGE_GET_MANIFEST_OK:
         message.manifest = opaque();
+        break;
+    case MESSAGE_TOKEN_KEYS:
+    case MESSAGE_TOKEN_KEYS_OK:
+    case MESSAGE_ISSUE_TOKENS:
+    case MESSAGE_ISSUE_TOKENS_OK:
+    case MESSAGE_ROOM_EXTEND:
+    case MESSAGE_ROOM_EXTEND_OK:
+        specimen_token(&message);
         break;
     default:
         specimen_room(&message);
@@ -424,7 +476,7 @@ static void a_side_refuses_what_only_the_other_reads(void **state)
 static void reserved_and_unknown_types_are_unsupported_at_offset_0(void **state)
 {
     struct scene *scene = *state;
-    static const uint16_t types[] = {0, 2, 0x010B, 0x0208, 0x0307, 0x0400, 0x4105, 0xC201};
+    static const uint16_t types[] = {0, 2, 0x010C, 0x0208, 0x0307, 0x0400, 0x4105, 0xC201};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         assert_error(read_raw(scene, types[i], "", 0), UNSUPPORTED);
         assert_string_equal(scene->fault.what, "Message.type");
@@ -464,7 +516,9 @@ static void bad_values_are_named_with_their_offset(void **state)
         {"\x00\x01\x03", "hello.connection", 3, 8, SOTTO_VALUE, MESSAGE_HELLO},
         {"\x00\x01\x00", "hello.connection", 3, 8, SOTTO_VALUE, MESSAGE_HELLO},
         {"\x03\x00", "Permission.kind", 2, 6, SOTTO_VALUE, MESSAGE_GET_MANIFEST},
-        {"\x02\x00", "Permission.kind", 2, 6, SOTTO_UNSUPPORTED, MESSAGE_GET_MANIFEST},
+        {"\x02\x00", "Permission.value", 2, 7, SOTTO_LENGTH, MESSAGE_GET_MANIFEST},
+        {"\0\0\0\x01\x01x", "issue_tokens.blinded", 6, 10, SOTTO_LENGTH, MESSAGE_ISSUE_TOKENS},
+        {"\0\0\0\x01\x00", "token_keys_ok.keys", 5, 11, SOTTO_LENGTH, MESSAGE_TOKEN_KEYS_OK},
         {"\x01\x01\xff", "Permission.value", 3, 7, SOTTO_LENGTH, MESSAGE_GET_MANIFEST},
         {"\x00\x01\xff", "Permission.value", 3, 7, SOTTO_LENGTH, MESSAGE_GET_MANIFEST},
         {"\x00", "put_manifest.manifest", 1, 6, SOTTO_LENGTH, MESSAGE_PUT_MANIFEST},
@@ -543,6 +597,32 @@ static void entries_with_a_gap_are_refused(void **state)
         entries[1].seq = bad[i];
         assert_error(message_write(&message, &scene->again), ARGUMENT);
     }
+}
+
+static void token_keys_that_do_not_follow_one_another_are_refused(void **state)
+{
+    struct scene *scene = *state;
+    const size_t first = WIRE_HEAD + 4 + 2, size = 4 + 3 * 8 + 32 + 32;
+    write_specimen(scene, MESSAGE_TOKEN_KEYS_OK);
+    assert_int_equal(scene->bytes.size, first + 2 * size);
+    /* A changed first key is not the one that the second names; a skipped number follows nothing;
+     * the first of all names none before it. */
+    static const struct {
+        size_t at;
+        const char *what;
+    } cases[] = {{4 + 24, "TokenKey.previous"},
+                 {92 + 3, "TokenKey.previous"},
+                 {92 + 60, "TokenKey.previous"},
+                 {60, "TokenKey"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        write_specimen(scene, MESSAGE_TOKEN_KEYS_OK);
+        scene->bytes.data[first + cases[i].at] ^= 1;
+        assert_error(read_copy(scene, sotto_buf_view(&scene->bytes), MESSAGE_TOKEN_KEYS_OK), VALUE);
+        assert_string_equal(scene->fault.what, cases[i].what);
+    }
+    struct message message = specimen(MESSAGE_ISSUE_TOKENS);
+    message.issue_tokens.blinded.size--;
+    assert_error(message_write(&message, &scene->again), ARGUMENT);
 }
 
 static void lists_have_limits(void **state)
@@ -685,6 +765,7 @@ int main(void)
         TEST(bad_values_are_named_with_their_offset),
         TEST(a_blob_has_bounds),
         TEST(entries_with_a_gap_are_refused),
+        TEST(token_keys_that_do_not_follow_one_another_are_refused),
         TEST(lists_have_limits),
         TEST(the_largest_entry_fits_and_a_larger_one_does_not),
         TEST(wrong_sizes_are_not_written),
