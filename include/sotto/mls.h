@@ -308,6 +308,14 @@ SOTTO_API sotto_bytes sotto_mls_confirmed_transcript_hash(const sotto_mls_group 
 SOTTO_API sotto_error sotto_mls_export(sotto_mls_group *group, const char *label,
                                        sotto_bytes context, size_t size, sotto_buf *out);
 
+/* SafeExportSecret (draft-ietf-mls-extensions-09): one secret an epoch and component of the
+ * application, as long as the suite's hash, appended to out. Unlike sotto_mls_export it is forward
+ * secret: what it came from is deleted, so that a second call in the epoch says REUSED, and who
+ * takes the device later cannot derive it. Save the group afterwards: until then the store still
+ * holds what it came from. */
+SOTTO_API sotto_error sotto_mls_safe_export(sotto_mls_group *group, uint16_t component,
+                                            sotto_buf *out);
+
 /* The epoch's resumption PSK (8.6), appended; a secret. */
 SOTTO_API sotto_error sotto_mls_resumption_psk(const sotto_mls_group *group, sotto_buf *psk);
 
@@ -388,9 +396,9 @@ struct sotto_mls_proposal {
 };
 
 /* Makes a proposal for others to commit by reference; appends the MLSMessage. The group keeps it as
- * if received: once, if it is proposed twice in the same words. identity: for an Update that changes
- * credential or extensions, else NULL. ARGUMENT: a SelfRemove that is not public; EXISTS: a second
- * one in an epoch. */
+ * if received: once, if it is proposed twice in the same words. identity: for an Update that
+ * changes credential or extensions, else NULL. ARGUMENT: a SelfRemove that is not public; EXISTS: a
+ * second one in an epoch. */
 SOTTO_API sotto_error sotto_mls_propose(sotto_mls_group *group, const sotto_mls_proposal *proposal,
                                         const sotto_mls_identity *identity,
                                         sotto_mls_framing framing, sotto_buf *message);

@@ -1,6 +1,7 @@
 #include "mls/epoch.h"
 
 #include "mls/identity.h"
+#include "mls/tree_math.h"
 
 sotto_error epoch_new_decoded(sotto_mls *mls, const struct suite *suite, sotto_bytes context,
                               struct epoch **epoch)
@@ -52,6 +53,7 @@ void epoch_free(struct epoch *epoch)
         return;
     const sotto_env *env = epoch->mls->env;
     secret_tree_free(&epoch->tree);
+    secret_tree_free(&epoch->components);
     sotto_buf_free(&epoch->context);
     arena_free(&epoch->arena);
     mem_free(env, epoch, sizeof *epoch);
@@ -89,9 +91,67 @@ static struct secret *secret_number(struct epoch_secrets *secrets, size_t number
     struct secret *const all[] = {
         &secrets->sender_data,         &secrets->exporter,       &secrets->external,
         &secrets->confirmation_key,    &secrets->membership_key, &secrets->resumption_psk,
-        &secrets->epoch_authenticator, &secrets->init,
+        &secrets->epoch_authenticator, &secrets->init,           &secrets->application_export,
     };
     return number < sizeof all / sizeof all[0] ? all[number] : NULL;
+}
+
+/* The node that is held and covers a leaf, or NULL: consumed. */
+static const struct secret *covering(const struct secret_tree *tree, uint32_t leaf,
+                                     struct node_index *at)
+{
+    const struct node_index root = node_at(tree->leaf_count - 1);
+    *at = leaf_node_index(leaf_at(leaf));
+    for (;;) {
+        const struct secret *held = sparse_get(&tree->nodes, at->value);
+        if (held != NULL || at->value == root.value)
+            return held;
+        *at = node_parent(*at);
+    }
+}
+
+/* Nodes of the exporter tree, from left to right. */
+static void components_write(struct writer *writer, const struct secret_tree *tree)
+{
+    size_t list = writer_open(writer);
+    for (uint32_t leaf = 0; tree->crypto != NULL && leaf < tree->leaf_count;) {
+        struct node_index at;
+        const struct secret *held = covering(tree, leaf, &at);
+        if (held == NULL) {
+            leaf++;
+            continue;
+        }
+        writer_u32(writer, at.value);
+        writer_vector(writer, secret_view(held));
+        leaf += node_leaf_span(at);
+    }
+    writer_close(writer, list);
+}
+
+static void components_read(struct reader *reader, struct epoch *epoch)
+{
+    struct reader list;
+    uint32_t next_leaf = 0;
+    reader_enter(reader, &list, LIMIT_MESSAGE, "record.components");
+    while (reader_more(&list)) {
+        struct node_index at = node_at(reader_u32(&list, "record.components"));
+        sotto_bytes secret = reader_vector(&list, SECRET_MAX, "record.components");
+        if (!reader_ok(&list))
+            break;
+        if (at.value >= node_count_of(COMPONENT_LEAVES) || secret.size != epoch->suite->nh ||
+            node_first_leaf(at).value < next_leaf) {
+            reader_fail(&list, SOTTO_VALUE, "record.components");
+            break;
+        }
+        next_leaf = node_first_leaf(at).value + node_leaf_span(at);
+        if (epoch->components.crypto == NULL)
+            secret_tree_init_empty(&epoch->components, epoch->mls->crypto, epoch->suite,
+                                   COMPONENT_LEAVES);
+        sotto_error error = secret_tree_put_node(&epoch->components, at.value, secret);
+        if (error != SOTTO_OK)
+            reader_fail(&list, error, "record.components");
+    }
+    reader_leave(reader, &list, "record.components");
 }
 
 void epoch_write(struct writer *writer, const struct epoch *epoch)
@@ -104,6 +164,7 @@ void epoch_write(struct writer *writer, const struct epoch *epoch)
     for (size_t i = 0; (secret = secret_number(&secrets, i)) != NULL; i++)
         writer_vector(writer, secret_view(secret));
     epoch_secrets_wipe(&secrets);
+    components_write(writer, &epoch->components);
 }
 
 static void hash_read(struct reader *reader, const struct suite *suite, struct hash *hash,
@@ -130,6 +191,8 @@ struct epoch *epoch_read(sotto_mls *mls, const struct suite *suite, struct reade
     for (size_t i = 0; (secret = secret_number(&epoch->secrets, i)) != NULL; i++)
         secret_read(reader, secret, "record.epoch_secrets");
     if (reader_ok(reader))
+        components_read(reader, epoch);
+    if (reader_ok(reader))
         return epoch;
     epoch_free(epoch);
     return NULL;
@@ -142,6 +205,28 @@ sotto_error epoch_open_messages(struct epoch *epoch, uint32_t leaf_count)
     if (error == SOTTO_OK)
         secret_wipe(&epoch->secrets.encryption); /* 9.2: the tree's root is all that is kept */
     return error;
+}
+
+sotto_error epoch_take_component(struct epoch *epoch, uint16_t component, struct secret *secret)
+{
+    struct secret *root = &epoch->secrets.application_export;
+    bool first = epoch->components.crypto == NULL;
+    if (first && root->size == 0)
+        return SOTTO_REUSED;
+    sotto_error error = SOTTO_OK;
+    if (first)
+        error = secret_tree_init(&epoch->components, epoch->mls->crypto, epoch->suite,
+                                 COMPONENT_LEAVES, secret_view(root));
+    if (error == SOTTO_OK)
+        error = secret_tree_take_leaf(&epoch->components, component, secret);
+    if (error != SOTTO_OK) {
+        if (first)
+            secret_tree_free(&epoch->components);
+        return error;
+    }
+    secret_wipe(root); /* from here on the tree's nodes are all that is kept */
+    secret_tree_clean(&epoch->components);
+    return SOTTO_OK;
 }
 
 struct message_keys epoch_keys(struct epoch *epoch)

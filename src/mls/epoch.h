@@ -17,7 +17,14 @@ struct epoch {
     struct hash confirmation_tag; /* of the commit that made the epoch */
     struct epoch_secrets secrets; /* encryption is empty: it became the secret tree */
     struct secret_tree tree;
+    struct secret_tree components; /* the exporter tree, once a component's secret was taken */
 };
+
+/* Components are numbered by 16 bits: the exporter tree has a leaf for each. */
+#define COMPONENT_LEAVES ((uint32_t)1 << 16)
+
+/* A component's exported secret (extensions draft), which is consumed. REUSED: it was before. */
+sotto_error epoch_take_component(struct epoch *epoch, uint16_t component, struct secret *secret);
 
 /* An epoch with a GroupContext and nothing else yet. */
 sotto_error epoch_new(sotto_mls *mls, const struct suite *suite,

@@ -481,6 +481,20 @@ sotto_error sotto_mls_export(sotto_mls_group *group, const char *label, sotto_by
     return mls_check(group->mls, error, "export");
 }
 
+sotto_error sotto_mls_safe_export(sotto_mls_group *group, uint16_t component, sotto_buf *out)
+{
+    TRY(group_begin(group));
+    TRY(mls_check(group->mls, sotto_buf_reserve(out, group->suite->nh), "export"));
+    struct secret exported = {0};
+    sotto_error error = epoch_take_component(group->epoch, component, &exported);
+    if (error == SOTTO_OK) {
+        group->group_dirty = true;
+        error = sotto_buf_append(out, exported.data, exported.size); /* there is room */
+    }
+    secret_wipe(&exported);
+    return mls_check(group->mls, error, "exported secret of the component");
+}
+
 sotto_error sotto_mls_resumption_psk(const sotto_mls_group *group, sotto_buf *psk)
 {
     mls_begin(group->mls);

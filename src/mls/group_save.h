@@ -4,7 +4,7 @@
 
 #include "mls/group.h"
 
-#define GROUP_RECORD_VERSION 1
+#define GROUP_RECORD_VERSION 2
 
 void ratchet_write(struct writer *writer, const struct suite *suite, const struct ratchet *ratchet);
 

@@ -75,6 +75,7 @@ sotto_error key_schedule_derive(struct crypto *crypto, const struct suite *suite
         {"resumption", &secrets->resumption_psk},
         {"authentication", &secrets->epoch_authenticator},
         {"init", &secrets->init},
+        {"application_export", &secrets->application_export}, /* extensions draft */
     };
     for (size_t i = 0; i < sizeof derived / sizeof derived[0]; i++) {
         sotto_error error =

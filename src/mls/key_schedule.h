@@ -10,7 +10,7 @@
  *                        |
  *           ExpandWithLabel(., "epoch", GroupContext_[n])   = epoch_secret
  *                        |
- *                        +--> the nine secrets of struct epoch_secrets
+ *                        +--> the secrets of struct epoch_secrets
  */
 #ifndef MLS_KEY_SCHEDULE_H
 #define MLS_KEY_SCHEDULE_H
@@ -27,6 +27,7 @@ struct epoch_secrets {
     struct secret resumption_psk;
     struct secret epoch_authenticator;
     struct secret init;
+    struct secret application_export; /* draft-ietf-mls-extensions-09, "Exported Secrets" */
 };
 
 void epoch_secrets_wipe(struct epoch_secrets *secrets);

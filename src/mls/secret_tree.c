@@ -191,6 +191,13 @@ static sotto_error derive_leaf(struct secret_step *step, struct secret *secret)
     return SOTTO_OK;
 }
 
+static sotto_error reserve_path(struct secret_step *step)
+{
+    struct secret_tree *tree = step->tree;
+    TRY(sparse_reserve(&tree->nodes, step->sibling_count));
+    return dirty_reserve(&tree->dirty_nodes, env_of(tree), step->sibling_count + 1);
+}
+
 static sotto_error make_ratchets(struct secret_step *step)
 {
     static const char *const labels[] = {"handshake", "application"};
@@ -207,11 +214,9 @@ static sotto_error make_ratchets(struct secret_step *step)
     }
     secret_wipe(&leaf);
     if (error == SOTTO_OK)
-        error = sparse_reserve(&tree->nodes, step->sibling_count);
+        error = reserve_path(step);
     if (error == SOTTO_OK)
         error = sparse_reserve(&tree->ratchets, 2);
-    if (error == SOTTO_OK)
-        error = dirty_reserve(&tree->dirty_nodes, env_of(tree), step->sibling_count + 1);
     step->ratchet = step->fresh[step->type];
     return error;
 }
@@ -350,7 +355,7 @@ static void mark_ratchet(struct secret_tree *tree, uint32_t key, struct ratchet 
     dirty_add(&tree->dirty_ratchets, key);
 }
 
-/* The path from the ancestor to the leaf goes, the siblings and the two ratchets come. */
+/* The path from the ancestor to the leaf goes, the siblings beside it come. */
 static void commit_path(struct secret_step *step)
 {
     struct secret_tree *tree = step->tree;
@@ -362,6 +367,12 @@ static void commit_path(struct secret_step *step)
         dirty_add(&tree->dirty_nodes, step->siblings[i].node);
     }
     step->sibling_count = 0;
+}
+
+/* The leaf becomes two ratchets. */
+static void commit_ratchets(struct secret_step *step)
+{
+    struct secret_tree *tree = step->tree;
     for (uint32_t i = 0; i < 2; i++) {
         sparse_put(&tree->ratchets, step->leaf * 2 + i, step->fresh[i]);
         mark_ratchet(tree, step->leaf * 2 + i, step->fresh[i]);
@@ -382,10 +393,12 @@ static void drop_skipped(struct ratchet *ratchet, uint32_t at, uint32_t count)
 void secret_step_commit(struct secret_step *step, const struct secret_limits *limits)
 {
     struct ratchet *ratchet = step->ratchet;
-    if (step->fresh[0] != NULL)
+    if (step->fresh[0] != NULL) {
         commit_path(step);
-    else
+        commit_ratchets(step);
+    } else {
         mark_ratchet(step->tree, step->leaf * 2 + step->type, ratchet);
+    }
     if (step->was_skipped) {
         drop_skipped(ratchet, step->skipped_at, 1);
         return;
@@ -413,6 +426,22 @@ void secret_step_free(struct secret_step *step)
     ratchet_free(env, step->fresh[1]);
     mem_free(env, step->added, step->added_capacity * sizeof *step->added);
     wipe(step, sizeof *step);
+}
+
+/* ---- A leaf's own secret --------------------------------------------------------------------- */
+
+sotto_error secret_tree_take_leaf(struct secret_tree *tree, uint32_t leaf, struct secret *secret)
+{
+    struct secret_step step = {.tree = tree, .leaf = leaf};
+    sotto_error error = leaf < tree->leaf_count ? derive_leaf(&step, secret) : SOTTO_ARGUMENT;
+    if (error == SOTTO_OK)
+        error = reserve_path(&step);
+    if (error == SOTTO_OK)
+        commit_path(&step);
+    else
+        secret_wipe(secret);
+    secret_step_free(&step);
+    return error;
 }
 
 sotto_error sender_data_key(struct crypto *crypto, const struct suite *suite,

@@ -102,6 +102,10 @@ sotto_error secret_tree_take_next(struct secret_tree *tree, uint32_t leaf, enum 
 void secret_step_commit(struct secret_step *step, const struct secret_limits *limits);
 void secret_step_free(struct secret_step *step);
 
+/* A leaf's own secret, without ratchets, for a tree that is used so (exporter_tree of an epoch);
+ * the path to it is consumed. REUSED: it was taken before. A failure changes nothing. */
+sotto_error secret_tree_take_leaf(struct secret_tree *tree, uint32_t leaf, struct secret *secret);
+
 /* Loading. EXISTS if the place is taken; the contents are copied. */
 sotto_error secret_tree_put_node(struct secret_tree *tree, uint32_t node, sotto_bytes secret);
 sotto_error secret_tree_put_ratchet(struct secret_tree *tree, uint32_t key,

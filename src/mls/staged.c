@@ -287,6 +287,7 @@ static void keep_for_late_messages(struct epoch *epoch)
     epoch_secrets_wipe(&epoch->secrets);
     epoch->secrets = kept;
     epoch_secrets_wipe(&kept);
+    secret_tree_free(&epoch->components);
 }
 
 static void retire(sotto_mls_group *group, sotto_mls_staged *staged)
@@ -313,6 +314,7 @@ static void retire(sotto_mls_group *group, sotto_mls_staged *staged)
 static void leave(sotto_mls_group *group)
 {
     secret_tree_free(&group->epoch->tree);
+    secret_tree_free(&group->epoch->components);
     epoch_secrets_wipe(&group->epoch->secrets);
     struct leaf_index own = group->private_state.own;
     treekem_private_wipe(&group->private_state);

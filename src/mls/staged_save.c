@@ -6,7 +6,7 @@
  */
 #include "mls/group.h"
 
-#define STAGED_VERSION 1
+#define STAGED_VERSION 2
 
 /* ---- Writing --------------------------------------------------------------------------------- */
 

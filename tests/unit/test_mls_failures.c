@@ -190,6 +190,19 @@ static sotto_error call_group_info(void)
     return sotto_mls_group_info(alice.group, true, true, &info);
 }
 
+static sotto_error call_safe_export(void)
+{
+    static uint16_t component;
+    sotto_buf out;
+    sotto_buf_init(&out, &failing);
+    sotto_error error = sotto_mls_safe_export(alice.group, component, &out);
+    assert_int_equal(out.size, error == SOTTO_OK ? 32 : 0);
+    if (error == SOTTO_OK)
+        component += 0x5555;
+    sotto_buf_free(&out);
+    return error;
+}
+
 static sotto_error call_external_join(void)
 {
     sotto_mls_group *group = NULL;
@@ -302,6 +315,8 @@ static void every_step_fails(void)
     failures += fail_every("key_package", call_key_package);
     failures += fail_every("create", call_create);
     failures += fail_every("encrypt", call_encrypt);
+    fail_every("safe_export", call_safe_export);
+    fail_every("safe_export of another", call_safe_export);
     fail_every("process message", call_process);
     failures += fail_every("encrypt again", call_encrypt);
     sotto_buf_clear(&message);

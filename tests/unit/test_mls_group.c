@@ -29,7 +29,20 @@ static void stop(size_t count)
 static void two_members_talk_in_every_suite(void **state)
 {
     (void)state;
-    static const uint16_t suites[] = {1, 2, 3, 4, 5, 6, 7, SOTTO_MLS_DEFAULT_SUITE};
+    static const uint16_t suites[] = {1,
+                                      2,
+                                      3,
+                                      4,
+                                      5,
+                                      6,
+                                      7,
+                                      SOTTO_MLS_DEFAULT_SUITE,
+                                      SOTTO_MLS_PQ_XWING_AES128_SHA256_ED25519,
+                                      SOTTO_MLS_PQ_XWING_AES256_SHA384_ED25519,
+                                      SOTTO_MLS_PQ_MLKEM768P256_AES128_SHA256_P256,
+                                      SOTTO_MLS_PQ_MLKEM768P256_AES256_SHA384_P256,
+                                      SOTTO_MLS_PQ_MLKEM768_AES256_SHA384_ED25519,
+                                      SOTTO_MLS_PQ_MLKEM768_AES256_SHA384_P256};
     for (size_t i = 0; i < sizeof suites / sizeof suites[0]; i++) {
         start(suites[i], 2);
         assert_true(sotto_mls_suite_available(clients[0].mls, suites[i]));

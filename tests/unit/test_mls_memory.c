@@ -86,8 +86,11 @@ static void walk_epoch(struct epoch *epoch, visit *each)
     each("membership_key", secret_view(&s->membership_key));
     each("resumption_psk", secret_view(&s->resumption_psk));
     each("init_secret", secret_view(&s->init));
+    each("application_export_secret", secret_view(&s->application_export));
     uint32_t key;
     void *value;
+    for (size_t at = 0; (value = sparse_next(&epoch->components.nodes, &at, &key)) != NULL;)
+        each("exporter tree node", secret_view(value));
     for (size_t at = 0; (value = sparse_next(&epoch->tree.nodes, &at, &key)) != NULL;)
         each("secret tree node", secret_view(value));
     for (size_t at = 0; (value = sparse_next(&epoch->tree.ratchets, &at, &key)) != NULL;) {
