@@ -6,7 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { TEXT, NUMBER, FLAG, SWITCH, LISTEN, REGISTRATION, PERMISSIONS, DURATION, LEVEL };
+enum kind {
+    TEXT,
+    NUMBER,
+    FLAG,
+    SWITCH,
+    LISTEN,
+    REGISTRATION,
+    PERMISSIONS,
+    DURATION,
+    LEVEL,
+    FORMAT
+};
 
 struct option {
     const char *name;
@@ -85,12 +96,18 @@ static const struct option options[] = {
      "MiB of the largest file (default: 2048)"},
     {"log-level", LEVEL, FIELD(log_level), 0, 0, false, "debug|info|warning|error",
      "what is logged, on standard error (default: info)"},
+    {"log-format", FORMAT, FIELD(log_format), 0, 0, false, "text|json",
+     "lines `time level event key=value`, or a JSON object a line\n"
+     "(default: text)"},
     {"ready-file", TEXT, FIELD(ready_file), 0, 0, true, "PATH",
      "write the address to PATH once the relay serves"},
     {"ready-fd", NUMBER, FIELD(ready_fd), 0, 1000000, true, "N",
      "write the address to this descriptor once the relay serves"},
     {"allow-core", FLAG, FIELD(allow_core), 0, 0, true, NULL,
      "let debuggers and core dumps see the relay's memory"},
+    {"check-config", FLAG, FIELD(check_config), 0, 0, true, NULL,
+     "only say whether the settings, and the certificate if one is\n"
+     "given, could be used"},
     {"uses", NUMBER, FIELD(uses), 1, INVITATION_USES_MAX, true, "N",
      "with invite: how many people may use it (default: 1)"},
     {"without-key", FLAG, FIELD(without_key), 0, 0, true, NULL,
@@ -100,6 +117,22 @@ static const struct option options[] = {
 };
 
 enum { OPTION_COUNT = sizeof options / sizeof *options };
+
+/* What a reload changes at once. */
+static const char *const live[] = {
+    "name",          "registration", "retention-days",  "room-days",     "ip-retention",
+    "certificate",   "key",          "max-connections", "rate-limit",    "rate-connections",
+    "rate-requests", "rate-codes",   "rate-sign-ins",   "rate-blob-mib", "rate-registrations",
+    "log-level",     "permissions",  "tokens-a-day",    "token-days",    "room-mib",
+};
+
+static bool is_live(const struct option *option)
+{
+    for (size_t i = 0; i < sizeof live / sizeof *live; i++)
+        if (strcmp(live[i], option->name) == 0)
+            return true;
+    return false;
+}
 
 /* ---- Values --------------------------------------------------------------------------------- */
 
@@ -186,6 +219,12 @@ static bool set_level(enum log_level *field, const char *text)
     return false;
 }
 
+static bool set_format(enum log_format *field, const char *text)
+{
+    *field = strcmp(text, "json") == 0 ? LOG_JSON : LOG_TEXT;
+    return *field == LOG_JSON || strcmp(text, "text") == 0;
+}
+
 static bool set_switch(bool *field, const char *text)
 {
     *field = strcmp(text, "on") == 0;
@@ -229,6 +268,8 @@ static bool set(struct config *config, const struct option *option, const char *
         return set_permissions(field, text);
     case DURATION:
         return set_duration(field, text);
+    case FORMAT:
+        return set_format(field, text);
     default:
         return set_level(field, text);
     }
@@ -294,6 +335,11 @@ static bool read_file(struct config *config, char *problem)
     }
     for (int number = 1; good && fgets(line, sizeof line, file) != NULL; number++)
         good = read_line(config, line, number, problem);
+    if (good && ferror(file) != 0) {
+        snprintf(problem, CONFIG_TEXT, "the configuration file %.400s cannot be read: %s",
+                 config->file, strerror(errno));
+        good = false;
+    }
     fclose(file);
     return good;
 }
@@ -305,11 +351,11 @@ static bool read_word(struct config *config, const char *word, char *problem)
     static const struct {
         const char *word;
         enum command command;
-    } words[] = {{"serve", COMMAND_SERVE},     {"invite", COMMAND_INVITE},
-                 {"status", COMMAND_STATUS},   {"backup", COMMAND_BACKUP},
-                 {"restore", COMMAND_RESTORE}, {"check", COMMAND_CHECK},
-                 {"help", COMMAND_HELP},       {"--help", COMMAND_HELP},
-                 {"-h", COMMAND_HELP},         {"--version", COMMAND_VERSION}};
+    } words[] = {
+        {"serve", COMMAND_SERVE},       {"invite", COMMAND_INVITE},    {"status", COMMAND_STATUS},
+        {"backup", COMMAND_BACKUP},     {"restore", COMMAND_RESTORE},  {"check", COMMAND_CHECK},
+        {"defaults", COMMAND_DEFAULTS}, {"help", COMMAND_HELP},        {"--help", COMMAND_HELP},
+        {"-h", COMMAND_HELP},           {"--version", COMMAND_VERSION}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (strcmp(word, words[i].word) == 0) {
             if (config->command != COMMAND_HELP)
@@ -397,6 +443,8 @@ static const struct config defaults = {
 bool config_read(struct config *config, int argc, char **argv, char problem[static CONFIG_TEXT])
 {
     *config = defaults;
+    config->argc = argc;
+    config->argv = argv;
     if (!read_arguments(config, argc, argv, problem))
         return false;
     if (config->file[0] != '\0' && config->command != COMMAND_HELP) {
@@ -422,6 +470,111 @@ bool config_read(struct config *config, int argc, char **argv, char problem[stat
     return true;
 }
 
+/* ---- Again, while serving ------------------------------------------------------------------- */
+
+static bool is_same(const struct config *a, const struct config *b, const struct option *option)
+{
+    const char *left = (const char *)a + option->offset, *right = (const char *)b + option->offset;
+    if (option->kind == TEXT)
+        return strcmp(left, right) == 0;
+    if (option->kind != LISTEN)
+        return memcmp(left, right, option->size) == 0;
+    bool same = a->listen_count == b->listen_count;
+    for (size_t i = 0; same && i < a->listen_count; i++)
+        same = strcmp(a->listen[i], b->listen[i]) == 0;
+    return same;
+}
+
+bool config_reread(const struct config *old, struct config *fresh,
+                   void (*kept)(void *ctx, const char *name), void *ctx,
+                   char problem[static CONFIG_TEXT])
+{
+    if (!config_read(fresh, old->argc, old->argv, problem))
+        return false;
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option *option = &options[i];
+        if (is_live(option))
+            continue;
+        if (!is_same(old, fresh, option))
+            kept(ctx, option->name);
+        memcpy((char *)fresh + option->offset, (const char *)old + option->offset, option->size);
+    }
+    fresh->listen_count = old->listen_count;
+    return true;
+}
+
+/* ---- Texts ---------------------------------------------------------------------------------- */
+
+static void print_default(const struct option *option)
+{
+    static const char *const registrations[] = {
+        [REGISTRATION_OPEN] = "open",
+        [REGISTRATION_INVITE] = "invite",
+        [REGISTRATION_PHONE] = "phone",
+    };
+    const void *field = (const char *)&defaults + option->offset;
+    printf("#%s =", option->name);
+    switch (option->kind) {
+    case TEXT:
+        printf(*(const char *)field != '\0' ? " %s\n" : "%s\n", (const char *)field);
+        return;
+    case NUMBER:
+        printf(" %u\n", *(const uint32_t *)field);
+        return;
+    case SWITCH:
+        printf(" %s\n", *(const bool *)field ? "on" : "off");
+        return;
+    case LISTEN:
+        printf(" *:%d\n", RELAY_PORT);
+        return;
+    case REGISTRATION:
+        printf(" %s\n", registrations[*(const enum registration *)field]);
+        return;
+    case PERMISSIONS:
+        printf(" %s\n",
+               *(const enum permissions *)field == PERMISSIONS_TOKEN ? "token" : "limited");
+        return;
+    case DURATION: /* seconds, or one of two words */
+        if (*(const int64_t *)field < 0)
+            printf(" forever\n");
+        else
+            printf(" %llds\n", (long long)*(const int64_t *)field);
+        return;
+    case FORMAT:
+        printf(" %s\n", *(const enum log_format *)field == LOG_JSON ? "json" : "text");
+        return;
+    default:
+        printf(" %s\n", log_level_name(*(const enum log_level *)field));
+        return;
+    }
+}
+
+static void print_lines(const char *before, const char *text)
+{
+    for (const char *line = text; line != NULL;) {
+        const char *end = strchr(line, '\n');
+        printf("%s%.*s\n", before, end != NULL ? (int)(end - line) : (int)strlen(line), line);
+        line = end != NULL ? end + 1 : NULL;
+    }
+}
+
+void config_defaults(void)
+{
+    printf("# sottod.conf: the settings of a Sotto relay, each with its default.\n"
+           "#\n"
+           "# Take the # away from a `name = value` to change it. `sottod --check-config --config "
+           "FILE`\n"
+           "# says whether the file can be used. After `systemctl reload sottod`, or SIGHUP, the\n"
+           "# settings marked (live) count at once, the others after the next start.\n");
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (options[i].only_command_line)
+            continue;
+        printf("\n# %s%s\n", options[i].argument, is_live(&options[i]) ? " (live)" : "");
+        print_lines("# ", options[i].help);
+        print_default(&options[i]);
+    }
+}
+
 void config_help(void)
 {
     printf("sottod: a relay for Sotto. It orders and keeps what it cannot read.\n\n"
@@ -431,17 +584,14 @@ void config_help(void)
            "       sottod backup DEST            copy all of it to a new folder, also while it "
            "serves\n"
            "       sottod restore SRC            make a stopped relay of such a folder\n"
-           "       sottod check [DIR]            look for damage, in a backup too\n\n"
+           "       sottod check [DIR]            look for damage, in a backup too\n"
+           "       sottod defaults               print a configuration file to begin with\n\n"
            "Without any option it makes a certificate of its own, listens on port %d and\n"
            "prints its address, which people give to `sotto register --relay`.\n\n",
            RELAY_PORT);
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         printf("  --%s %s\n", options[i].name, options[i].argument ? options[i].argument : "");
-        for (const char *line = options[i].help; line != NULL;) {
-            const char *end = strchr(line, '\n');
-            printf("        %.*s\n", end != NULL ? (int)(end - line) : (int)strlen(line), line);
-            line = end != NULL ? end + 1 : NULL;
-        }
+        print_lines("        ", options[i].help);
     }
     printf("\nExit codes: 0 stopped in order, 1 something failed (a message says what to do),\n"
            "2 the command line or the configuration file was not understood.\n");

@@ -1,4 +1,7 @@
-/* The relay's settings: defaults, then the configuration file, then the command line. */
+/* The relay's settings: defaults, then the configuration file, then the command line.
+ *
+ * They can be read again while the relay serves: some settings then count at once, the others keep
+ * their values until the next start. */
 #ifndef RELAY_CONFIG_H
 #define RELAY_CONFIG_H
 
@@ -18,6 +21,7 @@ enum command {
     COMMAND_BACKUP,
     COMMAND_RESTORE,
     COMMAND_CHECK,
+    COMMAND_DEFAULTS,
     COMMAND_HELP,
     COMMAND_VERSION
 };
@@ -47,17 +51,32 @@ struct config {
     enum permissions permissions;
     uint32_t tokens_a_day, token_days, room_mib;
     enum log_level log_level;
+    enum log_format log_format;
     char ready_file[PATH_MAX];
     int32_t ready_fd; /* -1: none */
     bool allow_core;
     uint32_t uses;    /* invite */
     bool without_key; /* backup */
     bool force;       /* restore */
+    bool check_config;
+    int argc; /* what config_read was given, borrowed */
+    char **argv;
+    struct config *previous; /* whom this one replaced while serving */
 };
 
 /* Reads the command line and the file it names. False: *problem says in a sentence what was not
  * understood. */
 bool config_read(struct config *config, int argc, char **argv, char problem[static CONFIG_TEXT]);
+
+/* Reads the same command line and file once more. Settings that cannot change while the relay
+ * serves are taken from old; kept(ctx, name) is called for each whose new value has to wait. False:
+ * problem, and fresh means nothing. */
+bool config_reread(const struct config *old, struct config *fresh,
+                   void (*kept)(void *ctx, const char *name), void *ctx,
+                   char problem[static CONFIG_TEXT]);
+
+/* Prints a configuration file with every setting and its default, all in comments. */
+void config_defaults(void);
 
 /* The text of --help. */
 void config_help(void);

@@ -354,8 +354,11 @@ static bool begin_channel(struct connection *connection, int fd)
     const int on = 1;
     struct epoll_event event = {.data.ptr = connection};
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (channel_accept(loop->relay->env, loop->relay->tls, fd, NULL, &handler, connection,
-                       &connection->channel) != SOTTO_OK) {
+    struct tls *tls = relay_tls(loop->relay);
+    sotto_error error =
+        channel_accept(loop->relay->env, tls, fd, NULL, &handler, connection, &connection->channel);
+    tls_free(tls);
+    if (error != SOTTO_OK) {
         close(fd);
         return false;
     }

@@ -112,6 +112,37 @@ static void explain(const char *where, char *problem)
         snprintf(problem, CONFIG_TEXT, "cannot listen on %.200s: %s", where, strerror(errno));
 }
 
+static bool parse_listen(const char *text, union any_address *address, char *problem)
+{
+    if (parse(text, address))
+        return true;
+    snprintf(problem, CONFIG_TEXT,
+             "--listen takes ADDR:PORT with an address in numbers, such as 192.0.2.1:%d,"
+             " [::]:%d or *:%d",
+             RELAY_PORT, RELAY_PORT, RELAY_PORT);
+    return false;
+}
+
+static bool parse_public(const char *text, struct address *address, char *problem)
+{
+    sotto_fault fault;
+    if (address_parse(sotto_bytes_str(text), address, &fault) == SOTTO_OK)
+        return true;
+    snprintf(problem, CONFIG_TEXT, "--public takes HOST:PORT (%s)", fault.what);
+    return false;
+}
+
+bool listen_check(const struct config *config, char problem[static CONFIG_TEXT])
+{
+    union any_address any;
+    struct address address;
+    for (size_t i = 0; i < config->listen_count; i++)
+        if (!parse_listen(config->listen[i], &any, problem))
+            return false;
+    return config->public_address[0] == '\0' ||
+           parse_public(config->public_address, &address, problem);
+}
+
 bool listen_open(struct relay *relay, char problem[static CONFIG_TEXT])
 {
     const struct config *config = relay->config;
@@ -127,13 +158,8 @@ bool listen_open(struct relay *relay, char problem[static CONFIG_TEXT])
     }
     for (size_t i = 0; i < config->listen_count; i++) {
         union any_address address;
-        if (!parse(config->listen[i], &address)) {
-            snprintf(problem, CONFIG_TEXT,
-                     "--listen takes ADDR:PORT with an address in numbers, such as 192.0.2.1:%d,"
-                     " [::]:%d or *:%d",
-                     RELAY_PORT, RELAY_PORT, RELAY_PORT);
+        if (!parse_listen(config->listen[i], &address, problem))
             return false;
-        }
         int fd = open_one(&address);
         if (fd < 0) {
             explain(config->listen[i], problem);
@@ -225,11 +251,8 @@ bool listen_addresses(const struct relay *relay, sotto_buf *lines, char problem[
     const char *public_address = relay->config->public_address;
     if (public_address[0] != '\0') {
         struct address address;
-        sotto_fault fault;
-        if (address_parse(sotto_bytes_str(public_address), &address, &fault) != SOTTO_OK) {
-            snprintf(problem, CONFIG_TEXT, "--public takes HOST:PORT (%s)", fault.what);
+        if (!parse_public(public_address, &address, problem))
             return false;
-        }
         return add_line(relay, &address, lines);
     }
     for (size_t i = 0; i < relay->listener_count; i++) {

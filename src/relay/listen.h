@@ -7,6 +7,8 @@
 /* Opens all that the configuration names, or the default. False: problem says what and what to do.
  */
 bool listen_open(struct relay *relay, char problem[static CONFIG_TEXT]);
+/* Whether the addresses to listen on and the public one can be read. False: problem. */
+bool listen_check(const struct config *config, char problem[static CONFIG_TEXT]);
 void listen_close(struct relay *relay);
 
 /* Appends the relay's addresses with their pin, one a line: the public one if configured, then

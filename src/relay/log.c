@@ -34,7 +34,20 @@ __attribute__((format(printf, 2, 3))) static void add(struct line *line, const c
         line->size = LINE - 1;
 }
 
-static void begin(struct line *line, enum log_level level, const char *event)
+/* Texts are the program's or the system's own, but may hold what JSON has to escape. */
+static void add_quoted(struct line *line, const struct log *log, const char *text)
+{
+    add(line, "\"");
+    for (; *text != '\0'; text++) {
+        if (log->format == LOG_JSON && (*text == '"' || *text == '\\'))
+            add(line, "\\%c", *text);
+        else
+            add(line, "%c", (unsigned char)*text < 0x20 ? ' ' : *text);
+    }
+    add(line, "\"");
+}
+
+static void begin(const struct log *log, struct line *line, enum log_level level, const char *event)
 {
     char when[32];
     struct tm parts;
@@ -42,13 +55,24 @@ static void begin(struct line *line, enum log_level level, const char *event)
     gmtime_r(&now, &parts);
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &parts);
     line->size = 0;
-    add(line, "%s %s %s", when, log_level_name(level), event);
+    if (log->format == LOG_JSON)
+        add(line, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", when, log_level_name(level),
+            event);
+    else
+        add(line, "%s %s %s", when, log_level_name(level), event);
+}
+
+static void add_key(const struct log *log, struct line *line, const char *key)
+{
+    add(line, log->format == LOG_JSON ? ",\"%s\":" : " %s=", key);
 }
 
 /* One write a line, so that lines of several threads do not mix. A log that cannot be written is no
  * reason to stop. */
 static void finish(const struct log *log, struct line *line)
 {
+    if (log->format == LOG_JSON)
+        add(line, "}");
     if (line->size == LINE - 1)
         line->size--;
     line->text[line->size++] = '\n';
@@ -60,14 +84,15 @@ void log_event(const struct log *log, enum log_level level, const char *event,
                const struct log_field *fields)
 {
     struct line line;
-    if (level < log->level)
+    if (level < atomic_load(&log->level))
         return;
-    begin(&line, level, event);
+    begin(log, &line, level, event);
     for (; fields != NULL && fields->key != NULL; fields++) {
+        add_key(log, &line, fields->key);
         if (fields->text != NULL)
-            add(&line, " %s=\"%s\"", fields->key, fields->text);
+            add_quoted(&line, log, fields->text);
         else
-            add(&line, " %s=%lld", fields->key, (long long)fields->number);
+            add(&line, "%lld", (long long)fields->number);
     }
     finish(log, &line);
 }
@@ -76,7 +101,11 @@ void log_code(const struct log *log, const char *code, const char *phone)
 {
     struct line line;
     size_t size = strlen(phone);
-    begin(&line, LOG_INFO, "verification_code");
-    add(&line, " code=%s phone_ends=%s", code, size > 2 ? phone + size - 2 : "");
+    const char *quote = log->format == LOG_JSON ? "\"" : "";
+    begin(log, &line, LOG_INFO, "verification_code");
+    add_key(log, &line, "code");
+    add(&line, "%s%s%s", quote, code, quote);
+    add_key(log, &line, "phone_ends");
+    add(&line, "%s%s%s", quote, size > 2 ? phone + size - 2 : "", quote);
     finish(log, &line);
 }

@@ -1,10 +1,12 @@
-/* The relay's log: one line an event, `time level event key=value ...`, on standard error.
+/* The relay's log: one line an event, `time level event key=value ...`, or the same as a JSON
+ * object, on standard error.
  *
  * A value is a number or a text of the program itself. There is no way to write bytes that came
  * from a client: so the log never holds an identifier. */
 #ifndef RELAY_LOG_H
 #define RELAY_LOG_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #define LOG_LEVELS(X)     \
@@ -20,9 +22,12 @@ enum log_level {
         LOG_LEVEL_COUNT
 };
 
+enum log_format { LOG_TEXT, LOG_JSON };
+
 struct log {
     int fd;
-    enum log_level level; /* what is below is left out */
+    atomic_uint level; /* what is below is left out; may change at any time */
+    enum log_format format;
 };
 
 struct log_field {

@@ -105,9 +105,9 @@ static void step_pending(struct loop *loop)
 static void tick(struct loop *loop)
 {
     uint64_t now_ms = relay_now_ms();
-    if (now_ms - loop->ticked_ms < TICK_MS)
+    if (now_ms - loop_alive_ms(loop) < TICK_MS)
         return;
-    loop->ticked_ms = now_ms;
+    atomic_store_explicit(&loop->ticked_ms, now_ms, memory_order_relaxed);
     loop->slot = (loop->slot + 1) % LOOP_SLOTS;
     for (struct connection *one = loop->slots[loop->slot]; one != NULL; one = one->next)
         connection_look_after(one, now_ms);
@@ -205,7 +205,7 @@ sotto_error loop_new(struct relay *relay, struct loop **loop)
         return SOTTO_NO_MEMORY;
     made->relay = relay;
     made->epoll = made->wake = -1;
-    made->ticked_ms = relay_now_ms();
+    atomic_init(&made->ticked_ms, relay_now_ms());
     table_init(&made->watches, relay->env);
     table_init(&made->inboxes, relay->env);
     sotto_buf_init(&made->scratch, relay->env);
@@ -230,6 +230,11 @@ void loop_wake(struct loop *loop)
     const uint64_t one = 1;
     ssize_t ignored = write(loop->wake, &one, sizeof one);
     (void)ignored; /* full: it is awake */
+}
+
+uint64_t loop_alive_ms(struct loop *loop)
+{
+    return atomic_load_explicit(&loop->ticked_ms, memory_order_relaxed);
 }
 
 void loop_join(struct loop *loop)

@@ -30,18 +30,20 @@ struct loop {
     bool listening;
     struct connection *slots[LOOP_SLOTS];
     unsigned slot;
-    uint64_t ticked_ms, stopping_ms; /* stopping_ms 0: not stopping */
-    size_t gathered;                 /* bytes of messages that are coming, of all connections */
-    size_t connections;              /* open here, and those that wait for operations to end */
-    struct connection *touched;      /* to be looked at before the loop sleeps */
-    struct table watches;            /* rooms with subscribers here */
-    struct table inboxes;            /* devices whose inbox is subscribed here */
-    sotto_buf scratch;               /* a message being written */
+    atomic_uint_fast64_t ticked_ms;
+    uint64_t stopping_ms;       /* 0: not stopping */
+    size_t gathered;            /* bytes of messages that are coming, of all connections */
+    size_t connections;         /* open here, and those that wait for operations to end */
+    struct connection *touched; /* to be looked at before the loop sleeps */
+    struct table watches;       /* rooms with subscribers here */
+    struct table inboxes;       /* devices whose inbox is subscribed here */
+    sotto_buf scratch;          /* a message being written */
 };
 
 sotto_error loop_new(struct relay *relay, struct loop **loop);
 sotto_error loop_start(struct loop *loop);
-void loop_wake(struct loop *loop); /* any thread: look at relay->stopping */
+void loop_wake(struct loop *loop);         /* any thread: look at relay->stopping */
+uint64_t loop_alive_ms(struct loop *loop); /* any thread: when it last went round, within a tick */
 void loop_join(struct loop *loop);
 void loop_free(struct loop *loop); /* NULL allowed; not while it runs */
 

@@ -7,6 +7,7 @@
 #include "relay/check.h"
 #include "relay/commands.h"
 #include "relay/config.h"
+#include "relay/reload.h"
 #include "relay/serve.h"
 
 int main(int argc, char **argv)
@@ -21,7 +22,12 @@ int main(int argc, char **argv)
         fprintf(stderr, "sottod: %s. See `sottod --help`.\n", problem);
         return 2;
     }
+    if (config.check_config)
+        return command_check_config(&config);
     switch (config.command) {
+    case COMMAND_DEFAULTS:
+        config_defaults();
+        return 0;
     case COMMAND_HELP:
         config_help();
         return 0;

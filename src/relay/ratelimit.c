@@ -5,6 +5,7 @@
 
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include <sodium.h>
@@ -22,8 +23,8 @@ struct ratelimit {
     const sotto_env *env;
     uint64_t (*now_us)(void *ctx);
     void *ctx;
-    uint64_t step_us[RATE_KINDS];           /* 0: no limit */
-    uint8_t key[crypto_shorthash_KEYBYTES]; /* nobody chooses addresses that share a set */
+    atomic_uint_fast64_t step_us[RATE_KINDS]; /* 0: no limit */
+    uint8_t key[crypto_shorthash_KEYBYTES];   /* nobody chooses addresses that share a set */
     pthread_mutex_t lock;
     struct slot slots[SETS][RATE_WAYS];
 };
@@ -53,12 +54,17 @@ sotto_error ratelimit_new(const sotto_env *env, const uint32_t per_hour[static R
     made->env = env;
     made->now_us = now_us;
     made->ctx = ctx;
-    for (size_t i = 0; i < RATE_KINDS; i++)
-        made->step_us[i] = per_hour[i] == 0 ? 0 : HOUR_US / per_hour[i];
     crypto_shorthash_keygen(made->key);
     pthread_mutex_init(&made->lock, NULL);
+    ratelimit_set(made, per_hour);
     *limit = made;
     return SOTTO_OK;
+}
+
+void ratelimit_set(struct ratelimit *limit, const uint32_t per_hour[static RATE_KINDS])
+{
+    for (size_t i = 0; i < RATE_KINDS; i++)
+        atomic_store(&limit->step_us[i], per_hour[i] == 0 ? 0 : HOUR_US / per_hour[i]);
 }
 
 void ratelimit_free(struct ratelimit *limit)
@@ -116,7 +122,7 @@ static struct slot *slot_of(struct ratelimit *limit, const struct rate_address *
 static uint32_t ask(struct ratelimit *limit, const struct rate_address *address, enum rate rate,
                     uint32_t wanted, bool count)
 {
-    uint64_t step = limit->step_us[rate] * wanted;
+    uint64_t step = atomic_load(&limit->step_us[rate]) * wanted;
     if (step == 0 || address->family == 0)
         return 0;
     if (step > HOUR_US)
@@ -154,11 +160,13 @@ uint32_t ratelimit_look(struct ratelimit *limit, const struct rate_address *addr
 
 bool ratelimit_enter(struct ratelimit *limit, const struct rate_address *address)
 {
-    if (limit->step_us[RATE_CONNECTION] == 0 || address->family == 0)
+    /* Counted without a limit too: there may be one when it leaves. */
+    bool limited = atomic_load(&limit->step_us[RATE_CONNECTION]) != 0;
+    if (address->family == 0)
         return true;
     pthread_mutex_lock(&limit->lock);
     struct slot *slot = slot_of(limit, address);
-    bool may = slot == NULL || slot->open < CONNECTIONS_PER_ADDRESS;
+    bool may = !limited || slot == NULL || slot->open < CONNECTIONS_PER_ADDRESS;
     if (slot != NULL && may)
         slot->open++;
     pthread_mutex_unlock(&limit->lock);
@@ -167,7 +175,7 @@ bool ratelimit_enter(struct ratelimit *limit, const struct rate_address *address
 
 void ratelimit_leave(struct ratelimit *limit, const struct rate_address *address)
 {
-    if (limit->step_us[RATE_CONNECTION] == 0 || address->family == 0)
+    if (address->family == 0)
         return;
     pthread_mutex_lock(&limit->lock);
     struct slot *set = set_of(limit, address);

@@ -31,6 +31,8 @@ struct ratelimit;
 /* per_hour: 0 is no limit. now_us: a clock in microseconds that never goes back. NO_MEMORY. */
 sotto_error ratelimit_new(const sotto_env *env, const uint32_t per_hour[static RATE_KINDS],
                           uint64_t (*now_us)(void *ctx), void *ctx, struct ratelimit **limit);
+/* Other limits from now on; what was counted stays. Any thread. */
+void ratelimit_set(struct ratelimit *limit, const uint32_t per_hour[static RATE_KINDS]);
 void ratelimit_free(struct ratelimit *limit); /* NULL allowed */
 
 /* Counts one. 0: allowed; else the seconds after which one is, and nothing was counted. */

@@ -2,6 +2,7 @@
 #ifndef RELAY_RELAY_H
 #define RELAY_RELAY_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "relay/blobs.h"
@@ -15,10 +16,14 @@
 
 struct relay {
     const sotto_env *env;
-    const struct config *config;
+    /* Replaced as a whole by a reload; those before stay until the end, so that whoever reads
+     * one is never in the way. */
+    const struct config *_Atomic config;
+    struct config *reloaded; /* the list of those that reloads made */
     struct log log;
     struct store *store;
     struct blobs *blobs;
+    pthread_mutex_t tls_lock; /* of the pointer: a reload replaces it */
     struct tls *tls;
     struct ratelimit *ratelimit;
     struct courier *courier;
@@ -29,6 +34,9 @@ struct relay {
     atomic_size_t turned_away; /* connections refused since it was last logged */
     atomic_bool stopping;
 };
+
+/* The TLS context of new connections, held for the caller, who frees it. Any thread. */
+struct tls *relay_tls(struct relay *relay);
 
 /* Milliseconds of a clock that never goes back. */
 uint64_t relay_now_ms(void);

@@ -17,6 +17,8 @@
 #include "relay/data.h"
 #include "relay/listen.h"
 #include "relay/loop.h"
+#include "relay/notify.h"
+#include "relay/reload.h"
 
 enum {
     TOKEN_KEYS_SECONDS = 1800,
@@ -34,6 +36,7 @@ struct serving {
     uint64_t started_s; /* wall clock */
     uint64_t started_boot_s;
     uint64_t expire_ms, figures_ms, tokens_ms; /* when next */
+    uint64_t watchdog_ms, alive_ms;            /* watchdog_ms 0: nobody watches */
     uint64_t corrupt;                          /* as last logged */
 };
 
@@ -62,6 +65,7 @@ static void block_signals(sigset_t *set)
     sigemptyset(set);
     sigaddset(set, SIGTERM);
     sigaddset(set, SIGINT);
+    sigaddset(set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, set, NULL);
 }
 
@@ -138,39 +142,6 @@ static void renew_tokens(struct serving *serving)
 
 /* ---- Starting ------------------------------------------------------------------------------- */
 
-static bool load_certificate(struct relay *relay, char *problem)
-{
-    const struct config *config = relay->config;
-    char certificate[PATH_MAX], key[PATH_MAX];
-    const char *why = "";
-    data_path(config, DATA_CERTIFICATE, certificate);
-    data_path(config, DATA_KEY, key);
-    if (config->certificate[0] != '\0') {
-        (void)snprintf(certificate, sizeof certificate, "%s", config->certificate);
-        (void)snprintf(key, sizeof key, "%s", config->key);
-    } else {
-        sotto_error error = tls_make_certificate(relay->env, certificate, key, &why);
-        if (error == SOTTO_EXISTS) {
-            snprintf(
-                problem, CONFIG_TEXT,
-                "only one of certificate.pem and key.pem is in %.300s: restore the other from a"
-                " backup, or remove it, which gives the relay a new address",
-                config->data);
-            return false;
-        }
-        if (error != SOTTO_OK) {
-            snprintf(problem, CONFIG_TEXT, "no certificate could be made in %.300s: %s (%s)",
-                     config->data, sotto_error_text(error), why);
-            return false;
-        }
-    }
-    sotto_error error = tls_server(relay->env, certificate, key, &relay->tls, &why);
-    if (error != SOTTO_OK)
-        snprintf(problem, CONFIG_TEXT, "the certificate %.300s or its key cannot be used: %s (%s)",
-                 certificate, sotto_error_text(error), why);
-    return error == SOTTO_OK;
-}
-
 static bool open_blobs(struct serving *serving, char *problem)
 {
     struct relay *relay = &serving->relay;
@@ -197,8 +168,8 @@ static bool open_blobs(struct serving *serving, char *problem)
 static bool make_parts(struct serving *serving, char *problem)
 {
     struct relay *relay = &serving->relay;
-    static const uint32_t unlimited[RATE_KINDS];
-    const uint32_t *rates = relay->config->rate_limit ? relay->config->rates : unlimited;
+    uint32_t rates[RATE_KINDS];
+    reload_rates(relay->config, rates);
     sotto_error error = ratelimit_new(relay->env, rates, now_us, NULL, &relay->ratelimit);
     if (error == SOTTO_OK)
         error = courier_new(relay->env, relay->config->code_command, &relay->log, &relay->courier);
@@ -266,34 +237,15 @@ static bool announce(struct serving *serving, char *problem)
     return good;
 }
 
-/* The relay's name goes into every greeting: it has to be what clients take. */
-static bool check_name(const struct relay *relay, char *problem)
-{
-    const struct message greeting = {
-        .type = MESSAGE_HELLO_OK,
-        .request = 1,
-        .hello_ok = {.version = WIRE_VERSION,
-                     .registration = REGISTRATION_OPEN,
-                     .name = sotto_bytes_str(relay->config->name)},
-    };
-    sotto_buf bytes;
-    sotto_buf_init(&bytes, relay->env);
-    sotto_error error = message_write(&greeting, &bytes);
-    sotto_buf_free(&bytes);
-    if (error != SOTTO_OK)
-        snprintf(problem, CONFIG_TEXT, "--name takes text in UTF-8, at most %d bytes of it",
-                 WIRE_TEXT_MAX);
-    return error == SOTTO_OK;
-}
-
 static bool start(struct serving *serving, char *problem)
 {
     struct relay *relay = &serving->relay;
-    if (!check_name(relay, problem) || !data_prepare(relay->config, problem))
+    if (!reload_check_name(relay->env, relay->config, problem) ||
+        !data_prepare(relay->config, problem))
         return false;
     serving->lock = data_lock(relay->config, problem);
     return serving->lock >= 0 && backup_finish_restore(relay->config, problem) &&
-           load_certificate(relay, problem) &&
+           reload_certificate(relay, problem) &&
            data_store(relay->config, relay->env, on_health, serving, &relay->store, problem) &&
            open_blobs(serving, problem) && make_parts(serving, problem) &&
            listen_open(relay, problem) && start_loops(serving, problem) &&
@@ -349,9 +301,22 @@ static void log_figures(struct serving *serving)
                   log_number("connections", (int64_t)atomic_load(&relay->connections)), LOG_END});
 }
 
+/* Alive is who still goes round: this thread, and each loop. */
+static void tell_watchdog(struct serving *serving, uint64_t now_ms)
+{
+    bool alive = true;
+    for (size_t i = 0; i < serving->loop_count; i++)
+        alive = alive && now_ms - loop_alive_ms(serving->loops[i]) < serving->watchdog_ms;
+    if (alive)
+        notify("WATCHDOG=1");
+    serving->alive_ms = now_ms;
+}
+
 static void keep_house(struct serving *serving)
 {
     uint64_t now_ms = relay_now_ms();
+    if (serving->watchdog_ms > 0 && now_ms - serving->alive_ms >= serving->watchdog_ms / 3)
+        tell_watchdog(serving, now_ms);
     if (now_ms >= serving->expire_ms) {
         serving->expire_ms = now_ms + EXPIRE_SECONDS * 1000;
         expire(serving);
@@ -364,6 +329,13 @@ static void keep_house(struct serving *serving)
     }
 }
 
+static void read_again(struct serving *serving)
+{
+    notify_reloading();
+    reload(&serving->relay);
+    notify("READY=1");
+}
+
 static void run(struct serving *serving, const sigset_t *signals)
 {
     const struct timespec second = {1, 0};
@@ -371,8 +343,14 @@ static void run(struct serving *serving, const sigset_t *signals)
     log_event(&relay->log, LOG_INFO, "serving",
               (struct log_field[]){log_number("threads", (int64_t)serving->loop_count), LOG_END});
     serving->expire_ms = relay_now_ms() + FIRST_EXPIRE_SECONDS * 1000;
-    while (sigtimedwait(signals, NULL, &second) < 0)
+    notify("READY=1");
+    for (int signal_number; (signal_number = sigtimedwait(signals, NULL, &second)) != SIGTERM &&
+                            signal_number != SIGINT;) {
+        if (signal_number == SIGHUP)
+            read_again(serving);
         keep_house(serving);
+    }
+    notify("STOPPING=1");
     log_event(&relay->log, LOG_INFO, "stopping", NULL);
 }
 
@@ -396,6 +374,8 @@ static void finish(struct serving *serving)
     tokens_free(relay->tokens);
     ratelimit_free(relay->ratelimit);
     tls_free(relay->tls);
+    pthread_mutex_destroy(&relay->tls_lock);
+    reload_end(relay);
     if (serving->lock >= 0)
         close(serving->lock);
 }
@@ -413,7 +393,9 @@ int serve(const struct config *config)
     serving->lock = -1;
     serving->relay.env = env;
     serving->relay.config = config;
-    serving->relay.log = (struct log){STDERR_FILENO, config->log_level};
+    serving->relay.log = (struct log){STDERR_FILENO, config->log_level, config->log_format};
+    pthread_mutex_init(&serving->relay.tls_lock, NULL);
+    serving->watchdog_ms = notify_watchdog_ms();
     serving->started_s = env->now(env->ctx);
     serving->started_boot_s = boot_seconds();
     bool started = start(serving, problem);
