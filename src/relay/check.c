@@ -61,6 +61,12 @@ static const struct {
     {"spent tokens that are damaged, or counted for no account",
      "SELECT (SELECT count(*) FROM token_spent WHERE length(nonce)<>32) + (SELECT count(*) FROM"
      " token_issues WHERE account NOT IN (SELECT key FROM accounts))"},
+    {"token keys that are damaged, or not a chain without gaps",
+     "SELECT count(*) FROM token_keys WHERE length(public_key)<>32 OR length(previous)<>32 OR"
+     " (private_key IS NOT NULL AND length(private_key)<>32) OR"
+     " number NOT BETWEEN 1 AND (SELECT count(*) FROM token_keys)"},
+    {"tokens spent of no key",
+     "SELECT count(*) FROM token_spent WHERE key NOT IN (SELECT number FROM token_keys)"},
     {"blobs with damaged fields",
      "SELECT count(*) FROM blobs WHERE length(hash)<>32 OR length(write_gate)<>32 OR stored>size"
      " OR stored<0 OR finished NOT IN (0,1) OR (finished AND stored<>size)"},
