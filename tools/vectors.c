@@ -171,7 +171,7 @@ int main(int argc, char **argv)
     }
     struct run run = {0};
     arena_init(&run.arena, sotto_env_system());
-    if (crypto_new(sotto_env_system(), &run.crypto) != SOTTO_OK) {
+    if (crypto_new_with(sotto_env_system(), VECTORS_PROVIDER(), &run.crypto) != SOTTO_OK) {
         fprintf(stderr, "mls-vectors: cryptography is not available\n");
         return 1;
     }

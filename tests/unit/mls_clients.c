@@ -161,6 +161,12 @@ static sotto_error resumption_psk(void *ctx, sotto_bytes group_id, uint64_t epoc
 void client_new(struct client *client, uint16_t suite, const char *name,
                 const sotto_mls_config *config)
 {
+    client_new_with(client, suite, name, config, sotto_mls_provider_default());
+}
+
+void client_new_with(struct client *client, uint16_t suite, const char *name,
+                     const sotto_mls_config *config, const sotto_mls_provider *provider)
+{
     *client = (struct client){.suite = suite};
     const sotto_env *env = sotto_env_system();
     snprintf(client->name, sizeof client->name, "%s", name);
@@ -174,7 +180,7 @@ void client_new(struct client *client, uint16_t suite, const char *name,
     own.validate_leaf = validate_leaf;
     own.external_psk = external_psk;
     own.resumption_psk = resumption_psk;
-    assert_ok(sotto_mls_new(env, &own, &client->mls));
+    assert_ok(sotto_mls_new_with_provider(env, &own, provider, &client->mls));
     assert_engine(client, sotto_mls_signature_key(client->mls, suite, &client->private_key,
                                                   &client->public_key));
     client->identity = (sotto_mls_identity){

@@ -43,6 +43,8 @@ struct client {
 /* config: its callbacks are replaced; NULL: all zero. */
 void client_new(struct client *client, uint16_t suite, const char *name,
                 const sotto_mls_config *config);
+void client_new_with(struct client *client, uint16_t suite, const char *name,
+                     const sotto_mls_config *config, const sotto_mls_provider *provider);
 void client_free(struct client *client);
 
 /* Makes key_package and secrets anew. */

@@ -158,7 +158,7 @@ static bool passive(struct run *run, const json_t *item)
     };
     sotto_buf secrets;
     sotto_buf_init(&secrets, sotto_env_system());
-    EXPECT_OK(sotto_mls_new(sotto_env_system(), &config, &p.mls));
+    EXPECT_OK(sotto_mls_new_with_provider(sotto_env_system(), &config, VECTORS_PROVIDER(), &p.mls));
     bool held = join(&p, item, &secrets) && follow(&p, item);
     sotto_mls_group_free(p.group);
     sotto_mls_free(p.mls);

@@ -7,6 +7,12 @@
 
 #include "crypto/crypto.h"
 
+/* The crypto provider: the default one, unless the build names another (tests/providers). */
+#ifndef VECTORS_PROVIDER
+#define VECTORS_PROVIDER sotto_mls_provider_default
+#endif
+const sotto_mls_provider *VECTORS_PROVIDER(void);
+
 enum verdict { PASSED, FAILED, NOT_APPLICABLE };
 
 struct run {
