@@ -134,6 +134,38 @@ static const char *const steps[] = {
     " PRIMARY KEY(key, nonce)) WITHOUT ROWID;"
     "ALTER TABLE rooms ADD COLUMN size INTEGER NOT NULL DEFAULT 0;"
     "UPDATE rooms SET size=bytes+(next_seq-first_seq)*128+16777216;",
+
+    /* Indexes of entries that are filled many entries at a time (tail.h): tables, since SQLite
+     * keeps its own indexes row by row. tail.position: what stands from there on may be in none
+     * yet. */
+    "CREATE TABLE entry_index("
+    " room INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL,"
+    " position INTEGER NOT NULL,"
+    " PRIMARY KEY(room, seq)) WITHOUT ROWID;"
+    "CREATE TABLE append_ids("
+    " room INTEGER NOT NULL,"
+    " append_id BLOB NOT NULL,"
+    " seq INTEGER NOT NULL,"
+    " PRIMARY KEY(room, append_id)) WITHOUT ROWID;"
+    "CREATE TABLE tail(position INTEGER NOT NULL);"
+    "INSERT INTO entry_index SELECT room, seq, position FROM entries ORDER BY room, seq;"
+    "INSERT INTO append_ids SELECT room, append_id, seq FROM entries ORDER BY room, append_id;"
+    "INSERT INTO tail SELECT coalesce(max(position),0)+1 FROM entries;"
+    "DROP INDEX entries_day;"
+    "ALTER TABLE entries RENAME TO old_entries;"
+    "CREATE TABLE entries("
+    " position INTEGER PRIMARY KEY,"
+    " room INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL,"
+    " epoch INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL,"
+    " append_id BLOB NOT NULL,"
+    " bytes BLOB NOT NULL,"
+    " day INTEGER NOT NULL);"
+    "INSERT INTO entries SELECT * FROM old_entries ORDER BY position;"
+    "DROP TABLE old_entries;"
+    "CREATE INDEX entries_day ON entries(day);",
 };
 
 int64_t schema_version(struct db *db)

@@ -46,10 +46,20 @@ static size_t find_old_entries(struct exec *exec, uint64_t before, struct span *
     return count;
 }
 
+/* Runs a statement of a room and a last seq. Returns how many rows it changed. */
+static int64_t run_span(struct exec *exec, const char *sql, const struct span *span)
+{
+    db_query *query = db_prepare(exec->db, sql);
+    db_bind_int(query, 1, span->room);
+    db_bind_u64(query, 2, span->last);
+    return db_run(exec->db, query);
+}
+
 static int64_t bytes_in(struct exec *exec, const struct span *span)
 {
-    db_query *query = db_prepare(exec->db, "SELECT coalesce(sum(length(bytes)),0) FROM entries"
-                                           " WHERE room=? AND seq<=?");
+    db_query *query =
+        db_prepare(exec->db, "SELECT coalesce(sum(length(bytes)),0) FROM entries WHERE position IN"
+                             " (SELECT position FROM entry_index WHERE room=? AND seq<=?)");
     db_bind_int(query, 1, span->room);
     db_bind_u64(query, 2, span->last);
     int64_t bytes = db_row(exec->db, query) ? db_int(query, 0) : 0;
@@ -61,20 +71,23 @@ static int64_t erase_span(struct exec *exec, const struct span *span)
 {
     struct db *db = exec->db;
     int64_t bytes = bytes_in(exec, span);
-    db_query *query = db_prepare(db, "DELETE FROM entries WHERE room=? AND seq<=?");
-    db_bind_int(query, 1, span->room);
-    db_bind_u64(query, 2, span->last);
-    int64_t rows = db_run(db, query);
-    query = db_prepare(db, "UPDATE rooms SET first_seq=?, bytes=bytes-? WHERE key=?");
+    run_span(exec,
+             "DELETE FROM append_ids WHERE room=?1 AND append_id IN"
+             " (SELECT append_id FROM entries WHERE position IN"
+             " (SELECT position FROM entry_index WHERE room=?1 AND seq<=?2))",
+             span);
+    int64_t rows = run_span(exec,
+                            "DELETE FROM entries WHERE position IN"
+                            " (SELECT position FROM entry_index WHERE room=? AND seq<=?)",
+                            span);
+    run_span(exec, "DELETE FROM entry_index WHERE room=? AND seq<=?", span);
+    db_query *query = db_prepare(db, "UPDATE rooms SET first_seq=?, bytes=bytes-? WHERE key=?");
     db_bind_u64(query, 1, span->last + 1);
     db_bind_int(query, 2, bytes);
     db_bind_int(query, 3, span->room);
     db_run(db, query);
     /* A closed gate that opens nothing any more. */
-    query = db_prepare(db, "DELETE FROM read_gates WHERE room=? AND until_seq<=?");
-    db_bind_int(query, 1, span->room);
-    db_bind_u64(query, 2, span->last);
-    db_run(db, query);
+    run_span(exec, "DELETE FROM read_gates WHERE room=? AND until_seq<=?", span);
     return rows;
 }
 
@@ -213,7 +226,8 @@ void expiry_expire(struct exec *exec, struct store_op *op)
     uint64_t retention = expire->retention_days;
     uint64_t room_days = expire->room_days > retention ? expire->room_days : retention;
     if (expire->today <= room_days || expire->today <= REPEAT_DAYS)
-        return; /* a clock that was never set */
+        return;                                 /* a clock that was never set */
+    tail_index(exec->tail, exec->db, SIZE_MAX); /* what is erased below is found by its index */
     pull_back(exec, expire->latest);
     expire_entries(exec, op, expire->today - retention);
     expire_envelopes(exec, op, expire->today - retention);

@@ -5,17 +5,12 @@
 
 #include <sodium.h>
 
-struct room_row {
-    int64_t key;
-    uint64_t epoch, next_seq, first_seq, bytes, size;
-    struct gate write_gate;
-};
-
-static bool find_room(struct exec *exec, const struct room_id *id, struct room_row *row)
+/* As the table has it: what the writer's transaction has changed is in the tail until its end. */
+static bool read_room(struct exec *exec, const struct room_id *id, struct room_row *row)
 {
     struct db *db = exec->db;
     db_query *query = db_prepare(db, "SELECT key, epoch, write_gate, next_seq, first_seq, bytes,"
-                                     " size FROM rooms WHERE room_id=?");
+                                     " day, size FROM rooms WHERE room_id=?");
     db_bind_bytes(query, 1, VIEW(*id));
     bool found = db_row(db, query);
     if (found) {
@@ -25,10 +20,21 @@ static bool find_room(struct exec *exec, const struct room_id *id, struct room_r
         row->next_seq = db_u64(query, 3);
         row->first_seq = db_u64(query, 4);
         row->bytes = db_u64(query, 5);
-        row->size = db_u64(query, 6);
+        row->day = db_u64(query, 6);
+        row->size = db_u64(query, 7);
+        row->id = *id;
     }
     db_end(query);
     return found;
+}
+
+/* For the writer. */
+static bool find_room(struct exec *exec, const struct room_id *id, struct room_row *row)
+{
+    const struct tail_room *room = tail_room(exec->tail, id);
+    if (room != NULL)
+        *row = room->row;
+    return room != NULL || read_room(exec, id, row);
 }
 
 /* A read gate: until is UINT64_MAX while it is open. */
@@ -120,6 +126,9 @@ void rooms_extend(struct exec *exec, struct store_op *op)
     db_bind_u64(query, 1, extend->size);
     db_bind_int(query, 2, row.key);
     db_run(exec->db, query);
+    struct tail_room *room = tail_room(exec->tail, &extend->room);
+    if (room != NULL)
+        room->row.size = extend->size;
     permission_spend(exec, 0, &extend->permission, GRANT_LOOK);
 }
 
@@ -127,7 +136,10 @@ void rooms_extend(struct exec *exec, struct store_op *op)
 
 static bool find_append(struct exec *exec, int64_t room, const struct request_id *id, uint64_t *seq)
 {
-    db_query *query = db_prepare(exec->db, "SELECT seq FROM entries WHERE room=? AND append_id=?");
+    if (tail_find_append(exec->tail, room, id, seq))
+        return true;
+    db_query *query =
+        db_prepare(exec->db, "SELECT seq FROM append_ids WHERE room=? AND append_id=?");
     db_bind_int(query, 1, room);
     db_bind_bytes(query, 2, VIEW(*id));
     bool found = db_row(exec->db, query);
@@ -141,32 +153,32 @@ static void insert_entry(struct exec *exec, const struct room_row *room,
                          const struct store_append *append)
 {
     db_query *query =
-        db_prepare(exec->db, "INSERT INTO entries(room, seq, epoch, kind, append_id, bytes,"
-                             " day) VALUES(?,?,?,?,?,?,?)");
-    db_bind_int(query, 1, room->key);
-    db_bind_u64(query, 2, append->seq);
-    db_bind_u64(query, 3, append->epoch);
-    db_bind_int(query, 4, append->kind);
-    db_bind_bytes(query, 5, VIEW(append->append_id));
-    db_bind_bytes(query, 6, append->blob->payload);
-    db_bind_u64(query, 7, exec->day);
+        db_prepare(exec->db, "INSERT INTO entries(position, room, seq, epoch, kind, append_id,"
+                             " bytes, day) VALUES(?,?,?,?,?,?,?,?)");
+    db_bind_int(query, 1, exec->tail->next_position);
+    db_bind_int(query, 2, room->key);
+    db_bind_u64(query, 3, append->seq);
+    db_bind_u64(query, 4, append->epoch);
+    db_bind_int(query, 5, append->kind);
+    db_bind_bytes(query, 6, VIEW(append->append_id));
+    db_bind_bytes(query, 7, append->blob->payload);
+    db_bind_u64(query, 8, exec->day);
     db_run(exec->db, query);
 }
 
-static void advance_room(struct exec *exec, const struct room_row *room,
+static void advance_room(struct exec *exec, struct room_row *room,
                          const struct store_append *append)
 {
-    bool is_commit = append->kind == ENTRY_COMMIT;
-    db_query *query =
-        db_prepare(exec->db, "UPDATE rooms SET epoch=?, write_gate=?, next_seq=?, bytes=?,"
-                             " day=? WHERE key=?");
-    db_bind_u64(query, 1, room->epoch + (is_commit ? 1 : 0));
-    db_bind_bytes(query, 2, is_commit ? VIEW(append->next_write_gate) : VIEW(room->write_gate));
-    db_bind_u64(query, 3, append->seq + 1);
-    db_bind_u64(query, 4, room->bytes + append->blob->payload.size);
-    db_bind_u64(query, 5, exec->day);
-    db_bind_int(query, 6, room->key);
-    db_run(exec->db, query);
+    if (append->kind == ENTRY_COMMIT) {
+        room->epoch++;
+        room->write_gate = append->next_write_gate;
+    }
+    room->next_seq = append->seq + 1;
+    room->bytes += append->blob->payload.size;
+    room->day = exec->day;
+    if (exec->db->failure == SQLITE_OK && tail_add(exec->tail, tail_room(exec->tail, &room->id),
+                                                   room, &append->append_id) != SOTTO_OK)
+        db_fail(exec->db, SQLITE_NOMEM);
 }
 
 /* Closes the open read gate behind the commit and opens the next. False if it is the same one. */
@@ -248,7 +260,7 @@ void rooms_open(struct exec *exec, struct store_op *op)
     struct store_room_open *open = &op->room_open;
     struct room_row room;
     uint64_t until_epoch = 0;
-    if (!find_room(exec, &open->room, &room) ||
+    if (!read_room(exec, &open->room, &room) ||
         !find_gate(exec, room.key, &open->gate, &open->until, &until_epoch)) {
         refuse(op, WIRE_CODE_NO_ROOM, 0);
         return;
@@ -263,46 +275,86 @@ void rooms_open(struct exec *exec, struct store_op *op)
     }
 }
 
+/* What a fetch has gathered. */
+struct gathered {
+    struct entry entries[FETCH_COUNT];
+    size_t count, size;
+    bool full;
+};
+
 /* One row into the list; its bytes go into the operation, since the row dies with the next step. */
-static bool read_entry(struct exec *exec, struct store_op *op, db_query *query, struct entry *entry)
+static void take_entry(struct exec *exec, struct store_op *op, db_query *query,
+                       struct gathered *gathered)
 {
+    struct entry *entry = &gathered->entries[gathered->count];
+    size_t size = db_bytes(query, 4).size;
+    gathered->full = gathered->count == FETCH_COUNT ||
+                     (gathered->count > 0 && gathered->size + size > FETCH_BYTES);
+    if (gathered->full)
+        return;
     entry->seq = db_u64(query, 0);
     entry->epoch = db_u64(query, 1);
     entry->kind = (uint8_t)db_int(query, 2);
     db_copy(exec->db, query, 3, entry->append_id.bytes, REQUEST_ID_SIZE);
-    if (store_op_copy(op, db_bytes(query, 4), &entry->bytes) != SOTTO_OK) {
+    if (store_op_copy(op, db_bytes(query, 4), &entry->bytes) != SOTTO_OK)
         db_fail(exec->db, SQLITE_NOMEM);
-        return false;
-    }
-    return true;
+    gathered->size += size;
+    gathered->count++;
 }
 
-void rooms_fetch(struct exec *exec, struct store_op *op)
+static void fetch_indexed(struct exec *exec, struct store_op *op, struct gathered *gathered)
 {
-    struct store_room_fetch *fetch = &op->room_fetch;
-    struct db *db = exec->db;
-    struct entry entries[FETCH_COUNT];
-    size_t count = 0, size = 0;
-    db_query *query = db_prepare(db, "SELECT seq, epoch, kind, append_id, bytes FROM entries"
-                                     " WHERE room=? AND seq BETWEEN ? AND ? ORDER BY seq");
+    const struct store_room_fetch *fetch = &op->room_fetch;
+    db_query *query =
+        db_prepare(exec->db, "SELECT e.seq, e.epoch, e.kind, e.append_id, e.bytes"
+                             " FROM entry_index i JOIN entries e ON e.position=i.position"
+                             " WHERE i.room=? AND i.seq BETWEEN ? AND ? ORDER BY i.seq");
     db_bind_int(query, 1, fetch->key);
     db_bind_u64(query, 2, fetch->from);
     db_bind_u64(query, 3, fetch->until);
-    while (count < FETCH_COUNT && db_row(db, query)) {
-        size_t next = db_bytes(query, 4).size;
-        if (count > 0 && size + next > FETCH_BYTES)
-            break;
-        if (!read_entry(exec, op, query, &entries[count]))
-            break;
-        size += next;
-        count++;
-    }
+    while (!gathered->full && db_row(exec->db, query))
+        take_entry(exec, op, query, gathered);
     db_end(query);
-    if (count == 0 || db->failure != SQLITE_OK)
+}
+
+static void fetch_position(struct exec *exec, struct store_op *op, int64_t position,
+                           struct gathered *gathered)
+{
+    db_query *query = db_prepare(exec->db, "SELECT seq, epoch, kind, append_id, bytes FROM entries"
+                                           " WHERE position=? AND room=?");
+    db_bind_int(query, 1, position);
+    db_bind_int(query, 2, op->room_fetch.key);
+    if (db_row(exec->db, query))
+        take_entry(exec, op, query, gathered);
+    db_end(query);
+}
+
+/* What the tail knew goes behind what the indexes have by now: some of it may be in them already.
+ */
+void rooms_fetch(struct exec *exec, struct store_op *op)
+{
+    struct store_room_fetch *fetch = &op->room_fetch;
+    struct gathered gathered;
+    int64_t positions[FETCH_COUNT];
+    uint64_t first = 0;
+    size_t count;
+    gathered.count = gathered.size = 0;
+    gathered.full = false;
+    if (!tail_find(exec->tail, fetch->key, fetch->from, fetch->until, positions, FETCH_COUNT,
+                   &count, &first)) {
+        refuse(op, WIRE_CODE_UNAVAILABLE, 1);
         return;
-    sotto_error error = blob_of_entries(exec->env, entries, count, &fetch->blob);
+    }
+    if (count == 0 || first > fetch->from)
+        fetch_indexed(exec, op, &gathered);
+    for (size_t i = 0; i < count && !gathered.full && exec->db->failure == SQLITE_OK; i++)
+        if (gathered.count == 0 || first + i > gathered.entries[gathered.count - 1].seq)
+            fetch_position(exec, op, positions[i], &gathered);
+    if (gathered.count == 0 || exec->db->failure != SQLITE_OK)
+        return;
+    sotto_error error = blob_of_entries(exec->env, gathered.entries, gathered.count, &fetch->blob);
     if (error != SOTTO_OK)
-        db_fail(db, error == SOTTO_NO_MEMORY ? SQLITE_NOMEM : SQLITE_CORRUPT);
+        db_fail(exec->db, error == SOTTO_NO_MEMORY ? SQLITE_NOMEM : SQLITE_CORRUPT);
     else
-        fetch->last = entries[count - 1].seq;
+        fetch->last = gathered.entries[gathered.count - 1].seq;
 }

@@ -34,6 +34,7 @@ struct engine {
     struct store_sqlite_options options;
     struct queue writes, reads;
     struct db db; /* the writer's */
+    struct tail tail;
     pthread_t writer;
     bool writer_started;
     sotto_error health;
@@ -72,8 +73,8 @@ static bool queue_put(struct queue *queue, struct store_op *op)
     return fits;
 }
 
-/* Waits for operations and takes up to max of them, or max_bytes and one more. NULL: the queue is
- * closing and empty. */
+/* Waits for operations and takes up to max of them, or max_bytes and one more. What expires entries
+ * is taken alone, since it changes rows under the tail. NULL: the queue is closing and empty. */
 static struct store_op *queue_take(struct queue *queue, size_t max, size_t max_bytes, size_t *taken)
 {
     pthread_mutex_lock(&queue->lock);
@@ -81,7 +82,8 @@ static struct store_op *queue_take(struct queue *queue, size_t max, size_t max_b
         pthread_cond_wait(&queue->filled, &queue->lock);
     struct store_op *first = queue->first, *op = first, **end = &queue->first;
     size_t count = 0, bytes = 0;
-    while (op != NULL && count < max && bytes <= max_bytes) {
+    while (op != NULL && count < max && bytes <= max_bytes &&
+           (count == 0 || (op->kind != STORE_EXPIRE && first->kind != STORE_EXPIRE))) {
         bytes += op->queued;
         count++;
         end = &op->next;
@@ -148,7 +150,8 @@ static void execute(struct exec *exec, struct store_op *op)
 static struct exec exec_of(struct engine *engine, struct db *db)
 {
     uint64_t now = engine->base.env->now(engine->base.env->ctx);
-    return (struct exec){.db = db, .env = engine->base.env, .now = now, .day = now / 86400};
+    return (struct exec){
+        .db = db, .tail = &engine->tail, .env = engine->base.env, .now = now, .day = now / 86400};
 }
 
 /* The transaction is over, whatever happened; the connection is usable again. */
@@ -179,16 +182,28 @@ static void truncate_log(struct engine *engine)
 }
 
 /* One transaction. The code of the failure, upon which nothing of it happened, or SQLITE_OK. */
-static int commit_batch(struct engine *engine, struct exec *exec, struct store_op *batch)
+static int commit_batch(struct engine *engine, struct exec *exec, struct store_op *batch,
+                        size_t count)
 {
     struct db *db = &engine->db;
+    struct tail *tail = &engine->tail;
+    tail_load(tail, db);
     db_exec(db, "BEGIN IMMEDIATE");
     for (struct store_op *op = batch; op != NULL && db->failure == SQLITE_OK; op = op->next)
         execute(exec, op);
+    if (tail->count > TAIL_ENTRIES)
+        tail_index(tail, db, 2 * count);
+    tail_write(tail, db);
     db_exec(db, "COMMIT");
     int failure = db->failure;
-    if (failure != SQLITE_OK)
+    if (failure != SQLITE_OK) {
         roll_back(db);
+        tail_forget(tail);
+        tail_load(tail, db);
+        db->failure = SQLITE_OK; /* then the next batch tries it again */
+    } else {
+        tail_committed(tail);
+    }
     return failure;
 }
 
@@ -214,7 +229,7 @@ static bool run_together(struct engine *engine, struct store_op *batch, size_t c
 {
     struct exec exec = exec_of(engine, &engine->db);
     exec.notices = notice_batch_new(engine->base.env, count);
-    int failure = exec.notices != NULL ? commit_batch(engine, &exec, batch) : SQLITE_NOMEM;
+    int failure = exec.notices != NULL ? commit_batch(engine, &exec, batch, count) : SQLITE_NOMEM;
     if (failure != SQLITE_OK)
         notice_batch_drop(exec.notices);
     if (is_corrupt(failure))
@@ -307,6 +322,7 @@ static void engine_close(struct store *store)
     db_close(&engine->db);
     queue_destroy(&engine->reads);
     queue_destroy(&engine->writes);
+    tail_free(&engine->tail);
     store_base_free(store);
     mem_free(store->env, engine, sizeof *engine);
 }
@@ -342,6 +358,7 @@ static sotto_error open_writer(struct engine *engine, const char **why)
     sqlite3_busy_timeout(db->handle, BUSY_MS);
     sotto_error error = schema_apply(db);
     set_up_writer(db);
+    tail_load(&engine->tail, db);
     if (error == SOTTO_OK)
         error = db_error_of(db->failure);
     if (db->failure != SQLITE_OK)
@@ -394,6 +411,7 @@ sotto_error store_sqlite_open(const sotto_env *env, const struct store_sqlite_op
     engine->options = *options;
     queue_init(&engine->writes);
     queue_init(&engine->reads);
+    tail_init(&engine->tail, env);
     sotto_error error = open_writer(engine, why);
     for (size_t i = 0; i < options->readers && error == SOTTO_OK; i++)
         error = open_reader(engine, &engine->readers[i], why);
