@@ -14,17 +14,28 @@ static const struct {
     const char *what, *sql;
 } rules[] = {
     {"rooms whose entries are not exactly those from the first to the next number",
-     "SELECT count(*) FROM rooms LEFT JOIN (SELECT room, count(*) n, min(seq) low, max(seq) high"
-     " FROM entries GROUP BY room) ON room=key WHERE first_seq<1 OR"
-     " coalesce(n,0)<>next_seq-first_seq OR low<>first_seq OR high<>next_seq-1"},
+     "SELECT count(*) FROM rooms LEFT JOIN (SELECT room, count(DISTINCT seq) n, count(*) rows,"
+     " min(seq) low, max(seq) high FROM entries GROUP BY room) ON room=key WHERE first_seq<1 OR"
+     " coalesce(n,0)<>next_seq-first_seq OR n<>rows OR low<>first_seq OR high<>next_seq-1"},
     {"rooms whose size is not that of their entries",
      "SELECT count(*) FROM rooms LEFT JOIN (SELECT room, sum(length(bytes)) sum FROM entries"
      " GROUP BY room) ON room=key WHERE coalesce(sum,0)<>rooms.bytes"},
     {"entries of no room",
      "SELECT count(*) FROM entries WHERE room NOT IN (SELECT key FROM rooms)"},
     {"entries of a later epoch than their room's, or than the entry behind them",
-     "SELECT count(*) FROM entries e JOIN rooms r ON r.key=e.room WHERE e.epoch>r.epoch OR EXISTS"
-     " (SELECT 1 FROM entries n WHERE n.room=e.room AND n.seq=e.seq+1 AND n.epoch<e.epoch)"},
+     "SELECT count(*) FROM (SELECT e.epoch epoch, r.epoch top, lead(e.epoch) OVER"
+     " (PARTITION BY e.room ORDER BY e.seq) after FROM entries e JOIN rooms r ON r.key=e.room)"
+     " WHERE epoch>top OR epoch>after"},
+    {"entries that are not found by their number or by their append_id",
+     "SELECT count(*) FROM entries e LEFT JOIN entry_index i ON i.room=e.room AND i.seq=e.seq"
+     " LEFT JOIN append_ids a ON a.room=e.room AND a.append_id=e.append_id"
+     " WHERE (i.position IS NOT e.position OR a.seq IS NOT e.seq) AND"
+     " (e.position<(SELECT position FROM tail) OR i.seq IS NOT NULL OR a.seq IS NOT NULL)"},
+    {"numbers or append_ids of no entry",
+     "SELECT (SELECT count(*) FROM entry_index i LEFT JOIN entries e ON e.position=i.position"
+     " WHERE e.room IS NOT i.room OR e.seq IS NOT i.seq) +"
+     " (SELECT count(*) FROM append_ids a LEFT JOIN entry_index i ON i.room=a.room AND i.seq=a.seq"
+     " LEFT JOIN entries e ON e.position=i.position WHERE e.append_id IS NOT a.append_id)"},
     {"rooms with damaged fields",
      "SELECT count(*) FROM rooms WHERE length(room_id)<>32 OR length(write_gate)<>32 OR epoch<0"},
     {"entries with damaged fields",
