@@ -188,18 +188,22 @@ class Group:
     def update(self, committer):
         return self.commit(committer, force_path=True)
 
-    def external_join(self, peer, helper, prior=None, outside_tree=True):
-        """helper gives the GroupInfo; prior: the member that this client was before."""
+    def external_join(self, peer, helper, prior=None, outside_tree=True, psks=(), leavers=None):
+        """helper gives the GroupInfo; prior: the member that this client was before; psks: ids;
+        leavers: members to their SelfRemoves."""
+        leavers = leavers or {}
         info = helper.call("groupInfo", externalTree=outside_tree)
         identity = prior.identity if prior else self.new_identity(peer)
         encrypts = self.random.random() < 0.5
         answer = peer.call("externalJoin", groupInfo=info["groupInfo"],
                            ratchetTree=info["ratchetTree"], encryptHandshake=encrypts,
-                           identity=identity, removePrior=prior is not None, psks=[])
+                           identity=identity, removePrior=prior is not None,
+                           psks=[{"pskId": psk, "pskSecret": self.psks[psk]} for psk in psks],
+                           selfRemoves=list(leavers.values()))
         removes = [prior] if prior else []
-        self.deliver(peer, [each for each in self.members if each not in removes], [],
-                     proposal=[], commit=answer["commit"])
-        self.leave(removes)
+        self.deliver(peer, [each for each in self.members if each not in removes], list(leavers),
+                     proposal=list(leavers.values()), commit=answer["commit"])
+        self.leave(removes + list(leavers))
         joined = Member(peer, answer["stateId"], identity, encrypts)
         self.members.append(joined)
         self.epoch += 1

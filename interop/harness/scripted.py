@@ -152,6 +152,45 @@ def extensions_proposer(group, a, b):
     group.check()
 
 
+def leaver(group, a, b):
+    """A leaves by SelfRemove (extensions draft), B commits it."""
+    committer, leaving = start(group, b, a)
+    group.add(committer, [b, a])
+    sent = [leaving.call("selfRemoveProposal")["proposal"]]
+    group.commit(committer, by_reference=sent, removes=[leaving])
+    group.check()
+
+
+def leaver_outside(group, a, b):
+    """A leaves by SelfRemove, B joins by an external commit that covers it."""
+    first, leaving = start(group, b, a)
+    group.add(first, [a])
+    sent = leaving.call("selfRemoveProposal")["proposal"]
+    group.external_join(b, first, leavers={leaving: sent})
+    group.check(everyone=True)
+    group.update(group.members[-1])
+    group.check()
+
+
+def external_psk(group, a, b):
+    """A joins by an external commit with a pre-shared key."""
+    first, _ = start(group, b, b)
+    psk_id = group.share_psk()
+    group.external_join(a, first, psks=[psk_id])
+    group.check(everyone=True)
+
+
+def safe_exporter(group, a, b):
+    """The exporter of the extensions draft, one component after the other."""
+    first, _ = start(group, a, b)
+    for component in (0, 0x1234, 0xFFFF):
+        group.agree(f"secret of component {component}", lambda member, component=component: member.call(
+            "safeExport", componentId=component)["exportedSecret"])
+    group.update(first)
+    group.agree("secret of component 1", lambda member: member.call(
+        "safeExport", componentId=1)["exportedSecret"])
+
+
 # role of the first implementation -> its scenario. The second is the partner.
 ROLES = {
     "creator": creator,
@@ -170,6 +209,11 @@ ROLES = {
     "resumption PSK": resumption_psk,
     "extensions": context_extensions,
     "ext. proposer": extensions_proposer,
+    "leaver": leaver,
+    "leaver outside": leaver_outside,
+    "joiner outside": lambda group, a, b: leaver_outside(group, b, a),
+    "ext. join PSK": external_psk,
+    "safe exporter": safe_exporter,
 }
 
 

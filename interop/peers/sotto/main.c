@@ -42,6 +42,7 @@ static const struct {
     {"groupInfo", group_info},
     {"stateAuth", state_auth},
     {"export", export_secret},
+    {"safeExport", safe_export},
     {"protect", protect},
     {"unprotect", unprotect},
     {"storePsk", store_psk},

@@ -87,7 +87,7 @@ bool find_member(struct call *call, const sotto_mls_group *group, sotto_bytes na
 /* ---- verbs */
 
 verb create_group, create_key_package, join_group, external_join;
-verb group_info, state_auth, export_secret, protect, unprotect, store_psk, free_state;
+verb group_info, state_auth, export_secret, safe_export, protect, unprotect, store_psk, free_state;
 verb add_proposal, update_proposal, remove_proposal, external_psk_proposal, self_remove_proposal;
 verb resumption_psk_proposal, context_extensions_proposal;
 verb make_commit, handle_commit, handle_pending_commit;

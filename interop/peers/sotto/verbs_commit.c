@@ -140,7 +140,12 @@ bool remove_proposal(struct server *server, struct call *call)
 
 bool self_remove_proposal(struct server *server, struct call *call)
 {
-    return propose(server, call, "selfRemove");
+    const bool good = propose(server, call, "selfRemove");
+    const struct party *party = member_of(server, call);
+    if (!good && party != NULL && sotto_mls_fault(party->mls)->error == SOTTO_CAPABILITY) {
+        call->unsupported = true; /* nothing for a group with members that do not know it */
+    }
+    return good;
 }
 
 bool external_psk_proposal(struct server *server, struct call *call)

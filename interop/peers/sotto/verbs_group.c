@@ -300,6 +300,22 @@ bool export_secret(struct server *server, struct call *call)
     return good;
 }
 
+bool safe_export(struct server *server, struct call *call)
+{
+    struct party *party = member_of(server, call);
+    uint64_t component = 0;
+    if (party == NULL || !get_number(call, call->params, "componentId", &component)) {
+        return false;
+    }
+    sotto_buf secret;
+    sotto_buf_init(&secret, server->env);
+    const bool good =
+        check(call, party, sotto_mls_safe_export(party->group, (uint16_t)component, &secret)) &&
+        set_hex(call, "exportedSecret", sotto_buf_view(&secret));
+    sotto_buf_free(&secret);
+    return good;
+}
+
 bool protect(struct server *server, struct call *call)
 {
     struct party *party = member_of(server, call);

@@ -120,7 +120,7 @@ fn capabilities() -> Result<Capabilities, Failure> {
         None,
         Some(&suites),
         Some(&[ExtensionType::Unknown(PROBE_EXTENSION)]),
-        None,
+        Some(&[ProposalType::SelfRemove]),
         None,
     ))
 }
@@ -312,7 +312,16 @@ impl Server {
             id.store(&party.provider, &bytes(psk, "pskSecret")?)?;
             proposals.push(PreSharedKeyProposal::new(id));
         }
-        let mut builder = MlsGroup::external_commit_builder().with_config(join_config(request));
+        let mut leaving = Vec::new();
+        for item in list(request, "selfRemoves") {
+            match message(&hex::decode(item.as_str().unwrap_or(""))?)?.extract() {
+                MlsMessageBodyIn::PublicMessage(public) => leaving.push(public),
+                _ => return refuse("not a PublicMessage"),
+            }
+        }
+        let mut builder = MlsGroup::external_commit_builder()
+            .with_config(join_config(request))
+            .with_proposals(leaving);
         if let Some(tree) = tree(request)? {
             builder = builder.with_ratchet_tree(tree);
         }
@@ -355,6 +364,33 @@ impl Server {
         let crypto = member.party.provider.crypto();
         let secret = member.group.export_secret(crypto, &label, &context, size)?;
         Ok(json!({"exportedSecret": hex::encode(secret)}))
+    }
+
+    fn safe_export(&mut self, request: &Value) -> Answer {
+        let component = number(request, "componentId")? as u16;
+        let member = self.member(request)?;
+        let provider = &member.party.provider;
+        let secret = member.group.safe_export_secret(provider.crypto(), provider.storage(), component)?;
+        Ok(json!({"exportedSecret": hex::encode(secret)}))
+    }
+
+    fn self_remove(&mut self, request: &Value) -> Answer {
+        let member = self.member(request)?;
+        let provider = &member.party.provider;
+        // OpenMLS refuses where all it sends is encrypted.
+        let before = member.group.configuration().clone();
+        let public = MlsGroupJoinConfig::builder()
+            .wire_format_policy(MIXED_PLAINTEXT_WIRE_FORMAT_POLICY)
+            .use_ratchet_tree_extension(true)
+            .number_of_resumption_psks(16)
+            .padding_size(64)
+            .build();
+        member.group.set_configuration(provider.storage(), &public)?;
+        let sent = member.group.leave_group_via_self_remove(provider, &*member.party.signer)?;
+        member.group.set_configuration(provider.storage(), &before)?;
+        let sent = encode(&sent)?;
+        member.own.insert(sent.clone());
+        Ok(json!({"proposal": sent}))
     }
 
     fn protect(&mut self, request: &Value) -> Answer {
@@ -499,6 +535,8 @@ impl Server {
             "groupInfo" => self.group_info(request),
             "stateAuth" => self.state_auth(request),
             "export" => self.export(request),
+            "safeExport" => self.safe_export(request),
+            "selfRemoveProposal" => self.self_remove(request),
             "protect" => self.protect(request),
             "unprotect" => self.unprotect(request),
             "storePsk" => self.store_psk(request),
