@@ -229,7 +229,7 @@ static void message_round(struct bench *b, struct series *encrypt, struct series
 /* Records one behind the other: kind, index, size, value. */
 struct records {
     sotto_buf bytes;
-    size_t at;
+    size_t at, end; /* of what is read */
 };
 
 static sotto_error records_put(void *ctx, uint32_t kind, uint32_t index, sotto_bytes value)
@@ -254,7 +254,7 @@ static sotto_error records_next(void *ctx, uint32_t *kind, uint32_t *index, sott
 {
     struct records *records = ctx;
     uint32_t head[3];
-    if (records->at == records->bytes.size)
+    if (records->at == records->end)
         return SOTTO_NOT_FOUND;
     memcpy(head, records->bytes.data + records->at, sizeof head);
     *kind = head[0];
@@ -264,23 +264,47 @@ static sotto_error records_next(void *ctx, uint32_t *kind, uint32_t *index, sott
     return SOTTO_OK;
 }
 
-/* Everything again, in the order of a fresh save, with the group's record moved to the front. */
-static void dump(struct bench *b, sotto_mls_group *group, struct records *out)
+/* Where each long key of a parent stands, for who asks for it. */
+static size_t *find_keys(const sotto_mls_group *group, struct records *all)
+{
+    size_t *places = calloc(2 * (size_t)tree_leaf_count(group->tree), sizeof *places);
+    uint32_t kind, index;
+    sotto_bytes value;
+    if (places == NULL)
+        exit(1);
+    while (records_next(all, &kind, &index, &value) == SOTTO_OK)
+        places[index] = (size_t)(value.data - all->bytes.data);
+    return places;
+}
+
+/* Everything again: the group's record, the others, and behind what is loaded the long keys. Where
+ * those stand, for b->world to fetch from. */
+static size_t *dump(struct bench *b, sotto_mls_group *group, struct records *out)
 {
     struct records all = {0};
     sotto_buf_init(&all.bytes, sotto_env_system());
     const sotto_mls_store store = {&all, records_put, records_erase};
     group->all_dirty = true;
     bench_check(sotto_mls_group_save(group, &store), &b->world, "save");
-    for (int pass = 0; pass < 2; pass++) {
+    all.end = all.bytes.size;
+    for (int pass = 0; pass < 3; pass++) {
         uint32_t kind, index;
         sotto_bytes value;
         all.at = 0;
-        while (records_next(&all, &kind, &index, &value) == SOTTO_OK)
-            if ((kind == RECORD_GROUP) == (pass == 0))
+        while (records_next(&all, &kind, &index, &value) == SOTTO_OK) {
+            int place = kind == RECORD_GROUP ? 0 : kind == RECORD_KEY ? 2 : 1;
+            if (place == pass)
                 bench_check(records_put(out, kind, index, value), &b->world, "save");
+        }
+        if (pass < 2)
+            out->at = out->bytes.size;
     }
     sotto_buf_free(&all.bytes);
+    size_t loaded = out->at;
+    out->end = out->bytes.size;
+    size_t *keys = find_keys(group, out);
+    out->end = loaded;
+    return keys;
 }
 
 static void keeping(struct bench *b, struct series *save, struct series *load,
@@ -293,7 +317,9 @@ static void keeping(struct bench *b, struct series *save, struct series *load,
     sotto_buf_init(&all.bytes, sotto_env_system());
     sotto_buf_init(&changed.bytes, sotto_env_system());
     sotto_buf_init(&message, sotto_env_system());
-    dump(b, actor->group, &all);
+    size_t *keys = dump(b, actor->group, &all);
+    b->world.stored = &all.bytes;
+    b->world.stored_keys = keys;
     load->bytes = (double)all.bytes.size;
     unsigned rounds = b->rounds < 9 ? b->rounds : 9;
     for (unsigned i = 0; i < rounds; i++) {
@@ -326,6 +352,8 @@ static void keeping(struct bench *b, struct series *save, struct series *load,
         save->bytes = (double)changed.bytes.size;
         sotto_mls_group_free(group);
     }
+    b->world.stored_keys = NULL;
+    free(keys);
     sotto_buf_free(&message);
     sotto_buf_free(&all.bytes);
     sotto_buf_free(&changed.bytes);

@@ -29,6 +29,20 @@ static uint64_t system_now(void *ctx)
     return sotto_env_system()->now(sotto_env_system()->ctx);
 }
 
+/* A parent's key, where loading left it out. */
+static sotto_error stored(void *ctx, const sotto_mls_group *group, uint32_t kind, uint32_t index,
+                          sotto_buf *value)
+{
+    const struct bench_world *world = ctx;
+    (void)group;
+    if (kind != RECORD_KEY || world->stored_keys == NULL || world->stored_keys[index] == 0)
+        return SOTTO_NOT_FOUND;
+    const uint8_t *at = world->stored->data + world->stored_keys[index];
+    uint32_t size;
+    memcpy(&size, at - sizeof size, sizeof size);
+    return sotto_buf_append(value, at, size);
+}
+
 void bench_check(sotto_error error, const struct bench_world *world, const char *what)
 {
     if (error == SOTTO_OK)
@@ -77,7 +91,8 @@ void bench_world_init(struct bench_world *world, uint16_t suite, uint32_t count)
     world->env = (sotto_env){world, counted_resize, system_random, system_now};
     sotto_buf_init(&world->commit, sotto_env_system());
     sotto_buf_init(&world->welcome, sotto_env_system());
-    if (sotto_mls_new(&world->env, NULL, &world->mls) != SOTTO_OK)
+    const sotto_mls_config config = {.ctx = world, .stored = stored};
+    if (sotto_mls_new(&world->env, &config, &world->mls) != SOTTO_OK)
         exit(1);
     world->members = calloc(count, sizeof *world->members);
     if (world->members == NULL)

@@ -17,6 +17,9 @@ struct bench_member {
 struct bench_world {
     sotto_env env;
     size_t live; /* bytes given out */
+    const sotto_buf
+        *stored; /* records of the group that was loaded, each behind kind, index, size */
+    const size_t *stored_keys; /* by node index: where the value of the record of kind 7 stands */
     sotto_mls *mls;
     uint16_t suite;
     uint32_t count, actor_count;

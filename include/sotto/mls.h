@@ -147,6 +147,14 @@ typedef struct sotto_mls_config {
      * sotto_mls_resumption_psk. NULL: only epochs that the group itself still holds. */
     sotto_error (*resumption_psk)(void *ctx, sotto_bytes group_id, uint64_t epoch, sotto_buf *psk);
 
+    /* A record of a group that was loaded, as the last save wrote it, appended to value. Where this
+     * is set, sotto_mls_group_load need not be given records of kind 7, the public keys of parent
+     * nodes, which are half of a large group of a post-quantum suite: each is asked for here when
+     * it is used (some twenty for a commit, all for a Welcome with the tree) and is not kept. An
+     * error fails the call that needed the key. NULL: loading takes all records. */
+    sotto_error (*stored)(void *ctx, const sotto_mls_group *group, uint32_t kind, uint32_t index,
+                          sotto_buf *value);
+
     /* How far a sender's generation may be ahead of what was received (9.1, forward limit), and
      * how many skipped keys a sender's ratchet keeps. 0: 1000 and 100. */
     uint32_t max_forward_generations;
@@ -518,7 +526,8 @@ SOTTO_API sotto_error sotto_mls_staged_load(sotto_mls_group *group, sotto_bytes 
 /* A group is kept as records, each small, under (kind, index). Saving gives only those that changed
  * since the last save or load: after a message one record of one sender's ratchet, after a commit
  * the nodes on its path and the epoch's secrets. The application writes all records of one save in
- * one transaction. Kinds and contents are the engine's business; all but kind 1 are secret. */
+ * one transaction. Kinds and contents are the engine's business; all but kinds 1 and 7 are secret.
+ */
 typedef struct sotto_mls_store {
     void *ctx;
     /* value is borrowed for the call. Any error ends the save and is returned. */
@@ -529,11 +538,12 @@ typedef struct sotto_mls_store {
 /* Writes what changed. If a callback fails, all of it is written again by the next save. */
 SOTTO_API sotto_error sotto_mls_group_save(sotto_mls_group *group, const sotto_mls_store *store);
 
-/* Reads a group back. next gives every stored record once, in any order, and NOT_FOUND at the end;
- * value is borrowed until the next call. The group's own record (kind 2) early saves memory.
- * identity as at creation or as last renewed by an applied commit (its private key is not stored by
- * the group); ARGUMENT if it is not the own leaf's. A record that is missing or damaged is refused,
- * with a fault. A group that one was removed from is kept as one record that says so. */
+/* Reads a group back. next gives every stored record once (kind 7 may be left out where
+ * config.stored is set), in any order, and NOT_FOUND at the end; value is borrowed until the next
+ * call. The group's own record (kind 2) early saves memory. identity as at creation or as last
+ * renewed by an applied commit (its private key is not stored by the group); ARGUMENT if it is not
+ * the own leaf's. A record that is missing, damaged or of another save is refused, with a fault. A
+ * group that one was removed from is kept as one record that says so. */
 SOTTO_API sotto_error sotto_mls_group_load(sotto_mls *mls, const sotto_mls_identity *identity,
                                            sotto_error (*next)(void *ctx, uint32_t *kind,
                                                                uint32_t *index, sotto_bytes *value),

@@ -1,6 +1,8 @@
 /* Groups: making, freeing, looking, exporting, GroupInfo. */
 #include "mls/group.h"
 
+#include "mls/group_save.h"
+
 /* ---- Making and freeing ---------------------------------------------------------------------- */
 
 sotto_error group_new(sotto_mls *mls, const sotto_mls_identity *identity, sotto_mls_group **group)
@@ -65,6 +67,7 @@ void sotto_mls_group_free(sotto_mls_group *group)
     }
     for (size_t kind = 0; kind < RECORD_KINDS; kind++)
         sparse_free(&group->stored[kind]);
+    node_checks_free(env, &group->checks);
     mem_free(env, group, sizeof *group);
 }
 

@@ -46,7 +46,15 @@ enum record_kind {
     RECORD_RATCHET = 4,
     RECORD_PENDING = 5,
     RECORD_PAST = 6,
-    RECORD_KINDS = 7,
+    RECORD_KEY = 7, /* public */
+    RECORD_KINDS = 8,
+};
+
+/* The check of each stored node record by node index, 0 where there is none, and the sum of all. */
+struct node_checks {
+    uint64_t *values;
+    size_t count;
+    uint64_t sum;
 };
 
 struct sotto_mls_group {
@@ -71,6 +79,7 @@ struct sotto_mls_group {
     bool pending_dirty, past_dirty;
     struct change_block *changes;
     struct sparse stored[RECORD_KINDS]; /* which records exist, of the kinds that come and go */
+    struct node_checks checks;
 };
 
 struct sotto_mls_staged {

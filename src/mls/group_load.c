@@ -17,6 +17,7 @@ struct loading {
     struct early *early;
     bool have_group;
     uint32_t leaf_count;
+    uint64_t check_sum;      /* of the node records, as the group's own says */
     struct secret_tree tree; /* until it goes into the epoch */
     uint64_t covered;        /* leaves whose keys can be derived */
 };
@@ -30,6 +31,18 @@ static sotto_error finish(struct loading *l, struct reader *r, const char *what)
 {
     sotto_error error = reader_finish(r, what);
     return error == SOTTO_OK ? SOTTO_OK : mls_fail_at(l->mls, r->fault);
+}
+
+static sotto_error keep_early(struct loading *l, uint32_t kind, uint32_t index, sotto_bytes value)
+{
+    struct early *early = arena_array(&l->arena, 1, sizeof *early);
+    if (early == NULL || arena_copy(&l->arena, value, &early->value) != SOTTO_OK)
+        return mls_fail(l->mls, SOTTO_NO_MEMORY, "record");
+    early->kind = kind;
+    early->index = index;
+    early->next = l->early;
+    l->early = early;
+    return SOTTO_OK;
 }
 
 /* ---- The group's record ---------------------------------------------------------------------- */
@@ -65,31 +78,77 @@ static void read_origin(struct loading *l, struct reader *r)
     group->origin = origin;
 }
 
-static sotto_error load_group(struct loading *l, sotto_bytes value)
+/* A parent's key that was not loaded. */
+static sotto_error fetch_key(void *ctx, struct node_index x, sotto_buf *key)
+{
+    const sotto_mls_group *group = ctx;
+    sotto_mls *mls = group->mls;
+    uint64_t unused;
+    sotto_error error = mls->config.stored(mls->config.ctx, group, RECORD_KEY, x.value, key);
+    if (error != SOTTO_OK) /* NOT_FOUND means other things to those who ask for keys */
+        return mls_fail(mls, error == SOTTO_NOT_FOUND ? SOTTO_IO : error, "config.stored");
+    sotto_bytes content = sotto_buf_view(key);
+    if (!record_open(tree_prints(group->tree), RECORD_KEY, x.value, &content, &unused))
+        return mls_fail(mls, SOTTO_IO, "record.key is damaged");
+    key->size = content.size;
+    return SOTTO_OK;
+}
+
+static sotto_error begin_tree(struct loading *l, const struct fingerprint *prints)
 {
     sotto_mls_group *group = l->group;
+    sotto_mls *mls = l->mls;
+    sotto_fault fault = {SOTTO_OK, "record.leaf_count", 0};
+    sotto_error error =
+        tree_load_begin(mls->crypto, group->suite, l->leaf_count, prints, &group->tree, &fault);
+    if (error != SOTTO_OK)
+        return mls_fail(mls, error, fault.what);
+    if (mls->config.stored != NULL)
+        tree_set_source(group->tree, fetch_key, group);
+    secret_tree_init_empty(&l->tree, mls->crypto, group->suite, l->leaf_count);
+    return SOTTO_OK;
+}
+
+static sotto_error read_group(struct loading *l, struct reader *r, const struct fingerprint *prints)
+{
+    sotto_mls_group *group = l->group;
+    group->removed = reader_u8(r, "record.removed") != 0;
+    l->leaf_count = reader_u32(r, "record.leaf_count");
+    l->check_sum = reader_u64(r, "record.check_sum");
+    if (reader_ok(r))
+        group->epoch = epoch_read(l->mls, group->suite, r);
+    if (reader_ok(r))
+        treekem_private_read(r, &group->private_state);
+    group->pending.next_number = reader_u32(r, "record.pending");
+    read_reinit(l, r);
+    read_origin(l, r);
+    TRY(finish(l, r, "record.group"));
+    return begin_tree(l, prints);
+}
+
+static sotto_error load_group(struct loading *l, sotto_bytes value)
+{
     struct reader r;
+    struct fingerprint prints = {0};
+    uint8_t seed[SIPHASH_SEED] = {0};
+    uint64_t unused;
     reader_init(&r, value);
     if (reader_u8(&r, "record.version") != GROUP_RECORD_VERSION)
         reader_fail(&r, SOTTO_VERSION, "record.version");
-    group->removed = reader_u8(&r, "record.removed") != 0;
-    l->leaf_count = reader_u32(&r, "record.leaf_count");
-    if (reader_ok(&r))
-        group->epoch = epoch_read(l->mls, group->suite, &r);
-    if (reader_ok(&r))
-        treekem_private_read(&r, &group->private_state);
-    group->pending.next_number = reader_u32(&r, "record.pending");
-    read_reinit(l, &r);
-    read_origin(l, &r);
-    TRY(finish(l, &r, "record.group"));
-    sotto_fault fault = {SOTTO_OK, "record.leaf_count", 0};
-    sotto_error error =
-        tree_load_begin(l->mls->crypto, group->suite, l->leaf_count, &group->tree, &fault);
-    if (error != SOTTO_OK)
-        return mls_fail(l->mls, error, fault.what);
-    secret_tree_init_empty(&l->tree, l->mls->crypto, group->suite, l->leaf_count);
-    l->have_group = true;
-    return SOTTO_OK;
+    reader_copy(&r, seed, sizeof seed, "record.seed");
+    sotto_error error = SOTTO_OK;
+    fingerprint_init(&prints, seed);
+    if (!reader_ok(&r))
+        error = mls_fail_at(l->mls, r.fault);
+    else if (!record_open(&prints, RECORD_GROUP, 0, &value, &unused))
+        error = damaged(l, "record.group is damaged");
+    r.end = value.size;
+    if (error == SOTTO_OK)
+        error = read_group(l, &r, &prints);
+    wipe(seed, sizeof seed);
+    wipe(&prints, sizeof prints);
+    l->have_group = error == SOTTO_OK;
+    return error;
 }
 
 /* ---- The other records ----------------------------------------------------------------------- */
@@ -98,6 +157,16 @@ static sotto_error load_node(struct loading *l, uint32_t index, sotto_bytes valu
 {
     sotto_fault fault = {SOTTO_OK, "record.node", 0};
     sotto_error error = tree_load_node(l->group->tree, node_at(index), value, &fault);
+    return error == SOTTO_OK ? SOTTO_OK : mls_fail_at(l->mls, fault);
+}
+
+/* Kept until its node is there. */
+static sotto_error load_key(struct loading *l, uint32_t index, sotto_bytes value)
+{
+    sotto_fault fault = {SOTTO_OK, "record.key", 0};
+    sotto_error error = tree_load_key(l->group->tree, node_at(index), value, &fault);
+    if (error == SOTTO_NOT_FOUND)
+        return keep_early(l, RECORD_KEY, index, value);
     return error == SOTTO_OK ? SOTTO_OK : mls_fail_at(l->mls, fault);
 }
 
@@ -276,7 +345,7 @@ static sotto_error load_past(struct loading *l, sotto_bytes value)
 
 static sotto_error load_record(struct loading *l, uint32_t kind, uint32_t index, sotto_bytes value)
 {
-    if (kind > RECORD_GROUP && kind < RECORD_KINDS) {
+    if (kind > RECORD_GROUP && kind < RECORD_KEY) {
         struct sparse *stored = &l->group->stored[kind];
         if (sparse_get(stored, index) != NULL)
             return damaged(l, "record twice");
@@ -297,34 +366,49 @@ static sotto_error load_record(struct loading *l, uint32_t kind, uint32_t index,
         return load_pending(l, index, value);
     case RECORD_PAST:
         return load_past(l, value);
+    case RECORD_KEY:
+        return load_key(l, index, value);
     default:
         return damaged(l, "record.kind");
     }
 }
 
-static sotto_error keep_early(struct loading *l, uint32_t kind, uint32_t index, sotto_bytes value)
+/* What every record but the group's own must pass first. */
+static sotto_error open_record(struct loading *l, uint32_t kind, uint32_t index, sotto_bytes value)
 {
-    struct early *early = arena_array(&l->arena, 1, sizeof *early);
-    if (early == NULL || arena_copy(&l->arena, value, &early->value) != SOTTO_OK)
-        return mls_fail(l->mls, SOTTO_NO_MEMORY, "record");
-    early->kind = kind;
-    early->index = index;
-    early->next = l->early;
-    l->early = early;
-    return SOTTO_OK;
+    uint64_t check;
+    sotto_mls_group *group = l->group;
+    if (!record_open(tree_prints(group->tree), kind, index, &value, &check))
+        return damaged(l, kind == RECORD_NODE ? "record.node is damaged" : "record is damaged");
+    TRY(load_record(l, kind, index, value));
+    if (kind != RECORD_NODE)
+        return SOTTO_OK;
+    return mls_check(l->mls, node_checks_set(l->mls->env, &group->checks, index, check), "record");
 }
 
 static sotto_error take_record(struct loading *l, uint32_t kind, uint32_t index, sotto_bytes value)
 {
     if (kind != RECORD_GROUP)
-        return l->have_group ? load_record(l, kind, index, value)
+        return l->have_group ? open_record(l, kind, index, value)
                              : keep_early(l, kind, index, value);
     if (l->have_group || index != 0)
         return damaged(l, "record twice");
     TRY(load_group(l, value));
-    for (const struct early *early = l->early; early != NULL; early = early->next)
-        TRY(load_record(l, early->kind, early->index, early->value));
+    const struct early *early = l->early;
+    l->early = NULL;
+    for (; early != NULL; early = early->next)
+        TRY(open_record(l, early->kind, early->index, early->value));
     return SOTTO_OK;
+}
+
+/* Keys that came before their nodes. */
+static sotto_error take_late_keys(struct loading *l)
+{
+    const struct early *early = l->early;
+    l->early = NULL;
+    for (; early != NULL; early = early->next)
+        TRY(load_key(l, early->index, early->value));
+    return l->early == NULL ? SOTTO_OK : damaged(l, "record.key without a node");
 }
 
 /* Each leaf's keys come from one node that is held or from its two ratchets. */
@@ -341,26 +425,38 @@ static sotto_error check_secret_tree(struct loading *l)
     return SOTTO_OK;
 }
 
+/* The nodes are those that the group's record was saved with. */
+static sotto_error check_tree(struct loading *l)
+{
+    sotto_mls_group *group = l->group;
+    sotto_fault fault = {SOTTO_OK, "record.node", 0};
+    if (group->checks.sum != l->check_sum)
+        return mls_fail(l->mls, SOTTO_TREE, "record.node is missing, or of another save");
+    TRY(take_late_keys(l));
+    sotto_error error = tree_load_end(group->tree, &fault);
+    if (error != SOTTO_OK)
+        return mls_fail(l->mls, error, fault.what);
+    if (!sotto_bytes_equal(tree_hash(group->tree), group->epoch->fields.tree_hash))
+        return mls_fail(l->mls, SOTTO_TREE, "record.tree_hash");
+    return SOTTO_OK;
+}
+
 static sotto_error check_all(struct loading *l)
 {
     sotto_mls_group *group = l->group;
     sotto_mls *mls = l->mls;
     if (!l->have_group)
         return damaged(l, "record.group is missing");
-    sotto_fault fault = {SOTTO_OK, "record.node", 0};
     if (group->removed)
         return SOTTO_OK;
-    sotto_error error = tree_load_end(group->tree, &fault);
-    if (error != SOTTO_OK)
-        return mls_fail(mls, error, fault.what);
-    if (!sotto_bytes_equal(tree_hash(group->tree), group->epoch->fields.tree_hash))
-        return mls_fail(mls, SOTTO_TREE, "record.node is missing or damaged");
+    TRY(check_tree(l));
     const struct leaf_node *own = tree_leaf(group->tree, group->private_state.own);
     if (own == NULL || !sotto_bytes_equal(own->signature_key, group->identity->signature_public))
         return mls_fail(mls, SOTTO_ARGUMENT, "identity.signature_public");
     struct tree_stage view;
     tree_stage_init(&view, group->tree);
-    TRY(mls_check(mls, treekem_private_check(&group->private_state, &view), "record.private_keys"));
+    TRY(mls_check(mls, treekem_private_check_places(&group->private_state, &view),
+                  "record.private_keys"));
     return check_secret_tree(l);
 }
 

@@ -1,6 +1,7 @@
 /* Keeping a group as records (kinds in group.h):
  *
- *   NODE         by node index      struct Node of the ratchet tree, public
+ *   NODE         by node index      a node of the ratchet tree with its hash, public
+ * (tree_record.c) KEY          by node index      a parent's public key, if that is long, public
  *   GROUP        0                  context, transcript, epoch secrets, own private keys
  *   SECRET_NODE  by node index      a secret tree node that is held
  *   RATCHET      2 * leaf + type    generation, secret, skipped keys of one sender
@@ -11,12 +12,15 @@
  * has succeeded. */
 #include "mls/group_save.h"
 
+#include <string.h>
+
 static const char present; /* the value of all entries in the sets of stored records */
 
 struct saving {
     sotto_mls_group *group;
     const sotto_mls_store *store;
-    bool dump; /* write everything, mark nothing */
+    bool dump;    /* write everything, mark nothing */
+    uint64_t sum; /* of the node records' checks that a dump has written */
     sotto_buf record;
 };
 
@@ -25,14 +29,89 @@ static sotto_error failed(struct saving *s, sotto_error error)
     return mls_check(s->group->mls, error, "store");
 }
 
+/* ---- Checks ---------------------------------------------------------------------------------- */
+
+uint64_t record_check(const struct fingerprint *prints, uint32_t kind, uint32_t index,
+                      sotto_bytes content)
+{
+    return fingerprint(prints, (uint64_t)kind << 32 | index, content);
+}
+
+bool record_open(const struct fingerprint *prints, uint32_t kind, uint32_t index,
+                 sotto_bytes *record, uint64_t *check)
+{
+    if (record->size < RECORD_CHECK)
+        return false;
+    struct reader r;
+    sotto_bytes content = sotto_bytes_of(record->data, record->size - RECORD_CHECK);
+    reader_init(&r, sotto_bytes_of(record->data + content.size, RECORD_CHECK));
+    *check = reader_u64(&r, "record.check");
+    if (*check != record_check(prints, kind, index, content))
+        return false;
+    *record = content;
+    return true;
+}
+
+sotto_error node_checks_set(const sotto_env *env, struct node_checks *checks, uint32_t index,
+                            uint64_t check)
+{
+    if (index >= checks->count) {
+        if (check == 0)
+            return SOTTO_OK;
+        size_t count = 2 * (size_t)index + 2;
+        uint64_t *values = mem_alloc(env, count * sizeof *values);
+        if (values == NULL)
+            return SOTTO_NO_MEMORY;
+        if (checks->count > 0)
+            memcpy(values, checks->values, checks->count * sizeof *values);
+        mem_free(env, checks->values, checks->count * sizeof *values);
+        checks->values = values;
+        checks->count = count;
+    }
+    checks->sum += check - checks->values[index];
+    checks->values[index] = check;
+    return SOTTO_OK;
+}
+
+void node_checks_free(const sotto_env *env, struct node_checks *checks)
+{
+    mem_free(env, checks->values, checks->count * sizeof *checks->values);
+    *checks = (struct node_checks){0};
+}
+
+/* Notes the check of a node's record; 0: it goes. */
+static sotto_error note_check(struct saving *s, uint32_t index, uint64_t check)
+{
+    s->sum += check;
+    if (s->dump)
+        return SOTTO_OK;
+    return failed(s, node_checks_set(s->group->mls->env, &s->group->checks, index, check));
+}
+
+/* ---- Writing and erasing --------------------------------------------------------------------- */
+
+/* Of the kinds that come and go by themselves; nodes and their keys do with the tree. */
+static bool is_tracked(enum record_kind kind)
+{
+    return kind > RECORD_GROUP && kind != RECORD_KEY;
+}
+
 /* Writes s->record and empties it. */
 static sotto_error put(struct saving *s, enum record_kind kind, uint32_t index)
 {
     struct sparse *stored = &s->group->stored[kind];
-    if (!s->dump && kind > RECORD_GROUP && sparse_get(stored, index) == NULL) {
+    if (!s->dump && is_tracked(kind) && sparse_get(stored, index) == NULL) {
         TRY(failed(s, sparse_reserve(stored, 1)));
         sparse_put(stored, index, (void *)(uintptr_t)&present);
     }
+    uint64_t check =
+        record_check(tree_prints(s->group->tree), kind, index, sotto_buf_view(&s->record));
+    struct writer w;
+    writer_init(&w, &s->record);
+    writer_u64(&w, check);
+    TRY(failed(s, writer_finish(&w)));
+    if (kind == RECORD_NODE)
+        TRY(note_check(s, index, check));
     sotto_error error = s->store->put(s->store->ctx, kind, index, sotto_buf_view(&s->record));
     sotto_buf_clear(&s->record);
     return failed(s, error);
@@ -74,16 +153,47 @@ static void forget_dead(sotto_mls_group *group, enum record_kind kind, alive_fn 
 
 /* ---- Tree nodes ------------------------------------------------------------------------------ */
 
+/* A parent's key where it has a record of its own. One that is not in memory is in the store as it
+ * is. */
+static sotto_error save_key(struct saving *s, uint32_t index, const struct tree_node *node)
+{
+    if (!tree_keys_apart(s->group->suite) || node->type != NODE_PARENT)
+        return SOTTO_OK;
+    sotto_bytes key = tree_node_encryption_key(node);
+    struct tree_stage view;
+    sotto_buf scratch;
+    sotto_buf_init(&scratch, s->group->mls->env);
+    tree_stage_init(&view, s->group->tree);
+    sotto_error error = SOTTO_OK;
+    if (s->dump)
+        error = tree_stage_encryption_key(&view, node_at(index), &scratch, &key);
+    if (error == SOTTO_OK)
+        error = sotto_buf_append(&s->record, key.data, key.size);
+    sotto_buf_free(&scratch);
+    TRY(failed(s, error));
+    return key.size == 0 ? SOTTO_OK : put(s, RECORD_KEY, index);
+}
+
+static sotto_error erase_node(struct saving *s, uint32_t index)
+{
+    TRY(note_check(s, index, 0));
+    TRY(erase(s, RECORD_NODE, index));
+    if (tree_keys_apart(s->group->suite) && !node_is_leaf(node_at(index)))
+        TRY(erase(s, RECORD_KEY, index));
+    return SOTTO_OK;
+}
+
 static sotto_error save_node(struct saving *s, uint32_t index)
 {
     const struct tree_node *node = tree_node(s->group->tree, node_at(index));
     if (node == NULL)
-        return s->group->all_dirty ? SOTTO_OK : erase(s, RECORD_NODE, index);
+        return s->group->all_dirty ? SOTTO_OK : erase_node(s, index);
     struct writer w;
     writer_init(&w, &s->record);
-    tree_node_write(&w, node);
+    tree_record_write(&w, s->group->tree, node_at(index));
     TRY(failed(s, writer_finish(&w)));
-    return put(s, RECORD_NODE, index);
+    TRY(put(s, RECORD_NODE, index));
+    return save_key(s, index, node);
 }
 
 static sotto_error save_nodes(struct saving *s)
@@ -106,7 +216,7 @@ static sotto_error erase_nodes(struct saving *s)
     uint32_t count = node_count_of(tree_leaf_count(s->group->tree));
     for (uint32_t i = 0; i < count; i++)
         if (tree_node(s->group->tree, node_at(i)) != NULL)
-            TRY(erase(s, RECORD_NODE, i));
+            TRY(erase_node(s, i));
     return SOTTO_OK;
 }
 
@@ -118,8 +228,10 @@ static sotto_error save_group(struct saving *s)
     struct writer w;
     writer_init(&w, &s->record);
     writer_u8(&w, GROUP_RECORD_VERSION);
+    writer_fixed(&w, sotto_bytes_of(tree_prints(group->tree)->seed, SIPHASH_SEED));
     writer_u8(&w, group->removed);
     writer_u32(&w, tree_leaf_count(group->tree));
+    writer_u64(&w, s->dump ? s->sum : group->checks.sum);
     epoch_write(&w, group->epoch);
     treekem_private_write(&w, &group->private_state);
     writer_u32(&w, group->pending.next_number);
@@ -303,16 +415,18 @@ static sotto_error save_removed(struct saving *s)
     if (!s->group->group_dirty && !s->dump)
         return SOTTO_OK;
     TRY(erase_nodes(s));
-    for (unsigned kind = RECORD_SECRET_NODE; kind < RECORD_KINDS; kind++)
+    for (unsigned kind = RECORD_SECRET_NODE; kind < RECORD_KEY; kind++)
         TRY(erase_dead(s, (enum record_kind)kind, none_alive));
     return save_group(s);
 }
 
 static sotto_error save(struct saving *s)
 {
-    const sotto_mls_group *group = s->group;
+    sotto_mls_group *group = s->group;
     if (group->removed)
         return save_removed(s);
+    if (group->all_dirty && !s->dump)
+        node_checks_free(group->mls->env, &group->checks);
     TRY(save_nodes(s));
     if (group->all_dirty || group->group_dirty || s->dump)
         TRY(save_group(s));

@@ -55,7 +55,7 @@ void base_remove_keys(struct tree *tree, struct node_index x, const struct tree_
 
 /* ---- Making ---------------------------------------------------------------------------------- */
 
-static sotto_error alloc_tree(struct crypto *crypto, const struct suite *suite, struct tree **tree)
+sotto_error tree_alloc(struct crypto *crypto, const struct suite *suite, struct tree **tree)
 {
     const sotto_env *env = crypto_env(crypto);
     struct tree *made = mem_alloc(env, sizeof *made);
@@ -81,8 +81,7 @@ static sotto_error alloc_tree(struct crypto *crypto, const struct suite *suite, 
     return SOTTO_OK;
 }
 
-/* Room for 2^count - 1 nodes. */
-static sotto_error base_reserve(struct tree *tree, size_t count)
+sotto_error base_reserve(struct tree *tree, size_t count)
 {
     for (size_t i = segment_count(tree->leaf_count); i < count; i++) {
         TRY(segment_alloc(tree, i, false, &tree->segments[i]));
@@ -93,18 +92,17 @@ static sotto_error base_reserve(struct tree *tree, size_t count)
 
 /* node NULL: blank. */
 static sotto_error derive_leaf(struct tree *tree, struct leaf_index leaf,
-                               const struct tree_node *node)
+                               const struct tree_node *node, bool stored)
 {
     if (node != NULL) {
         TRY(support_count_leaf(tree->env, &tree->support, &node->u.leaf, 1));
         leaf_set_add(&tree->members, leaf.value);
         tree->member_count++;
     }
-    return hash_base_leaf(tree, leaf);
+    return hash_base_leaf(tree, leaf, stored);
 }
 
-/* Which key of the table, which leaf, and which counts: all that is found from the nodes. */
-static sotto_error derive_tables(struct tree *tree)
+sotto_error base_derive(struct tree *tree, bool stored)
 {
     size_t nodes = 0;
     for (uint32_t i = 0; i < node_count_of(tree->leaf_count); i++)
@@ -117,7 +115,7 @@ static sotto_error derive_tables(struct tree *tree)
         if (node != NULL)
             base_put_keys(tree, node_at(i), node);
         if (node_is_leaf(node_at(i)))
-            TRY(derive_leaf(tree, node_leaf_index(node_at(i)), node));
+            TRY(derive_leaf(tree, node_leaf_index(node_at(i)), node, stored));
     }
     tree->first_blank = leaf_set_next_absent(&tree->members, 0, tree->leaf_count);
     return SOTTO_OK;
@@ -126,8 +124,8 @@ static sotto_error derive_tables(struct tree *tree)
 sotto_error tree_new(struct crypto *crypto, const struct suite *suite, struct tree **tree)
 {
     struct tree *made;
-    TRY(alloc_tree(crypto, suite, &made));
-    sotto_error error = derive_tables(made);
+    TRY(tree_alloc(crypto, suite, &made));
+    sotto_error error = base_derive(made, false);
     if (error != SOTTO_OK) {
         tree_free(made);
         return error;
@@ -149,7 +147,7 @@ void tree_free(struct tree *tree)
     mem_free(tree->env, tree, sizeof *tree);
 }
 
-/* ---- Loading --------------------------------------------------------------------------------- */
+/* ---- Importing ------------------------------------------------------------------------------- */
 
 /* Leaves stand at even places only. */
 static sotto_error place_node(struct tree *tree, struct node_index x, const struct tree_node *node,
@@ -161,46 +159,6 @@ static sotto_error place_node(struct tree *tree, struct node_index x, const stru
     }
     *base_slot(tree, x) = node;
     return SOTTO_OK;
-}
-
-sotto_error tree_load_begin(struct crypto *crypto, const struct suite *suite, uint32_t leaf_count,
-                            struct tree **tree, sotto_fault *fault)
-{
-    if (leaf_count == 0 || leaf_count > LIMIT_LEAVES || (leaf_count & (leaf_count - 1)) != 0)
-        return refuse(fault, SOTTO_VALUE, "tree.leaf_count");
-    struct tree *made;
-    sotto_error error = alloc_tree(crypto, suite, &made);
-    if (error != SOTTO_OK)
-        return refuse(fault, error, "tree");
-    error = base_reserve(made, segment_count(leaf_count));
-    if (error != SOTTO_OK) {
-        tree_free(made);
-        return refuse(fault, error, "tree");
-    }
-    *tree = made;
-    return SOTTO_OK;
-}
-
-sotto_error tree_load_node(struct tree *tree, struct node_index x, sotto_bytes encoded,
-                           sotto_fault *fault)
-{
-    if (!base_has(tree, x) || *base_slot(tree, x) != NULL)
-        return refuse(fault, SOTTO_VALUE, "tree.node_index");
-    struct reader reader;
-    reader_init(&reader, encoded);
-    const struct tree_node *node = tree_node_read(&reader, &tree->maker);
-    sotto_error error = reader_finish(&reader, "Node");
-    if (error == SOTTO_OK)
-        return place_node(tree, x, node, fault);
-    tree_node_release(tree->env, node);
-    *fault = reader.fault;
-    return error;
-}
-
-sotto_error tree_load_end(struct tree *tree, sotto_fault *fault)
-{
-    sotto_error error = derive_tables(tree);
-    return error == SOTTO_OK ? SOTTO_OK : refuse(fault, error, "tree");
 }
 
 /* The nodes of an encoded ratchet tree, which says how many they are only by its end. */
@@ -244,7 +202,7 @@ sotto_error tree_import(struct crypto *crypto, const struct suite *suite, sotto_
                         struct tree **tree, sotto_fault *fault)
 {
     struct tree *made;
-    sotto_error error = alloc_tree(crypto, suite, &made);
+    sotto_error error = tree_alloc(crypto, suite, &made);
     if (error != SOTTO_OK)
         return refuse(fault, error, "tree");
     struct reader reader, inner;
@@ -256,8 +214,8 @@ sotto_error tree_import(struct crypto *crypto, const struct suite *suite, sotto_
         error = reader_finish(&reader, "ratchet_tree");
         *fault = reader.fault;
     }
-    if (error == SOTTO_OK)
-        error = tree_load_end(made, fault);
+    if (error == SOTTO_OK && (error = base_derive(made, false)) != SOTTO_OK)
+        refuse(fault, error, "tree");
     if (error != SOTTO_OK) {
         tree_free(made);
         return error;

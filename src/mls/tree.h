@@ -92,13 +92,34 @@ const struct leaf_node *tree_leaf(const struct tree *tree, struct leaf_index lea
 /* Octets of memory that the tree holds, with all its nodes. */
 size_t tree_memory(const struct tree *tree);
 
-/* Building a tree from nodes that were stored one by one (struct Node's encoding, tree_node_write),
- * in any order: tree_load_begin once, tree_load_node each, tree_load_end, which computes the
- * hashes. A node that is put twice or lies outside is refused (VALUE). On failure free the tree. */
+/* ---- Records (tree_record.c) ----------------------------------------------------------------- */
+
+/* Nodes as a store keeps them, one record each: tree hash, fingerprints of its keys under the
+ * tree's own seed, content. Where the suite's public keys are long (tree_keys_apart), a parent's
+ * key has a record of its own. Whoever loads them has verified that they are what was written: here
+ * only the structure is. */
+bool tree_keys_apart(const struct suite *suite);
+const struct fingerprint *tree_prints(const struct tree *tree);
+
+/* The record of x, which must not be blank. */
+void tree_record_write(struct writer *writer, const struct tree *tree, struct node_index x);
+
+/* Appends the encryption key of x, as it is in the store; IO if it is not the one that it was. */
+typedef sotto_error tree_fetch_fn(void *ctx, struct node_index x, sotto_buf *key);
+
+/* Where keys that are not loaded come from. NULL: all must be. Before tree_load_end. */
+void tree_set_source(struct tree *tree, tree_fetch_fn *fetch, void *ctx);
+
+/* In any order: tree_load_begin once, tree_load_node each, tree_load_key each (NOT_FOUND: give it
+ * again behind its node), tree_load_end. prints: the seed that the records were written under. A
+ * record that comes twice or lies outside is refused (VALUE). On failure free the tree. */
 sotto_error tree_load_begin(struct crypto *crypto, const struct suite *suite, uint32_t leaf_count,
-                            struct tree **tree, sotto_fault *fault);
-sotto_error tree_load_node(struct tree *tree, struct node_index x, sotto_bytes encoded,
+                            const struct fingerprint *prints, struct tree **tree,
+                            sotto_fault *fault);
+sotto_error tree_load_node(struct tree *tree, struct node_index x, sotto_bytes record,
                            sotto_fault *fault);
+sotto_error tree_load_key(struct tree *tree, struct node_index x, sotto_bytes key,
+                          sotto_fault *fault);
 sotto_error tree_load_end(struct tree *tree, sotto_fault *fault);
 
 /* ---- Stage: life ----------------------------------------------------------------------------- */
@@ -125,8 +146,11 @@ uint32_t tree_stage_member_count(const struct tree_stage *stage);
 const struct tree_node *tree_stage_node(const struct tree_stage *stage, struct node_index x);
 const struct leaf_node *tree_stage_leaf(const struct tree_stage *stage, struct leaf_index leaf);
 
-/* The public key of a node of either type; empty if blank. */
-sotto_bytes tree_stage_encryption_key(const struct tree_stage *stage, struct node_index x);
+/* The public key of a node of either type; empty if blank. It is fetched into scratch if it is not
+ * in memory; the view lives as long as scratch is left alone and the node does not change. IO: the
+ * store does not give the key. */
+sotto_error tree_stage_encryption_key(const struct tree_stage *stage, struct node_index x,
+                                      sotto_buf *scratch, sotto_bytes *key);
 
 /* The next member at or behind *leaf; false at the end. *leaf becomes the member's. */
 bool tree_stage_next_member(const struct tree_stage *stage, struct leaf_index *leaf);
@@ -135,8 +159,9 @@ bool tree_stage_next_member(const struct tree_stage *stage, struct leaf_index *l
  * are encrypted (7.5). */
 bool tree_stage_is_added(const struct tree_stage *stage, struct leaf_index leaf);
 
-/* The node that holds a key. NOT_FOUND. KEY_SIGNATURE finds leaves. If several do (which
- * tree_stage_check refuses), any of them but `except`; for no exception node_at(UINT32_MAX). */
+/* The node that holds a key. NOT_FOUND, or IO as above. KEY_SIGNATURE finds leaves. If several do
+ * (which tree_stage_check refuses), any of them but `except`; for no exception node_at(UINT32_MAX).
+ */
 sotto_error tree_stage_find_key(const struct tree_stage *stage, enum key_kind kind, sotto_bytes key,
                                 struct node_index except, struct node_index *x);
 

@@ -17,6 +17,8 @@ struct tree {
     struct node_maker maker;
     struct key_index keys;
     struct support support;
+    tree_fetch_fn *fetch; /* of a parent's key that is not in memory; NULL: all are */
+    void *fetch_ctx;
 };
 
 struct overlay_entry {
@@ -56,6 +58,16 @@ sotto_error segment_alloc(const struct tree *tree, size_t number, bool with_know
 /* Releases its nodes too. */
 void segment_free(const struct tree *tree, size_t number, struct tree_segment *segment);
 
+/* A tree of one blank leaf, whose tables are not made yet. */
+sotto_error tree_alloc(struct crypto *crypto, const struct suite *suite, struct tree **tree);
+
+/* Room for 2^count - 1 nodes. */
+sotto_error base_reserve(struct tree *tree, size_t count);
+
+/* Which key of the table, which leaf, which counts, and the tree hashes: all that is found from the
+ * nodes. stored: nodes brought their hashes, so that only those of blank ones are computed. */
+sotto_error base_derive(struct tree *tree, bool stored);
+
 /* x must be in the base. */
 static inline const struct tree_node **base_slot(const struct tree *tree, struct node_index x)
 {
@@ -76,17 +88,17 @@ static inline bool base_has(const struct tree *tree, struct node_index x)
 void base_put_keys(struct tree *tree, struct node_index x, const struct tree_node *node);
 void base_remove_keys(struct tree *tree, struct node_index x, const struct tree_node *node);
 
-/* tree_hash.c: the tree hash of one node from its content and its children's hashes. node NULL:
- * blank. unmerged: what counts as its unmerged leaves. */
+/* tree_hash.c: the tree hash of one node from its content and its children's hashes. NULL: blank.
+ */
 sotto_error hash_leaf(const struct tree *tree, struct node_index x, const struct tree_node *node,
                       uint8_t *out);
-sotto_error hash_parent(const struct tree *tree, const struct tree_node *node, sotto_bytes unmerged,
+sotto_error hash_parent(const struct tree *tree, const struct parent_node *parent,
                         const uint8_t *left, const uint8_t *right, uint8_t *out);
 sotto_error hash_parent_input(const struct tree *tree, sotto_bytes encryption_key,
                               sotto_bytes parent_hash, sotto_bytes sibling_hash, uint8_t *out);
 /* A leaf's hash in a base, and those of the parents whose last leaf it is: called for every leaf in
- * order, it gives all. */
-sotto_error hash_base_leaf(struct tree *tree, struct leaf_index leaf);
+ * order, it gives all. stored: but for those that nodes brought. */
+sotto_error hash_base_leaf(struct tree *tree, struct leaf_index leaf, bool stored);
 
 /* tree_stage.c: the entry of a node, NULL if there is none. */
 struct overlay_entry *overlay_find(const struct tree_stage *stage, struct node_index x);
@@ -111,6 +123,9 @@ sotto_error stage_put_leaf(struct tree_stage *stage, struct leaf_index where,
                            const struct tree_node *node, bool added);
 sotto_error stage_put_parent(struct tree_stage *stage, struct node_index x,
                              const struct tree_node *node);
+
+/* tree_record.c: struct Node of x, which is not blank, with the key fetched if need be. */
+void stage_node_write(struct writer *writer, const struct tree_stage *stage, struct node_index x);
 
 static inline sotto_error refuse(sotto_fault *fault, sotto_error error, const char *what)
 {

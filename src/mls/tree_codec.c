@@ -16,7 +16,7 @@ sotto_error tree_stage_export(const struct tree_stage *stage, sotto_buf *ratchet
         const struct tree_node *node = tree_stage_node(stage, node_at(i));
         writer_present(&writer, node != NULL);
         if (node != NULL)
-            tree_node_write(&writer, node);
+            stage_node_write(&writer, stage, node_at(i));
     }
     writer_close(&writer, opened);
     return writer_finish(&writer);
@@ -64,7 +64,7 @@ void tree_stage_write(struct writer *writer, const struct tree_stage *stage)
         writer_u32(writer, x.value);
         writer_u8(writer, node == NULL ? CHANGE_BLANK : added ? CHANGE_ADDED : CHANGE_NODE);
         if (node != NULL)
-            tree_node_write(writer, node);
+            stage_node_write(writer, stage, x);
     }
     writer_close(writer, opened);
 }

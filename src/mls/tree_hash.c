@@ -45,24 +45,25 @@ sotto_error hash_leaf(const struct tree *tree, struct node_index x, const struct
     return crypto_hash_parts(tree->crypto, tree->suite, parts, node == NULL ? 1 : 2, out);
 }
 
-sotto_error hash_parent(const struct tree *tree, const struct tree_node *node, sotto_bytes unmerged,
+sotto_error hash_parent(const struct tree *tree, const struct parent_node *parent,
                         const uint8_t *left, const uint8_t *right, uint8_t *out)
 {
     size_t nh = tree->suite->nh;
     struct fields head, tail;
     head.size = tail.size = 0;
     put_octet(&head, NODE_PARENT);
-    put_octet(&head, node != NULL);
-    if (node != NULL) {
-        put_vector(&head, node->u.parent.encryption_key);
-        put_vector(&head, node->u.parent.parent_hash);
+    put_octet(&head, parent != NULL);
+    sotto_bytes unmerged = parent == NULL ? (sotto_bytes){0} : parent->unmerged_leaves.wire;
+    if (parent != NULL) {
+        put_vector(&head, parent->encryption_key);
+        put_vector(&head, parent->parent_hash);
         put_length(&head, unmerged.size);
     }
     put_vector(&tail, sotto_bytes_of(left, nh));
     put_vector(&tail, sotto_bytes_of(right, nh));
     sotto_bytes parts[3] = {view(&head)};
     size_t count = 1;
-    if (node != NULL && unmerged.size > 0)
+    if (unmerged.size > 0)
         parts[count++] = unmerged;
     parts[count++] = view(&tail);
     return crypto_hash_parts(tree->crypto, tree->suite, parts, count, out);
@@ -83,19 +84,20 @@ sotto_error hash_parent_input(const struct tree *tree, sotto_bytes encryption_ke
 static sotto_error hash_base_parent(struct tree *tree, struct node_index x)
 {
     const struct tree_node *node = *base_slot(tree, x);
-    sotto_bytes unmerged = node == NULL ? (sotto_bytes){0} : node->u.parent.unmerged_leaves.wire;
-    return hash_parent(tree, node, unmerged, base_hash(tree, node_left(x)),
+    return hash_parent(tree, node == NULL ? NULL : &node->u.parent, base_hash(tree, node_left(x)),
                        base_hash(tree, node_right(x)), base_hash(tree, x));
 }
 
-sotto_error hash_base_leaf(struct tree *tree, struct leaf_index leaf)
+sotto_error hash_base_leaf(struct tree *tree, struct leaf_index leaf, bool stored)
 {
     struct node_index x = leaf_node_index(leaf);
-    TRY(hash_leaf(tree, x, *base_slot(tree, x), base_hash(tree, x)));
+    if (!stored || *base_slot(tree, x) == NULL)
+        TRY(hash_leaf(tree, x, *base_slot(tree, x), base_hash(tree, x)));
     /* Each parent whose last leaf this is: one level for each low bit of the index that is set. */
     for (uint32_t bits = leaf.value; (bits & 1) != 0; bits >>= 1) {
         x = node_parent(x);
-        TRY(hash_base_parent(tree, x));
+        if (!stored || *base_slot(tree, x) == NULL)
+            TRY(hash_base_parent(tree, x));
     }
     return SOTTO_OK;
 }
@@ -123,6 +125,22 @@ static uint8_t *hash_place(const struct tree_stage *stage, struct node_index x, 
     return segment->hashes + segment_offset(x) * stage->base->suite->nh;
 }
 
+static sotto_error stage_hash_parent(const struct tree_stage *stage, struct node_index x,
+                                     const uint8_t *left, const uint8_t *right, uint8_t *out)
+{
+    const struct tree_node *node = tree_stage_node(stage, x);
+    if (node == NULL)
+        return hash_parent(stage->base, NULL, left, right, out);
+    struct parent_node parent = node->u.parent;
+    sotto_buf scratch;
+    sotto_buf_init(&scratch, stage->base->env);
+    sotto_error error = tree_stage_encryption_key(stage, x, &scratch, &parent.encryption_key);
+    if (error == SOTTO_OK)
+        error = hash_parent(stage->base, &parent, left, right, out);
+    sotto_buf_free(&scratch);
+    return error;
+}
+
 /* Recursion goes at most LIMIT_DEPTH deep, and only into what changed or was never computed. */
 static sotto_error stage_hash(const struct tree_stage *stage, struct node_index x,
                               const uint8_t **hash)
@@ -133,16 +151,13 @@ static sotto_error stage_hash(const struct tree_stage *stage, struct node_index 
     *hash = out;
     if (known)
         return SOTTO_OK;
-    const struct tree_node *node = tree_stage_node(stage, x);
     if (node_is_leaf(x)) {
-        TRY(hash_leaf(stage->base, x, node, out));
+        TRY(hash_leaf(stage->base, x, tree_stage_node(stage, x), out));
     } else {
         const uint8_t *left, *right;
         TRY(stage_hash(stage, node_left(x), &left));
         TRY(stage_hash(stage, node_right(x), &right));
-        sotto_bytes unmerged =
-            node == NULL ? (sotto_bytes){0} : node->u.parent.unmerged_leaves.wire;
-        TRY(hash_parent(stage->base, node, unmerged, left, right, out));
+        TRY(stage_hash_parent(stage, x, left, right, out));
     }
     if (known_octet != NULL)
         *known_octet = 1;

@@ -87,13 +87,18 @@ static sotto_error copy_leaf(const sotto_env *env, const struct leaf_node *leaf,
     return SOTTO_OK;
 }
 
+static void set_prints(const struct node_maker *maker, struct tree_node *leaf)
+{
+    leaf->key_print = node_key_print(maker, leaf->u.leaf.encryption_key);
+    leaf->signature_print = (uint32_t)node_key_print(maker, leaf->u.leaf.signature_key);
+}
+
 sotto_error tree_node_of_leaf(const struct node_maker *maker, const struct leaf_node *leaf,
                               const struct tree_node **node)
 {
     struct tree_node *made;
     TRY(copy_leaf(maker->env, leaf, &made));
-    made->key_print = node_key_print(maker, leaf->encryption_key);
-    made->signature_print = (uint32_t)node_key_print(maker, leaf->signature_key);
+    set_prints(maker, made);
     *node = made;
     return SOTTO_OK;
 }
@@ -129,6 +134,15 @@ sotto_error tree_node_of_parent(const struct node_maker *maker, const struct par
 {
     return copy_parent(maker->env, parent, node_key_print(maker, parent->encryption_key), spare,
                        node);
+}
+
+bool tree_node_same_key(const struct tree_node *a, const struct tree_node *b)
+{
+    sotto_bytes first = tree_node_encryption_key(a), second = tree_node_encryption_key(b);
+    /* A parent that lacks its key came from the store or is a copy of one that did: 64 bits under a
+     * secret seed tell keys apart well enough. */
+    return a->key_print == b->key_print &&
+           (first.size == 0 || second.size == 0 || sotto_bytes_equal(first, second));
 }
 
 /* The position of the first entry that is not below leaf. */
@@ -212,22 +226,43 @@ void tree_node_write(struct writer *writer, const struct tree_node *node)
         parent_node_write(writer, &node->u.parent);
 }
 
-static sotto_error read_leaf(struct reader *reader, const struct node_maker *maker,
-                             const struct tree_node **node)
+/* A leaf's block without its fingerprints. */
+static sotto_error read_leaf(struct reader *reader, const sotto_env *env, struct tree_node **node)
 {
     struct arena arena;
-    arena_init(&arena, maker->env);
+    arena_init(&arena, env);
     struct leaf_node leaf;
     leaf_node_read(reader, &arena, &leaf);
     sotto_error error = SOTTO_OK;
     if (reader_ok(reader))
-        error = tree_node_of_leaf(maker, &leaf, node);
+        error = copy_leaf(env, &leaf, node);
     arena_free(&arena);
     return error;
 }
 
+const struct tree_node *tree_node_read_leaf(struct reader *reader, const sotto_env *env,
+                                            uint64_t key_print, uint32_t signature_print)
+{
+    struct tree_node *node = NULL;
+    sotto_error error = read_leaf(reader, env, &node);
+    if (error != SOTTO_OK)
+        reader_fail(reader, error, "LeafNode");
+    if (node == NULL)
+        return NULL;
+    node->key_print = key_print;
+    node->signature_print = signature_print;
+    return node;
+}
+
+sotto_error tree_node_of_stored_parent(const sotto_env *env, const struct parent_node *parent,
+                                       uint64_t key_print, const struct tree_node **node)
+{
+    return copy_parent(env, parent, key_print, 0, node);
+}
+
 const struct tree_node *tree_node_read(struct reader *reader, const struct node_maker *maker)
 {
+    struct tree_node *leaf = NULL;
     const struct tree_node *node = NULL;
     size_t at = reader->pos;
     uint8_t type = reader_u8(reader, "Node.node_type");
@@ -235,7 +270,10 @@ const struct tree_node *tree_node_read(struct reader *reader, const struct node_
     if (!reader_ok(reader))
         return NULL;
     if (type == NODE_LEAF) {
-        error = read_leaf(reader, maker, &node);
+        error = read_leaf(reader, maker->env, &leaf);
+        if (leaf != NULL)
+            set_prints(maker, leaf);
+        node = leaf;
     } else if (type == NODE_PARENT) {
         struct parent_node parent;
         parent_node_read(reader, &parent);

@@ -42,10 +42,14 @@ sotto_error tree_node_add_unmerged(const sotto_env *env, const struct tree_node 
 const struct tree_node *tree_node_share(const struct tree_node *node);      /* NULL allowed */
 void tree_node_release(const sotto_env *env, const struct tree_node *node); /* NULL allowed */
 
+/* A parent may lack its encryption key, whose fingerprint it has nevertheless (tree.h). */
 static inline sotto_bytes tree_node_encryption_key(const struct tree_node *node)
 {
     return node->type == NODE_LEAF ? node->u.leaf.encryption_key : node->u.parent.encryption_key;
 }
+
+/* Whether two nodes hold the same encryption key. */
+bool tree_node_same_key(const struct tree_node *a, const struct tree_node *b);
 
 /* Whether a leaf is among a parent's unmerged leaves. */
 bool parent_node_has_unmerged(const struct parent_node *parent, struct leaf_index leaf);
@@ -56,5 +60,12 @@ size_t parent_node_unmerged_below(const struct parent_node *parent, uint32_t lea
 /* struct Node (12.4.3.3). The read node has one reference, NULL after a failure. */
 void tree_node_write(struct writer *writer, const struct tree_node *node);
 const struct tree_node *tree_node_read(struct reader *reader, const struct node_maker *maker);
+
+/* Nodes whose fingerprints are known already. The leaf: a LeafNode; NULL after a failure. The
+ * parent may lack its key. */
+const struct tree_node *tree_node_read_leaf(struct reader *reader, const sotto_env *env,
+                                            uint64_t key_print, uint32_t signature_print);
+sotto_error tree_node_of_stored_parent(const sotto_env *env, const struct parent_node *parent,
+                                       uint64_t key_print, const struct tree_node **node);
 
 #endif

@@ -177,12 +177,6 @@ const struct leaf_node *tree_stage_leaf(const struct tree_stage *stage, struct l
     return node == NULL ? NULL : &node->u.leaf;
 }
 
-sotto_bytes tree_stage_encryption_key(const struct tree_stage *stage, struct node_index x)
-{
-    const struct tree_node *node = tree_stage_node(stage, x);
-    return node == NULL ? (sotto_bytes){0} : tree_node_encryption_key(node);
-}
-
 static const struct leaf_set *members_of(const struct tree_stage *stage)
 {
     return stage->membership_changed ? &stage->members : &stage->base->members;
@@ -208,15 +202,17 @@ bool tree_stage_has_member(const struct tree_stage *stage, struct node_index x)
     return leaf_set_any(members_of(stage), node_first_leaf(x).value, node_leaf_span(x));
 }
 
-static bool holds_key(const struct tree_stage *stage, struct node_index x, enum key_kind kind,
-                      sotto_bytes key)
+/* NOT_FOUND if x holds another key, or none. scratch: for a key that is not in memory. */
+static sotto_error holds_key(const struct tree_stage *stage, struct node_index x,
+                             enum key_kind kind, sotto_bytes key, sotto_buf *scratch)
 {
     const struct tree_node *node = tree_stage_node(stage, x);
-    if (node == NULL)
-        return false;
+    sotto_bytes held = {0};
     if (kind == KEY_ENCRYPTION)
-        return sotto_bytes_equal(tree_node_encryption_key(node), key);
-    return node->type == NODE_LEAF && sotto_bytes_equal(node->u.leaf.signature_key, key);
+        TRY(tree_stage_encryption_key(stage, x, scratch, &held));
+    else if (node != NULL && node->type == NODE_LEAF)
+        held = node->u.leaf.signature_key;
+    return held.size > 0 && sotto_bytes_equal(held, key) ? SOTTO_OK : SOTTO_NOT_FOUND;
 }
 
 /* Both tables may name nodes that have changed since; what counts is what the node holds now. */
@@ -225,15 +221,21 @@ static sotto_error find_key(const struct tree_stage *stage, enum key_kind kind, 
 {
     const struct key_index *tables[] = {&stage->base->keys, &stage->keys};
     uint32_t tag = key_index_tag(kind, print);
-    for (size_t i = 0; i < 2; i++) {
+    sotto_error error = SOTTO_NOT_FOUND;
+    sotto_buf scratch;
+    sotto_buf_init(&scratch, stage->base->env);
+    for (size_t i = 0; error == SOTTO_NOT_FOUND && i < 2; i++) {
         struct node_index found;
-        for (size_t at = 0; key_index_next(tables[i], tag, kind, &at, &found);)
-            if (!node_equal(found, except) && holds_key(stage, found, kind, key)) {
+        for (size_t at = 0;
+             error == SOTTO_NOT_FOUND && key_index_next(tables[i], tag, kind, &at, &found);) {
+            if (!node_equal(found, except))
+                error = holds_key(stage, found, kind, key, &scratch);
+            if (error == SOTTO_OK)
                 *x = found;
-                return SOTTO_OK;
-            }
+        }
     }
-    return SOTTO_NOT_FOUND;
+    sotto_buf_free(&scratch);
+    return error;
 }
 
 sotto_error tree_stage_find_key(const struct tree_stage *stage, enum key_kind kind, sotto_bytes key,

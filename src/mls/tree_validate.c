@@ -48,12 +48,14 @@ static sotto_error check_unique(const struct tree_stage *stage, struct node_inde
                                 const struct tree_node *node, sotto_fault *fault)
 {
     struct node_index other;
-    if (stage_find_double(stage, x, KEY_ENCRYPTION, &other) != SOTTO_NOT_FOUND)
+    sotto_error error = stage_find_double(stage, x, KEY_ENCRYPTION, &other);
+    if (error == SOTTO_OK)
         return refuse(fault, SOTTO_TREE, "encryption_key: in the tree twice");
-    if (node->type == NODE_LEAF &&
-        stage_find_double(stage, x, KEY_SIGNATURE, &other) != SOTTO_NOT_FOUND)
+    if (error == SOTTO_NOT_FOUND && node->type == NODE_LEAF)
+        error = stage_find_double(stage, x, KEY_SIGNATURE, &other);
+    if (error == SOTTO_OK)
         return refuse(fault, SOTTO_TREE, "LeafNode.signature_key: in the tree twice");
-    return SOTTO_OK;
+    return error == SOTTO_NOT_FOUND ? SOTTO_OK : refuse(fault, error, "encryption_key");
 }
 
 /* Whether a node brings a key to a place where the base did not have it. A key that stayed need not
@@ -64,7 +66,7 @@ static bool brings_keys(const struct tree_stage *stage, struct node_index x,
     const struct tree_node *before = tree_node(stage->base, x);
     if (before == NULL || node->type == NODE_LEAF)
         return true;
-    return !sotto_bytes_equal(tree_node_encryption_key(before), tree_node_encryption_key(node));
+    return !tree_node_same_key(before, node);
 }
 
 sotto_error tree_stage_check(const struct tree_stage *stage,
@@ -168,11 +170,15 @@ static sotto_error original_hash(const struct tree *tree, struct node_index x,
     const struct tree_node *node = *base_slot(tree, x);
     sotto_buf rest;
     sotto_buf_init(&rest, tree->env);
+    struct parent_node parent = {0};
     sotto_error error = SOTTO_OK;
-    if (node != NULL)
+    if (node != NULL) {
+        parent = node->u.parent;
         error = subtract(node->u.parent.unmerged_leaves, gone, &rest);
+        parent.unmerged_leaves.wire = sotto_buf_view(&rest);
+    }
     if (error == SOTTO_OK)
-        error = hash_parent(tree, node, sotto_buf_view(&rest), left, right, out);
+        error = hash_parent(tree, node == NULL ? NULL : &parent, left, right, out);
     sotto_buf_free(&rest);
     return error;
 }

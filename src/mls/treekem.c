@@ -36,14 +36,17 @@ static sotto_error derive_upwards(const struct tree_stage *stage, const struct n
 {
     const struct tree *tree = stage->base;
     struct secret path_secret = *first, private_key = {0};
-    sotto_buf public_key;
+    sotto_buf public_key, scratch;
+    sotto_bytes expected;
     sotto_buf_init(&public_key, tree->env);
+    sotto_buf_init(&scratch, tree->env);
     sotto_error error = SOTTO_OK;
     for (size_t i = 0; error == SOTTO_OK && i < count; i++) {
         sotto_buf_clear(&public_key);
         error = derive_key_pair(tree, &path_secret, &private_key, &public_key);
-        if (error == SOTTO_OK && !sotto_bytes_equal(sotto_buf_view(&public_key),
-                                                    tree_stage_encryption_key(stage, nodes[i])))
+        if (error == SOTTO_OK)
+            error = tree_stage_encryption_key(stage, nodes[i], &scratch, &expected);
+        if (error == SOTTO_OK && !sotto_bytes_equal(sotto_buf_view(&public_key), expected))
             error = SOTTO_KEY;
         if (error == SOTTO_OK) {
             treekem_private_set(private_state, nodes[i], &private_key);
@@ -55,6 +58,7 @@ static sotto_error derive_upwards(const struct tree_stage *stage, const struct n
     secret_wipe(&path_secret);
     secret_wipe(&private_key);
     sotto_buf_free(&public_key);
+    sotto_buf_free(&scratch);
     return error;
 }
 
@@ -187,7 +191,7 @@ sotto_error treekem_path_create(struct tree_stage *stage, struct leaf_index send
 }
 
 struct ciphertext_bufs {
-    sotto_buf kem_output, ciphertext;
+    sotto_buf kem_output, ciphertext, public_key;
 };
 
 /* One UpdatePathNode (7.6). */
@@ -202,9 +206,13 @@ static void write_path_node(struct writer *writer, const struct tree_stage *stag
     for (size_t i = 0; writer->error == SOTTO_OK && i < resolution->count; i++) {
         sotto_buf_clear(&bufs->kem_output);
         sotto_buf_clear(&bufs->ciphertext);
-        writer->error = crypto_encrypt_in_context(
-            tree->crypto, tree->suite, tree_stage_encryption_key(stage, resolution->items[i]),
-            context, secret_view(path_secret), &bufs->kem_output, &bufs->ciphertext);
+        sotto_bytes recipient;
+        writer->error =
+            tree_stage_encryption_key(stage, resolution->items[i], &bufs->public_key, &recipient);
+        if (writer->error == SOTTO_OK)
+            writer->error = crypto_encrypt_in_context(tree->crypto, tree->suite, recipient, context,
+                                                      secret_view(path_secret), &bufs->kem_output,
+                                                      &bufs->ciphertext);
         struct hpke_ciphertext encrypted = {sotto_buf_view(&bufs->kem_output),
                                             sotto_buf_view(&bufs->ciphertext)};
         hpke_ciphertext_write(writer, &encrypted);
@@ -222,6 +230,7 @@ sotto_error treekem_path_encrypt(const struct tree_stage *stage, const struct tr
     TRY(crypto_encrypt_context(stage->base->crypto, stage->base->suite, "UpdatePathNode", group_context, &context));
     sotto_buf_init(&bufs.kem_output, stage->base->env);
     sotto_buf_init(&bufs.ciphertext, stage->base->env);
+    sotto_buf_init(&bufs.public_key, stage->base->env);
     node_list_init(&resolution, stage->base->env);
     writer_init(&writer, update_path);
     writer_fixed(&writer, tree_stage_leaf(stage, path->sender)->wire);
@@ -231,11 +240,13 @@ sotto_error treekem_path_encrypt(const struct tree_stage *stage, const struct tr
         writer.error = tree_stage_resolution(stage, node_child_away(path->nodes[i], path->sender),
                                              true, &resolution);
         if (writer.error == SOTTO_OK)
-            write_path_node(&writer, stage, tree_stage_encryption_key(stage, path->nodes[i]),
+            write_path_node(&writer, stage,
+                            tree_node_encryption_key(tree_stage_node(stage, path->nodes[i])),
                             &path->path_secrets[i], &resolution, &context, &bufs);
     }
     writer_close(&writer, opened);
     node_list_free(&resolution);
+    sotto_buf_free(&bufs.public_key);
     sotto_buf_free(&bufs.ciphertext);
     sotto_buf_free(&bufs.kem_output);
     return writer_finish(&writer);
@@ -265,19 +276,24 @@ static sotto_error check_new_key(const struct tree_stage *stage, const struct up
     bool twice = sotto_bytes_equal(key, path->leaf.encryption_key);
     for (size_t i = 0; i < number; i++)
         twice = twice || sotto_bytes_equal(key, path->nodes[i].encryption_key);
-    if (twice || tree_stage_find_key(stage, KEY_ENCRYPTION, key, node_at(UINT32_MAX), &unused) !=
-                     SOTTO_NOT_FOUND)
+    if (!twice)
+        error = tree_stage_find_key(stage, KEY_ENCRYPTION, key, node_at(UINT32_MAX), &unused);
+    if (error == SOTTO_OK)
         return refuse(fault, SOTTO_COMMIT, "UpdatePathNode.encryption_key: not a new key");
-    return SOTTO_OK;
+    return error == SOTTO_NOT_FOUND ? SOTTO_OK
+                                    : refuse(fault, error, "UpdatePathNode.encryption_key");
 }
 
 static sotto_error check_new_keys(const struct tree_stage *stage, const struct update_path *path,
                                   sotto_fault *fault)
 {
     struct node_index unused;
-    if (tree_stage_find_key(stage, KEY_ENCRYPTION, path->leaf.encryption_key, node_at(UINT32_MAX),
-                            &unused) != SOTTO_NOT_FOUND)
+    sotto_error error = tree_stage_find_key(stage, KEY_ENCRYPTION, path->leaf.encryption_key,
+                                            node_at(UINT32_MAX), &unused);
+    if (error == SOTTO_OK)
         return refuse(fault, SOTTO_COMMIT, "LeafNode.encryption_key: not a new key");
+    if (error != SOTTO_NOT_FOUND)
+        return refuse(fault, error, "LeafNode.encryption_key");
     for (size_t i = 0; i < path->count; i++)
         TRY(check_new_key(stage, path, i, fault));
     return SOTTO_OK;
@@ -336,8 +352,10 @@ static sotto_error open_path_secret(const struct tree_stage *stage, struct node_
     const struct tree *tree = stage->base;
     struct node_list resolution;
     node_list_init(&resolution, tree->env);
-    sotto_buf plaintext;
+    sotto_buf plaintext, scratch;
+    sotto_bytes public_key;
     sotto_buf_init(&plaintext, tree->env);
+    sotto_buf_init(&scratch, tree->env);
     sotto_error error = tree_stage_resolution(stage, copath, true, &resolution);
     const struct secret *private_key = NULL;
     size_t at = 0;
@@ -345,18 +363,20 @@ static sotto_error open_path_secret(const struct tree_stage *stage, struct node_
         private_key = treekem_private_find(private_state, resolution.items[at]);
     if (error == SOTTO_OK && (private_key == NULL || resolution.count != node->count))
         error = SOTTO_COMMIT;
+    if (error == SOTTO_OK)
+        error = tree_stage_encryption_key(stage, resolution.items[at - 1], &scratch, &public_key);
     if (error == SOTTO_OK) {
         const struct hpke_ciphertext *encrypted = &node->encrypted_path_secret[at - 1];
-        error = crypto_decrypt_with_label(
-            tree->crypto, tree->suite, secret_view(private_key),
-            tree_stage_encryption_key(stage, resolution.items[at - 1]), "UpdatePathNode",
-            group_context, encrypted->kem_output, encrypted->ciphertext, &plaintext);
+        error = crypto_decrypt_with_label(tree->crypto, tree->suite, secret_view(private_key),
+                                          public_key, "UpdatePathNode", group_context,
+                                          encrypted->kem_output, encrypted->ciphertext, &plaintext);
     }
     if (error == SOTTO_OK && plaintext.size != tree->suite->nh)
         error = SOTTO_DECRYPT;
     if (error == SOTTO_OK)
         error = secret_set(path_secret, sotto_buf_view(&plaintext));
     sotto_buf_free(&plaintext);
+    sotto_buf_free(&scratch);
     node_list_free(&resolution);
     return error;
 }

@@ -54,6 +54,10 @@ void treekem_private_prune(struct treekem_private *private_state, const struct t
 sotto_error treekem_private_check(const struct treekem_private *private_state,
                                   const struct tree_stage *stage);
 
+/* KEY unless each private key's node has a public one, and the own leaf has a private one. */
+sotto_error treekem_private_check_places(const struct treekem_private *private_state,
+                                         const struct tree_stage *stage);
+
 /* One key as a record of a store; the state's records are keyed by node index. Secret bytes. */
 void treekem_key_write(struct writer *writer, const struct treekem_key *key);
 void treekem_key_read(struct reader *reader,

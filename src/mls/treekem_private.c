@@ -47,31 +47,44 @@ void treekem_private_forget(struct treekem_private *private_state, size_t at)
 
 void treekem_private_prune(struct treekem_private *private_state, const struct tree_stage *stage)
 {
-    struct tree_stage before;
-    tree_stage_init(&before, stage->base);
     for (size_t i = private_state->count; i-- > 0;) {
         struct node_index x = private_state->keys[i].node;
-        sotto_bytes now = tree_stage_encryption_key(stage, x);
-        if (now.size == 0 || !sotto_bytes_equal(now, tree_stage_encryption_key(&before, x)))
+        const struct tree_node *before = tree_node(stage->base, x);
+        const struct tree_node *now = tree_stage_node(stage, x);
+        if (before == NULL || now == NULL || !tree_node_same_key(before, now))
             treekem_private_forget(private_state, i);
     }
+}
+
+sotto_error treekem_private_check_places(const struct treekem_private *private_state,
+                                         const struct tree_stage *stage)
+{
+    if (treekem_private_find(private_state, leaf_node_index(private_state->own)) == NULL)
+        return SOTTO_KEY;
+    for (size_t i = 0; i < private_state->count; i++)
+        if (tree_stage_node(stage, private_state->keys[i].node) == NULL)
+            return SOTTO_KEY;
+    return SOTTO_OK;
 }
 
 sotto_error treekem_private_check(const struct treekem_private *private_state,
                                   const struct tree_stage *stage)
 {
     const struct tree *base = stage->base;
-    if (treekem_private_find(private_state, leaf_node_index(private_state->own)) == NULL)
-        return SOTTO_KEY;
-    for (size_t i = 0; i < private_state->count; i++) {
+    TRY(treekem_private_check_places(private_state, stage));
+    sotto_buf scratch;
+    sotto_buf_init(&scratch, base->env);
+    sotto_error error = SOTTO_OK;
+    for (size_t i = 0; error == SOTTO_OK && i < private_state->count; i++) {
         const struct treekem_key *key = &private_state->keys[i];
-        sotto_bytes public_key = tree_stage_encryption_key(stage, key->node);
-        if (public_key.size == 0)
-            return SOTTO_KEY;
-        TRY(crypto_kem_check_pair(base->crypto, base->suite, secret_view(&key->private_key),
-                                  public_key));
+        sotto_bytes public_key;
+        error = tree_stage_encryption_key(stage, key->node, &scratch, &public_key);
+        if (error == SOTTO_OK)
+            error = crypto_kem_check_pair(base->crypto, base->suite, secret_view(&key->private_key),
+                                          public_key);
     }
-    return SOTTO_OK;
+    sotto_buf_free(&scratch);
+    return error;
 }
 
 void treekem_key_write(struct writer *writer, const struct treekem_key *key)

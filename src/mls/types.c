@@ -452,7 +452,15 @@ sotto_error key_package_ref(struct crypto *crypto, const struct suite *suite,
 void parent_node_read(struct reader *reader, struct parent_node *parent)
 {
     *parent = (struct parent_node){0};
-    parent->encryption_key = read_key(reader, "ParentNode.encryption_key");
+    sotto_bytes key = read_key(reader, "ParentNode.encryption_key");
+    parent_node_read_links(reader, parent);
+    if (reader_ok(reader))
+        parent->encryption_key = key;
+}
+
+void parent_node_read_links(struct reader *reader, struct parent_node *parent)
+{
+    *parent = (struct parent_node){0};
     parent->parent_hash = reader_vector(reader, LIMIT_HASH, "ParentNode.parent_hash");
     struct u32_list list = {
         read_list(reader, 4, 4 * (size_t)LIMIT_LEAVES, "ParentNode.unmerged_leaves")};

@@ -227,6 +227,9 @@ struct parent_node {
 void parent_node_read(struct reader *reader, struct parent_node *parent);
 void parent_node_write(struct writer *writer, const struct parent_node *parent);
 
+/* All but the encryption key, which stands in front and stays empty. */
+void parent_node_read_links(struct reader *reader, struct parent_node *parent);
+
 /* ---- UpdatePath (7.6) ------------------------------------------------------------------------ */
 
 struct hpke_ciphertext {

@@ -118,6 +118,9 @@ void store_copy(const struct memory_store *from, struct memory_store *to)
 static sotto_error store_next(void *ctx, uint32_t *kind, uint32_t *index, sotto_bytes *value)
 {
     struct memory_store *store = ctx;
+    while (store->no_keys && store->cursor < store->count &&
+           store->records[store->cursor].kind == 7)
+        store->cursor++;
     if (store->cursor == store->count)
         return SOTTO_NOT_FOUND;
     const struct stored *record = &store->records[store->cursor++];
@@ -158,6 +161,16 @@ static sotto_error resumption_psk(void *ctx, sotto_bytes group_id, uint64_t epoc
     return sotto_buf_append(psk, client->kept_psk.data, client->kept_psk.size);
 }
 
+sotto_error client_stored(void *ctx, const sotto_mls_group *group, uint32_t kind, uint32_t index,
+                          sotto_buf *value)
+{
+    struct client *client = ctx;
+    assert_true(sotto_mls_group_id(group).size > 0);
+    const struct stored *record = store_find(&client->store, kind, index);
+    client->fetches++;
+    return record == NULL ? SOTTO_NOT_FOUND : sotto_buf_append(value, record->data, record->size);
+}
+
 void client_new(struct client *client, uint16_t suite, const char *name,
                 const sotto_mls_config *config)
 {
@@ -180,6 +193,7 @@ void client_new_with(struct client *client, uint16_t suite, const char *name,
     own.validate_leaf = validate_leaf;
     own.external_psk = external_psk;
     own.resumption_psk = resumption_psk;
+    client->leaves_out_keys = own.stored != NULL;
     assert_ok(sotto_mls_new_with_provider(env, &own, provider, &client->mls));
     assert_engine(client, sotto_mls_signature_key(client->mls, suite, &client->private_key,
                                                   &client->public_key));
@@ -252,6 +266,7 @@ void client_save(struct client *client)
 sotto_error client_load(struct client *client, sotto_mls_group **group)
 {
     client->store.cursor = 0;
+    client->store.no_keys = client->leaves_out_keys;
     return sotto_mls_group_load(client->mls, &client->identity, store_next, &client->store, group);
 }
 

@@ -20,6 +20,7 @@ struct memory_store {
     size_t put_bytes;
     size_t fail_at; /* the call that fails, counted from 1; 0: none */
     size_t cursor;  /* of a load */
+    bool no_keys;   /* loading leaves out records of kind 7 */
 };
 
 struct client {
@@ -31,6 +32,8 @@ struct client {
     sotto_buf key_package, secrets; /* the last made */
     sotto_mls_group *group;
     struct memory_store store;
+    bool leaves_out_keys;
+    size_t fetches; /* of records that loading left out */
     /* What the engine's callbacks answer. */
     sotto_error leaf_verdict;
     unsigned leaves_seen;
@@ -40,7 +43,8 @@ struct client {
     sotto_buf kept_psk;
 };
 
-/* config: its callbacks are replaced; NULL: all zero. */
+/* config: its callbacks are replaced; NULL: all zero. One that has `stored` gets an own one, and
+ * loading then leaves out what it may. */
 void client_new(struct client *client, uint16_t suite, const char *name,
                 const sotto_mls_config *config);
 void client_new_with(struct client *client, uint16_t suite, const char *name,
@@ -85,6 +89,10 @@ void store_clear(struct memory_store *store);
 const struct stored *store_find(const struct memory_store *store, uint32_t kind, uint32_t index);
 bool store_equal(const struct memory_store *a, const struct memory_store *b);
 void store_copy(const struct memory_store *from, struct memory_store *to);
+
+/* For a config: says that there shall be one. */
+sotto_error client_stored(void *ctx, const sotto_mls_group *group, uint32_t kind, uint32_t index,
+                          sotto_buf *value);
 
 sotto_error store_put(void *ctx, uint32_t kind, uint32_t index, sotto_bytes value);
 sotto_error store_erase(void *ctx, uint32_t kind, uint32_t index);

@@ -228,6 +228,15 @@ static void damaged_records_are_refused(void **state)
         assert_true(sotto_mls_fault(c->mls)->what[0] != 0);
     }
     for (size_t i = 0; i < whole.count; i++) {
+        store_copy(&whole, &c->store);
+        for (size_t at = 0; at < whole.records[i].size; at++) {
+            uint8_t *octet = &c->store.records[i].data[at];
+            sotto_mls_group *group = NULL;
+            *octet ^= (uint8_t)(1 << at % 8);
+            assert_int_not_equal(client_load(c, &group), SOTTO_OK);
+            assert_null(group);
+            *octet ^= (uint8_t)(1 << at % 8);
+        }
         for (size_t cut = 0; cut < whole.records[i].size; cut += 7) {
             store_copy(&whole, &c->store);
             c->store.records[i].size = cut;
@@ -238,6 +247,195 @@ static void damaged_records_are_refused(void **state)
     }
     store_clear(&whole);
     stop(3);
+}
+
+/* What a crash in the middle of a save that was not one transaction leaves, or a record restored by
+ * itself: every record is what it was, but they are not of one time. */
+static void records_of_two_saves_are_refused(void **state)
+{
+    (void)state;
+    start(3);
+    struct client *c = &clients[1];
+    client_save(c);
+    struct memory_store before = {0}, after = {0};
+    store_copy(&c->store, &before);
+    sotto_buf commit;
+    sotto_buf_init(&commit, sotto_env_system());
+    client_commit(all[0], NULL, &commit);
+    world_process(all, 3, all[0], sotto_buf_view(&commit));
+    client_save(c);
+    store_copy(&c->store, &after);
+    size_t replaced = 0;
+    for (size_t i = 0; i < before.count; i++) {
+        const struct stored *old = &before.records[i];
+        const struct stored *now = store_find(&after, old->kind, old->index);
+        if (now == NULL || (now->size == old->size && memcmp(now->data, old->data, old->size) == 0))
+            continue;
+        if (old->kind > 2) /* of the secret tree, whose records are not bound together */
+            continue;
+        store_copy(&after, &c->store);
+        assert_ok(
+            store_put(&c->store, old->kind, old->index, sotto_bytes_of(old->data, old->size)));
+        sotto_mls_group *group = NULL;
+        assert_int_not_equal(client_load(c, &group), SOTTO_OK);
+        replaced++;
+    }
+    assert_true(replaced >= 3); /* a leaf, its parent, the group's record */
+    store_copy(&after, &c->store);
+    client_reload(c);
+    store_clear(&before);
+    store_clear(&after);
+    sotto_buf_free(&commit);
+    stop(3);
+}
+
+#define FEW 5
+
+static void start_hybrid(void)
+{
+    static const sotto_mls_config config = {.stored = client_stored};
+    for (size_t i = 0; i < FEW; i++) {
+        client_new(&clients[i], SOTTO_MLS_XWING_CHACHA_SHA256_ED25519, i == 1 ? "lazy" : "whole",
+                   i == 1 ? &config : NULL);
+        all[i] = &clients[i];
+    }
+    client_create(&clients[0], "group");
+    world_add(&clients[0], all + 1, FEW - 1, NULL, 0);
+    for (size_t i = 0; i < FEW; i++) {
+        sotto_buf commit;
+        sotto_buf_init(&commit, sotto_env_system());
+        client_commit(all[i], NULL, &commit);
+        world_process(all, FEW, all[i], sotto_buf_view(&commit));
+        sotto_buf_free(&commit);
+    }
+}
+
+static void long_keys_are_fetched_when_used(void **state)
+{
+    (void)state;
+    start_hybrid();
+    struct client *c = &clients[1];
+    client_reload(c);
+    assert_int_equal(c->fetches, 0);
+    check_stored(c); /* a dump fetches all */
+    assert_true(c->fetches > 0);
+    c->fetches = 0;
+    world_agrees(all, FEW); /* compares exported trees */
+    assert_true(c->fetches > 0);
+    client_reload(c);
+    c->fetches = 0;
+    sotto_buf commit;
+    sotto_buf_init(&commit, sotto_env_system());
+    client_commit(all[4], NULL, &commit);
+    world_process(all, FEW, all[4], sotto_buf_view(&commit));
+    client_reload(c);
+    assert_true(c->fetches <= 1); /* its own, to open the path secret with */
+    sotto_buf_clear(&commit);
+    client_commit(c, NULL, &commit);
+    world_process(all, FEW, c, sotto_buf_view(&commit));
+    assert_true(c->fetches <= 4);
+    world_agrees(all, FEW);
+    client_save(c);
+    check_stored(c);
+    sotto_buf_free(&commit);
+    stop(FEW);
+}
+
+static void a_damaged_key_is_refused_when_used(void **state)
+{
+    (void)state;
+    start_hybrid();
+    struct client *c = &clients[1];
+    client_reload(c);
+    sotto_buf out, welcome;
+    sotto_buf_init(&out, sotto_env_system());
+    sotto_buf_init(&welcome, sotto_env_system());
+    size_t keys = 0;
+    for (size_t i = 0; i < c->store.count; i++) {
+        struct stored *record = &c->store.records[i];
+        if (record->kind != RECORD_KEY)
+            continue;
+        keys++;
+        for (size_t at = 3; at < record->size; at += 97) {
+            record->data[at] ^= 0x10;
+            assert_error(sotto_mls_ratchet_tree(c->group, &out), IO);
+            assert_int_equal(out.size, 0);
+            record->data[at] ^= 0x10;
+        }
+        size_t size = record->size;
+        record->size = size - 9;
+        assert_error(sotto_mls_ratchet_tree(c->group, &out), IO);
+        record->size = size;
+    }
+    assert_true(keys >= 3);
+    struct memory_store whole = {0};
+    store_copy(&c->store, &whole);
+    assert_ok(store_erase(&c->store, RECORD_KEY, 5));
+    assert_error(sotto_mls_ratchet_tree(c->group, &out), IO);
+    store_copy(&whole, &c->store);
+    store_clear(&whole);
+    sotto_mls_staged *staged;
+    struct stored *record = (struct stored *)(uintptr_t)store_find(&c->store, RECORD_KEY, 5);
+    record->data[0] ^= 1;
+    assert_error(sotto_mls_commit(c->group, NULL, &out, &welcome, &staged), IO);
+    record->data[0] ^= 1;
+    client_commit(c, NULL, &out);
+    world_process(all, FEW, c, sotto_buf_view(&out));
+    world_agrees(all, FEW);
+    sotto_buf_free(&out);
+    sotto_buf_free(&welcome);
+    stop(FEW);
+}
+
+/* Kept by who does not fetch: each must be there, and be its node's. */
+static void key_records_are_checked_on_loading(void **state)
+{
+    (void)state;
+    start_hybrid();
+    struct client *c = &clients[2];
+    client_save(c);
+    struct memory_store whole = {0};
+    store_copy(&c->store, &whole);
+    for (size_t i = 0; i < whole.count; i++) {
+        const struct stored *key = &whole.records[i];
+        sotto_mls_group *group = NULL;
+        if (key->kind != RECORD_KEY)
+            continue;
+        store_copy(&whole, &c->store);
+        assert_ok(store_erase(&c->store, RECORD_KEY, key->index));
+        assert_error(client_load(c, &group), TREE);
+        assert_ok(
+            store_put(&c->store, RECORD_KEY, key->index ^ 2, sotto_bytes_of(key->data, key->size)));
+        assert_int_not_equal(client_load(c, &group), SOTTO_OK);
+        store_copy(&whole, &c->store);
+        c->store.records[i].data[i] ^= 1;
+        assert_int_not_equal(client_load(c, &group), SOTTO_OK);
+    }
+    store_copy(&whole, &c->store);
+    client_reload(c);
+    /* Keys of an epoch ago. */
+    struct client *lazy = &clients[1];
+    client_save(lazy);
+    struct memory_store lazy_whole = {0};
+    store_copy(&lazy->store, &lazy_whole);
+    sotto_buf commit;
+    sotto_buf_init(&commit, sotto_env_system());
+    client_commit(all[4], NULL, &commit);
+    world_process(all, FEW, all[4], sotto_buf_view(&commit));
+    client_reload(c);
+    client_reload(lazy);
+    const struct stored *old = store_find(&whole, RECORD_KEY, 7);
+    sotto_mls_group *group = NULL;
+    assert_ok(store_put(&c->store, RECORD_KEY, 7, sotto_bytes_of(old->data, old->size)));
+    assert_error(client_load(c, &group), TREE);
+    old = store_find(&lazy_whole, RECORD_KEY, 7);
+    assert_ok(store_put(&lazy->store, RECORD_KEY, 7, sotto_bytes_of(old->data, old->size)));
+    sotto_buf_clear(&commit);
+    assert_error(sotto_mls_ratchet_tree(lazy->group, &commit), IO);
+    sotto_buf_free(&commit);
+    store_clear(&whole);
+    store_clear(&lazy_whole);
+    stop(FEW);
 }
 
 static void an_own_staged_epoch_survives_a_crash(void **state)
@@ -327,6 +525,10 @@ int main(void)
         cmocka_unit_test(a_failed_save_is_written_again),
         cmocka_unit_test(loading_resumes_exactly),
         cmocka_unit_test(damaged_records_are_refused),
+        cmocka_unit_test(records_of_two_saves_are_refused),
+        cmocka_unit_test(long_keys_are_fetched_when_used),
+        cmocka_unit_test(a_damaged_key_is_refused_when_used),
+        cmocka_unit_test(key_records_are_checked_on_loading),
         cmocka_unit_test(an_own_staged_epoch_survives_a_crash),
         cmocka_unit_test(a_removed_group_leaves_one_record),
     };
