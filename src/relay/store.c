@@ -178,6 +178,7 @@ struct store_port {
     pthread_mutex_t lock;
     struct store_op *first_op, **last_op;
     struct notice_link *first_notice, **last_notice;
+    bool owes_wake; /* something was put into an empty port, and fd does not tell yet */
 };
 
 /* Called with the lock held, when the port had nothing before. */
@@ -304,6 +305,32 @@ void store_port_run(struct store_port *port)
     run_notices(port, notices);
 }
 
+/* With the lock held. The port has something new, and is woken by this or by a later call. */
+static void put_op(struct store_port *port, struct store_op *op)
+{
+    port->owes_wake = port->owes_wake || port_is_empty(port);
+    *port->last_op = op;
+    port->last_op = &op->next;
+}
+
+static void put_notices(struct store_port *port, struct notice_batch *batch,
+                        struct notice_link *link)
+{
+    atomic_fetch_add_explicit(&batch->refs, 1, memory_order_relaxed);
+    link->batch = batch;
+    link->next = NULL;
+    port->owes_wake = port->owes_wake || port_is_empty(port);
+    *port->last_notice = link;
+    port->last_notice = &link->next;
+}
+
+static void wake_if_owed(struct store_port *port)
+{
+    if (port->owes_wake)
+        port_wake(port);
+    port->owes_wake = false;
+}
+
 void store_complete(struct store_op *op)
 {
     struct store_port *port = op->port;
@@ -313,33 +340,41 @@ void store_complete(struct store_op *op)
         return;
     }
     pthread_mutex_lock(&port->lock);
-    if (port_is_empty(port))
-        port_wake(port);
-    *port->last_op = op;
-    port->last_op = &op->next;
+    put_op(port, op);
+    wake_if_owed(port);
     pthread_mutex_unlock(&port->lock);
 }
 
-void store_notify(struct store *store, struct notice_batch *batch)
+static void put_all(struct store_op *op)
 {
-    pthread_mutex_lock(&store->ports_lock);
-    for (size_t i = 0; i < store->port_count && batch->count > 0; i++) {
-        struct store_port *port = store->ports[i];
-        if (port->notice == NULL)
+    for (struct store_op *next; op != NULL; op = next) {
+        struct store_port *port = op->port;
+        next = op->next;
+        op->next = NULL;
+        if (port == NULL) {
+            store_op_free(op);
             continue;
-        struct notice_link *link = &batch->links[i];
-        atomic_fetch_add_explicit(&batch->refs, 1, memory_order_relaxed);
-        link->batch = batch;
-        link->next = NULL;
+        }
         pthread_mutex_lock(&port->lock);
-        if (port_is_empty(port))
-            port_wake(port);
-        *port->last_notice = link;
-        port->last_notice = &link->next;
+        put_op(port, op);
+        pthread_mutex_unlock(&port->lock);
+    }
+}
+
+void store_finish(struct store *store, struct store_op *ops, struct notice_batch *notices)
+{
+    put_all(ops);
+    pthread_mutex_lock(&store->ports_lock);
+    for (size_t i = 0; i < store->port_count; i++) {
+        struct store_port *port = store->ports[i];
+        pthread_mutex_lock(&port->lock);
+        if (notices != NULL && notices->count > 0 && port->notice != NULL)
+            put_notices(port, notices, &notices->links[i]);
+        wake_if_owed(port);
         pthread_mutex_unlock(&port->lock);
     }
     pthread_mutex_unlock(&store->ports_lock);
-    notice_batch_drop(batch);
+    notice_batch_drop(notices);
 }
 
 /* ---- The store ------------------------------------------------------------------------------ */

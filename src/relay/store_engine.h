@@ -47,7 +47,9 @@ void notice_batch_drop(struct notice_batch *batch); /* NULL allowed */
 /* Zeroed, to be filled in; the batch owns its blob. */
 struct notice *notice_batch_add(struct notice_batch *batch);
 
-/* Gives the batch to every port that hears notices, and drops it. */
-void store_notify(struct store *store, struct notice_batch *batch);
+/* Gives back the operations of a commit (linked by next), and its notices to every port that hears
+ * them: each port wakes once for both, so that what goes to one connection goes together. Drops
+ * notices, which may be NULL. */
+void store_finish(struct store *store, struct store_op *ops, struct notice_batch *notices);
 
 #endif

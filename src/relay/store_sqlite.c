@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "relay/store_sql.h"
@@ -11,12 +12,14 @@
 #define CHECKPOINT_PAGES 4096
 #define BUSY_MS 5000
 #define TRUNCATE_MS 100
+#define GATHER_NS 1000000
 
 struct queue {
     pthread_mutex_t lock;
     pthread_cond_t filled;
     struct store_op *first, **last;
     size_t count, bytes;
+    size_t wanted; /* whoever waits is woken by the first and by this one; 0: by each */
     bool closing;
 };
 
@@ -45,8 +48,12 @@ struct engine {
 
 static void queue_init(struct queue *queue)
 {
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&queue->lock, NULL);
-    pthread_cond_init(&queue->filled, NULL);
+    pthread_cond_init(&queue->filled, &attributes);
+    pthread_condattr_destroy(&attributes);
     queue->last = &queue->first;
 }
 
@@ -67,10 +74,34 @@ static bool queue_put(struct queue *queue, struct store_op *op)
         queue->last = &op->next;
         queue->count++;
         queue->bytes += op->queued;
-        pthread_cond_signal(&queue->filled);
+        if (queue->wanted == 0 || queue->count == 1 || queue->count == queue->wanted)
+            pthread_cond_signal(&queue->filled);
     }
     pthread_mutex_unlock(&queue->lock);
     return fits;
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Waits for a first operation, and then a little for so many: a commit costs the same for one and
+ * for a hundred. */
+static void queue_gather(struct queue *queue, size_t wanted, uint64_t patience_ns)
+{
+    pthread_mutex_lock(&queue->lock);
+    queue->wanted = wanted;
+    while (queue->first == NULL && !queue->closing)
+        pthread_cond_wait(&queue->filled, &queue->lock);
+    uint64_t end = now_ns() + patience_ns;
+    const struct timespec deadline = {(time_t)(end / 1000000000), (long)(end % 1000000000)};
+    while (queue->count < wanted && !queue->closing &&
+           pthread_cond_timedwait(&queue->filled, &queue->lock, &deadline) == 0) {
+    }
+    pthread_mutex_unlock(&queue->lock);
 }
 
 /* Waits for operations and takes up to max of them, or max_bytes and one more. What expires entries
@@ -207,15 +238,10 @@ static int commit_batch(struct engine *engine, struct exec *exec, struct store_o
     return failure;
 }
 
-static void complete_all(struct store_op *op, bool failed)
+static void refuse_all(struct store_op *op)
 {
-    while (op != NULL) {
-        struct store_op *next = op->next;
-        if (failed)
-            refuse(op, WIRE_CODE_UNAVAILABLE, 5);
-        store_complete(op);
-        op = next;
-    }
+    for (; op != NULL; op = op->next)
+        refuse(op, WIRE_CODE_UNAVAILABLE, 5);
 }
 
 /* A row that is not what was put there: the disk changed it, or a program of somebody else's. */
@@ -230,14 +256,16 @@ static bool run_together(struct engine *engine, struct store_op *batch, size_t c
     struct exec exec = exec_of(engine, &engine->db);
     exec.notices = notice_batch_new(engine->base.env, count);
     int failure = exec.notices != NULL ? commit_batch(engine, &exec, batch, count) : SQLITE_NOMEM;
-    if (failure != SQLITE_OK)
+    if (failure != SQLITE_OK) {
         notice_batch_drop(exec.notices);
+        exec.notices = NULL;
+    }
     if (is_corrupt(failure))
         return false;
     tell_health(engine, db_error_of(failure));
-    complete_all(batch, failure != SQLITE_OK);
-    if (failure == SQLITE_OK)
-        store_notify(&engine->base, exec.notices);
+    if (failure != SQLITE_OK)
+        refuse_all(batch);
+    store_finish(&engine->base, batch, exec.notices);
     if (failure == SQLITE_OK && exec.erased)
         truncate_log(engine);
     return true;
@@ -255,20 +283,31 @@ static void run_batch(struct engine *engine, struct store_op *batch, size_t coun
         op->detail = 0;
         if (!run_together(engine, op, 1)) {
             atomic_fetch_add(&engine->base.corrupt, 1);
-            complete_all(op, true);
+            refuse_all(op);
+            store_finish(&engine->base, op, NULL);
         }
     }
 }
 
+/* How many operations the last commit held is how many may come again: whoever waits for an answer
+ * before it writes on comes back about now. The wait is at most a quarter of what a commit takes.
+ */
 static void *writer_main(void *arg)
 {
     struct engine *engine = arg;
     struct store_op *batch;
-    size_t count;
-    while ((batch = queue_take(&engine->writes, STORE_BATCH_OPERATIONS, STORE_BATCH_BYTES,
-                               &count)) != NULL)
+    size_t count = 1;
+    uint64_t took_ns = 0;
+    for (;;) {
+        uint64_t patience_ns = took_ns / 4 < GATHER_NS ? took_ns / 4 : GATHER_NS;
+        queue_gather(&engine->writes, count, patience_ns);
+        batch = queue_take(&engine->writes, STORE_BATCH_OPERATIONS, STORE_BATCH_BYTES, &count);
+        if (batch == NULL)
+            return NULL;
+        uint64_t begin = now_ns();
         run_batch(engine, batch, count);
-    return NULL;
+        took_ns = now_ns() - begin;
+    }
 }
 
 /* ---- The readers ---------------------------------------------------------------------------- */

@@ -292,6 +292,9 @@ static void read_input(struct channel *channel)
             return;
         read_record(channel, data, size);
         wipe(data, size);
+        /* Asking once more would only hear that there is nothing: poll announces what comes. */
+        if (channel->socket.drained && SSL_has_pending(channel->ssl) == 0)
+            return;
     }
     /* Paused: TLS may hold more that poll will not announce. */
     channel->has_more = channel->state != CHANNEL_CLOSED && SSL_has_pending(channel->ssl) == 1;

@@ -23,6 +23,7 @@ static int socket_read(BIO *bio, char *data, int size)
     struct tls_socket *socket = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
     ssize_t got = recv(socket->fd, data, (size_t)size, 0);
+    socket->drained = got < (ssize_t)size;
     if (got > 0)
         socket->received += (uint64_t)got;
     else if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))

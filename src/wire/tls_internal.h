@@ -10,6 +10,7 @@
 struct tls_socket {
     int fd;
     uint64_t received; /* bytes in all */
+    bool drained;      /* the last read took all that had come */
     bool has_pin;      /* client */
     bool pin_mismatch; /* client: set when the certificate was not the pinned one */
     uint8_t pin[PIN_SIZE];
