@@ -94,6 +94,9 @@ static const struct option options[] = {
      "MiB that all files together may take (default: 10240)"},
     {"blob-max", NUMBER, FIELD(blob_max_mib), 1, 1 << 20, false, "MIB",
      "MiB of the largest file (default: 2048)"},
+    {"sandbox", SWITCH, FIELD(sandbox), 0, 0, false, "on|off",
+     "whether the relay gives away what it does not need once it\n"
+     "serves; `sottod sandbox` tries what that is worth (default: on)"},
     {"log-level", LEVEL, FIELD(log_level), 0, 0, false, "debug|info|warning|error",
      "what is logged, on standard error (default: info)"},
     {"log-format", FORMAT, FIELD(log_format), 0, 0, false, "text|json",
@@ -351,11 +354,12 @@ static bool read_word(struct config *config, const char *word, char *problem)
     static const struct {
         const char *word;
         enum command command;
-    } words[] = {
-        {"serve", COMMAND_SERVE},       {"invite", COMMAND_INVITE},    {"status", COMMAND_STATUS},
-        {"backup", COMMAND_BACKUP},     {"restore", COMMAND_RESTORE},  {"check", COMMAND_CHECK},
-        {"defaults", COMMAND_DEFAULTS}, {"help", COMMAND_HELP},        {"--help", COMMAND_HELP},
-        {"-h", COMMAND_HELP},           {"--version", COMMAND_VERSION}};
+    } words[] = {{"serve", COMMAND_SERVE},       {"invite", COMMAND_INVITE},
+                 {"status", COMMAND_STATUS},     {"backup", COMMAND_BACKUP},
+                 {"restore", COMMAND_RESTORE},   {"check", COMMAND_CHECK},
+                 {"defaults", COMMAND_DEFAULTS}, {"sandbox", COMMAND_SANDBOX},
+                 {"help", COMMAND_HELP},         {"--help", COMMAND_HELP},
+                 {"-h", COMMAND_HELP},           {"--version", COMMAND_VERSION}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (strcmp(word, words[i].word) == 0) {
             if (config->command != COMMAND_HELP)
@@ -432,6 +436,7 @@ static const struct config defaults = {
     .blob_space_mib = BLOB_SPACE_MIB,
     .blob_max_mib = BLOB_MAX_MIB,
     .rate_limit = true,
+    .sandbox = true,
     .tokens_a_day = TOKENS_A_DAY,
     .token_days = TOKEN_DAYS,
     .room_mib = ROOM_MIB,
@@ -585,7 +590,8 @@ void config_help(void)
            "serves\n"
            "       sottod restore SRC            make a stopped relay of such a folder\n"
            "       sottod check [DIR]            look for damage, in a backup too\n"
-           "       sottod defaults               print a configuration file to begin with\n\n"
+           "       sottod defaults               print a configuration file to begin with\n"
+           "       sottod sandbox                try what the sandbox must not allow\n\n"
            "Without any option it makes a certificate of its own, listens on port %d and\n"
            "prints its address, which people give to `sotto register --relay`.\n\n",
            RELAY_PORT);

@@ -22,6 +22,7 @@ enum command {
     COMMAND_RESTORE,
     COMMAND_CHECK,
     COMMAND_DEFAULTS,
+    COMMAND_SANDBOX,
     COMMAND_HELP,
     COMMAND_VERSION
 };
@@ -55,6 +56,7 @@ struct config {
     char ready_file[PATH_MAX];
     int32_t ready_fd; /* -1: none */
     bool allow_core;
+    bool sandbox;
     uint32_t uses;    /* invite */
     bool without_key; /* backup */
     bool force;       /* restore */

@@ -18,6 +18,7 @@ bool data_path(const struct config *config, enum data_file file, char path[stati
         [DATA_ADDRESS] = "address",
         [DATA_BLOBS] = "blobs",
         [DATA_BACKUP] = "last-backup",
+        [DATA_SANDBOX] = "sandbox-test",
     };
     int size = snprintf(path, PATH_MAX, "%s/%s", config->data, names[file]);
     return size > 0 && size < PATH_MAX;

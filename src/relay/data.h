@@ -12,7 +12,8 @@ enum data_file {
     DATA_KEY,
     DATA_ADDRESS,
     DATA_BLOBS,
-    DATA_BACKUP
+    DATA_BACKUP,
+    DATA_SANDBOX
 };
 
 /* The path of a file in the directory. False: too long. */

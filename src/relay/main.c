@@ -8,6 +8,7 @@
 #include "relay/commands.h"
 #include "relay/config.h"
 #include "relay/reload.h"
+#include "relay/sandbox.h"
 #include "relay/serve.h"
 
 int main(int argc, char **argv)
@@ -28,6 +29,8 @@ int main(int argc, char **argv)
     case COMMAND_DEFAULTS:
         config_defaults();
         return 0;
+    case COMMAND_SANDBOX:
+        return command_sandbox(&config);
     case COMMAND_HELP:
         config_help();
         return 0;

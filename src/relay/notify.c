@@ -24,29 +24,34 @@ static socklen_t find_socket(struct sockaddr_un *address)
     return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size);
 }
 
-void notify(const char *state)
+int notify_open(void)
 {
     struct sockaddr_un address;
     socklen_t size = find_socket(&address);
-    if (size == 0)
-        return;
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return;
-    ssize_t ignored = sendto(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT,
-                             (const struct sockaddr *)&address, size);
-    (void)ignored;
-    close(fd);
+    int fd = size == 0 ? -1 : socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, size) != 0) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
 }
 
-void notify_reloading(void)
+void notify(int manager, const char *state)
+{
+    if (manager < 0)
+        return;
+    ssize_t ignored = send(manager, state, strlen(state), MSG_NOSIGNAL);
+    (void)ignored;
+}
+
+void notify_reloading(int manager)
 {
     char state[64];
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
              (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
-    notify(state);
+    notify(manager, state);
 }
 
 uint64_t notify_watchdog_ms(void)

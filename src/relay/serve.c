@@ -19,6 +19,7 @@
 #include "relay/loop.h"
 #include "relay/notify.h"
 #include "relay/reload.h"
+#include "relay/sandbox.h"
 
 enum {
     TOKEN_KEYS_SECONDS = 1800,
@@ -33,6 +34,9 @@ struct serving {
     struct store_port *port; /* of the main thread */
     struct loop *loops[THREADS_MAX];
     size_t loop_count;
+    int manager; /* of services; -1: none */
+    long cores;
+    int landlock;       /* its version; 0: files are not limited */
     uint64_t started_s; /* wall clock */
     uint64_t started_boot_s;
     uint64_t expire_ms, figures_ms, tokens_ms; /* when next */
@@ -172,7 +176,7 @@ static bool make_parts(struct serving *serving, char *problem)
     reload_rates(relay->config, rates);
     sotto_error error = ratelimit_new(relay->env, rates, now_us, NULL, &relay->ratelimit);
     if (error == SOTTO_OK)
-        error = courier_new(relay->env, relay->config->code_command, &relay->log, &relay->courier);
+        error = courier_start(relay->courier);
     if (error == SOTTO_OK)
         error = tokens_new(relay->env, &relay->tokens);
     if (error == SOTTO_OK)
@@ -187,7 +191,7 @@ static bool make_parts(struct serving *serving, char *problem)
 static bool start_loops(struct serving *serving, char *problem)
 {
     const struct config *config = serving->relay.config;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    long cores = serving->cores;
     size_t count = config->threads != 0 ? config->threads : cores > 0 ? (size_t)cores : 1;
     if (count > THREADS_MAX)
         count = THREADS_MAX;
@@ -237,19 +241,71 @@ static bool announce(struct serving *serving, char *problem)
     return good;
 }
 
+/* What is open to the relay is open now: the courier's process first, which inherits nothing. */
+static bool prepare(struct serving *serving, char *problem)
+{
+    struct relay *relay = &serving->relay;
+    const struct config *config = relay->config;
+    serving->cores = sysconf(_SC_NPROCESSORS_ONLN);
+    serving->manager = notify_open();
+    if (!reload_check_name(relay->env, config, problem) || !data_prepare(config, problem))
+        return false;
+    if (courier_new(relay->env, config->code_command, &relay->log, &relay->courier) != SOTTO_OK) {
+        snprintf(problem, CONFIG_TEXT, "the process that runs --code-command cannot be made: %s",
+                 strerror(errno));
+        return false;
+    }
+    serving->lock = data_lock(config, problem);
+    return serving->lock >= 0 && backup_finish_restore(config, problem) &&
+           reload_certificate(relay, problem) && listen_open(relay, problem);
+}
+
+static void tell_incomplete(const struct serving *serving, const char *part, const char *why)
+{
+    log_event(&serving->relay.log, LOG_WARNING, "sandbox_incomplete",
+              (struct log_field[]){log_text("part", part), log_text("why", why), LOG_END});
+}
+
+/* Before there are threads. */
+static void limit_files(struct serving *serving)
+{
+    const char *why;
+    if (geteuid() == 0)
+        log_event(&serving->relay.log, LOG_WARNING, "running_as_root", NULL);
+    if (!serving->relay.config->sandbox) {
+        log_event(&serving->relay.log, LOG_WARNING, "sandbox_off", NULL);
+        return;
+    }
+    serving->landlock = sandbox_files(serving->relay.config, &why);
+    if (serving->landlock == 0)
+        tell_incomplete(serving, "files", why);
+}
+
+/* When all threads are there. */
+static void limit_calls(struct serving *serving)
+{
+    const char *why;
+    if (!serving->relay.config->sandbox)
+        return;
+    if (!sandbox_calls(&why))
+        tell_incomplete(serving, "system calls", why);
+    else
+        log_event(&serving->relay.log, LOG_INFO, "sandboxed",
+                  (struct log_field[]){log_number("landlock", serving->landlock), LOG_END});
+}
+
 static bool start(struct serving *serving, char *problem)
 {
     struct relay *relay = &serving->relay;
-    if (!reload_check_name(relay->env, relay->config, problem) ||
-        !data_prepare(relay->config, problem))
+    if (!prepare(serving, problem))
         return false;
-    serving->lock = data_lock(relay->config, problem);
-    return serving->lock >= 0 && backup_finish_restore(relay->config, problem) &&
-           reload_certificate(relay, problem) &&
-           data_store(relay->config, relay->env, on_health, serving, &relay->store, problem) &&
-           open_blobs(serving, problem) && make_parts(serving, problem) &&
-           listen_open(relay, problem) && start_loops(serving, problem) &&
-           announce(serving, problem);
+    limit_files(serving);
+    if (!data_store(relay->config, relay->env, on_health, serving, &relay->store, problem) ||
+        !open_blobs(serving, problem) || !make_parts(serving, problem) ||
+        !start_loops(serving, problem) || !announce(serving, problem))
+        return false;
+    limit_calls(serving);
+    return true;
 }
 
 /* ---- Keeping house -------------------------------------------------------------------------- */
@@ -308,7 +364,7 @@ static void tell_watchdog(struct serving *serving, uint64_t now_ms)
     for (size_t i = 0; i < serving->loop_count; i++)
         alive = alive && now_ms - loop_alive_ms(serving->loops[i]) < serving->watchdog_ms;
     if (alive)
-        notify("WATCHDOG=1");
+        notify(serving->manager, "WATCHDOG=1");
     serving->alive_ms = now_ms;
 }
 
@@ -331,9 +387,9 @@ static void keep_house(struct serving *serving)
 
 static void read_again(struct serving *serving)
 {
-    notify_reloading();
+    notify_reloading(serving->manager);
     reload(&serving->relay);
-    notify("READY=1");
+    notify(serving->manager, "READY=1");
 }
 
 static void run(struct serving *serving, const sigset_t *signals)
@@ -343,14 +399,14 @@ static void run(struct serving *serving, const sigset_t *signals)
     log_event(&relay->log, LOG_INFO, "serving",
               (struct log_field[]){log_number("threads", (int64_t)serving->loop_count), LOG_END});
     serving->expire_ms = relay_now_ms() + FIRST_EXPIRE_SECONDS * 1000;
-    notify("READY=1");
+    notify(serving->manager, "READY=1");
     for (int signal_number; (signal_number = sigtimedwait(signals, NULL, &second)) != SIGTERM &&
                             signal_number != SIGINT;) {
         if (signal_number == SIGHUP)
             read_again(serving);
         keep_house(serving);
     }
-    notify("STOPPING=1");
+    notify(serving->manager, "STOPPING=1");
     log_event(&relay->log, LOG_INFO, "stopping", NULL);
 }
 
@@ -376,6 +432,8 @@ static void finish(struct serving *serving)
     tls_free(relay->tls);
     pthread_mutex_destroy(&relay->tls_lock);
     reload_end(relay);
+    if (serving->manager >= 0)
+        close(serving->manager);
     if (serving->lock >= 0)
         close(serving->lock);
 }
@@ -390,7 +448,7 @@ int serve(const struct config *config)
         return 1;
     harden(config);
     block_signals(&signals);
-    serving->lock = -1;
+    serving->lock = serving->manager = -1;
     serving->relay.env = env;
     serving->relay.config = config;
     serving->relay.log = (struct log){STDERR_FILENO, config->log_level, config->log_format};

@@ -479,7 +479,7 @@ static void the_log_and_the_files_hold_no_identifier_that_they_should_not(void *
 static void what_cannot_start_says_why(void **state)
 {
     struct relay_process *relay = *state;
-    char out[256];
+    static char out[16384];
     assert_int_equal(relay_command(relay, "--listen 127.0.0.1:0", out, sizeof out), 1); /* locked */
     assert_int_equal(relay_command(relay, "--nonsense", out, sizeof out), 2);
     assert_int_equal(relay_command(relay, "--listen", out, sizeof out), 2);

@@ -1,6 +1,7 @@
 /* The relay as a service: readiness, reloads, certificates, the log, stopping. */
 #include "system/relay_process.h"
 
+#include <dirent.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -269,6 +270,54 @@ static void the_example_file_is_what_the_program_prints(void **state)
     assert_string_equal(file, printed);
 }
 
+/* ---- The sandbox ---------------------------------------------------------------------------- */
+
+static void what_the_sandbox_forbids_is_refused_or_kills(void **state)
+{
+    struct service *service = *state;
+    char out[2048];
+    if (service->relay.sanitized) {
+        skip(); /* a sanitizer needs what the sandbox forbids; `sottod sandbox` says so */
+    }
+    int status = relay_command(&service->relay, "sandbox", out, sizeof out);
+    if (status != 0)
+        fail_msg("%s", out);
+    assert_non_null(strstr(out, "run a program                        kills the process"));
+    assert_non_null(strstr(out, "read /etc/passwd                     is refused"));
+}
+
+/* Each thread of the one that serves: a filter, and no way to new rights. */
+static void each_thread_of_a_serving_relay_is_in_the_sandbox(void **state)
+{
+    struct service *service = *state;
+    char path[64], inner[400], line[256];
+    const struct dirent *entry;
+    unsigned threads = 0, filtered = 0, limited = 0;
+    if (service->relay.sanitized) {
+        skip();
+    }
+    snprintf(path, sizeof path, "/proc/%d/task", (int)service->relay.pid);
+    DIR *folder = opendir(path);
+    assert_non_null(folder);
+    while ((entry = readdir(folder)) != NULL) {
+        snprintf(inner, sizeof inner, "%s/%s/status", path, entry->d_name);
+        FILE *file = entry->d_name[0] == '.' ? NULL : fopen(inner, "r");
+        if (file == NULL)
+            continue;
+        threads++;
+        while (fgets(line, sizeof line, file) != NULL) {
+            filtered += strcmp(line, "Seccomp:\t2\n") == 0;
+            limited += strcmp(line, "NoNewPrivs:\t1\n") == 0;
+        }
+        fclose(file);
+    }
+    closedir(folder);
+    assert_true(threads >= 4);
+    assert_int_equal(filtered, threads);
+    assert_int_equal(limited, threads);
+    assert_true(log_has(service, "sandboxed landlock="));
+}
+
 /* ---- The log -------------------------------------------------------------------------------- */
 
 static void every_line_of_a_json_log_is_an_object(void **state)
@@ -370,6 +419,8 @@ int main(void)
         TEST(open_connections_keep_the_certificate_that_new_ones_no_longer_see, begin),
         TEST(check_config_says_what_serving_would, begin),
         TEST(the_example_file_is_what_the_program_prints, begin),
+        TEST(what_the_sandbox_forbids_is_refused_or_kills, begin),
+        TEST(each_thread_of_a_serving_relay_is_in_the_sandbox, begin),
         TEST(every_line_of_a_json_log_is_an_object, begin_json),
         TEST(a_stop_keeps_all_that_was_acknowledged_before_it, begin),
     };
