@@ -4,6 +4,7 @@
 
 #include "crypto/internal.h"
 #include "crypto/mlkem.h"
+#include "crypto/public_taint.h"
 
 sotto_error mlkem768_public(struct crypto *crypto, const uint8_t *seed, uint8_t *public_key)
 {
@@ -12,6 +13,7 @@ sotto_error mlkem768_public(struct crypto *crypto, const uint8_t *seed, uint8_t 
     struct mlkem_key key;
     mlkem_expand(crypto->kpke, seed, &key);
     memcpy(public_key, key.ek, MLKEM_PUBLIC);
+    public_from_here(public_key, MLKEM_PUBLIC);
     wipe(&key, sizeof key);
     return SOTTO_OK;
 }
@@ -19,11 +21,13 @@ sotto_error mlkem768_public(struct crypto *crypto, const uint8_t *seed, uint8_t 
 sotto_error mlkem768_encaps(struct crypto *crypto, const uint8_t *public_key, const uint8_t *m,
                             uint8_t *ciphertext, uint8_t *shared)
 {
+    sotto_error error = SOTTO_KEY;
     if (crypto->provider->mlkem_encaps == NULL)
-        return mlkem_encaps(crypto->kpke, public_key, m, ciphertext, shared);
-    if (!mlkem_public_valid(public_key))
-        return SOTTO_KEY;
-    return crypto->provider->mlkem_encaps(crypto->ctx, public_key, m, ciphertext, shared);
+        error = mlkem_encaps(crypto->kpke, public_key, m, ciphertext, shared);
+    else if (mlkem_public_valid(public_key))
+        error = crypto->provider->mlkem_encaps(crypto->ctx, public_key, m, ciphertext, shared);
+    public_from_here(ciphertext, MLKEM_CIPHERTEXT);
+    return error;
 }
 
 sotto_error mlkem768_decaps(struct crypto *crypto, const uint8_t *seed, const uint8_t *ciphertext,

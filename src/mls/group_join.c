@@ -6,6 +6,8 @@
  */
 #include "mls/group_join.h"
 
+#include "crypto/public_taint.h"
+
 struct joining {
     sotto_mls *mls;
     sotto_mls_group *group;
@@ -234,8 +236,10 @@ static sotto_error enter(struct joining *j)
     sotto_mls *mls = j->mls;
     TRY(epoch_new_decoded(mls, j->suite, j->info.context_bytes, &group->epoch));
     TRY(mls_check(mls, epoch_enter(group->epoch, secret_view(&j->member)), "key schedule"));
-    if (!sotto_bytes_equal_secret(hash_view(&group->epoch->confirmation_tag),
-                                  j->info.confirmation_tag))
+    bool equal = sotto_bytes_equal_secret(hash_view(&group->epoch->confirmation_tag),
+                                          j->info.confirmation_tag);
+    public_from_here(&equal, sizeof equal);
+    if (!equal)
         return mls_fail(mls, SOTTO_TAG, "GroupInfo.confirmation_tag");
     if (group->origin.type != 0 && group->epoch->fields.epoch != 1) /* 11.2, 11.3 */
         return refuse(mls, "GroupContext.epoch");

@@ -5,6 +5,8 @@
  */
 #include "mls/group.h"
 
+#include "crypto/public_taint.h"
+
 static sotto_error refuse(sotto_mls_group *group, const char *what)
 {
     return mls_fail(group->mls, SOTTO_COMMIT, what);
@@ -153,8 +155,10 @@ static sotto_error enter_and_confirm(sotto_mls_group *group, sotto_mls_staged *s
         .psk_secret = secret_view(&secrets->psk),
     };
     TRY(staged_enter(staged, &given, NULL, NULL));
-    if (!sotto_bytes_equal_secret(hash_view(&staged->next->confirmation_tag),
-                                  message->auth.confirmation_tag)) /* 12.4.2 */
+    bool equal = sotto_bytes_equal_secret(hash_view(&staged->next->confirmation_tag),
+                                          message->auth.confirmation_tag);
+    public_from_here(&equal, sizeof equal);
+    if (!equal) /* 12.4.2 */
         return mls_fail(group->mls, SOTTO_TAG, "FramedContentAuthData.confirmation_tag");
     return SOTTO_OK;
 }

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "crypto/public_taint.h"
+
 #define SENDER_DATA_SIZE 12
 
 void authenticated_init(struct authenticated *message, const sotto_env *env)
@@ -164,8 +166,9 @@ sotto_error message_open_public(const struct message_keys *keys,
         return SOTTO_OK;
     struct hash tag;
     TRY(membership_tag(keys, message, &tag));
-    return sotto_bytes_equal_secret(hash_view(&tag), public_message->membership_tag) ? SOTTO_OK
-                                                                                     : SOTTO_TAG;
+    bool equal = sotto_bytes_equal_secret(hash_view(&tag), public_message->membership_tag);
+    public_from_here(&equal, sizeof equal);
+    return equal ? SOTTO_OK : SOTTO_TAG;
 }
 
 /* ---- PrivateMessage (6.3) -------------------------------------------------------------------- */
@@ -333,6 +336,7 @@ static sotto_error read_content(const struct message_keys *keys, struct authenti
     uint8_t any = 0;
     for (size_t i = r.pos; i < r.end; i++)
         any |= r.start[i];
+    public_from_here(&any, sizeof any);
     if (any != 0) /* 6.3.1 */
         reader_fail(&r, SOTTO_VALUE, "PrivateMessageContent.padding");
     if (!reader_ok(&r)) {
