@@ -109,6 +109,7 @@ struct output {
     void (*invitation)(struct cli *cli, const struct shown_invitation *invitation);
     void (*fingerprint)(struct cli *cli, const struct core_fingerprint *fingerprint, bool own);
     void (*sending)(struct cli *cli, const struct shown_sending *sending);
+    void (*saved)(struct cli *cli, const char *path);
     /* Something was done: a word for scripts, a sentence for people. */
     void (*done)(struct cli *cli, const char *what, const struct core_id *conversation,
                  const char *sentence);
@@ -158,6 +159,7 @@ int run_decline(struct cli *cli, const struct args *args);
 int run_requests(struct cli *cli, const struct args *args);
 int run_contacts(struct cli *cli, const struct args *args);
 int run_send(struct cli *cli, const struct args *args);
+int run_save(struct cli *cli, const struct args *args);
 int run_listen(struct cli *cli, const struct args *args);
 int run_sync(struct cli *cli, const struct args *args);
 int run_conversations(struct cli *cli, const struct args *args);

@@ -20,6 +20,11 @@ static const struct option_spec invite_options[] = {
 
 static const struct option_spec send_options[] = {
     {"id", "ID", "a name for this message: sending it again with the same one sends it once"},
+    {"file", "PATH", "send that file; the text is what you say about it"},
+    {NULL, NULL, NULL}};
+
+static const struct option_spec save_options[] = {
+    {"to", "PATH", "the directory or the name to save it under (the working directory)"},
     {NULL, NULL, NULL}};
 
 static const struct option_spec listen_options[] = {
@@ -57,12 +62,18 @@ const struct command commands[] = {
      0, 0, run_requests},
     {"contacts", "", "List the people you know", NULL, "sotto contacts", no_options, 0, 0,
      run_contacts},
-    {"send", "WHO [TEXT...|-]", "Send a message",
+    {"send", "WHO [TEXT...|-]", "Send a message or a file",
      "WHO is a conversation's title, a contact's name, or the beginning of an id. Without TEXT, or "
      "with -, the text is read from standard input to its end, without its last line break. If the "
      "relay cannot be reached, the message waits in the outbox and leaves with the next command "
-     "that reaches it.",
+     "that reaches it.\n"
+     "A file is encrypted here and read where it lies while it is sent: leave it there until it "
+     "is. A broken connection, or a stop, loses nothing; `sotto sync` goes on.",
      "sotto send Bob 'See you at eight'", send_options, 1, POSITIONALS_ANY, run_send},
+    {"save", "ID", "Fetch a file that was sent to you",
+     "ID is the number that `sotto listen` and `sotto history` show with the file. Nothing that is "
+     "there is overwritten. If it is broken off, the same command goes on where it stopped.",
+     "sotto save 12 --to ~/Downloads", save_options, 1, 1, run_save},
     {"listen", "", "Print messages as they come",
      "Prints what came since the last time, then waits for more. Stays connected until Ctrl-C.",
      "sotto listen --for 10m", listen_options, 0, 0, run_listen},

@@ -1,5 +1,6 @@
-/* send, listen, sync, conversations, history. */
+/* send, save, listen, sync, conversations, history. */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -56,12 +57,22 @@ static bool words_join(const struct args *args, size_t from, sotto_buf *text)
     return true;
 }
 
+/* A text, or a file and what is said about it. */
+static sotto_error queue(struct cli *cli, const struct args *args, sotto_bytes text,
+                         const struct core_id *conversation, char *id)
+{
+    const char *client_id = args->options[0], *path = args->options[1];
+    if (path != NULL)
+        return core_send_file(cli->core, conversation, client_id, path, text, id);
+    return core_send(cli->core, conversation, client_id, text, id);
+}
+
 static int send_text(struct cli *cli, const struct args *args, sotto_bytes text)
 {
     struct shown_sending shown = {.status = CORE_WAITING};
     char id[CORE_CLIENT_ID_MAX + 1];
     if (core_find(cli->core, args->positionals[0], &shown.conversation) != SOTTO_OK ||
-        core_send(cli->core, &shown.conversation, args->options[0], text, id) != SOTTO_OK)
+        queue(cli, args, text, &shown.conversation, id) != SOTTO_OK)
         return cli_fail(cli);
     shown.client_id = id;
     sotto_error error = core_settle(cli->core, &shown.conversation);
@@ -81,8 +92,8 @@ int run_send(struct cli *cli, const struct args *args)
 {
     struct core_problem problem = {SOTTO_OK, CORE_OK, "", ""};
     struct core_id conversation;
-    bool from_input =
-        args->count == 1 || (args->count == 2 && strcmp(args->positionals[1], "-") == 0);
+    bool from_input = (args->count == 1 && args->options[1] == NULL) ||
+                      (args->count == 2 && strcmp(args->positionals[1], "-") == 0);
     /* A wrong name is said before anybody types a long text. */
     if (core_find(cli->core, args->positionals[0], &conversation) != SOTTO_OK)
         return cli_fail(cli);
@@ -98,6 +109,24 @@ int run_send(struct cli *cli, const struct args *args)
                          from_input ? text_without_last_break(&text) : sotto_buf_view(&text));
     sotto_buf_free(&text);
     return code;
+}
+
+/* ---- save ---- */
+
+int run_save(struct cli *cli, const struct args *args)
+{
+    struct core_problem problem = {SOTTO_OK, CORE_OK, "", ""};
+    uint64_t id = 0;
+    char saved[PATH_MAX];
+    if (!options_number("ID", args->positionals[0], INT64_MAX, &id, &problem)) {
+        problem_usage(&problem, "`sotto history` shows the number of each file.",
+                      "A file is named by its number.");
+        return cli_problem(cli, &problem);
+    }
+    if (core_save(cli->core, (int64_t)id, args->options[0], saved, sizeof saved) != SOTTO_OK)
+        return cli_fail(cli);
+    cli->output->saved(cli, saved);
+    return EXIT_OK;
 }
 
 /* ---- listen ---- */

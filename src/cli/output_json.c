@@ -88,8 +88,12 @@ static void json_message(struct cli *cli, const struct core_message *message, bo
     set_text(cli, object, "name", message->sender_name);
     set_bool(object, "own", message->own);
     set_number(object, "time", message->time_s);
-    if (message->kind == CORE_TEXT)
+    if (message->kind == CORE_TEXT || message->kind == CORE_FILE)
         (void)json_object_set_new(object, "text", json_text(cli, message->text));
+    if (message->kind == CORE_FILE) {
+        set_text(cli, object, "fileName", message->file_name);
+        set_number(object, "fileSize", message->file_size);
+    }
     if (message->kind == CORE_ADDED || message->kind == CORE_REMOVED ||
         message->kind == CORE_LEFT) {
         set_id(cli, object, "subject", &message->subject);
@@ -211,6 +215,13 @@ static void json_sending(struct cli *cli, const struct shown_sending *sending)
     object_print(object);
 }
 
+static void json_saved(struct cli *cli, const char *path)
+{
+    json_t *object = object_new(cli, "saved");
+    set_text(cli, object, "path", path);
+    object_print(object);
+}
+
 static void json_done(struct cli *cli, const char *what, const struct core_id *conversation,
                       const char *sentence)
 {
@@ -258,5 +269,5 @@ static void json_problem(struct cli *cli, const struct core_problem *problem)
 const struct output output_json = {
     json_message, json_conversation, json_contact,    json_member,      json_request,
     json_account, json_status,       json_invitation, json_fingerprint, json_sending,
-    json_done,    json_nothing,      json_notice,     json_problem,
+    json_saved,   json_done,         json_nothing,    json_notice,      json_problem,
 };

@@ -67,7 +67,40 @@ static void event_print(const struct core_message *message)
               stdout);
         break;
     case CORE_TEXT:
+    case CORE_FILE:
         break;
+    }
+}
+
+/* 1536 as "1.5 KiB". */
+static void size_print(uint64_t size)
+{
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB"};
+    size_t unit = 0;
+    uint64_t whole = size, rest = 0;
+    for (; whole >= 1024 && unit < 3; unit++) {
+        rest = whole % 1024;
+        whole /= 1024;
+    }
+    if (unit == 0)
+        printf("%llu bytes", (unsigned long long)size);
+    else
+        printf("%llu.%llu %s", (unsigned long long)whole, (unsigned long long)(rest * 10 / 1024),
+               units[unit]);
+}
+
+static void file_print(const struct core_message *message)
+{
+    fputs("[file] ", stdout);
+    clean_print_str(stdout, message->file_name);
+    fputs(" (", stdout);
+    size_print(message->file_size);
+    if (message->id != 0)
+        printf("; sotto save %lld", (long long)message->id);
+    putchar(')');
+    if (message->text.size > 0) {
+        fputs(" ", stdout);
+        clean_print(stdout, message->text, 4);
     }
 }
 
@@ -81,7 +114,7 @@ static void text_message(struct cli *cli, const struct core_message *message, bo
         person_print(message->title, &message->conversation);
         fputs(" | ", stdout);
     }
-    if (message->kind != CORE_TEXT)
+    if (message->kind != CORE_TEXT && message->kind != CORE_FILE)
         event_print(message);
     else {
         if (message->own)
@@ -89,12 +122,17 @@ static void text_message(struct cli *cli, const struct core_message *message, bo
         else
             person_print(message->sender_name, &message->sender);
         fputs(": ", stdout);
-        clean_print(stdout, message->text, 4);
+        if (message->kind == CORE_FILE)
+            file_print(message);
+        else
+            clean_print(stdout, message->text, 4);
     }
     if (message->status == CORE_WAITING)
         fputs("  (waiting)", stdout);
     if (message->status == CORE_FAILED)
-        fputs("  (not sent: the conversation is over)", stdout);
+        fputs(message->kind == CORE_FILE ? "  (not sent)"
+                                         : "  (not sent: the conversation is over)",
+              stdout);
     putchar('\n');
 }
 
@@ -223,6 +261,14 @@ static void text_sending(struct cli *cli, const struct shown_sending *sending)
     }
 }
 
+static void text_saved(struct cli *cli, const char *path)
+{
+    (void)cli;
+    fputs("Saved as ", stdout);
+    clean_print_str(stdout, path);
+    putchar('\n');
+}
+
 static void text_done(struct cli *cli, const char *what, const struct core_id *conversation,
                       const char *sentence)
 {
@@ -272,5 +318,5 @@ static void text_problem(struct cli *cli, const struct core_problem *problem)
 const struct output output_text = {
     text_message, text_conversation, text_contact,    text_member,      text_request,
     text_account, text_status,       text_invitation, text_fingerprint, text_sending,
-    text_done,    text_nothing,      text_notice,     text_problem,
+    text_saved,   text_done,         text_nothing,    text_notice,      text_problem,
 };

@@ -2,9 +2,9 @@
  * application data of MLS messages.
  *
  * Two levels. content_write and content_read deal in the few things that Sotto does today (text,
- * reply, edit, delete, reaction, profile); content_encode and content_decode deal in the draft's
- * whole message structure. What is well formed but not understood is CONTENT_NEWER: keep its bytes,
- * show "needs a newer version". What is malformed is refused with a fault.
+ * reply, edit, delete, reaction, profile, file); content_encode and content_decode deal in the
+ * draft's whole message structure. What is well formed but not understood is CONTENT_NEWER: keep
+ * its bytes, show "needs a newer version". What is malformed is refused with a fault.
  *
  * Everything that is written is in the deterministic encoding of RFC 8949, section 4.2.1, and
  * everything that is read must be: definite lengths, shortest heads, no duplicate keys. */
@@ -27,6 +27,7 @@
 #define CONTENT_TOPIC_MAX 4096
 #define CONTENT_NAME_MAX 256     /* a profile's name, bytes of UTF-8 */
 #define CONTENT_REACTION_MAX 256 /* one emoji sequence, or a short word */
+#define CONTENT_ENC_ALG 0xF503   /* file_cipher.h, of the AEAD registry's private values */
 
 #define CONTENT_ID_SIZE 32
 #define CONTENT_SALT_SIZE 16
@@ -41,11 +42,22 @@ enum content_kind {
     CONTENT_REACTION = 5, /* text is the emoji, target what it is about */
     CONTENT_PROFILE = 6,  /* text is the sender's name */
     CONTENT_NEWER = 7,    /* well formed, not understood */
+    CONTENT_FILE = 8,     /* a file that waits as a blob; text is what is said about it */
+};
+
+/* A file as a message has it: an external part, encrypted as file_cipher.h does. */
+struct content_file {
+    sotto_bytes blob; /* 32 bytes: the blob's id, at the relay of the room */
+    sotto_bytes key;  /* 32 bytes */
+    sotto_bytes hash; /* 32 bytes: SHA-256 of the blob */
+    uint64_t size;    /* of the file */
+    sotto_bytes name; /* UTF-8, from the sender: file_name_clean it before use; may be empty */
 };
 
 struct content_message {
     enum content_kind kind;
-    sotto_bytes text;                /* UTF-8; empty for DELETE and NEWER */
+    sotto_bytes text;                /* UTF-8; empty for DELETE and NEWER, may be for FILE */
+    struct content_file file;        /* FILE */
     bool markdown;                   /* text is Markdown (GFM-MIMI), else plain */
     uint8_t target[CONTENT_ID_SIZE]; /* REPLY, EDIT, DELETE, REACTION; else zeros */
     uint8_t id[CONTENT_ID_SIZE];     /* this message's own id: filled in by both functions */

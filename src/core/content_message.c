@@ -3,13 +3,21 @@
 #include <strings.h>
 
 #include "core/content.h"
+#include <sodium.h>
+
 #include "core/content_cbor.h"
+#include "core/file_cipher.h"
 #include "core/text.h"
 #include "wire/padme.h"
 
 #define TYPE_PLAIN "text/plain;charset=utf-8"
 #define TYPE_MARKDOWN "text/markdown;variant=GFM-MIMI"
 #define TYPE_PROFILE "application/vnd.sotto.profile+cbor"
+#define TYPE_FILE "application/octet-stream"
+#define BLOB_URI "sotto:blob/"
+#define BASE64_VARIANT sodium_base64_VARIANT_URLSAFE_NO_PADDING
+#define BLOB_URI_SIZE (sizeof BLOB_URI - 1 + sodium_base64_ENCODED_LEN(32, BASE64_VARIANT))
+#define HASH_ALG_SHA256 1
 #define PROFILE_NAME 1 /* key of the profile's map */
 #define PROFILE_KEYS_MAX 64
 #define PROFILE_DEPTH_MAX 4
@@ -85,10 +93,38 @@ static sotto_error check_text(const struct content_message *message)
         return text_is_line(text) ? SOTTO_OK : SOTTO_VALUE;
     case CONTENT_DELETE:
         return text.size == 0 ? SOTTO_OK : SOTTO_VALUE;
+    case CONTENT_FILE:
+        if (text.size > CONTENT_FIELD_MAX || message->file.name.size > CONTENT_FIELD_MAX)
+            return SOTTO_LIMIT;
+        return text_is_utf8(text) && text_is_utf8(message->file.name) ? SOTTO_OK : SOTTO_VALUE;
     case CONTENT_NEWER:
         break;
     }
     return SOTTO_ARGUMENT;
+}
+
+static sotto_error check_file(const struct content_file *file)
+{
+    bool sizes = file->blob.size == BLOB_ID_SIZE && file->key.size == FILE_KEY_SIZE &&
+                 file->hash.size == HASH_SIZE;
+    return !sizes ? SOTTO_LENGTH : file->size > FILE_SIZE_MAX ? SOTTO_LIMIT : SOTTO_OK;
+}
+
+static void fill_file(const struct content_message *message, const char *uri,
+                      struct content_part *part)
+{
+    const struct content_file *file = &message->file;
+    part->disposition = CONTENT_ATTACHMENT;
+    part->cardinality = CONTENT_PART_EXTERNAL;
+    part->u.external.type = sotto_bytes_str(TYPE_FILE);
+    part->u.external.url = sotto_bytes_str(uri);
+    part->u.external.size = file->size;
+    part->u.external.aead = CONTENT_ENC_ALG;
+    part->u.external.key = file->key;
+    part->u.external.hash = HASH_ALG_SHA256;
+    part->u.external.content_hash = file->hash;
+    part->u.external.description = message->text;
+    part->u.external.filename = file->name;
 }
 
 static void fill_part(const struct content_message *message, sotto_bytes body,
@@ -124,6 +160,8 @@ sotto_error content_write(const sotto_env *env, struct content_message *message,
                           sotto_buf *out)
 {
     TRY(check_text(message));
+    if (message->kind == CONTENT_FILE)
+        TRY(check_file(&message->file));
     char sender_uri[CONTENT_URI_SIZE], room_uri[CONTENT_URI_SIZE];
     content_account_uri(account, sender_uri);
     content_room_uri(room, room_uri);
@@ -134,12 +172,19 @@ sotto_error content_write(const sotto_env *env, struct content_message *message,
     fill_target(message, &content);
     sotto_buf profile;
     sotto_buf_init(&profile, env);
+    char blob_uri[BLOB_URI_SIZE] = BLOB_URI;
     size_t start = out->size;
     sotto_error error = SOTTO_OK;
     if (message->kind == CONTENT_PROFILE)
         error = profile_write(message->text, &profile);
-    fill_part(message, message->kind == CONTENT_PROFILE ? sotto_buf_view(&profile) : message->text,
-              &content.part);
+    if (message->kind == CONTENT_FILE) {
+        sodium_bin2base64(blob_uri + sizeof BLOB_URI - 1, BLOB_URI_SIZE - sizeof BLOB_URI + 1,
+                          message->file.blob.data, BLOB_ID_SIZE, BASE64_VARIANT);
+        fill_file(message, blob_uri, &content.part);
+    } else
+        fill_part(message,
+                  message->kind == CONTENT_PROFILE ? sotto_buf_view(&profile) : message->text,
+                  &content.part);
     if (error == SOTTO_OK)
         error = content_encode(env, &content, out);
     if (error == SOTTO_OK)
@@ -231,9 +276,57 @@ static sotto_error understand_text(const struct content *content, struct content
     return error == SOTTO_OK ? SOTTO_OK : refuse(fault, error, "SinglePart.content: text");
 }
 
+/* The blob's id of a URI, in the arena; empty if it is none of ours. */
+static sotto_error blob_of_uri(sotto_bytes uri, struct arena *arena, sotto_bytes *blob)
+{
+    const size_t prefix = sizeof BLOB_URI - 1;
+    size_t size = 0;
+    uint8_t id[BLOB_ID_SIZE];
+    *blob = sotto_bytes_of(NULL, 0);
+    if (uri.size != BLOB_URI_SIZE - 1 || memcmp(uri.data, BLOB_URI, prefix) != 0)
+        return SOTTO_OK;
+    if (sodium_base642bin(id, sizeof id, (const char *)uri.data + prefix, uri.size - prefix, NULL,
+                          &size, NULL, BASE64_VARIANT) != 0 ||
+        size != sizeof id)
+        return SOTTO_OK;
+    sotto_error error = arena_copy(arena, sotto_bytes_of(id, sizeof id), blob);
+    wipe(id, sizeof id);
+    return error;
+}
+
+/* What is encrypted in another way, or lies elsewhere, needs a newer version. A client never
+ * follows a URI to a place that a member chose: that would tell the place who reads. */
+static sotto_error understand_file(const struct content *content, struct arena *arena,
+                                   struct content_message *out, sotto_fault *fault)
+{
+    const struct content_part *part = &content->part;
+    struct content_file file = {
+        .key = part->u.external.key,
+        .hash = part->u.external.content_hash,
+        .size = part->u.external.size,
+        .name = part->u.external.filename,
+    };
+    if (part->u.external.aead != CONTENT_ENC_ALG || part->u.external.nonce.size != 0 ||
+        part->u.external.aad.size != 0 || part->u.external.hash != HASH_ALG_SHA256 ||
+        content->has_replaces)
+        return SOTTO_OK;
+    sotto_error error = blob_of_uri(part->u.external.url, arena, &file.blob);
+    if (error != SOTTO_OK)
+        return refuse(fault, error, "ExternalPart.url");
+    if (file.blob.size == 0)
+        return SOTTO_OK;
+    error = check_file(&file);
+    if (error != SOTTO_OK)
+        return refuse(fault, error, "ExternalPart");
+    out->kind = CONTENT_FILE;
+    out->file = file;
+    out->text = part->u.external.description;
+    return SOTTO_OK;
+}
+
 /* kind is NEWER at first, and stays so for what is not understood. */
-static sotto_error understand(const struct content *content, struct content_message *out,
-                              sotto_fault *fault)
+static sotto_error understand(const struct content *content, struct arena *arena,
+                              struct content_message *out, sotto_fault *fault)
 {
     const struct content_part *part = &content->part;
     sotto_bytes parameters;
@@ -247,6 +340,8 @@ static sotto_error understand(const struct content *content, struct content_mess
         out->kind = CONTENT_PROFILE;
         return profile_read(part->u.single.body, &out->text, fault);
     }
+    if (part->cardinality == CONTENT_PART_EXTERNAL)
+        return understand_file(content, arena, out, fault);
     return understand_text(content, out, fault);
 }
 
@@ -273,7 +368,7 @@ sotto_error content_read(sotto_bytes input, const struct account_id *account,
         return refuse(fault, SOTTO_SENDER, "extensions.senderUri");
     if (content.has_room && !sotto_bytes_equal(content.room, sotto_bytes_str(room_uri)))
         return refuse(fault, SOTTO_SENDER, "extensions.roomUri");
-    TRY(understand(&content, &read, fault));
+    TRY(understand(&content, arena, &read, fault));
     take_target(&content, &read);
     TRY(content_id(input, content.salt, sotto_bytes_str(sender_uri), sotto_bytes_str(room_uri),
                    read.id));

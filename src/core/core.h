@@ -80,7 +80,12 @@ enum core_trouble {
     X(AMBIGUOUS, "ambiguous", NOTFOUND)                  \
     X(NOT_MEMBER, "not_member", REFUSED)                 \
     X(ALREADY_MEMBER, "already_member", USAGE)           \
-    X(OWN_LINK, "own_link", USAGE)
+    X(OWN_LINK, "own_link", USAGE)                       \
+    X(NO_FILE, "no_file", USAGE)                         \
+    X(EXISTS, "exists", USAGE)                           \
+    X(FILE_CHANGED, "file_changed", FAILURE)             \
+    X(FILE_GONE, "file_gone", REFUSED)                   \
+    X(BAD_FILE, "bad_file", SECURITY)
 
 enum core_code {
 #define CORE_CODE_ENUM(name, text, trouble) CORE_##name,
@@ -245,6 +250,7 @@ enum core_message_kind {
     CORE_LEFT = 6,
     CORE_JOINED = 7, /* this account joined */
     CORE_FORK = 8,   /* the relay's log contradicts itself from here on */
+    CORE_FILE = 9,   /* a file: text is what is said about it */
 };
 
 const char *core_message_kind_name(enum core_message_kind kind); /* "text" */
@@ -273,6 +279,9 @@ struct core_message {
     bool subject_own;
     uint64_t time_s; /* when this device stored it */
     sotto_bytes text;
+    /* Of a file. The name is made harmless: one that stays in its directory. */
+    const char *file_name;
+    uint64_t file_size;
     const char *client_id; /* of own messages, else "" */
 };
 
@@ -285,6 +294,21 @@ typedef void core_message_fn(void *ctx, const struct core_message *message);
 #define CORE_CLIENT_ID_MAX 64
 sotto_error core_send(struct core *core, const struct core_id *conversation, const char *client_id,
                       sotto_bytes text, char *client_id_out);
+
+/* Local: reads the file once, whole, and queues. It is read again where it lies while it is sent,
+ * in later runs too: until then it has to stay as it is. caption: UTF-8, may be empty, at most
+ * CORE_CAPTION_MAX bytes. The rest as core_send. NO_FILE: it cannot be read, or is no file. */
+#define CORE_CAPTION_MAX 4096
+sotto_error core_send_file(struct core *core, const struct core_id *conversation,
+                           const char *client_id, const char *path, sotto_bytes caption,
+                           char *client_id_out);
+
+/* Network. Fetches the file of message `id` to `to`: a directory, where it gets the name it was
+ * sent under, or a file's name; NULL: the working directory. Nothing that is there is overwritten
+ * (EXISTS). What was fetched when it is broken off lies beside, as .sotto-*.part, and the next call
+ * goes on behind it. saved: where it is, at most size bytes with NUL. FILE_GONE: the relay does not
+ * have it any more; BAD_FILE: the relay gave something else than what was sent. */
+sotto_error core_save(struct core *core, int64_t id, const char *to, char *saved, size_t size);
 
 /* Local. Status and seq of an own message. NOT_FOUND. */
 sotto_error core_sending(struct core *core, const struct core_id *conversation,

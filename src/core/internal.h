@@ -20,9 +20,11 @@
 #define CORE_INTERNAL_H
 
 #include <signal.h>
+#include <sys/stat.h>
 
 #include "codec/reader.h"
 #include "core/content.h"
+#include "core/file_cipher.h"
 #include "core/identity.h"
 #include "core/net.h"
 #include "core/problem.h"
@@ -76,6 +78,9 @@ struct room {
     uint64_t head;        /* the log's end as far as the relay told */
     uint64_t await_epoch; /* the relay's epoch as far as it told */
     uint64_t await_ms;    /* since when head or await_epoch is ahead of what was applied */
+
+    struct upload *upload; /* NULL: none is under way */
+    unsigned upload_restarts;
 
     /* The request under way. */
     int64_t doing_row;
@@ -217,8 +222,12 @@ sotto_error room_queue_profile_later(struct core *core, const struct room_id *ro
 /* Inside a transaction: the room is over: nothing of its outbox will go out. */
 sotto_error room_fail_outbox(struct core *core, const struct room_id *room);
 
-/* An outbox row of kind MESSAGE: what its intent holds. */
-enum message_intent { MESSAGE_INTENT_TEXT = 1, MESSAGE_INTENT_PROFILE = 2 };
+/* An outbox row of kind MESSAGE: what its intent holds. A file's message waits for its upload. */
+enum message_intent {
+    MESSAGE_INTENT_TEXT = 1,
+    MESSAGE_INTENT_PROFILE = 2,
+    MESSAGE_INTENT_FILE = 3,
+};
 struct queued_message {
     uint8_t intent;
     sotto_bytes content_id;
@@ -226,6 +235,28 @@ struct queued_message {
 };
 sotto_error queued_message_write(const struct queued_message *message, sotto_buf *out);
 sotto_error queued_message_read(sotto_bytes intent, struct queued_message *message);
+
+/* Inside a transaction: queues a message of one's own, whose row with that client id is there. */
+sotto_error room_queue_content(struct core *core, const struct room_id *room, uint8_t intent,
+                               sotto_bytes content_id, sotto_bytes content, const char *client_id);
+/* Inside a transaction: one's own name first, if the members were not told yet. */
+sotto_error room_queue_profile_if_owed(struct core *core, const struct room_id *room,
+                                       uint64_t epoch);
+/* Whether it is fit for a message's id; the problem says why not. */
+sotto_error core_client_id_check(struct core *core, const char *client_id);
+
+/* ---- upload.c ---- */
+
+/* Sees to the room's next file. Sets room->progress where there is one under way. */
+void upload_go_on(struct room *room, const struct store_room *row);
+/* Forgets what is under way; for the end, when no request is. */
+void upload_free(struct room *room);
+/* Part of the run's measure of progress. */
+uint64_t upload_mark(const struct room *room);
+
+int64_t file_mtime_ns(const struct stat *of);
+/* The file's bytes of that chunk; false: they are not there. */
+bool file_read_chunk(int fd, const struct file_cipher *cipher, uint64_t index, uint8_t *chunk);
 
 /* ---- room_post.c ---- */
 

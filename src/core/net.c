@@ -31,10 +31,11 @@ uint64_t net_jitter(struct core *core, uint64_t max)
     return random % max;
 }
 
-struct conn *net_conn(struct core *core, const char *relay, enum connection_kind kind)
+static struct conn *conn_get(struct core *core, const char *relay, enum connection_kind kind,
+                             bool blobs)
 {
     for (struct conn *conn = core->conns; conn != NULL; conn = conn->next)
-        if (conn->kind == kind && strcmp(conn->relay, relay) == 0)
+        if (conn->kind == kind && conn->blobs == blobs && strcmp(conn->relay, relay) == 0)
             return conn;
     if (strlen(relay) > WIRE_ADDRESS_MAX)
         return NULL;
@@ -43,12 +44,23 @@ struct conn *net_conn(struct core *core, const char *relay, enum connection_kind
         return NULL;
     conn->core = core;
     conn->kind = kind;
+    conn->blobs = blobs;
     memcpy(conn->relay, relay, strlen(relay) + 1);
     if (core->patient && kind == CONNECTION_ROOM)
         conn->retry_ms = net_now_ms() + net_jitter(core, ANONYMOUS_DELAY_MS);
     conn->next = core->conns;
     core->conns = conn;
     return conn;
+}
+
+struct conn *net_conn(struct core *core, const char *relay, enum connection_kind kind)
+{
+    return conn_get(core, relay, kind, false);
+}
+
+struct conn *net_blob_conn(struct core *core, const char *relay)
+{
+    return conn_get(core, relay, CONNECTION_ROOM, true);
 }
 
 /* Whether the listener knows that a relay is away: two connections to it are one matter. */

@@ -12,6 +12,7 @@ struct conn {
     struct core *core;
     char relay[WIRE_ADDRESS_MAX + 1];
     enum connection_kind kind;
+    bool blobs;                  /* a room connection for files alone */
     struct link *link;           /* NULL: not connected and not trying */
     bool ready;                  /* hello_ok came */
     bool dead;                   /* the link ended; freed in net_step */
@@ -26,6 +27,10 @@ uint64_t net_now_ms(void);
 
 /* The connection, made if it is not there; not opened yet. NULL: no memory. */
 struct conn *net_conn(struct core *core, const char *relay, enum connection_kind kind);
+
+/* A room connection that carries nothing but blobs: no connection shows the relay a room and a
+ * file, and no file stands before a message. */
+struct conn *net_blob_conn(struct core *core, const char *relay);
 
 /* Opens it unless it is open, opening, or to be retried later. True: requests may be made. */
 bool conn_up(struct conn *conn);

@@ -1,6 +1,7 @@
 /* What faces read: conversations, messages, members, people, status. All from the store. */
 #include <string.h>
 
+#include "core/file_name.h"
 #include "core/internal.h"
 
 /* ---- Names of states and kinds ---- */
@@ -41,6 +42,8 @@ const char *core_message_kind_name(enum core_message_kind kind)
         return "joined";
     case CORE_FORK:
         return "forked";
+    case CORE_FILE:
+        return "file";
     }
     return "newer";
 }
@@ -181,6 +184,22 @@ out:
 
 /* ---- Messages ---- */
 
+/* The file that a message speaks of. */
+static void file_show(const struct store_message *from, struct arena *arena,
+                      struct core_message *out)
+{
+    struct content_message content;
+    sotto_fault fault;
+    char *name = arena_array(arena, FILE_NAME_MAX + 1, 1);
+    out->file_name = "file";
+    if (name == NULL || content_read(from->content, &from->sender, &from->room, arena, &content,
+                                     &fault) != SOTTO_OK)
+        return;
+    file_name_clean(content.file.name, name);
+    out->file_name = name;
+    out->file_size = content.file.size;
+}
+
 void message_show(struct core *core, const struct store_message *from, struct arena *arena,
                   struct core_message *out)
 {
@@ -205,6 +224,9 @@ void message_show(struct core *core, const struct store_message *from, struct ar
     }
     out->time_s = from->time_s;
     out->text = from->text;
+    out->file_name = "";
+    if (from->kind == CORE_FILE)
+        file_show(from, arena, out);
     out->client_id = from->client_id;
 }
 

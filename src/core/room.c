@@ -34,6 +34,7 @@ void room_free_all(struct core *core)
     while (room != NULL) {
         struct room *next = room->next;
         room_forget_group(room);
+        upload_free(room);
         mem_free(core->env, room, sizeof *room);
         room = next;
     }
@@ -397,6 +398,9 @@ static void step_active(struct room *room, const struct store_room *row)
         return;
     }
     if (!room_caught_up(room, row))
+        return;
+    upload_go_on(room, row);
+    if (room->progress == ROOM_STUCK)
         return;
     if (room_post_next(room) || take_next(room, row) || room_send_next(room))
         return;

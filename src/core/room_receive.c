@@ -51,7 +51,7 @@ static sotto_error own_message(struct receiving *r, const struct store_outgoing 
     struct store *store = r->room->core->store;
     struct queued_message queued;
     TRY(queued_message_read(outgoing->intent, &queued));
-    if (queued.intent == MESSAGE_INTENT_TEXT) {
+    if (queued.intent != MESSAGE_INTENT_PROFILE) {
         sotto_error error = store_message_place(store, &r->room->id, outgoing->client_id,
                                                 entry->seq, core_now_s(r->room->core),
                                                 queued.content, queued.content_id, &(int64_t){0});
@@ -147,7 +147,8 @@ static sotto_error content_store(struct receiving *r, const struct entry *entry,
     message.room = r->room->id;
     message.seq = entry->seq;
     bool text = content->kind == CONTENT_TEXT || content->kind == CONTENT_REPLY;
-    message.kind = text ? CORE_TEXT : CORE_NEWER;
+    bool file = content->kind == CONTENT_FILE;
+    message.kind = text ? CORE_TEXT : file ? CORE_FILE : CORE_NEWER;
     message.state = STORE_MESSAGE_RECEIVED;
     message.unread = true;
     message.sender = *sender;
@@ -157,7 +158,7 @@ static sotto_error content_store(struct receiving *r, const struct entry *entry,
     if (content->kind == CONTENT_REPLY)
         message.target = sotto_bytes_of(content->target, CONTENT_ID_SIZE);
     message.content = data;
-    message.text = text ? content->text : sotto_bytes_of(NULL, 0);
+    message.text = text || file ? content->text : sotto_bytes_of(NULL, 0);
     sotto_error error = store_message_add(core->store, &message, &(int64_t){0}, &(int64_t){0});
     return error == SOTTO_EXISTS ? SOTTO_OK : error;
 }

@@ -27,8 +27,8 @@ sotto_error queued_message_read(sotto_bytes intent, struct queued_message *messa
     return reader_finish(&reader, "queued");
 }
 
-static sotto_error queue_content(struct core *core, const struct room_id *room, uint8_t intent,
-                                 sotto_bytes content_id, sotto_bytes content, const char *client_id)
+sotto_error room_queue_content(struct core *core, const struct room_id *room, uint8_t intent,
+                               sotto_bytes content_id, sotto_bytes content, const char *client_id)
 {
     sotto_buf bytes;
     sotto_buf_init(&bytes, core->env);
@@ -65,9 +65,9 @@ sotto_error room_queue_profile(struct core *core, const struct room_id *room, ui
     sotto_buf_init(&content, core->env);
     sotto_error error = content_write(core->env, &message, &core->identity.account, room, &content);
     if (error == SOTTO_OK)
-        error = queue_content(core, room, MESSAGE_INTENT_PROFILE,
-                              sotto_bytes_of(message.id, CONTENT_ID_SIZE), sotto_buf_view(&content),
-                              client_id);
+        error = room_queue_content(core, room, MESSAGE_INTENT_PROFILE,
+                                   sotto_bytes_of(message.id, CONTENT_ID_SIZE),
+                                   sotto_buf_view(&content), client_id);
     sotto_buf_free(&content);
     return error == SOTTO_EXISTS ? SOTTO_OK : error;
 }
@@ -88,7 +88,8 @@ sotto_error room_queue_profile_later(struct core *core, const struct room_id *ro
     return store_number_put(core->store, name, 1);
 }
 
-static sotto_error profile_if_owed(struct core *core, const struct room_id *room, uint64_t epoch)
+sotto_error room_queue_profile_if_owed(struct core *core, const struct room_id *room,
+                                       uint64_t epoch)
 {
     char name[80];
     uint64_t owed = 0;
@@ -111,8 +112,11 @@ sotto_error room_fail_outbox(struct core *core, const struct room_id *room)
         struct queued_message queued;
         if (outgoing.kind == STORE_OUT_MESSAGE &&
             queued_message_read(outgoing.intent, &queued) == SOTTO_OK &&
-            queued.intent == MESSAGE_INTENT_TEXT) {
+            queued.intent != MESSAGE_INTENT_PROFILE) {
             error = store_message_fail(core->store, room, outgoing.client_id);
+            if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
+                break;
+            error = store_upload_erase(core->store, room, outgoing.client_id);
             if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
                 break;
         }
@@ -126,7 +130,7 @@ sotto_error room_fail_outbox(struct core *core, const struct room_id *room)
 
 /* ---- core_send ---- */
 
-static sotto_error client_id_check(struct core *core, const char *client_id)
+sotto_error core_client_id_check(struct core *core, const char *client_id)
 {
     size_t size = strlen(client_id);
     bool fits = size >= 1 && size <= CORE_CLIENT_ID_MAX;
@@ -222,11 +226,11 @@ static sotto_error text_queue(struct core *core, const struct store_room *row, s
     if (error == SOTTO_OK)
         error = text_store(core, &row->room, text, &content, client_id);
     if (error == SOTTO_OK)
-        error = profile_if_owed(core, &row->room, row->epoch);
+        error = room_queue_profile_if_owed(core, &row->room, row->epoch);
     if (error == SOTTO_OK)
-        error = queue_content(core, &row->room, MESSAGE_INTENT_TEXT,
-                              sotto_bytes_of(content.id, CONTENT_ID_SIZE), sotto_buf_view(&bytes),
-                              client_id);
+        error = room_queue_content(core, &row->room, MESSAGE_INTENT_TEXT,
+                                   sotto_bytes_of(content.id, CONTENT_ID_SIZE),
+                                   sotto_buf_view(&bytes), client_id);
     sotto_buf_free(&bytes);
     return error;
 }
@@ -243,7 +247,7 @@ sotto_error core_send(struct core *core, const struct core_id *conversation, con
             return core_store_problem(core, made, "making a message id");
         client_id = fresh;
     } else
-        TRY(client_id_check(core, client_id));
+        TRY(core_client_id_check(core, client_id));
     struct room_id id;
     memcpy(id.bytes, conversation->bytes, ROOM_ID_SIZE);
     struct arena arena;
@@ -465,6 +469,13 @@ static sotto_error prepare(struct room *room, struct store_room *row,
     *ready = true;
     if (outgoing->state == STORE_OUT_READY && outgoing->epoch == sotto_mls_epoch(room->group))
         return SOTTO_OK;
+    if (outgoing->kind == STORE_OUT_MESSAGE) {
+        bool waits = false; /* for its file; what was written after it goes before it */
+        TRY(store_upload_waits(core->store, &room->id, outgoing->client_id, &waits));
+        *ready = !waits;
+        if (waits)
+            return SOTTO_OK;
+    }
     if (outgoing->kind != STORE_OUT_COMMIT)
         return seal(room, row, outgoing, bytes);
     int64_t carrier = 0;

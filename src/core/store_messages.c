@@ -238,6 +238,15 @@ sotto_error store_message_by_content(struct store *store, const struct room_id *
     return one_message(&q, arena, message);
 }
 
+sotto_error store_message_at(struct store *store, int64_t position, struct arena *arena,
+                             struct store_message *message)
+{
+    struct query q;
+    query_read(&q, store, "SELECT " MESSAGE_COLUMNS " FROM message WHERE position = ?");
+    query_i64(&q, position);
+    return one_message(&q, arena, message);
+}
+
 sotto_error store_messages(struct store *store, const struct room_id *room, int64_t before,
                            uint32_t limit, struct arena *arena, struct store_message **messages,
                            size_t *count)

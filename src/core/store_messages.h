@@ -59,6 +59,10 @@ sotto_error store_message_by_content(struct store *store, const struct room_id *
                                      sotto_bytes content_id, struct arena *arena,
                                      struct store_message *message);
 
+/* NOT_FOUND. */
+sotto_error store_message_at(struct store *store, int64_t position, struct arena *arena,
+                             struct store_message *message);
+
 /* The newest `limit` of a room with position below `before` (0: no bound), in order. Without those
  * that wait or failed. */
 sotto_error store_messages(struct store *store, const struct room_id *room, int64_t before,

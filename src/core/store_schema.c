@@ -147,7 +147,23 @@ static const char version_1[] =
     "CREATE INDEX outgoing_request ON outgoing (room, request);"
     "PRAGMA user_version = 1;";
 
-static const char *const steps[STORE_VERSION] = {version_1}; /* steps[n]: from version n to n + 1 */
+static const char version_2[] =
+    "CREATE TABLE upload ("
+    " id INTEGER PRIMARY KEY,"
+    " room BLOB NOT NULL REFERENCES room ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,"
+    " client_id TEXT NOT NULL,"
+    " blob BLOB NOT NULL,"
+    " key BLOB NOT NULL,"
+    " write_token BLOB NOT NULL,"
+    " path BLOB NOT NULL,"
+    " size INTEGER NOT NULL,"
+    " mtime_ns INTEGER NOT NULL,"
+    " inode INTEGER NOT NULL,"
+    " UNIQUE (room, client_id)) STRICT;"
+    "PRAGMA user_version = 2;";
+
+static const char *const steps[STORE_VERSION] = {version_1,
+                                                 version_2}; /* steps[n]: from version n to n + 1 */
 
 static sotto_error version_of(struct store *store, uint64_t *version)
 {

@@ -103,7 +103,7 @@ static uint64_t progress_mark(struct core *core)
     uint64_t mark = core->inbox.phase + core->inbox.subscribed * 2u + core->inbox.quiet_ms;
     for (const struct room *room = core->rooms; room != NULL; room = room->next)
         mark = mark * 31 + room->generation + room->head + (uint64_t)room->doing_row +
-               room->subscribed + room->busy;
+               room->subscribed + room->busy + upload_mark(room);
     return mark;
 }
 

@@ -1,0 +1,424 @@
+/* Uploading the files that a room's messages wait for: one at a time, several chunks under way.
+ * Everything that is true stands in the store and at the relay; what is in memory is thrown away at
+ * the first trouble and made anew from there. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/file_cipher.h"
+#include "core/internal.h"
+
+enum {
+    WINDOW = 6,   /* chunks under way: enough for a fast line far away, and flat memory */
+    RESTARTS = 3, /* in a row, without a byte that the relay took */
+};
+
+struct upload {
+    struct room *room;
+    struct conn *conn;
+    char client_id[STORE_CLIENT_ID_MAX + 1];
+    struct blob_id blob;
+    uint8_t write_token[TOKEN_SIZE];
+    struct file_cipher cipher;
+    int fd;
+    int64_t mtime_ns;
+    uint64_t inode;
+    unsigned in_flight;
+    uint64_t next;   /* the chunk to be sent next */
+    uint64_t stored; /* what the relay said that it has */
+
+    /* To be dealt with when nothing is under way any more. */
+    bool stopped, restart, for_good;
+    struct core_problem problem;
+
+    uint8_t chunk[FILE_CHUNK], sealed[FILE_SEALED];
+};
+
+uint64_t upload_mark(const struct room *room)
+{
+    return room->upload == NULL ? 0 : room->upload->stored + room->upload->in_flight + 1;
+}
+
+void upload_free(struct room *room)
+{
+    struct upload *upload = room->upload;
+    if (upload == NULL)
+        return;
+    if (upload->fd >= 0)
+        (void)close(upload->fd);
+    room->upload = NULL;
+    mem_free(room->core->env, upload, sizeof *upload);
+}
+
+/* ---- Giving up ------------------------------------------------------------------------------ */
+
+/* Inside a transaction. */
+static sotto_error give_up_rows(struct core *core, const struct room_id *room,
+                                const char *client_id, struct arena *arena)
+{
+    struct store_outgoing outgoing = {0};
+    int64_t after = 0;
+    sotto_error error;
+    while ((error = store_outgoing_next(core->store, room, STORE_OUT_ENTRIES, after, arena,
+                                        &outgoing)) == SOTTO_OK &&
+           strcmp(outgoing.client_id, client_id) != 0)
+        after = outgoing.id;
+    if (error == SOTTO_OK)
+        TRY(store_outgoing_erase(core->store, outgoing.id));
+    else if (error != SOTTO_NOT_FOUND)
+        return error;
+    error = store_message_fail(core->store, room, client_id);
+    if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
+        return error;
+    error = store_upload_erase(core->store, room, client_id);
+    return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
+}
+
+/* The file will never be sent, nor the message that speaks of it. */
+static void give_up(struct room *room, const char *client_id, const struct core_problem *problem)
+{
+    struct core *core = room->core;
+    struct arena arena;
+    arena_init(&arena, core->env);
+    sotto_error error = store_begin(core->store);
+    if (error == SOTTO_OK)
+        error = give_up_rows(core, &room->id, client_id, &arena);
+    if (error == SOTTO_OK)
+        error = store_commit(core->store);
+    if (error != SOTTO_OK) {
+        store_rollback(core->store);
+        room_local_failure(room, error, "taking a file out of the outbox");
+    } else
+        room_note(room, problem);
+    arena_free(&arena);
+}
+
+/* All is quiet: what has to be done about it. The upload is gone afterwards. */
+static void end(struct upload *upload)
+{
+    struct room *room = upload->room;
+    struct core_problem problem = upload->problem;
+    char client_id[STORE_CLIENT_ID_MAX + 1];
+    bool restart = upload->restart && ++room->upload_restarts <= RESTARTS;
+    bool for_good = upload->for_good;
+    memcpy(client_id, upload->client_id, sizeof client_id);
+    upload_free(room);
+    room->wake = true;
+    if (for_good)
+        give_up(room, client_id, &problem);
+    else if (!restart)
+        room_stuck(room, &problem);
+}
+
+static void end_if_quiet(struct upload *upload)
+{
+    if (upload->in_flight == 0)
+        end(upload);
+}
+
+static void stop(struct upload *upload, const struct core_problem *problem, bool for_good)
+{
+    if (!upload->stopped)
+        upload->problem = *problem;
+    upload->stopped = true;
+    upload->for_good |= for_good;
+}
+
+static void changed_problem(struct core_problem *problem, const char *path)
+{
+    (void)problem_set(problem, SOTTO_STATE, CORE_FILE_CHANGED, "Send it again as it is now.",
+                      "The file %.400s is not what it was when you sent it, or is gone; it was "
+                      "not sent.",
+                      path);
+}
+
+static void stop_changed(struct upload *upload)
+{
+    struct core_problem problem;
+    (void)problem_set(&problem, SOTTO_STATE, CORE_FILE_CHANGED, "Send it again as it is now.",
+                      "The file changed while it was being sent; it was taken back.");
+    stop(upload, &problem, true);
+}
+
+/* A request failed. */
+static void stop_request(struct upload *upload, sotto_error error, const struct message *answer)
+{
+    struct core_problem problem;
+    uint16_t code = error == SOTTO_REFUSED && answer != NULL ? answer->error.code : 0;
+    problem_clear(&problem);
+    net_problem(upload->conn, error, answer, &problem);
+    /* The relay lost the end in a crash, or all of it: the next beginning asks what is there. */
+    if (code == WIRE_CODE_BLOB_INCOMPLETE || code == WIRE_CODE_NO_BLOB)
+        upload->restart = true;
+    stop(upload, &problem, !upload->restart && !net_transient(error, answer));
+}
+
+/* ---- The file ------------------------------------------------------------------------------- */
+
+static bool is_same_file(const struct stat *found, uint64_t size, int64_t mtime_ns, uint64_t inode)
+{
+    return S_ISREG(found->st_mode) && (uint64_t)found->st_size == size &&
+           file_mtime_ns(found) == mtime_ns && (uint64_t)found->st_ino == inode;
+}
+
+int64_t file_mtime_ns(const struct stat *of)
+{
+    return (int64_t)of->st_mtim.tv_sec * 1000000000 + of->st_mtim.tv_nsec;
+}
+
+bool file_read_chunk(int fd, const struct file_cipher *cipher, uint64_t index, uint8_t *chunk)
+{
+    size_t size = file_chunk_data(cipher, index), done = 0;
+    while (done < size) {
+        ssize_t n = pread(fd, chunk + done, size - done, (off_t)(index * FILE_CHUNK + done));
+        if (n == 0 || (n < 0 && errno != EINTR))
+            return false;
+        done += n > 0 ? (size_t)n : 0;
+    }
+    return true;
+}
+
+static sotto_error open_source(struct room *room, const struct store_upload *row,
+                               struct upload **out)
+{
+    struct stat found;
+    struct upload *upload = mem_alloc(room->core->env, sizeof *upload);
+    if (upload == NULL)
+        return SOTTO_NO_MEMORY;
+    upload->room = room;
+    (void)snprintf(upload->client_id, sizeof upload->client_id, "%s", row->client_id);
+    memcpy(upload->blob.bytes, row->blob.data, BLOB_ID_SIZE);
+    memcpy(upload->write_token, row->write_token.data, TOKEN_SIZE);
+    upload->mtime_ns = row->mtime_ns;
+    upload->inode = row->inode;
+    upload->fd = open((const char *)row->path.data, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    sotto_error error = file_cipher_init(&upload->cipher, row->key, row->size);
+    if (error == SOTTO_OK && (upload->fd < 0 || fstat(upload->fd, &found) != 0 ||
+                              !is_same_file(&found, row->size, row->mtime_ns, row->inode)))
+        error = SOTTO_STATE;
+    if (error == SOTTO_OK) {
+        *out = upload;
+        return SOTTO_OK;
+    }
+    if (upload->fd >= 0)
+        (void)close(upload->fd);
+    mem_free(room->core->env, upload, sizeof *upload);
+    return error;
+}
+
+/* The next file of the room, with what is needed to send it. False: there is none. */
+static bool begin(struct room *room)
+{
+    struct core *core = room->core;
+    struct store_upload row;
+    for (;;) {
+        struct arena arena;
+        arena_init(&arena, core->env);
+        sotto_error error = store_upload_next(core->store, &room->id, &arena, &row);
+        if (error == SOTTO_OK)
+            error = open_source(room, &row, &room->upload);
+        if (error == SOTTO_STATE) {
+            struct core_problem problem;
+            changed_problem(&problem, (const char *)row.path.data);
+            give_up(room, row.client_id, &problem);
+        } else if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
+            room_local_failure(room, error, "reading a file");
+        arena_free(&arena);
+        if (error != SOTTO_STATE || room->progress == ROOM_STUCK)
+            return error == SOTTO_OK;
+    }
+}
+
+/* ---- Requests ------------------------------------------------------------------------------- */
+
+static bool request(struct upload *upload, const struct message *message, link_answer_fn *done)
+{
+    sotto_error error = link_request(upload->conn->link, message, done, upload, NULL);
+    if (error == SOTTO_OK) {
+        upload->in_flight++;
+        upload->room->progress = ROOM_BUSY;
+    } else if (error != SOTTO_LIMIT || upload->in_flight == 0)
+        stop_request(upload, error, NULL);
+    return error == SOTTO_OK;
+}
+
+static bool request_owner(struct upload *upload, uint16_t type, link_answer_fn *done)
+{
+    struct message message;
+    memset(&message, 0, sizeof message);
+    message.type = type;
+    message.blob_owner.blob = upload->blob;
+    message.blob_owner.write_token = sotto_bytes_of(upload->write_token, TOKEN_SIZE);
+    return request(upload, &message, done);
+}
+
+/* Whether the answer is one to go on from; else the upload may be gone. */
+static bool answered(struct upload *upload, sotto_error error, const struct message *answer)
+{
+    upload->in_flight--;
+    if (error != SOTTO_OK)
+        stop_request(upload, error, answer);
+    if (upload->stopped)
+        end_if_quiet(upload);
+    else
+        return true;
+    return false;
+}
+
+/* The relay has all of it for good: the message may go. */
+static void finished(struct upload *upload)
+{
+    struct room *room = upload->room;
+    struct core *core = room->core;
+    sotto_error error = store_begin(core->store);
+    if (error == SOTTO_OK)
+        error = store_upload_erase(core->store, &room->id, upload->client_id);
+    if (error == SOTTO_OK || error == SOTTO_NOT_FOUND) /* by another process */
+        error = store_commit(core->store);
+    room->upload_restarts = 0;
+    upload_free(room);
+    room->wake = true;
+    if (error != SOTTO_OK) {
+        store_rollback(core->store);
+        room_local_failure(room, error, "noting that a file was sent");
+    }
+}
+
+static void on_finished(void *ctx, sotto_error error, const struct message *answer)
+{
+    struct upload *upload = ctx;
+    if (answered(upload, error, answer))
+        finished(upload);
+}
+
+static void on_put(void *ctx, sotto_error error, const struct message *answer);
+
+static bool put_next(struct upload *upload)
+{
+    struct message message;
+    memset(&message, 0, sizeof message);
+    if (!file_read_chunk(upload->fd, &upload->cipher, upload->next, upload->chunk)) {
+        stop_changed(upload);
+        return false;
+    }
+    file_seal(&upload->cipher, upload->next, upload->chunk, upload->sealed);
+    message.type = MESSAGE_BLOB_PUT;
+    message.blob_put.blob = upload->blob;
+    message.blob_put.write_token = sotto_bytes_of(upload->write_token, TOKEN_SIZE);
+    message.blob_put.offset = upload->next * FILE_SEALED;
+    message.blob_put.bytes =
+        sotto_bytes_of(upload->sealed, file_chunk_sealed(&upload->cipher, upload->next));
+    if (!request(upload, &message, on_put))
+        return false;
+    upload->next++;
+    return true;
+}
+
+/* What was encrypted is what was hashed when the person sent it, as far as the file system knows.
+ */
+static void finish(struct upload *upload)
+{
+    struct stat found;
+    if (fstat(upload->fd, &found) != 0 ||
+        !is_same_file(&found, upload->cipher.size, upload->mtime_ns, upload->inode))
+        stop_changed(upload);
+    else
+        (void)request_owner(upload, MESSAGE_BLOB_FINISH, on_finished);
+}
+
+static void go_on(struct upload *upload)
+{
+    while (upload->in_flight < WINDOW && upload->next < upload->cipher.chunks && put_next(upload))
+        continue;
+    if (!upload->stopped && upload->in_flight == 0)
+        finish(upload);
+    if (upload->stopped)
+        end_if_quiet(upload);
+}
+
+/* Chunks that the relay has, perhaps from another process, are not sent. */
+static void take_stored(struct upload *upload, uint64_t stored)
+{
+    if (stored > upload->stored) {
+        upload->stored = stored;
+        upload->room->upload_restarts = 0;
+    }
+    if (upload->next * FILE_SEALED < upload->stored)
+        upload->next = upload->stored >= upload->cipher.sealed ? upload->cipher.chunks
+                                                               : upload->stored / FILE_SEALED;
+}
+
+static void on_put(void *ctx, sotto_error error, const struct message *answer)
+{
+    struct upload *upload = ctx;
+    if (!answered(upload, error, answer))
+        return;
+    take_stored(upload, answer->blob_stored);
+    go_on(upload);
+}
+
+static void on_created(void *ctx, sotto_error error, const struct message *answer)
+{
+    struct upload *upload = ctx;
+    if (answered(upload, error, answer))
+        go_on(upload);
+}
+
+static bool create(struct upload *upload)
+{
+    static const struct permission none = {PERMISSION_NONE, {NULL, 0}};
+    struct message message;
+    memset(&message, 0, sizeof message);
+    message.type = MESSAGE_BLOB_CREATE;
+    message.blob_create.permissions = &none;
+    message.blob_create.permission_count = 1;
+    message.blob_create.blob = upload->blob;
+    message.blob_create.size = upload->cipher.sealed;
+    gate_of(sotto_bytes_of(upload->write_token, TOKEN_SIZE), &message.blob_create.write_gate);
+    return request(upload, &message, on_created);
+}
+
+static void on_status(void *ctx, sotto_error error, const struct message *answer)
+{
+    struct upload *upload = ctx;
+    bool unknown = error == SOTTO_REFUSED && answer->error.code == WIRE_CODE_NO_BLOB;
+    if (unknown) {
+        upload->in_flight--;
+        if (!create(upload))
+            end_if_quiet(upload);
+        return;
+    }
+    if (!answered(upload, error, answer))
+        return;
+    if (answer->blob_state.finished) {
+        finished(upload);
+        return;
+    }
+    take_stored(upload, answer->blob_state.stored);
+    go_on(upload);
+}
+
+void upload_go_on(struct room *room, const struct store_room *row)
+{
+    if (room->upload == NULL && !begin(room))
+        return;
+    struct upload *upload = room->upload;
+    if (upload->in_flight > 0) {
+        room->progress = ROOM_BUSY;
+        return;
+    }
+    upload->conn = net_blob_conn(room->core, row->relay);
+    if (upload->conn == NULL) {
+        room_local_failure(room, SOTTO_NO_MEMORY, "connecting");
+    } else if (conn_up(upload->conn)) {
+        if (!request_owner(upload, MESSAGE_BLOB_STATUS, on_status))
+            end_if_quiet(upload);
+    } else if (conn_failed(upload->conn)) {
+        room_stuck(room, &upload->conn->problem);
+    } else {
+        room->progress = ROOM_BUSY;
+        room->retry_ms = upload->conn->retry_ms;
+    }
+}
