@@ -1,9 +1,12 @@
 """Files: sent and saved, broken off on either side, changed, forged, expired; and what of them a relay
 holds."""
+import atexit
 import contextlib
 import hashlib
 import os
 import pathlib
+import re
+import shutil
 import signal
 import threading
 import time
@@ -24,6 +27,29 @@ def make_file(world, name, size, folder="files"):
             file.write(chunk)
             left -= len(chunk)
     return path
+
+
+_shared = []
+
+
+@contextlib.contextmanager
+def shared():
+    """The same two people for every test that leaves the relay alone; a new folder for downloads."""
+    if not _shared:
+        stack = contextlib.ExitStack()
+        _shared.append((stack, stack.enter_context(pair())))
+        atexit.register(stack.close)
+    world, a, b = _shared[0][1]
+    shutil.rmtree(downloads(world))
+    yield world, a, b
+
+
+def size_of(path):
+    """0 for a file that is gone by now."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def blobs(world):
@@ -57,7 +83,8 @@ def downloads(world):
 
 def test_send_and_save():
     """a file arrives with its name, size and what was said about it, whatever its size"""
-    with pair() as (world, a, b):
+    with shared() as (world, a, b):
+        before = blobs(world)
         for size in (0, 1, 255, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK, 1234567):
             path = make_file(world, "holiday %d.jpg" % size, size)
             sent = a.ok("send", "Ben", "--file", str(path), "Look", "at", "this").of("sending")[0]
@@ -73,8 +100,8 @@ def test_send_and_save():
             assert saved.read_bytes() == path.read_bytes()
             assert saved.stat().st_mode & 0o777 == 0o600
         # The sender's own history shows and saves it too.
-        own = [m for m in a.history("Ben") if m["kind"] == "file"]
-        assert len(own) == 8 and all(m["status"] == "sent" and m["own"] for m in own)
+        own = [m for m in a.history("Ben") if m["kind"] == "file"][-8:]
+        assert all(m["status"] == "sent" and m["own"] for m in own)
         assert save(a, own[-1], downloads(world) / "again").code == 0
         assert (downloads(world) / "again").read_bytes() == path.read_bytes()
         # Nothing that is there is overwritten, and a part that is left behind is none.
@@ -82,25 +109,26 @@ def test_send_and_save():
         assert again.code == 2 and again.error == "exists", again
         assert not [p for p in downloads(world).iterdir() if p.name.startswith(".")]
         # The sizes at the relay are padded: a class of sizes looks alike.
-        sizes = [p.stat().st_size for p in blobs(world)]
+        sizes = [p.stat().st_size for p in blobs(world) if p not in before]
         assert len(sizes) == 8 and sizes.count(256 + 40) == 3, sizes
 
 
 def test_same_id():
     """sending again with the same id sends once, also when the file is gone by then"""
-    with pair() as (world, a, b):
+    with shared() as (world, a, b):
+        files, there = len(received(b, "Ada")), len(blobs(world))
         path = make_file(world, "once.bin", 5000)
         a.ok("send", "Ben", "--file", str(path), "--id", "report-1")
         path.unlink()
         again = a.ok("send", "Ben", "--file", str(path), "--id", "report-1").of("sending")[0]
         assert again["status"] == "sent"
         b.ok("sync")
-        assert len(received(b, "Ada")) == 1 and len(blobs(world)) == 1
+        assert len(received(b, "Ada")) == files + 1 and len(blobs(world)) == there + 1
 
 
 def test_refusals():
     """what cannot be sent or saved is said, with the reason"""
-    with pair() as (world, a, b):
+    with shared() as (world, a, b):
         for path in ("/nonexistent", world.directory, "/dev/zero"):
             result = a.run("send", "Ben", "--file", path)
             assert result.code == 2 and result.error == "no_file", result
@@ -110,29 +138,30 @@ def test_refusals():
         path = make_file(world, "small", 10)
         a.ok("send", "Ben", "--file", str(path))
         b.ok("sync")
-        result = save(b, received(b, "Ada")[0], world.directory + "/nowhere/at/all")
+        result = save(b, received(b, "Ada")[-1], world.directory + "/nowhere/at/all")
         assert result.code == 1 and result.error == "storage", result
 
 
 def test_offline():
     """a file waits in the outbox while the relay is away; what was written after it may go first"""
-    with pair() as (world, a, b):
+    with shared() as (world, a, b):
         path = make_file(world, "later.bin", 300000)
         world.stop_relay()
         result = a.run("send", "Ben", "--file", str(path), "--id", "later")
         assert result.code == 3 and result.of("sending")[0]["status"] == "waiting", result
-        waiting = [m for m in a.history("Ben") if m["kind"] == "file"]
-        assert waiting[0]["status"] == "waiting" and waiting[0]["fileName"] == "later.bin"
+        waiting = [m for m in a.history("Ben") if m["kind"] == "file"][-1]
+        assert waiting["status"] == "waiting" and waiting["fileName"] == "later.bin"
         world.start_relay()
         a.ok("sync")
         b.ok("sync")
-        assert save(b, received(b, "Ada")[0], downloads(world)).code == 0
+        assert save(b, received(b, "Ada")[-1], downloads(world)).code == 0
         assert (downloads(world) / "later.bin").read_bytes() == path.read_bytes()
 
 
 def test_changed():
     """a file that changes before it was sent is not sent, and the person is told"""
-    with pair() as (world, a, b):
+    with shared() as (world, a, b):
+        files = len(received(b, "Ada"))
         path = make_file(world, "draft.txt", 300000)
         world.stop_relay()
         a.run("send", "Ben", "--file", str(path), "--id", "draft")
@@ -140,21 +169,21 @@ def test_changed():
         world.start_relay()
         result = a.run("sync")
         assert result.error == "file_changed", result
-        assert [m["status"] for m in a.history("Ben") if m["kind"] == "file"] == ["failed"]
+        assert [m["status"] for m in a.history("Ben") if m["kind"] == "file"][-1] == "failed"
         a.ok("sync")
         b.ok("sync")
-        assert not received(b, "Ada")
+        assert len(received(b, "Ada")) == files
 
 
 def stored_bytes(world):
-    return sum(p.stat().st_size for p in blobs(world))
+    return sum(size_of(p) for p in blobs(world))
 
 
 def test_sender_killed():
     """an upload that is killed, many times, goes on where it was; the file arrives whole, once"""
-    with pair() as (world, a, b):
+    with shared() as (world, a, b):
         path = make_file(world, "large.bin", 12 * 1024 * 1024)
-        kills = 0
+        kills, files, there = 0, len(received(b, "Ada")), len(blobs(world))
         for round in range(40):
             before = stored_bytes(world)
             process = a.start("send", "Ben", "--file", str(path), "--id", "large")
@@ -170,22 +199,22 @@ def test_sender_killed():
         assert kills >= 3, kills
         a.ok("sync")
         b.ok("sync")
-        assert len(received(b, "Ada")) == 1 and len(blobs(world)) == 1
-        assert save(b, received(b, "Ada")[0], downloads(world)).code == 0
+        assert len(received(b, "Ada")) == files + 1 and len(blobs(world)) == there + 1
+        assert save(b, received(b, "Ada")[-1], downloads(world)).code == 0
         assert (downloads(world) / "large.bin").read_bytes() == path.read_bytes()
 
 
 def test_receiver_killed():
     """a download that is killed, many times, goes on where it was"""
-    with pair() as (world, a, b):
+    with shared() as (world, a, b):
         path = make_file(world, "large.bin", 12 * 1024 * 1024)
         a.ok("send", "Ben", "--file", str(path))
         b.ok("sync")
-        message, kills = received(b, "Ada")[0], 0
+        message, kills = received(b, "Ada")[-1], 0
         folder = downloads(world)
 
         def there():
-            return sum(p.stat().st_size for p in folder.glob(".sotto-*.part"))
+            return sum(size_of(p) for p in folder.glob(".sotto-*.part"))
 
         for round in range(40):
             before = there()
@@ -207,9 +236,9 @@ def test_receiver_killed():
 
 def test_relay_killed():
     """the relay is killed in the midst of uploads and downloads; nothing acknowledged is lost"""
-    with pair() as (world, a, b):
-        sent = []
-        for round in range(6):
+    with shared() as (world, a, b):
+        sent, files, there = [], len(received(b, "Ada")), len(blobs(world))
+        for round in range(4):
             path = make_file(world, "file %d" % round, 6 * 1024 * 1024 + round)
             before = stored_bytes(world)
             process = a.start("send", "Ben", "--file", str(path), "--id", "file-%d" % round)
@@ -222,7 +251,7 @@ def test_relay_killed():
             sent.append(path)
             # What was acknowledged before is there after every kill.
             b.ok("sync")
-            message = received(b, "Ada")[round]
+            message = received(b, "Ada")[files + round]
             process = b.start("save", str(message["id"]), "--to", str(downloads(world)))
             time.sleep(0.01 * round)
             world.stop_relay(signal.SIGKILL)
@@ -232,12 +261,13 @@ def test_relay_killed():
             assert result.code == 0 or result.error == "exists", result
         for path in sent:
             assert (downloads(world) / path.name).read_bytes() == path.read_bytes()
-        assert len(blobs(world)) == 6
+        assert len(blobs(world)) == there + 4
 
 
 def test_two_at_once():
     """two commands that upload the same file send it once"""
-    with pair() as (world, a, b):
+    with shared() as (world, a, b):
+        files = len(received(b, "Ada"))
         path = make_file(world, "shared.bin", 4 * 1024 * 1024)
         world.stop_relay()
         a.run("send", "Ben", "--file", str(path), "--id", "shared")
@@ -249,8 +279,8 @@ def test_two_at_once():
             thread.join()
         a.ok("sync")
         b.ok("sync")
-        assert len(received(b, "Ada")) == 1
-        assert save(b, received(b, "Ada")[0], downloads(world)).code == 0
+        assert len(received(b, "Ada")) == files + 1
+        assert save(b, received(b, "Ada")[-1], downloads(world)).code == 0
         assert (downloads(world) / "shared.bin").read_bytes() == path.read_bytes()
 
 
@@ -270,12 +300,13 @@ def damage(path, how):
 
 def test_forged():
     """a relay that flips a bit, swaps or repeats chunks, or gives another file is found out"""
-    with pair() as (world, a, b):
+    with shared() as (world, a, b):
+        before = blobs(world)
         path = make_file(world, "contract.pdf", 400000)
         a.ok("send", "Ben", "--file", str(path))
         b.ok("sync")
-        message = received(b, "Ada")[0]
-        blob = blobs(world)[0]
+        message = received(b, "Ada")[-1]
+        blob = [p for p in blobs(world) if p not in before][0]
         good = blob.read_bytes()
         for how in ("flip", "tag", "reorder", "repeat"):
             damage(blob, how)
@@ -286,7 +317,7 @@ def test_forged():
         # Another file of the same size, under another key.
         other = make_file(world, "other.pdf", 400000)
         a.ok("send", "Ben", "--file", str(other))
-        second = [p for p in blobs(world) if p != blob][0]
+        second = [p for p in blobs(world) if p != blob and p not in before][0]
         blob.write_bytes(second.read_bytes())
         assert save(b, message, downloads(world)).error == "bad_file"
         # Cut short: the relay itself finds that it cannot give what it has the row for.
@@ -300,15 +331,15 @@ def test_forged():
 
 def test_part_changed():
     """a part that somebody changed between two tries does not become the file"""
-    with pair() as (world, a, b):
+    with shared() as (world, a, b):
         path = make_file(world, "large.bin", 6 * 1024 * 1024)
         a.ok("send", "Ben", "--file", str(path))
         b.ok("sync")
-        message = received(b, "Ada")[0]
+        message = received(b, "Ada")[-1]
         process = b.start("save", str(message["id"]), "--to", str(downloads(world)))
         parts = []
         while process.poll() is None and not parts:
-            parts = [p for p in downloads(world).glob(".sotto-*.part") if p.stat().st_size > 2 * CHUNK]
+            parts = [p for p in downloads(world).glob(".sotto-*.part") if size_of(p) > 2 * CHUNK]
         process.kill()
         b.finish(process)
         if not (downloads(world) / "large.bin").exists():
@@ -337,11 +368,11 @@ def test_quota():
 def test_name():
     """a name that comes from another person stays in its directory and shows as it is"""
     names = ["-rf", ".bashrc", "a\u202egpj.exe", "tab\tand\x1b[31m", "x" * 255]
-    with pair() as (world, a, b):
+    with shared() as (world, a, b):
         for name in names:
             a.ok("send", "Ben", "--file", str(make_file(world, name, 100)))
         b.ok("sync")
-        for message in received(b, "Ada"):
+        for message in received(b, "Ada")[-len(names):]:
             result = save(b, message, downloads(world))
             assert result.code == 0, result
             saved = pathlib.Path(result.of("saved")[0]["path"])
@@ -353,13 +384,13 @@ def test_name():
 
 def test_privacy():
     """no name, text or byte of a file is at the relay: files, database and log"""
-    with pair() as (world, a, b):
+    with shared() as (world, a, b):
         secret = b"The treasure lies under the third oak. " * 3000
         path = pathlib.Path(world.directory) / "treasure map.txt"
         path.write_bytes(secret)
         a.ok("send", "Ben", "--file", str(path), "Burn after reading")
         b.ok("sync")
-        assert save(b, received(b, "Ada")[0], downloads(world)).code == 0
+        assert save(b, received(b, "Ada")[-1], downloads(world)).code == 0
         everything = world.log().encode() + b"".join(
             str(p.relative_to(world.directory)).encode() + p.read_bytes()
             for p in (pathlib.Path(world.directory) / "relay").rglob("*") if p.is_file())
@@ -378,15 +409,23 @@ def test_large():
         path = make_file(world, "film.mkv", 300 * 1000 * 1000)
 
         def limited(person, *args):
-            peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-            done = subprocess.run(person.argv(*args), capture_output=True, preexec_fn=lambda:
-                                  resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
-            assert done.returncode == 0, (done.stdout[-500:], done.stderr[-500:])
-            return max(peak, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+            """Runs it in so much memory; its peak of resident memory, as last seen."""
+            process = subprocess.Popen(person.argv(*args), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                       preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+            peak = 0
+            while process.poll() is None:
+                peak = max(peak, high_water(process.pid))
+                time.sleep(0.05)
+            assert process.returncode == 0, process.communicate()
+            return peak
+
+        def high_water(pid):
+            with open("/proc/%d/status" % pid) as status:
+                found = re.search(r"^Name:\s+(sottod?)\n(?:.*\n)*?VmHWM:\s+(\d+)", status.read())
+            return int(found.group(2)) if found else 0
 
         def relay_peak():
-            status = open("/proc/%d/status" % world.relay.pid).read()
-            return int(status.split("VmHWM:")[1].split()[0])
+            return high_water(world.relay.pid)
 
         before = relay_peak()
         began = time.monotonic()
