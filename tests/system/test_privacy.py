@@ -14,6 +14,7 @@ PHONE = "+491555012345"
 NEAR = 256  # bytes: what one struct, one row or one line of a log would join
 TEXTS = ["Meet me at the old bridge", "Die Quelle heißt Katharina", "証拠は二番目の引き出しに", "LIST\n1. bread\n2. fuse"]
 TITLE = "Harbour committee"
+FILE_NAME, FILE = "Fahrplan der Fähre.txt", "".join("%05d leaves at dawn\n" % n for n in range(20000))
 NAMES = ["Aurelia", "Bartholomew", "Cassandra", "Desmond"]
 
 
@@ -100,6 +101,7 @@ class Seized:
         self.persons = self.accounts + self.devices + [r["sign_in_hash"] for r in self.rows["devices"]] + \
             [PHONE.encode()]
         self.rooms = [row["room_id"] for row in self.rows["rooms"]]
+        self.blobs = [row["hash"] for row in self.rows["blobs"]]
         self.envelopes = [(row["device"], row["sealed"]) for row in self.rows["envelopes"]]
 
     def everything(self):
@@ -129,6 +131,12 @@ def live_a_day(world, people):
         a.ok("send", b.name, "-", text=text)
     for person in people:
         person.ok("listen", "--once")
+    path = pathlib.Path(world.directory) / FILE_NAME
+    path.write_text(FILE)
+    b.ok("send", TITLE, "--file", str(path))
+    (message,) = [m for m in a.ok("listen", "--once").of("message") if m["kind"] == "file"]
+    a.ok("save", str(message["id"]), "--to", str(path) + " (received)")
+    assert pathlib.Path(str(path) + " (received)").read_text() == FILE
     a.ok("group", "remove", TITLE, d.name)
     b.ok("listen", "--once")
     b.ok("send", TITLE, "-", text=TEXTS[0])
@@ -183,14 +191,14 @@ def test_the_search_works():
         assert any(PHONE.encode() in data for data in one.files.values())
         assert joined(one.files.values(), [PHONE.encode()], one.accounts)  # one row
         assert joined(one.memory, one.accounts, one.devices)               # one manifest
-        assert len(one.accounts) == 4 and len(one.rooms) >= 5 and len(one.envelopes) >= 2
+        assert len(one.accounts) == 4 and len(one.rooms) >= 5 and len(one.envelopes) >= 2 and one.blobs
 
 
 def test_plaintext():
     """no text, name, title or file name, written in any way, in files, log or memory"""
     for one in seized():
         for where, chunks in one.everything():
-            for word in TEXTS + NAMES + [TITLE]:
+            for word in TEXTS + NAMES + [TITLE, FILE_NAME, FILE[4000:4040], FILE[-40:]]:
                 for needle in ways_to_write(word) | {word.encode("utf-16-le")}:
                     assert not any(needle in chunk for chunk in chunks), "%r in %s" % (word, where)
 
@@ -223,6 +231,14 @@ def test_account_and_room():
             assert not pairs, "%s: %s" % (where, sorted(pairs)[:3])
 
 
+def test_account_room_and_blob():
+    """no account, and no room, stands near a blob, in files, log or memory"""
+    for one in seized():
+        for where, chunks in one.everything():
+            pairs = joined(chunks, one.blobs + [b.hex().encode() for b in one.blobs], one.persons + one.rooms)
+            assert not pairs, "%s: %s" % (where, sorted(pairs)[:3])
+
+
 def test_sender_and_envelope():
     """nobody but its receiver stands near an envelope, in files, log or memory"""
     for one in seized():
@@ -241,7 +257,7 @@ def test_log():
     """the log holds no identifier, phone number or address of a client"""
     for one in seized():
         events = one.log[one.log.index(b" serving"):]
-        for value in one.persons + one.rooms + [sealed[:16] for _, sealed in one.envelopes]:
+        for value in one.persons + one.rooms + one.blobs + [sealed[:16] for _, sealed in one.envelopes]:
             for needle in ways_to_write(value):
                 assert needle not in events, needle
         assert b"127.0.0.1" not in events
@@ -250,4 +266,4 @@ def test_log():
 
 
 main([test_columns, test_the_search_works, test_plaintext, test_sides, test_account_and_room,
-      test_sender_and_envelope, test_log])
+      test_account_room_and_blob, test_sender_and_envelope, test_log])
