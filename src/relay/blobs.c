@@ -53,6 +53,17 @@ static void refuse_disk(struct blobs *blobs, struct store_op *op, sotto_error er
 
 /* ---- Rows ----------------------------------------------------------------------------------- */
 
+static uint16_t call(struct worker *worker, struct store_op *op, struct store_file *file,
+                     uint64_t *detail)
+{
+    store_call(worker->port, op);
+    uint16_t code = op->code;
+    *detail = op->detail;
+    *file = op->file;
+    store_op_free(op);
+    return code;
+}
+
 /* One operation on the row; its code. *file: in and out. */
 static uint16_t call_row(struct worker *worker, enum store_kind kind, struct store_file *file,
                          uint64_t *detail)
@@ -62,12 +73,18 @@ static uint16_t call_row(struct worker *worker, enum store_kind kind, struct sto
     if (op == NULL)
         return WIRE_CODE_UNAVAILABLE;
     op->file = *file;
-    store_call(worker->port, op);
-    uint16_t code = op->code;
-    *detail = op->detail;
-    *file = op->file;
-    store_op_free(op);
-    return code;
+    return call(worker, op, file, detail);
+}
+
+static uint16_t create_row(struct worker *worker, const struct store_blob_job *job,
+                           struct store_file *file, uint64_t *detail)
+{
+    struct store_op *op = store_op_new(worker->blobs->env, STORE_BLOB_CREATE);
+    *detail = 5;
+    if (op == NULL)
+        return WIRE_CODE_UNAVAILABLE;
+    op->file_create = (struct store_file_create){*file, job->permissions, job->permission_count};
+    return call(worker, op, file, detail);
 }
 
 /* The row of the job, if it is there and, where a token was shown, opened by it. */
@@ -111,7 +128,8 @@ static void create(struct worker *worker, struct store_op *op)
     uint64_t detail;
     bool fits = want.size <= blobs->options.space &&
                 atomic_fetch_add(&blobs->used, want.size) <= blobs->options.space - want.size;
-    uint16_t code = call_row(worker, fits ? STORE_BLOB_CREATE : STORE_BLOB_FIND, &file, &detail);
+    uint16_t code = fits ? create_row(worker, &op->blob, &file, &detail)
+                         : call_row(worker, STORE_BLOB_FIND, &file, &detail);
     bool same = file.size == want.size &&
                 memcmp(file.write_gate.bytes, want.write_gate.bytes, GATE_SIZE) == 0;
     bool was_there = fits ? code == WIRE_CODE_BLOB_EXISTS : code == 0;

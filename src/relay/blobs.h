@@ -41,7 +41,7 @@ void blobs_close(struct blobs *blobs);
 
 /* Takes an operation of kind STORE_BLOB_JOB, whatever happens, as store_submit does. What may be
  * answered, in op->code: NO_BLOB, BLOB_EXISTS, BLOB_INCOMPLETE, LIMIT (detail: the blob's size),
- * UNAVAILABLE. Any thread. */
+ * UNAVAILABLE, and what permission_allow says. Any thread. */
 void blobs_submit(struct blobs *blobs, struct store_op *op);
 
 /* Erases what has had its time: rows at once, files by the threads. port: as store_call has it.

@@ -23,6 +23,12 @@ bool permission_admit(struct connection *connection, uint32_t request,
                       const struct permission *permission, enum permit permit,
                       struct store_permission *out);
 
+/* The same for something of that size, which several tokens may pay for: as many as it costs, each
+ * once. permissions: count of them; out has room for as many. */
+bool permission_admit_size(struct connection *connection, uint32_t request,
+                           const struct permission *permissions, size_t count, uint64_t size,
+                           struct store_permission *out);
+
 /* Counts a permission that was refused like none at all, so that guessing has a limit. */
 void permission_settle(const struct store_op *op);
 

@@ -1,7 +1,5 @@
 /* The requests about blobs (PROTOCOL.md section 5, "Blobs"). */
-#include "relay/connection.h"
-
-#include <string.h>
+#include "relay/permission.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -20,27 +18,9 @@ static struct store_op *job_new(struct connection *connection, uint32_t request,
 
 /* ---- Create --------------------------------------------------------------------------------- */
 
-/* Without a token an address may store so much an hour. A capability is for one inbox: here it
- * would tell whose invitation a file has to do with. */
-static bool is_permitted(struct connection *connection, uint32_t request,
-                         const struct blob_create *body)
-{
-    uint64_t mib = (body->size + MIB - 1) / MIB;
-    for (size_t i = 0; i < body->permission_count; i++) {
-        if (body->permissions[i].kind != PERMISSION_NONE) {
-            connection_refuse(connection, request, WIRE_CODE_CAPABILITY_UNKNOWN, 0);
-            return false;
-        }
-    }
-    uint32_t wait = ratelimit_take_many(connection->loop->relay->ratelimit, &connection->address,
-                                        RATE_BLOB, (uint32_t)mib);
-    if (wait > 0)
-        connection_refuse(connection, request, WIRE_CODE_RATE_LIMITED, wait);
-    return wait == 0;
-}
-
 static void on_created(struct store_op *op)
 {
+    permission_settle(op);
     connection_done_empty(op, MESSAGE_BLOB_CREATE_OK);
 }
 
@@ -54,12 +34,22 @@ static void blob_create(struct connection *connection, const struct message *mes
         connection_refuse(connection, message->request, WIRE_CODE_LIMIT, max);
         return;
     }
-    if (!is_permitted(connection, message->request, body))
-        return;
     struct store_op *op =
         job_new(connection, message->request, BLOB_CREATE, &body->blob, (sotto_bytes){0});
     if (op == NULL)
         return;
+    struct store_permission *permissions =
+        arena_array(&op->arena, body->permission_count, sizeof *permissions);
+    if (permissions == NULL)
+        connection_refuse(connection, message->request, WIRE_CODE_UNAVAILABLE, 5);
+    if (permissions == NULL ||
+        !permission_admit_size(connection, message->request, body->permissions,
+                               body->permission_count, body->size, permissions)) {
+        store_op_free(op);
+        return;
+    }
+    op->blob.permissions = permissions;
+    op->blob.permission_count = body->permission_count;
     op->blob.file.write_gate = body->write_gate;
     op->blob.file.size = body->size;
     connection_submit_blob(connection, op, on_created);

@@ -294,6 +294,13 @@ struct store_file {
     bool finished;
 };
 
+/* file first: where the others have theirs. */
+struct store_file_create {
+    struct store_file file;
+    const struct store_permission *permissions;
+    size_t permission_count;
+};
+
 /* EXPIRE erases rows that are old and says which; LIST gives rows in the order of their hashes. */
 struct store_file_list {
     uint64_t today; /* of EXPIRE, as of STORE_EXPIRE */
@@ -310,6 +317,8 @@ enum blob_job { BLOB_CREATE, BLOB_PUT, BLOB_STATUS, BLOB_FINISH, BLOB_GET, BLOB_
 struct store_blob_job {
     enum blob_job job;
     struct store_file file; /* in: hash, gate; size of CREATE and DROP. Out: all of it */
+    const struct store_permission *permissions; /* of CREATE */
+    size_t permission_count;
     uint64_t offset;
     uint32_t length;   /* of GET */
     sotto_bytes bytes; /* in of PUT, out of GET */
@@ -355,7 +364,8 @@ struct store_op {
         struct store_sign_in sign_in;
         struct store_get_manifest get_manifest;
         struct store_status status;
-        struct store_file file; /* BLOB_CREATE, ADVANCE, DELETE, FIND */
+        struct store_file file; /* BLOB_ADVANCE, DELETE, FIND */
+        struct store_file_create file_create;
         struct store_file_list file_list;
         struct store_blob_job blob;
     };

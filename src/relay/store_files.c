@@ -40,12 +40,30 @@ void files_find(struct exec *exec, struct store_op *op)
         refuse(op, WIRE_CODE_NO_BLOB, 0);
 }
 
+/* All of them, or none: what is refused costs nothing. */
+static uint16_t pay(struct exec *exec, const struct store_file_create *create)
+{
+    for (size_t i = 0; i < create->permission_count; i++) {
+        uint16_t code = permission_allow(exec, 0, &create->permissions[i], GRANT_POST);
+        if (code != 0)
+            return code;
+    }
+    for (size_t i = 0; i < create->permission_count; i++)
+        permission_spend(exec, 0, &create->permissions[i], GRANT_POST);
+    return 0;
+}
+
 void files_create(struct exec *exec, struct store_op *op)
 {
     struct store_file before;
     if (find(exec, &op->file, &before)) {
         refuse(op, WIRE_CODE_BLOB_EXISTS, 0);
         op->file = before;
+        return;
+    }
+    uint16_t code = pay(exec, &op->file_create);
+    if (code != 0) {
+        refuse(op, (enum wire_code)code, 0);
         return;
     }
     db_query *query = db_prepare(exec->db, "INSERT INTO blobs(hash, write_gate, size, stored,"

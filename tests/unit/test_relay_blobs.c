@@ -347,6 +347,39 @@ static void creating_again_succeeds_with_the_same_size_and_token(void **state)
     assert_int_equal(blobs_used(scene->blobs), 1000);
 }
 
+static uint16_t create_with(struct scene *scene, unsigned n, struct store_permission *tokens,
+                            size_t count)
+{
+    struct store_op *op = job_of(scene, BLOB_CREATE, n, n);
+    op->blob.file.size = 1000;
+    op->blob.permissions = tokens;
+    op->blob.permission_count = count;
+    wait_for(scene, op);
+    uint16_t code = op->code;
+    store_op_free(op);
+    return code;
+}
+
+static void tokens_are_spent_together_or_not_at_all(void **state)
+{
+    struct scene *scene = *state;
+    struct relay_world *world = &scene->world;
+    assert_int_equal(do_token_keys(world), 1);
+    struct store_permission tokens[3] = {token_of(1, 1), token_of(1, 2), token_of(1, 3)};
+    assert_int_equal(create_with(scene, 1, tokens, 2), 0);
+    assert_int_equal(world_query(world, "SELECT count(*) FROM token_spent"), 2);
+    assert_int_equal(create_with(scene, 1, tokens, 2), 0); /* a retry costs nothing */
+    /* The third is good, the second was spent: neither blob nor spending. */
+    assert_int_equal(create_with(scene, 2, tokens + 1, 2), WIRE_CODE_TOKEN_SPENT);
+    assert_int_equal(world_query(world, "SELECT count(*) FROM token_spent"), 2);
+    assert_int_equal(do_blob(scene, BLOB_STATUS, 2, 2, 0, NULL), WIRE_CODE_NO_BLOB);
+    assert_int_equal(blobs_used(scene->blobs), 1000);
+    tokens[1].token_good = false;
+    assert_int_equal(create_with(scene, 2, tokens + 1, 2), WIRE_CODE_TOKEN_REFUSED);
+    assert_int_equal(create_with(scene, 2, tokens + 2, 1), 0);
+    assert_int_equal(world_query(world, "SELECT count(*) FROM token_spent"), 3);
+}
+
 /* ---- Space ---------------------------------------------------------------------------------- */
 
 static void space_is_promised_at_creation_and_given_back(void **state)
@@ -546,6 +579,7 @@ int main(void)
         TEST(a_finished_blob_never_changes),
         TEST(unknown_unfinished_and_wrong_token_look_alike),
         TEST(creating_again_succeeds_with_the_same_size_and_token),
+        TEST(tokens_are_spent_together_or_not_at_all),
         TEST(space_is_promised_at_creation_and_given_back),
         TEST(deleting_frees_the_disk),
         TEST(expiry_frees_the_disk),
