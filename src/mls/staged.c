@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "crypto/public_taint.h"
+
 sotto_error staged_new(sotto_mls_group *group, sotto_mls_staged **staged)
 {
     sotto_mls *mls = group->mls;
@@ -335,6 +337,8 @@ static void enter_next(sotto_mls_group *group, sotto_mls_staged *staged)
     tree_stage_apply(&staged->stage, group->tree);
     retire(group, staged);
     group->epoch = staged->next;
+    /* It was sent, or was compared with the one that was. */
+    public_from_here(&group->epoch->confirmation_tag, sizeof group->epoch->confirmation_tag);
     staged->next = NULL;
     treekem_private_wipe(&group->private_state);
     group->private_state = staged->private_state;

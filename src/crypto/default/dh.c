@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 
 #include "crypto/default/internal.h"
+#include "crypto/public_taint.h"
 
 #define X448_SIZE 56
 
@@ -53,8 +54,11 @@ sotto_error default_dh_public(void *ctx, sotto_mls_dh dh, const uint8_t *private
 sotto_error default_dh_agree(void *ctx, sotto_mls_dh dh, const uint8_t *private_key,
                              const uint8_t *public_key, uint8_t *shared)
 {
-    if (dh == SOTTO_MLS_X25519)
-        return crypto_scalarmult(shared, private_key, public_key) == 0 ? SOTTO_OK : SOTTO_KEY;
+    if (dh == SOTTO_MLS_X25519) {
+        int zero = crypto_scalarmult(shared, private_key, public_key);
+        public_from_here(&zero, sizeof zero);
+        return zero == 0 ? SOTTO_OK : SOTTO_KEY;
+    }
     if (dh == SOTTO_MLS_X448)
         return x448_agree(private_key, public_key, shared);
     return nist_agree(ctx, curve_of(dh), private_key, public_key, shared);
