@@ -108,11 +108,14 @@ sotto_error sotto_buf_reserve(sotto_buf *buf, size_t extra)
     size_t need = buf->size + extra;
     if (need <= buf->capacity)
         return SOTTO_OK;
-    size_t capacity = buf->capacity == 0 ? BUF_FIRST_CAPACITY : buf->capacity;
-    while (capacity < need)
-        capacity *= 2;
+    /* What is asked for at first, often all that will come; then double. */
+    size_t capacity = 2 * buf->capacity;
+    if (capacity < need)
+        capacity = need;
+    if (capacity < BUF_FIRST_CAPACITY)
+        capacity = BUF_FIRST_CAPACITY;
     /* A new block and a wipe of the old one: resizing in place could leave a copy behind. */
-    uint8_t *data = mem_alloc(buf->env, capacity);
+    uint8_t *data = buf->env->resize(buf->env->ctx, NULL, 0, capacity);
     if (data == NULL)
         return SOTTO_NO_MEMORY;
     if (buf->size > 0)
