@@ -88,7 +88,7 @@ typedef struct sotto_mls_extension {
 
 /* What a client supports beyond the RFC's defaults (7.2). Arrays may be empty. The engine adds the
  * suite it is given, the protocol version and the identity's credential type by itself, and leaves
- * out suites that it cannot run. */
+ * out suites that it cannot run. It also adds a GREASE value (13.5) to each list. */
 typedef struct sotto_mls_capabilities {
     const uint16_t *suites;
     size_t suite_count;
@@ -166,6 +166,11 @@ typedef struct sotto_mls_config {
 
     /* Whether lifetimes of KeyPackages are checked against env's clock when they are added. */
     bool ignore_lifetimes;
+
+    /* Whether one's leaves and KeyPackages have a GREASE extension too, as the RFC wishes (13.5).
+     * false because OpenMLS up to 0.9.2 refuses them; capabilities and GroupInfos have GREASE
+     * always. */
+    bool grease_extensions;
 } sotto_mls_config;
 
 /* Makes an engine. config is copied, its ctx and env are borrowed and must outlive the engine;

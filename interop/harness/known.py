@@ -22,6 +22,9 @@ ROLE_FAULTS = [
     ("ts-mls", role, place, "1.6.4 commits GroupContextExtensions without the path that RFC 9420, "
                             "17.4 requires")
     for role, place in (("extensions", 0), ("ext. proposer", 1))
+] + [
+    ("ts-mls", "ext. join PSK", 1, "1.6.4 writes and reads ExternalPub without the length of its key "
+                                   "(RFC 9420, 12.4.3.2)")
 ]
 
 

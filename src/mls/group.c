@@ -176,7 +176,7 @@ sotto_error sotto_mls_group_create(sotto_mls *mls, const sotto_mls_identity *ide
     if (error == SOTTO_OK) {
         struct tree_stage view;
         tree_stage_init(&view, made->tree);
-        error = context_supported(mls, &view, &extensions);
+        error = context_supported(mls, made->identity, &view, &extensions);
     }
     arena_free(&arena);
     if (error != SOTTO_OK) {
@@ -274,14 +274,24 @@ sotto_error context_extensions_check(sotto_mls *mls, const struct extensions *ex
     return SOTTO_OK;
 }
 
-sotto_error context_supported(sotto_mls *mls, const struct tree_stage *stage,
-                              const struct extensions *extensions)
+sotto_error context_supported(sotto_mls *mls, const struct identity *own,
+                              const struct tree_stage *stage, const struct extensions *extensions)
 {
+    struct required_capabilities storage;
+    const struct required_capabilities *required;
     for (size_t i = 0; i < extensions->count; i++) {
         uint16_t type = extensions->items[i].type;
-        if (!extension_is_default(type) && !tree_stage_all_support(stage, SUPPORT_EXTENSION, type))
+        if (!extension_is_default(type) &&
+            !(identity_supports(own, type) &&
+              tree_stage_all_support(stage, SUPPORT_EXTENSION, type)))
             return mls_fail(mls, SOTTO_CAPABILITY, "GroupContext.extensions");
     }
+    TRY(required_of(mls, extensions, &storage, &required));
+    uint16_t grease = grease_of(own->signature_public);
+    if (required != NULL &&
+        (u16_list_has(required->extensions, grease) || u16_list_has(required->proposals, grease) ||
+         u16_list_has(required->credentials, grease)))
+        return mls_fail(mls, SOTTO_CAPABILITY, "RequiredCapabilities");
     return SOTTO_OK;
 }
 
@@ -521,10 +531,10 @@ sotto_error group_info_make(sotto_mls *mls, const struct identity *identity, uin
                             const struct epoch *epoch, sotto_bytes tree, sotto_bytes external_pub,
                             sotto_buf *out)
 {
-    sotto_mls_extension items[2];
+    sotto_mls_extension items[3] = {grease_extension(identity->signature_public)}; /* 13.5 */
     struct group_info info = {
         .context = epoch->fields,
-        .extensions = {items, 0},
+        .extensions = {items, 1},
         .confirmation_tag = hash_view(&epoch->confirmation_tag),
         .signer = signer,
     };

@@ -134,9 +134,10 @@ sotto_error context_extensions_check(sotto_mls *mls, const struct extensions *ex
 sotto_error external_sender_key(sotto_mls *mls, const struct extensions *extensions, uint32_t index,
                                 sotto_bytes *key);
 
-/* Every member of the stage supports every extension of the new GroupContext (13.4). */
-sotto_error context_supported(sotto_mls *mls, const struct tree_stage *stage,
-                              const struct extensions *extensions);
+/* Every member of the stage, and oneself, supports every extension of the new GroupContext (13.4);
+ * and oneself what it requires (one's own GREASE counts as support with nobody, 13.5). */
+sotto_error context_supported(sotto_mls *mls, const struct identity *own,
+                              const struct tree_stage *stage, const struct extensions *extensions);
 
 /* Verifies a leaf by 7.3 in this group; the credential excepted. context: whose
  * required_capabilities it must fulfil. */

@@ -181,7 +181,7 @@ sotto_error join_check_tree(sotto_mls_group *group, const struct group_info *inf
         return mls_fail(mls, error, fault.what);
     struct tree_stage view;
     tree_stage_init(&view, group->tree);
-    return context_supported(mls, &view, &info->context.extensions);
+    return context_supported(mls, group->identity, &view, &info->context.extensions);
 }
 
 sotto_error join_ask_members(sotto_mls_group *group, uint32_t own)

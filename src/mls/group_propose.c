@@ -314,7 +314,8 @@ static sotto_error check_own(struct proposing *p)
     struct tree_stage view;
     tree_stage_init(&view, p->group->tree);
     if (!proposal_is_default(proposal->type) &&
-        !tree_stage_all_support(&view, SUPPORT_PROPOSAL, proposal->type))
+        !(identity_supports(p->group->identity, proposal->type) &&
+          tree_stage_all_support(&view, SUPPORT_PROPOSAL, proposal->type)))
         return mls_fail(p->group->mls, SOTTO_CAPABILITY, "Proposal.proposal_type");
     return proposal_check(p->group, proposal, p->pending->sender, context);
 }

@@ -127,13 +127,38 @@ static sotto_error make_capabilities(const sotto_mls *mls, const sotto_mls_ident
     return u16_list_make(&to->arena, credentials.values, credentials.count, &caps->credentials);
 }
 
-/* 0x0A0A, 0x1A1A, ... 0xEAEA: chosen by the signature key, so that one client always says the same.
- */
-static uint16_t grease_of(const sotto_mls_identity *identity)
+uint16_t grease_of(sotto_bytes signature_public)
 {
-    uint8_t last = identity->signature_public.data[identity->signature_public.size - 1];
+    uint8_t last = signature_public.data[signature_public.size - 1];
     uint16_t octet = (uint16_t)((last % 15) << 4 | 0x0a);
     return (uint16_t)(octet << 8 | octet);
+}
+
+sotto_mls_extension grease_extension(sotto_bytes signature_public)
+{
+    return (sotto_mls_extension){.type = grease_of(signature_public),
+                                 .data = sotto_bytes_str("ignore me")};
+}
+
+/* The application's extensions of leaves, and GREASE behind them. */
+static sotto_error make_extensions(const sotto_mls *mls, const sotto_mls_identity *from,
+                                   struct identity *to)
+{
+    struct extensions given;
+    TRY(extensions_copy(&to->arena, from->leaf_extensions, from->leaf_extension_count, &given));
+    to->extensions = given;
+    if (!mls->config.grease_extensions)
+        return SOTTO_OK;
+    if (given.count == LIMIT_EXTENSION_COUNT)
+        return SOTTO_LIMIT;
+    sotto_mls_extension *all = arena_array(&to->arena, given.count + 1, sizeof *all);
+    if (all == NULL)
+        return SOTTO_NO_MEMORY;
+    for (size_t i = 0; i < given.count; i++)
+        all[i] = given.items[i];
+    all[given.count].type = grease_of(from->signature_public);
+    to->extensions = (struct extensions){all, given.count + 1};
+    return SOTTO_OK;
 }
 
 static sotto_error fill(sotto_mls *mls, const sotto_mls_identity *from, struct identity *to)
@@ -141,9 +166,8 @@ static sotto_error fill(sotto_mls *mls, const sotto_mls_identity *from, struct i
     if (from->signature_public.size == 0 || from->signature_private.size == 0)
         return SOTTO_ARGUMENT;
     TRY(credential_copy(&to->arena, &from->credential, &to->credential));
-    TRY(extensions_copy(&to->arena, from->leaf_extensions, from->leaf_extension_count,
-                        &to->extensions));
-    TRY(make_capabilities(mls, from, grease_of(from), to));
+    TRY(make_extensions(mls, from, to));
+    TRY(make_capabilities(mls, from, grease_of(from->signature_public), to));
     TRY(arena_copy(&to->arena, from->signature_public, &to->signature_public));
     TRY(secret_set(&to->signature_private, from->signature_private));
 

@@ -35,6 +35,19 @@ sotto_error extensions_copy(struct arena *arena, const sotto_mls_extension *item
 sotto_error credential_copy(struct arena *arena, const sotto_mls_credential *from,
                             sotto_mls_credential *to);
 
+/* The GREASE value (13.5) that a client sends: one of 0x0A0A, 0x1A1A, ... 0xEAEA, chosen by the
+ * signature key, so that one client always says the same. */
+uint16_t grease_of(sotto_bytes signature_public);
+
+/* An extension of that type for KeyPackage and GroupInfo; static data. */
+sotto_mls_extension grease_extension(sotto_bytes signature_public);
+
+/* Whether what everybody lists is supported here too: one's own GREASE is listed and is not. */
+static inline bool identity_supports(const struct identity *identity, uint16_t type)
+{
+    return type != grease_of(identity->signature_public);
+}
+
 /* Two credentials that say the same. */
 bool credential_equal(const sotto_mls_credential *a, const sotto_mls_credential *b);
 

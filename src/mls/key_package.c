@@ -67,12 +67,17 @@ static sotto_error make_package(sotto_mls *mls, const struct identity *identity,
     TRY(crypto_kem_generate(mls->crypto, identity->suite, &m->init_private, &m->init_public));
     TRY(crypto_kem_generate(mls->crypto, identity->suite, &m->encryption_private,
                             &m->encryption_public));
-    const sotto_mls_extension last_resort = {.type = EXTENSION_LAST_RESORT};
+    sotto_mls_extension extensions[2];
+    size_t count = 0;
+    if (mls->config.grease_extensions) /* 13.5 */
+        extensions[count++] = grease_extension(identity->signature_public);
+    if (flags & SOTTO_MLS_LAST_RESORT)
+        extensions[count++] = (sotto_mls_extension){.type = EXTENSION_LAST_RESORT};
     struct key_package package = {
         .version = MLS_VERSION_10,
         .suite = identity->suite->id,
         .init_key = sotto_buf_view(&m->init_public),
-        .extensions = {&last_resort, flags & SOTTO_MLS_LAST_RESORT ? 1 : 0},
+        .extensions = {extensions, count},
     };
     TRY(make_leaf(mls, identity, m, not_before, not_after, &package.leaf));
     return key_package_sign(mls->crypto, identity->suite, secret_view(&identity->signature_private),

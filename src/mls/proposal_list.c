@@ -227,7 +227,8 @@ static sotto_error check_types_supported(sotto_mls_group *group, const struct pr
 {
     for (size_t i = 0; i < list->count; i++) {
         uint16_t type = list->items[i].proposal->type;
-        if (!proposal_is_default(type) && !tree_stage_all_support(stage, SUPPORT_PROPOSAL, type))
+        if (!proposal_is_default(type) && !(identity_supports(group->identity, type) &&
+                                            tree_stage_all_support(stage, SUPPORT_PROPOSAL, type)))
             return mls_fail(group->mls, SOTTO_CAPABILITY, "Proposal.proposal_type");
     }
     return SOTTO_OK;
@@ -274,7 +275,7 @@ sotto_error proposal_list_check_tree(sotto_mls_group *group, const struct propos
     sotto_error error = tree_stage_check(stage, required, &fault);
     if (error != SOTTO_OK)
         return mls_fail(group->mls, error, fault.what);
-    return context_supported(group->mls, stage, list->extensions);
+    return context_supported(group->mls, group->identity, stage, list->extensions);
 }
 
 sotto_error proposal_list_psks(sotto_mls_group *group, const struct proposal_list *list,
@@ -410,7 +411,8 @@ static sotto_error consider(struct choice *c, struct pending *pending)
         choose_context(c, pending);
         return SOTTO_OK;
     default:
-        if (tree_stage_all_support(&c->view, SUPPORT_PROPOSAL, proposal->type))
+        if (identity_supports(c->group->identity, proposal->type) &&
+            tree_stage_all_support(&c->view, SUPPORT_PROPOSAL, proposal->type))
             choose(c, pending);
         return SOTTO_OK;
     }
