@@ -167,6 +167,10 @@ typedef struct sotto_mls_config {
     /* Whether lifetimes of KeyPackages are checked against env's clock when they are added. */
     bool ignore_lifetimes;
 
+    /* The longest lifetime of a KeyPackage, in seconds, that is acceptable when it is added or
+     * inspected (7.2 demands that an application has one). 0: any. */
+    uint64_t max_lifetime_s;
+
     /* Whether one's leaves and KeyPackages have a GREASE extension too, as the RFC wishes (13.5).
      * false because OpenMLS up to 0.9.2 refuses them; capabilities and GroupInfos have GREASE
      * always. */
@@ -283,10 +287,20 @@ SOTTO_API uint32_t sotto_mls_group_info_signer(const sotto_mls_group *group);
 SOTTO_API sotto_error sotto_mls_reinit(const sotto_mls_group *group, sotto_mls_proposal *reinit);
 
 /* The PreSharedKey of usage reinit or branch in the Welcome that one joined with: where the group
- * comes from. NOT_FOUND if there was none. It is for the caller to compare with the former group
- * (12.4.3.1): for reinit group id, suite, extensions and members with its ReInit, for branch suite
- * and members. */
+ * comes from. NOT_FOUND if there was none. Whoever joins compares with the former group (12.4.3.1):
+ * sotto_mls_check_origin. */
 SOTTO_API sotto_error sotto_mls_origin(const sotto_mls_group *group, sotto_mls_proposal *psk);
+
+/* Whether a group that was just joined is what its origin says: former is the group that it names,
+ * at the epoch that it names; for reinit (11.2) former was ended by a ReInit with this group's id,
+ * suite and extensions, and the members are the same; for branch (11.3) the suite is the same and
+ * each member is one of former's. same decides whether two leaves are the same client, and is asked
+ * for each pair until it says true; NULL: their credentials are equal. WELCOME, with a fault that
+ * says what differs: leave the group. GROUP or EPOCH: former is another one, or at another epoch;
+ * NOT_FOUND: no origin; STATE: the group is not at epoch 1 any more. Both of one engine. */
+SOTTO_API sotto_error sotto_mls_check_origin(
+    const sotto_mls_group *group, const sotto_mls_group *former,
+    bool (*same)(void *ctx, const sotto_mls_leaf *member, const sotto_mls_leaf *before), void *ctx);
 
 /* Wipes all secrets and frees. NULL allowed. */
 SOTTO_API void sotto_mls_group_free(sotto_mls_group *group);

@@ -309,6 +309,7 @@ sotto_error group_check_leaf(sotto_mls_group *group, const struct leaf_node *lea
         .index = leaf_at(index),
         .check_lifetime = !mls->config.ignore_lifetimes,
         .now = mls->env->now(mls->env->ctx),
+        .max_lifetime_s = mls->config.max_lifetime_s,
         .required = required,
     };
     sotto_fault fault = {SOTTO_OK, "LeafNode", 0};
@@ -474,6 +475,69 @@ sotto_error sotto_mls_origin(const sotto_mls_group *group, sotto_mls_proposal *p
     const struct proposal proposal = {.type = PROPOSAL_PSK, .u.psk = group->origin};
     proposal_view(&proposal, psk);
     return SOTTO_OK;
+}
+
+static bool has_member(const sotto_mls_group *former, const sotto_mls_leaf *member,
+                       bool (*same)(void *ctx, const sotto_mls_leaf *member,
+                                    const sotto_mls_leaf *before),
+                       void *ctx)
+{
+    uint32_t at = 0;
+    sotto_mls_leaf before;
+    while (sotto_mls_next_member(former, &at, &before))
+        if (same == NULL ? credential_equal(&member->credential, &before.credential)
+                         : same(ctx, member, &before))
+            return true;
+    return false;
+}
+
+/* 11.2: the new GroupContext is the ReInit's. */
+static const char *differs_from_reinit(const sotto_mls_group *group, const sotto_mls_group *former)
+{
+    if (former->reinit == NULL)
+        return "PreSharedKeyID.usage: no ReInit ended the former group";
+    const struct reinit *reinit = &former->reinit->proposal.u.reinit;
+    const struct group_context *context = &group->epoch->fields;
+    if (!sotto_bytes_equal(context->group_id, reinit->group_id))
+        return "GroupContext.group_id: not the ReInit's";
+    if (context->suite != reinit->suite)
+        return "GroupContext.cipher_suite: not the ReInit's";
+    if (!extensions_equal(&context->extensions, &reinit->extensions))
+        return "GroupContext.extensions: not the ReInit's";
+    if (tree_member_count(group->tree) != tree_member_count(former->tree))
+        return "members: not as many as before";
+    return NULL;
+}
+
+sotto_error sotto_mls_check_origin(const sotto_mls_group *group, const sotto_mls_group *former,
+                                   bool (*same)(void *ctx, const sotto_mls_leaf *member,
+                                                const sotto_mls_leaf *before),
+                                   void *ctx)
+{
+    sotto_mls *mls = group->mls;
+    mls_begin(mls);
+    const struct psk_id *origin = &group->origin;
+    if (origin->type == 0)
+        return mls_fail(mls, SOTTO_NOT_FOUND, "PreSharedKeyID");
+    if (group->removed || former->removed)
+        return mls_fail(mls, SOTTO_REMOVED, "group");
+    if (group->epoch->fields.epoch != 1)
+        return mls_fail(mls, SOTTO_STATE, "GroupContext.epoch");
+    if (!sotto_bytes_equal(origin->id, epoch_group_id(former->epoch)))
+        return mls_fail(mls, SOTTO_GROUP, "PreSharedKeyID.psk_group_id");
+    if (origin->epoch != former->epoch->fields.epoch)
+        return mls_fail(mls, SOTTO_EPOCH, "PreSharedKeyID.psk_epoch");
+    const char *differs = NULL;
+    if (origin->usage == PSK_REINIT)
+        differs = differs_from_reinit(group, former);
+    else if (group->suite != former->suite) /* 11.3 */
+        differs = "GroupContext.cipher_suite: not the former group's";
+    uint32_t at = 0;
+    sotto_mls_leaf member;
+    while (differs == NULL && sotto_mls_next_member(group, &at, &member))
+        if (!has_member(former, &member, same, ctx))
+            differs = "LeafNode.credential: no member of the former group";
+    return differs == NULL ? SOTTO_OK : mls_fail(mls, SOTTO_WELCOME, differs);
 }
 
 /* ---- Exporting ------------------------------------------------------------------------------- */

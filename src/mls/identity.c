@@ -36,6 +36,17 @@ bool credential_equal(const sotto_mls_credential *a, const sotto_mls_credential 
     return true;
 }
 
+bool extensions_equal(const struct extensions *a, const struct extensions *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (a->items[i].type != b->items[i].type ||
+            !sotto_bytes_equal(a->items[i].data, b->items[i].data))
+            return false;
+    return true;
+}
+
 sotto_error extensions_copy(struct arena *arena, const sotto_mls_extension *items, size_t count,
                             struct extensions *out)
 {

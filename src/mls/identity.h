@@ -48,6 +48,9 @@ static inline bool identity_supports(const struct identity *identity, uint16_t t
     return type != grease_of(identity->signature_public);
 }
 
+/* Two lists of the same extensions in the same order. */
+bool extensions_equal(const struct extensions *a, const struct extensions *b);
+
 /* Two credentials that say the same. */
 bool credential_equal(const sotto_mls_credential *a, const sotto_mls_credential *b);
 

@@ -163,6 +163,7 @@ sotto_error package_check(sotto_mls *mls, const struct key_package *package,
         .source = LEAF_SOURCE_KEY_PACKAGE,
         .check_lifetime = !mls->config.ignore_lifetimes,
         .now = mls->env->now(mls->env->ctx),
+        .max_lifetime_s = mls->config.max_lifetime_s,
         .required = required,
     };
     sotto_fault fault = {SOTTO_OK, "KeyPackage", 0};

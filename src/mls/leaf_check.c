@@ -52,6 +52,8 @@ static sotto_error check_lifetime(const struct leaf_node *leaf, const struct lea
         return refuse(fault, SOTTO_LIFETIME, "Lifetime: it ends before it begins");
     if (!rules->check_lifetime)
         return SOTTO_OK;
+    if (rules->max_lifetime_s > 0 && leaf->not_after - leaf->not_before > rules->max_lifetime_s)
+        return refuse(fault, SOTTO_LIFETIME, "Lifetime: longer than is acceptable"); /* 7.2 */
     if (rules->now < leaf->not_before)
         return refuse(fault, SOTTO_LIFETIME, "Lifetime.not_before");
     if (rules->now > leaf->not_after)

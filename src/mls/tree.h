@@ -241,8 +241,8 @@ struct leaf_rules {
     enum leaf_source source; /* expected; 0: any, as in a tree */
     sotto_bytes group_id;    /* context of the signature */
     struct leaf_index index;
-    bool check_lifetime; /* key_package leaves: not_before <= now <= not_after */
-    uint64_t now;
+    bool check_lifetime;          /* key_package leaves: not_before <= now <= not_after */
+    uint64_t now, max_lifetime_s; /* 0: any */
     const struct required_capabilities *required; /* NULL: none */
 };
 

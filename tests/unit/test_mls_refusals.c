@@ -277,6 +277,33 @@ static void expired_key_packages_are_refused(void **state)
     stop();
 }
 
+static void lifetimes_that_are_too_long_are_refused(void **state)
+{
+    (void)state;
+    static const sotto_mls_config config = {.max_lifetime_s = 90 * 86400};
+    struct client strict, maker;
+    client_new(&strict, SUITE, "strict", &config);
+    client_new(&maker, SUITE, "maker", NULL);
+    client_create(&strict, "group");
+    uint64_t now = sotto_env_system()->now(NULL);
+    for (uint64_t more = 0; more < 2; more++) {
+        sotto_buf_clear(&maker.key_package);
+        sotto_buf_clear(&maker.secrets);
+        assert_ok(sotto_mls_key_package(maker.mls, &maker.identity, now - 3600,
+                                        now - 3600 + config.max_lifetime_s + more, 0,
+                                        &maker.key_package, &maker.secrets));
+        const sotto_mls_proposal add = {.type = SOTTO_MLS_ADD,
+                                        .u.add.key_package = sotto_buf_view(&maker.key_package)};
+        if (more)
+            refuse_commit(&strict, &add, 1, SOTTO_LIFETIME);
+        assert_int_equal(sotto_mls_key_package_inspect(
+                             strict.mls, sotto_buf_view(&maker.key_package), NULL, NULL, NULL),
+                         more ? SOTTO_LIFETIME : SOTTO_OK);
+    }
+    client_free(&strict);
+    client_free(&maker);
+}
+
 static void damaged_welcomes_are_refused(void **state)
 {
     (void)state;
@@ -395,6 +422,7 @@ int main(void)
         cmocka_unit_test(replays_and_strangers_are_told_apart),
         cmocka_unit_test(invalid_lists_of_proposals_are_refused),
         cmocka_unit_test(expired_key_packages_are_refused),
+        cmocka_unit_test(lifetimes_that_are_too_long_are_refused),
         cmocka_unit_test(damaged_welcomes_are_refused),
         cmocka_unit_test(a_commit_has_a_path_where_it_must),
         cmocka_unit_test(a_tree_of_another_epoch_is_refused),
