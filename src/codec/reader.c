@@ -133,6 +133,7 @@ void reader_leave(struct reader *reader, const struct reader *inner, const char 
         reader->fault = (sotto_fault){SOTTO_TRAILING, what, inner->pos};
 }
 
+/* RFC 9420, 2.1.1. */
 bool reader_present(struct reader *reader, const char *what)
 {
     uint8_t octet = reader_u8(reader, what);

@@ -123,6 +123,7 @@ sotto_error crypto_sign_with_label(struct crypto *crypto, const struct suite *su
     return error;
 }
 
+/* RFC 9420, 5.1.2. */
 sotto_error crypto_verify_with_label(struct crypto *crypto, const struct suite *suite,
                                      sotto_bytes public_key, const char *label, sotto_bytes content,
                                      sotto_bytes signature)

@@ -189,6 +189,7 @@ sotto_error sotto_mls_group_create(sotto_mls *mls, const sotto_mls_identity *ide
 
 /* ---- Rules shared by all who change a group -------------------------------------------------- */
 
+/* RFC 9420, 5.3.1. */
 sotto_error group_ask_leaf(sotto_mls_group *group, const struct leaf_node *leaf, uint32_t index,
                            const struct leaf_node *replaced)
 {
@@ -205,6 +206,7 @@ sotto_error group_ask_leaf(sotto_mls_group *group, const struct leaf_node *leaf,
                              : mls_fail(group->mls, SOTTO_CREDENTIAL, "LeafNode.credential");
 }
 
+/* RFC 9420, 11.1. */
 sotto_error required_of(sotto_mls *mls, const struct extensions *extensions,
                         struct required_capabilities *storage,
                         const struct required_capabilities **required)
@@ -250,6 +252,7 @@ static sotto_error read_external_senders(sotto_mls *mls, sotto_bytes data, uint3
     return found ? SOTTO_OK : SOTTO_NOT_FOUND;
 }
 
+/* RFC 9420, 12.1.8.1. */
 sotto_error external_sender_key(sotto_mls *mls, const struct extensions *extensions, uint32_t index,
                                 sotto_bytes *key)
 {
@@ -259,6 +262,7 @@ sotto_error external_sender_key(sotto_mls *mls, const struct extensions *extensi
     return SOTTO_OK;
 }
 
+/* RFC 9420, 12.1.7. */
 sotto_error context_extensions_check(sotto_mls *mls, const struct extensions *extensions)
 {
     struct required_capabilities storage;
@@ -274,6 +278,7 @@ sotto_error context_extensions_check(sotto_mls *mls, const struct extensions *ex
     return SOTTO_OK;
 }
 
+/* RFC 9420, 13.4. */
 sotto_error context_supported(sotto_mls *mls, const struct identity *own,
                               const struct tree_stage *stage, const struct extensions *extensions)
 {

@@ -141,6 +141,7 @@ static sotto_error open_group_info(struct joining *j)
 
 /* ---- The tree -------------------------------------------------------------------------------- */
 
+/* RFC 9420, 12.4.3. */
 sotto_error join_take_tree(sotto_mls_group *group, const struct group_info *info, sotto_bytes tree)
 {
     sotto_mls *mls = group->mls;
@@ -164,6 +165,7 @@ sotto_error join_take_tree(sotto_mls_group *group, const struct group_info *info
                      "GroupInfo.signature");
 }
 
+/* RFC 9420, 13.4. */
 sotto_error join_check_tree(sotto_mls_group *group, const struct group_info *info)
 {
     sotto_mls *mls = group->mls;

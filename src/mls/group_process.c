@@ -114,7 +114,7 @@ static sotto_error follow_path(sotto_mls_group *group, sotto_mls_staged *staged,
 
 /* ---- Secrets --------------------------------------------------------------------------------- */
 
-/* 8.3: what an external committer sent for the members. */
+/* 8.3: what an external committer sent for the members (RFC 9420, 12.4.3.2). */
 static sotto_error external_init(sotto_mls_group *group, const struct proposal *proposal,
                                  struct secret *init_secret)
 {

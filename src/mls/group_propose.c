@@ -92,6 +92,7 @@ static sotto_error check_sender(sotto_mls_group *group, uint16_t type, struct se
     return allowed ? SOTTO_OK : mls_fail(group->mls, SOTTO_SENDER, "Proposal.proposal_type");
 }
 
+/* RFC 9420, 12.1.1. */
 static sotto_error check_add(sotto_mls_group *group, const struct key_package *package,
                              const struct extensions *context)
 {
@@ -160,6 +161,7 @@ static sotto_error encode_add(sotto_mls *mls, const sotto_mls_proposal *from, st
     return error;
 }
 
+/* RFC 9420, 8.4. */
 static sotto_error encode_psk(sotto_mls *mls, const struct suite *suite,
                               const sotto_mls_proposal *from, struct writer *writer)
 {

@@ -90,10 +90,13 @@ static sotto_error add_number(struct numbers *list, uint16_t value)
     return SOTTO_OK;
 }
 
-static sotto_error add_numbers(struct numbers *list, const uint16_t *values, size_t count)
+/* 7.2: default types are understood by all and not listed. */
+static sotto_error add_numbers(struct numbers *list, const uint16_t *values, size_t count,
+                               bool (*is_default)(uint16_t))
 {
     for (size_t i = 0; i < count; i++)
-        TRY(add_number(list, values[i]));
+        if (is_default == NULL || !is_default(values[i]))
+            TRY(add_number(list, values[i]));
     return SOTTO_OK;
 }
 
@@ -118,12 +121,12 @@ static sotto_error make_capabilities(const sotto_mls *mls, const sotto_mls_ident
 
     TRY(add_suites(mls, &suites, given));
     TRY(add_number(&extensions, EXTENSION_LAST_RESORT));
-    TRY(add_numbers(&extensions, given->extensions, given->extension_count));
+    TRY(add_numbers(&extensions, given->extensions, given->extension_count, extension_is_default));
     for (size_t i = 0; i < from->leaf_extension_count; i++)
         if (!extension_is_default(from->leaf_extensions[i].type))
             TRY(add_number(&extensions, from->leaf_extensions[i].type));
-    TRY(add_numbers(&proposals, given->proposals, given->proposal_count));
-    TRY(add_numbers(&credentials, given->credentials, given->credential_count));
+    TRY(add_numbers(&proposals, given->proposals, given->proposal_count, proposal_is_default));
+    TRY(add_numbers(&credentials, given->credentials, given->credential_count, NULL));
     /* 13.5: values that nobody knows, so that nobody comes to refuse what they do not know. */
     TRY(add_number(&suites, grease));
     TRY(add_number(&extensions, grease));

@@ -128,6 +128,7 @@ static sotto_error membership_tag(const struct message_keys *keys,
     return error;
 }
 
+/* RFC 9420, 6. */
 sotto_error message_protect_public(const struct message_keys *keys,
                                    const struct authenticated *message, sotto_buf *out)
 {

@@ -7,6 +7,7 @@ bool proposal_requires_path(uint16_t type)
     return type != PROPOSAL_ADD && type != PROPOSAL_PSK && type != PROPOSAL_REINIT;
 }
 
+/* RFC 9420, 12.1.8. */
 bool proposal_external_allowed(uint16_t type)
 {
     return type == PROPOSAL_ADD || type == PROPOSAL_REMOVE || type == PROPOSAL_PSK ||

@@ -109,6 +109,7 @@ static sotto_error check_leaves(sotto_mls_group *group, struct proposal_list *li
     return mls_check(group->mls, error, "proposals");
 }
 
+/* RFC 9420, 11.2. */
 static sotto_error check_psks(sotto_mls_group *group, const struct proposal_list *list,
                               bool initial)
 {
@@ -184,7 +185,7 @@ static sotto_error check_external(sotto_mls_group *group, struct proposal_list *
     return SOTTO_OK;
 }
 
-/* What needs no look into the single proposals. */
+/* What needs no look into the single proposals (RFC 9420, 12.1.6). */
 static sotto_error check_together(sotto_mls_group *group, struct proposal_list *list,
                                   uint32_t committer, bool initial)
 {
@@ -221,7 +222,7 @@ sotto_error proposal_list_restore(sotto_mls_group *group, struct proposal_list *
 /* ---- Applying (12.3) ------------------------------------------------------------------------- */
 
 /* 12.2: a type that is not a default one is supported by everyone who processes the commit. Asked
- * when the removed are gone and the added are not there yet. */
+ * when the removed are gone and the added are not there yet (RFC 9420, 13.2). */
 static sotto_error check_types_supported(sotto_mls_group *group, const struct proposal_list *list,
                                          const struct tree_stage *stage)
 {
@@ -508,6 +509,7 @@ static sotto_error leave_out_invalid(struct choice *c, size_t by_value)
     return error;
 }
 
+/* RFC 9420, 12.4. */
 sotto_error proposal_list_choose(sotto_mls_group *group, struct proposal_list *list)
 {
     for (size_t i = 0; i < list->count; i++)

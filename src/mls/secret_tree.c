@@ -284,6 +284,7 @@ static sotto_error reserve_skipped(struct secret_step *step, uint32_t passed, ui
     return SOTTO_OK;
 }
 
+/* RFC 9420, 15.2. */
 static sotto_error advance(struct secret_step *step, uint32_t generation,
                            const struct secret_limits *limits)
 {
@@ -355,7 +356,7 @@ static void mark_ratchet(struct secret_tree *tree, uint32_t key, struct ratchet 
     dirty_add(&tree->dirty_ratchets, key);
 }
 
-/* The path from the ancestor to the leaf goes, the siblings beside it come. */
+/* The path from the ancestor to the leaf goes, the siblings beside it come (RFC 9420, 9.2). */
 static void commit_path(struct secret_step *step)
 {
     struct secret_tree *tree = step->tree;
@@ -390,6 +391,7 @@ static void drop_skipped(struct ratchet *ratchet, uint32_t at, uint32_t count)
     wipe(ratchet->skipped + ratchet->skipped_count, count * sizeof *ratchet->skipped);
 }
 
+/* RFC 9420, 9.1. */
 void secret_step_commit(struct secret_step *step, const struct secret_limits *limits)
 {
     struct ratchet *ratchet = step->ratchet;

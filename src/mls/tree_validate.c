@@ -17,6 +17,7 @@ static sotto_error check_support(const struct tree_stage *stage, enum support_ki
     return SOTTO_OK;
 }
 
+/* RFC 9420, 11.1. */
 static sotto_error check_required(const struct tree_stage *stage,
                                   const struct required_capabilities *required, sotto_fault *fault)
 {
@@ -43,7 +44,7 @@ static sotto_error check_credentials(const struct tree_stage *stage, sotto_fault
     return SOTTO_OK;
 }
 
-/* 7.3, 16.8: no key stands in two nodes. */
+/* 7.3, 16.7: no key stands in two nodes. */
 static sotto_error check_unique(const struct tree_stage *stage, struct node_index x,
                                 const struct tree_node *node, sotto_fault *fault)
 {

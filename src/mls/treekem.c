@@ -227,7 +227,8 @@ sotto_error treekem_path_encrypt(const struct tree_stage *stage, const struct tr
     struct encrypt_context context;
     struct node_list resolution;
     struct writer writer;
-    TRY(crypto_encrypt_context(stage->base->crypto, stage->base->suite, "UpdatePathNode", group_context, &context));
+    TRY(crypto_encrypt_context(stage->base->crypto, stage->base->suite, "UpdatePathNode",
+                               group_context, &context));
     sotto_buf_init(&bufs.kem_output, stage->base->env);
     sotto_buf_init(&bufs.ciphertext, stage->base->env);
     sotto_buf_init(&bufs.public_key, stage->base->env);
@@ -319,6 +320,7 @@ static sotto_error check_counts(const struct tree_stage *stage, struct leaf_inde
     return SOTTO_OK;
 }
 
+/* RFC 9420, 7.9.2. */
 sotto_error treekem_merge(struct tree_stage *stage, struct leaf_index sender,
                           const struct update_path *path, sotto_fault *fault)
 {

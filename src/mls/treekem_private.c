@@ -45,6 +45,7 @@ void treekem_private_forget(struct treekem_private *private_state, size_t at)
     wipe(&private_state->keys[private_state->count], sizeof private_state->keys[0]);
 }
 
+/* RFC 9420, 7.5. */
 void treekem_private_prune(struct treekem_private *private_state, const struct tree_stage *stage)
 {
     for (size_t i = private_state->count; i-- > 0;) {

@@ -374,6 +374,7 @@ sotto_error leaf_node_verify(struct crypto *crypto, const struct suite *suite,
 
 /* ---- KeyPackage ------------------------------------------------------------------------------ */
 
+/* RFC 9420, 10. */
 void key_package_read(struct reader *reader, struct arena *arena, struct key_package *key_package)
 {
     *key_package = (struct key_package){0};

@@ -101,6 +101,25 @@ static void it_is_sent_where_the_rfc_names(void **state)
     stop();
 }
 
+/* 7.2: what the RFC defines by default is not listed, even if the application lists it. */
+static void default_types_are_not_listed(void **state)
+{
+    (void)state;
+    static const uint16_t defaults[] = {1, 2, 3, 4, 5, 0xf100};
+    static const sotto_mls_capabilities capabilities = {
+        .extensions = defaults, .extension_count = 6, .proposals = defaults, .proposal_count = 6};
+    const sotto_mls_extension extension = {.type = 1, .data = sotto_bytes_str("application id")};
+    start(&capabilities, &extension);
+    const struct leaf_node *leaf = tree_leaf(all[0]->group->tree, leaf_at(1));
+    for (uint16_t type = 1; type <= 7; type++) {
+        assert_false(u16_list_has(leaf->capabilities.proposals, type));
+        assert_true(type > 5 || !u16_list_has(leaf->capabilities.extensions, type));
+    }
+    assert_true(u16_list_has(leaf->capabilities.proposals, 0xf100));
+    assert_true(u16_list_has(leaf->capabilities.extensions, 0xf100));
+    stop();
+}
+
 /* Members that list every reserved value and have an extension of one in their leaves: they are
  * added, they join, commit, come from outside. */
 static void it_is_taken_wherever_it_comes(void **state)
@@ -166,6 +185,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_sent_where_the_rfc_names),
+        cmocka_unit_test(default_types_are_not_listed),
         cmocka_unit_test(it_is_taken_wherever_it_comes),
         cmocka_unit_test(nobody_supports_it),
     };

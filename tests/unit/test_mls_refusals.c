@@ -157,6 +157,42 @@ static void replays_and_strangers_are_told_apart(void **state)
     stop();
 }
 
+/* 6.3.2, 6.1: a member who holds the epoch's keys writes as a leaf that is blank, or outside. */
+static void nobody_writes_from_an_empty_leaf(void **state)
+{
+    (void)state;
+    static const uint8_t text[] = {1, 'x'}, removal[] = {0, 3, 0, 0, 0, 0};
+    start();
+    const sotto_mls_proposal remove_bob = {.type = SOTTO_MLS_REMOVE, .u.remove.index = 1};
+    const sotto_mls_commit_options options = {.proposals = &remove_bob, .proposal_count = 1};
+    sotto_buf commit;
+    sotto_buf_init(&commit, sotto_env_system());
+    client_commit(&alice, &options, &commit);
+    world_process(all + 2, 1, NULL, sotto_buf_view(&commit));
+    struct memory_store before = {0};
+    snapshot(&carol, &before);
+    for (size_t i = 0; i < 3; i++) {
+        bool clear = i == 2;
+        struct sending sending;
+        sending_init(&sending, sotto_env_system());
+        sending_address(&sending, alice.group, clear ? CONTENT_PROPOSAL : CONTENT_APPLICATION,
+                        clear ? SOTTO_MLS_PUBLIC : SOTTO_MLS_PRIVATE, (sotto_bytes){0});
+        sending.message.content.sender.index = i == 1 ? 3 : 1;
+        assert_ok(sending_sign(&sending, alice.group,
+                               clear ? sotto_bytes_of(removal, 6) : sotto_bytes_of(text, 2)));
+        sotto_buf_clear(&commit);
+        assert_ok(sending_protect(&sending, alice.group, 0, &commit));
+        sotto_mls_received received;
+        assert_error(sotto_mls_process(carol.group, sotto_buf_view(&commit), &received), SENDER);
+        assert_string_equal(sotto_mls_fault(carol.mls)->what, "Sender.leaf_index");
+        refuse(&carol, sotto_buf_view(&commit), &before);
+        sending_free(&sending);
+    }
+    store_clear(&before);
+    sotto_buf_free(&commit);
+    stop();
+}
+
 /* A call that must fail, on a group that must not change. */
 static void refuse_commit(struct client *client, const sotto_mls_proposal *proposals, size_t count,
                           sotto_error expected)
@@ -420,6 +456,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(damaged_messages_change_nothing),
         cmocka_unit_test(replays_and_strangers_are_told_apart),
+        cmocka_unit_test(nobody_writes_from_an_empty_leaf),
         cmocka_unit_test(invalid_lists_of_proposals_are_refused),
         cmocka_unit_test(expired_key_packages_are_refused),
         cmocka_unit_test(lifetimes_that_are_too_long_are_refused),
