@@ -326,11 +326,12 @@ static void keeping(struct bench *b, struct series *save, struct series *load,
         sotto_mls_group *group;
         size_t before = b->world.live;
         all.at = 0;
-        double start = cpu_ns();
+        double pace = prims_pace(&b->prims), start = cpu_ns();
         bench_check(
             sotto_mls_group_load(b->world.mls, &actor->identity, records_next, &all, &group),
             &b->world, "load");
-        note(load, cpu_ns() - start, floor_load(&b->prims, &b->work));
+        double ns = cpu_ns() - start;
+        note(load, ns, pace_since(b, &pace) * floor_load(&b->prims, &b->work));
         note(memory, 0, 0);
         memory->bytes =
             ((double)(b->world.live - before) - (double)b->work.leaf * b->work.members) /

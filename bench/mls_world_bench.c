@@ -88,7 +88,8 @@ void bench_member_free(struct bench_member *member)
 void bench_world_init(struct bench_world *world, uint16_t suite, uint32_t count)
 {
     *world = (struct bench_world){.suite = suite, .count = count};
-    world->env = (sotto_env){world, counted_resize, system_random, system_now};
+    world->env = (sotto_env){
+        .ctx = world, .resize = counted_resize, .random = system_random, .now = system_now};
     sotto_buf_init(&world->commit, sotto_env_system());
     sotto_buf_init(&world->welcome, sotto_env_system());
     const sotto_mls_config config = {.ctx = world, .stored = stored};

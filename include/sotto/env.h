@@ -28,6 +28,14 @@ typedef struct sotto_env {
 
     /* Seconds since 1970-01-01 UTC. May jump. */
     uint64_t (*now)(void *ctx);
+
+    /* Several things at a time; NULL: one after the other, on the caller's thread, which is all
+     * that anybody needs. Calls job(job_ctx, i) once for each i below count, in any order, on as
+     * many threads as the caller has, and returns when all have returned. The MLS engine, which
+     * starts no threads, so verifies the signatures of a tree that is joined and of many members
+     * added at once. Jobs share nothing that changes, and call no function of the environment's but
+     * resize, which then must be callable from several threads at a time. */
+    void (*parallel)(void *ctx, void (*job)(void *job_ctx, size_t i), void *job_ctx, size_t count);
 } sotto_env;
 
 /* malloc, the kernel's random source, the system clock. Static; any thread. */

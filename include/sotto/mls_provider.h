@@ -20,7 +20,8 @@
  * - Wiping. Whatever a function copied of a secret, on the stack, in a context or on a heap, is
  *   overwritten before it returns. No key outlives its call.
  * - Threads. The table serves any number of engines in any threads at once, and does not change
- *   while one of them lives. A context serves one thread at a time. */
+ *   while one of them lives. A context serves one thread at a time; where
+ *   sotto_env.parallel is set, several contexts are at work at the same time. */
 #ifndef SOTTO_MLS_PROVIDER_H
 #define SOTTO_MLS_PROVIDER_H
 

@@ -24,6 +24,11 @@ sotto_error crypto_new_with(const sotto_env *env, const sotto_mls_provider *prov
     return SOTTO_OK;
 }
 
+sotto_error crypto_twin(const struct crypto *crypto, struct crypto **twin)
+{
+    return crypto_new_with(crypto->env, crypto->provider, twin);
+}
+
 void crypto_free(struct crypto *crypto)
 {
     if (crypto == NULL)

@@ -68,6 +68,8 @@ sotto_error crypto_new_with(const sotto_env *env, const sotto_mls_provider *prov
                             struct crypto **crypto);
 /* The same with the default provider; stands in crypto/default/provider.c. */
 sotto_error crypto_new(const sotto_env *env, struct crypto **crypto);
+/* Another context of the same kind, for another thread. Freed like the first. */
+sotto_error crypto_twin(const struct crypto *crypto, struct crypto **twin);
 void crypto_free(struct crypto *crypto); /* NULL allowed */
 const sotto_env *crypto_env(const struct crypto *crypto);
 /* Whether the provider has all that the suite needs. */

@@ -7,6 +7,7 @@
 #include "mls/group_join.h"
 
 #include "crypto/public_taint.h"
+#include "mls/verify_many.h"
 
 struct joining {
     sotto_mls *mls;
@@ -165,20 +166,65 @@ sotto_error join_take_tree(sotto_mls_group *group, const struct group_info *info
                      "GroupInfo.signature");
 }
 
+/* The members' signatures that are known to hold, as tree_validate asks for them in leaf order. */
+struct verified_members {
+    sotto_mls_group *group;
+    sotto_bytes group_id;
+    struct to_verify *items;
+    size_t count, at;
+};
+
+static sotto_error verify_member(void *ctx, struct leaf_index index, const struct leaf_node *leaf,
+                                 sotto_bytes tbs)
+{
+    struct verified_members *members = ctx;
+    sotto_mls_group *group = members->group;
+    const struct to_verify *item = &members->items[members->at++];
+    BUG_UNLESS(members->at <= members->count && item->index.value == index.value);
+    (void)tbs;
+    if (item->verified)
+        return SOTTO_OK;
+    return leaf_node_verify(group->mls->crypto, group->suite, leaf, members->group_id, index);
+}
+
+static sotto_error validate_tree(sotto_mls_group *group, struct tree_rules *rules,
+                                 sotto_fault *fault)
+{
+    sotto_mls *mls = group->mls;
+    struct verified_members members = {
+        .group = group, .group_id = rules->group_id, .count = tree_member_count(group->tree)};
+    if (!verify_many_helps(mls->crypto, members.count))
+        return tree_validate(group->tree, rules, fault);
+    size_t size = members.count * sizeof *members.items, count = 0;
+    members.items = mem_alloc(mls->env, size);
+    if (members.items == NULL)
+        return SOTTO_NO_MEMORY;
+    struct tree_stage view;
+    tree_stage_init(&view, group->tree);
+    for (struct leaf_index at = leaf_at(0); tree_stage_next_member(&view, &at); at.value++)
+        members.items[count++] =
+            (struct to_verify){.leaf = tree_leaf(group->tree, at), .index = at};
+    verify_many(mls->crypto, group->suite, rules->group_id, members.items, count);
+    rules->verify = verify_member;
+    rules->ctx = &members;
+    sotto_error error = tree_validate(group->tree, rules, fault);
+    mem_free(mls->env, members.items, size);
+    return error;
+}
+
 /* RFC 9420, 13.4. */
 sotto_error join_check_tree(sotto_mls_group *group, const struct group_info *info)
 {
     sotto_mls *mls = group->mls;
     struct required_capabilities storage;
-    const struct tree_rules rules = {
+    struct tree_rules rules = {
         .group_id = info->context.group_id,
         .check_lifetime = false, /* 7.3: a member's KeyPackage may have expired since it joined */
     };
-    struct tree_rules with = rules;
     TRY(context_extensions_check(mls, &info->context.extensions));
-    TRY(required_of(mls, &info->context.extensions, &storage, &with.required));
+    TRY(required_of(mls, &info->context.extensions, &storage, &rules.required));
     sotto_fault fault = {SOTTO_OK, "ratchet_tree", 0};
-    sotto_error error = tree_validate(group->tree, &with, &fault);
+    sotto_error error = validate_tree(group, &rules, &fault);
     if (error != SOTTO_OK)
         return mls_fail(mls, error, fault.what);
     struct tree_stage view;

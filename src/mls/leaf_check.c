@@ -76,15 +76,22 @@ sotto_error leaf_node_check_fields(struct crypto *crypto, const struct suite *su
     return error == SOTTO_OK ? SOTTO_OK : refuse(fault, error, "LeafNode.encryption_key");
 }
 
+static sotto_error check_signature(struct crypto *crypto, const struct suite *suite,
+                                   const struct leaf_node *leaf, const struct leaf_rules *rules,
+                                   sotto_fault *fault)
+{
+    sotto_error error = leaf_node_verify(crypto, suite, leaf, rules->group_id, rules->index);
+    if (error == SOTTO_KEY)
+        return refuse(fault, error, "LeafNode.signature_key");
+    return error == SOTTO_OK ? SOTTO_OK : refuse(fault, error, "LeafNode.signature");
+}
+
 sotto_error leaf_node_check(struct crypto *crypto, const struct suite *suite,
                             const struct leaf_node *leaf, const struct leaf_rules *rules,
                             sotto_fault *fault)
 {
     TRY(leaf_node_check_fields(crypto, suite, leaf, rules, fault));
-    sotto_error error = leaf_node_verify(crypto, suite, leaf, rules->group_id, rules->index);
-    if (error == SOTTO_KEY)
-        return refuse(fault, error, "LeafNode.signature_key");
-    return error == SOTTO_OK ? SOTTO_OK : refuse(fault, error, "LeafNode.signature");
+    return check_signature(crypto, suite, leaf, rules, fault);
 }
 
 sotto_error key_package_check(struct crypto *crypto, const struct suite *suite,
@@ -97,12 +104,15 @@ sotto_error key_package_check(struct crypto *crypto, const struct suite *suite,
         return refuse(fault, SOTTO_UNSUPPORTED, "KeyPackage.cipher_suite: not the group's");
     struct leaf_rules leaf_rules = *rules;
     leaf_rules.source = LEAF_SOURCE_KEY_PACKAGE;
-    TRY(leaf_node_check(crypto, suite, &key_package->leaf, &leaf_rules, fault));
+    TRY(leaf_node_check_fields(crypto, suite, &key_package->leaf, &leaf_rules, fault));
+    if (!key_package->verified)
+        TRY(check_signature(crypto, suite, &key_package->leaf, &leaf_rules, fault));
     sotto_error error = crypto_kem_check(crypto, suite, key_package->init_key);
     if (error != SOTTO_OK)
         return refuse(fault, error, "KeyPackage.init_key");
     if (sotto_bytes_equal(key_package->init_key, key_package->leaf.encryption_key))
         return refuse(fault, SOTTO_KEY, "KeyPackage.init_key: the same as encryption_key");
-    error = key_package_verify(crypto, suite, key_package);
+    if (!key_package->verified)
+        error = key_package_verify(crypto, suite, key_package);
     return error == SOTTO_OK ? SOTTO_OK : refuse(fault, error, "KeyPackage.signature");
 }

@@ -1,6 +1,7 @@
 #include "mls/proposal_list.h"
 
 #include "mls/group.h"
+#include "mls/verify_many.h"
 
 static sotto_error refuse(sotto_mls_group *group, const char *what)
 {
@@ -201,10 +202,38 @@ static sotto_error check_together(sotto_mls_group *group, struct proposal_list *
     return check_psks(group, list, initial);
 }
 
+/* Signatures of many Adds, as far as they can be verified at the same time. */
+static sotto_error verify_adds(sotto_mls_group *group, const struct proposal_list *list)
+{
+    sotto_mls *mls = group->mls;
+    if (!verify_many_helps(mls->crypto, list->count))
+        return SOTTO_OK;
+    size_t size = list->count * sizeof(struct to_verify), count = 0;
+    struct to_verify *items = mem_alloc(mls->env, size);
+    if (items == NULL)
+        return mls_fail(mls, SOTTO_NO_MEMORY, "proposals");
+    for (size_t i = 0; i < list->count; i++) {
+        const struct listed *item = &list->items[i];
+        if (item->pending != NULL || item->proposal->type != PROPOSAL_ADD)
+            continue;
+        items[count].package = item->proposal->u.add;
+        items[count++].leaf = &item->proposal->u.add->leaf;
+    }
+    verify_many(mls->crypto, group->suite, (sotto_bytes){0}, items, count);
+    for (size_t i = 0, at = 0; at < count; i++) {
+        const struct listed *item = &list->items[i];
+        if (item->pending == NULL && item->proposal->type == PROPOSAL_ADD)
+            item->proposal->u.add->verified = items[at++].verified;
+    }
+    mem_free(mls->env, items, size);
+    return SOTTO_OK;
+}
+
 sotto_error proposal_list_check(sotto_mls_group *group, struct proposal_list *list,
                                 uint32_t committer, bool initial)
 {
     TRY(check_together(group, list, committer, initial));
+    TRY(verify_adds(group, list));
     for (size_t i = 0; i < list->count; i++) {
         const struct listed *item = &list->items[i];
         if (item->pending == NULL)

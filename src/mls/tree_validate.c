@@ -104,6 +104,8 @@ static sotto_error validate_leaf(const struct tree *tree, struct leaf_index inde
     if (error == SOTTO_OK)
         error = rules->verify(rules->ctx, index, leaf, sotto_buf_view(&tbs));
     sotto_buf_free(&tbs);
+    if (error == SOTTO_KEY)
+        return refuse(fault, error, "LeafNode.signature_key");
     return error == SOTTO_OK ? SOTTO_OK : refuse(fault, error, "LeafNode.signature");
 }
 

@@ -193,6 +193,7 @@ struct key_package {
     sotto_bytes signature;
     sotto_bytes wire; /* as in struct leaf_node */
     sotto_bytes unsigned_wire;
+    bool verified; /* its signature and the leaf's were found to hold (verify_many.h) */
 };
 
 void key_package_read(struct reader *reader, struct arena *arena, struct key_package *key_package);
