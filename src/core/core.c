@@ -137,6 +137,7 @@ static sotto_error open_parts(struct core *core)
     memset(&config, 0, sizeof config);
     config.ctx = core;
     config.validate_leaf = validate_leaf;
+    config.max_lifetime_s = (uint64_t)KEY_PACKAGE_MAX_DAYS * 86400;
     TRY(sotto_mls_new(core->env, &config, &core->mls));
     if (pipe2(core->stop_pipe, O_CLOEXEC | O_NONBLOCK) != 0) {
         core->stop_pipe[0] = core->stop_pipe[1] = -1;

@@ -37,6 +37,7 @@
 enum {
     KEY_PACKAGE_STOCK = 20,
     KEY_PACKAGE_DAYS = 90,
+    KEY_PACKAGE_MAX_DAYS = 91, /* of others': longer ones are refused (RFC 9420, 7.2) */
     COMMIT_INTENTS_MAX = 64, /* gathered into one commit */
     COMMIT_PROPOSALS_MAX = 256,
     STALL_MS = 45000,       /* a run without any progress gives up */
