@@ -183,6 +183,11 @@ static void json_status(struct cli *cli, const struct core_account *account,
     set_number(object, "waiting", status->waiting);
     set_number(object, "requests", status->requests);
     set_number(object, "contacts", status->contacts);
+    set_number(object, "tokens", status->tokens);
+    set_number(object, "tokenKey", status->token_key);
+    char hex[65];
+    hex_print(hex, status->token_key_hash, sizeof status->token_key_hash);
+    set_text(cli, object, "tokenKeyHash", hex);
     object_print(object);
 }
 

@@ -206,6 +206,17 @@ static void text_account(struct cli *cli, const struct core_account *account)
     printf("\nRelay    %s\n", account->relay);
 }
 
+/* Half of the hash in groups, to be read out. */
+static void text_tokens(const struct core_status *status)
+{
+    printf("Tokens   %u", status->tokens);
+    if (status->token_key != 0)
+        printf(", token key number %u:", status->token_key);
+    for (size_t i = 0; i < 16 && status->token_key != 0; i += 2)
+        printf(" %02x%02x", status->token_key_hash[i], status->token_key_hash[i + 1]);
+    putchar('\n');
+}
+
 static void text_status(struct cli *cli, const struct core_account *account,
                         const struct core_status *status)
 {
@@ -216,6 +227,7 @@ static void text_status(struct cli *cli, const struct core_account *account,
     }
     text_account(cli, account);
     printf("Suite    %s\n", account->suite);
+    text_tokens(status);
     printf("%u conversations, %u contacts, %u requests, %u messages waiting to be sent\n",
            status->conversations, status->contacts, status->requests, status->waiting);
 }

@@ -63,6 +63,9 @@ enum core_trouble {
     X(WRONG_PIN, "wrong_pin", SECURITY)                  \
     X(FORKED, "forked", SECURITY)                        \
     X(BAD_IDENTITY, "bad_identity", SECURITY)            \
+    X(TOKEN_KEYS, "token_keys", SECURITY)                \
+    X(TOKEN_NEEDED, "token_needed", REFUSED)             \
+    X(ROOM_FULL, "room_full", REFUSED)                   \
     X(REFUSED, "refused", REFUSED)                       \
     X(SIGN_IN_FAILED, "sign_in_failed", REFUSED)         \
     X(CODE_NEEDED, "code_needed", PERSON)                \
@@ -364,6 +367,9 @@ void core_stop(struct core *core);
 
 struct core_status {
     uint32_t conversations, waiting, requests, contacts;
+    uint32_t tokens;            /* anonymous ones in stock */
+    uint32_t token_key;         /* number of the relay's newest issuing key; 0: none seen */
+    uint8_t token_key_hash[32]; /* of its announcement: the same for everybody at the relay */
 };
 
 /* Local. */

@@ -17,6 +17,9 @@ void inbox_reset(struct core *core)
     inbox->counted = false;
     inbox->quiet_ms = net_now_ms();
     problem_clear(&inbox->problem);
+    if (!core->tokens.asking)
+        tokens_reset(core);
+    core->tokens.urgent = false;
 }
 
 static void inbox_fail(struct core *core, const struct core_problem *problem)
@@ -379,11 +382,13 @@ static bool signed_in_step(struct core *core)
     if (!inbox->stocked)
         return publish(core);
     if (!inbox->want_envelopes)
-        return false;
+        return tokens_step(core);
     if (!inbox->subscribed)
         return inbox_open(core);
     if (inbox->ack > 0)
         return ack(core);
+    if (tokens_step(core))
+        return true;
     return net_now_ms() - inbox->quiet_ms < INBOX_QUIET_MS;
 }
 
@@ -404,6 +409,8 @@ bool inbox_step(struct core *core)
         inbox->busy = false;
         inbox->ack = 0;
         problem_clear(&inbox->problem);
+        if (!core->tokens.asking)
+            tokens_reset(core);
     }
     inbox->conn_generation = inbox->conn->generation;
     if (!up) {

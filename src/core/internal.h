@@ -29,6 +29,7 @@
 #include "core/net.h"
 #include "core/problem.h"
 #include "core/store.h"
+#include "core/store_tokens.h"
 #include "crypto/crypto.h"
 #include "wire/envelope.h"
 #include "wire/invitation.h"
@@ -43,6 +44,7 @@ enum {
     STALL_MS = 45000,       /* a run without any progress gives up */
     RESUBSCRIBE_MS = 10000, /* entries that the relay spoke of and does not push */
     TRANSIENT_PAUSE_S = 5,  /* after a refusal that passes by itself */
+    TOKEN_PAUSE_MS = 500,   /* between looks whether a token that is needed has come */
 };
 
 /* What a room is doing, as the run loop sees it. */
@@ -78,6 +80,8 @@ struct room {
     uint8_t subscribed_token[TOKEN_SIZE];
     uint64_t head;        /* the log's end as far as the relay told */
     uint64_t await_epoch; /* the relay's epoch as far as it told */
+    uint64_t full_size;   /* not 0: it is full, and holds so much */
+    uint64_t wanted_size; /* that it shall hold */
     uint64_t await_ms;    /* since when head or await_epoch is ahead of what was applied */
 
     struct upload *upload; /* NULL: none is under way */
@@ -87,6 +91,7 @@ struct room {
     int64_t doing_row;
     struct account_id doing_account;
     struct device_id doing_device;
+    struct request_id doing_id; /* take_id or post_id: what a token was reserved for */
     struct conn *doing_conn;
 };
 
@@ -115,6 +120,19 @@ struct inbox {
     uint8_t granting[CAPABILITY_SIZE];
 };
 
+/* Fetching tokens, in one session of the account connection. */
+struct tokens {
+    bool done;           /* no more in this session */
+    bool urgent;         /* something cannot be had without */
+    bool known, checked; /* newest: as told to the account; as told to nobody in particular */
+    bool asking;         /* on the room connection */
+    bool told;           /* the listener was, of problem */
+    unsigned requests;   /* for tokens */
+    uint64_t done_ms;
+    struct token_key newest;
+    struct core_problem problem; /* for the end of the run */
+};
+
 struct core {
     const sotto_env *env;
     struct store *store;
@@ -131,6 +149,7 @@ struct core {
     struct conn *conns;
     struct room *rooms;
     struct inbox inbox;
+    struct tokens tokens;
 
     bool patient; /* core_listen: reconnect, random pauses */
     const struct core_listener *listener;
@@ -188,6 +207,8 @@ void room_step(struct room *room);
 void room_stuck(struct room *room, const struct core_problem *problem);
 /* Keeps a problem to be told at the end of the run; the room goes on. */
 void room_note(struct room *room, const struct core_problem *problem);
+/* Waits for a token that is being fetched. */
+void room_wait_token(struct room *room);
 /* A failure of the store or a library in the midst of a room's work. */
 void room_local_failure(struct room *room, sotto_error error, const char *doing);
 /* The write token of the group's epoch; appended. */
@@ -258,6 +279,13 @@ uint64_t upload_mark(const struct room *room);
 int64_t file_mtime_ns(const struct stat *of);
 /* The file's bytes of that chunk; false: they are not there. */
 bool file_read_chunk(int fd, const struct file_cipher *cipher, uint64_t index, uint8_t *chunk);
+
+/* ---- room_extend.c ---- */
+
+/* The relay says that the room is full and holds so much. */
+void room_full(struct room *room, uint64_t size);
+/* Pays for more, or marks the room stuck. */
+void room_extend_next(struct room *room);
 
 /* ---- room_post.c ---- */
 
@@ -339,6 +367,36 @@ sotto_error event_add(struct core *core, const struct room_id *room, uint64_t se
 /* One step of the account connection. True: it is still at work. */
 bool inbox_step(struct core *core);
 void inbox_reset(struct core *core);
+
+/* ---- tokens.c ---- */
+
+void tokens_reset(struct core *core);
+/* One step of fetching, on the signed-in connection. True: a request is under way. */
+bool tokens_step(struct core *core);
+
+/* What a request pays with. Wiped by token_payment_wipe. */
+struct token_payment {
+    struct permission permission; /* points into value */
+    uint8_t value[TOKEN_VALUE_SIZE];
+};
+/* Inside a transaction: a token for what owner names (its request id, or its room and size), the
+ * same one in every retry. Nothing, where there is none or the relay is another. To be committed
+ * before it is sent. */
+sotto_error token_reserve(struct core *core, const char *relay, sotto_bytes owner,
+                          struct token_payment *payment);
+/* The same in a transaction of its own. */
+sotto_error token_pay(struct core *core, const char *relay, sotto_bytes owner,
+                      struct token_payment *payment);
+void token_payment_wipe(struct token_payment *payment);
+
+/* What a refusal says of the token. */
+enum token_outcome {
+    TOKEN_NOT_IT, /* the refusal is about something else; the token is free again if it is final */
+    TOKEN_AGAIN,  /* the token was not good and is gone: the same request again */
+    TOKEN_WAIT,   /* one is needed, and being fetched: the same request a little later */
+};
+enum token_outcome token_refused(struct core *core, const char *relay, sotto_bytes owner,
+                                 sotto_error error, const struct message *answer);
 
 /* ---- join.c ---- */
 

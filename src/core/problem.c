@@ -42,7 +42,7 @@ sotto_error problem_set(struct core_problem *problem, sotto_error error, enum co
 }
 
 /* The address without its pin: people read this. */
-static void relay_short(const char *relay, char out[static 300])
+void problem_relay_name(const char *relay, char out[static 300])
 {
     size_t size = strcspn(relay, "#");
     if (size > 299)
@@ -55,7 +55,7 @@ void problem_network(struct core_problem *problem, const char *relay, sotto_erro
                      const char *text)
 {
     char name[300];
-    relay_short(relay, name);
+    problem_relay_name(relay, name);
     switch (error) {
     case SOTTO_PIN:
         if (strchr(relay, '#') == NULL) {
@@ -139,13 +139,22 @@ void problem_refused(struct core_problem *problem, const char *relay,
          "Ask for a new link."},
         {WIRE_CODE_INBOX_FULL, CORE_INBOX_FULL, "The other person's inbox at the relay %s is full.",
          "It empties when they connect. Try again later: sotto sync"},
+        {WIRE_CODE_TOKEN_NEEDED, CORE_TOKEN_NEEDED,
+         "The relay %s does this for people who have a token of its own, or an invitation.",
+         "Your own relay gives tokens out: sotto sync fetches them, so many a day. At somebody "
+         "else's, ask for an invitation link."},
+        {WIRE_CODE_ROOM_FULL, CORE_ROOM_FULL,
+         "The conversation is full at the relay %s, until a token is spent on it.",
+         "A member whose account is there makes room by writing, as soon as they have a token: "
+         "sotto sync fetches them, so many a day. What is older than the relay keeps makes room "
+         "too."},
         {WIRE_CODE_LIMIT, CORE_TOO_LONG, "This is more than the relay %s takes at once.",
          "Send less at once."},
         {WIRE_CODE_NO_ROOM, CORE_REFUSED, "The relay %s does not know this conversation any more.",
          "Its data may have been lost or have expired. Begin a new conversation."},
     };
     char name[300];
-    relay_short(relay, name);
+    problem_relay_name(relay, name);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (rows[i].wire == refusal->code) {
             problem_set(problem, SOTTO_REFUSED, rows[i].code, rows[i].next, "%s", "");

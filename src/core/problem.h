@@ -16,6 +16,9 @@ sotto_error problem_set(struct core_problem *problem, sotto_error error, enum co
 void problem_network(struct core_problem *problem, const char *relay, sotto_error error,
                      const char *text);
 
+/* What a relay is called in a sentence: its address without the pin. */
+void problem_relay_name(const char *relay, char out[static 300]);
+
 /* What a relay answered. */
 void problem_refused(struct core_problem *problem, const char *relay,
                      const struct wire_error *refusal);

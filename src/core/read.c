@@ -346,6 +346,13 @@ sotto_error core_status(struct core *core, struct core_status *status)
     sotto_error error = store_rooms(core->store, &arena, &rooms, &count);
     if (error == SOTTO_OK)
         error = store_outgoing_count(core->store, NULL, STORE_OUT_ALL, &status->waiting);
+    struct store_token_chain chain = {0};
+    if (error == SOTTO_OK)
+        error = store_tokens_count(core->store, &status->tokens);
+    if (error == SOTTO_OK)
+        error = store_token_chain_get(core->store, &arena, &chain);
+    status->token_key = chain.number;
+    memcpy(status->token_key_hash, chain.hash, HASH_SIZE);
     arena_free(&arena);
     if (error != SOTTO_OK)
         return core_store_problem(core, error, "reading the profile");

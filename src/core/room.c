@@ -169,6 +169,13 @@ void room_local_failure(struct room *room, sotto_error error, const char *doing)
 /* ---- Requests -----------------------------------------------------------------------------------
  */
 
+void room_wait_token(struct room *room)
+{
+    room->wake = false;
+    room->retry_ms = net_now_ms() + TOKEN_PAUSE_MS;
+    room->progress = ROOM_BUSY;
+}
+
 sotto_error room_request(struct room *room, struct conn *conn, const struct message *message,
                          link_answer_fn *done)
 {
@@ -402,21 +409,31 @@ static void step_active(struct room *room, const struct store_room *row)
     upload_go_on(room, row);
     if (room->progress == ROOM_STUCK)
         return;
-    if (room_post_next(room) || take_next(room, row) || room_send_next(room))
+    if (room_post_next(room) || take_next(room, row))
         return;
+    if (room->full_size != 0)
+        room_extend_next(room);
+    else
+        (void)room_send_next(room);
 }
 
 static void on_created(void *ctx, sotto_error error, const struct message *answer)
 {
     struct room *room = ctx;
     struct core *core = room->core;
+    sotto_bytes owner = sotto_bytes_of(room->id.bytes, ROOM_ID_SIZE);
     room->busy = false;
     room->wake = true;
     if (error != SOTTO_OK) {
+        enum token_outcome outcome =
+            token_refused(core, room->doing_conn->relay, owner, error, answer);
         struct core_problem problem;
         problem_clear(&problem);
         net_problem(room->doing_conn, error, answer, &problem);
-        room_stuck(room, &problem);
+        if (outcome == TOKEN_WAIT)
+            room_wait_token(room);
+        else if (outcome != TOKEN_AGAIN)
+            room_stuck(room, &problem);
         return;
     }
     struct arena arena;
@@ -425,6 +442,8 @@ static void on_created(void *ctx, sotto_error error, const struct message *answe
     error = store_begin(core->store);
     if (error == SOTTO_OK)
         error = room_enter(room, &arena, &row);
+    if (error == SOTTO_OK)
+        error = store_token_erase(core->store, owner);
     if (error == SOTTO_OK && row.state == STORE_ROOM_CREATING) {
         row.state = STORE_ROOM_ACTIVE;
         row.next_seq = 1;
@@ -444,13 +463,13 @@ static sotto_error room_create_request(struct room *room, const struct store_roo
     struct core *core = room->core;
     struct arena arena;
     struct store_room fresh;
+    struct token_payment payment = {0};
     sotto_buf write_token;
     arena_init(&arena, core->env);
     sotto_buf_init(&write_token, core->env);
     struct message message;
     memset(&message, 0, sizeof message);
     message.type = MESSAGE_ROOM_CREATE;
-    message.room_create.permission.kind = PERMISSION_NONE;
     message.room_create.room = room->id;
     gate_of(sotto_bytes_of(row->read_token, TOKEN_SIZE), &message.room_create.read_gate);
     sotto_error error = store_begin(core->store);
@@ -461,10 +480,14 @@ static sotto_error room_create_request(struct room *room, const struct store_roo
     if (error == SOTTO_OK)
         error = room_write_token(room, &write_token);
     store_rollback(core->store);
+    if (error == SOTTO_OK)
+        error = token_pay(core, row->relay, sotto_bytes_of(room->id.bytes, ROOM_ID_SIZE), &payment);
     if (error == SOTTO_OK) {
+        message.room_create.permission = payment.permission;
         gate_of(sotto_buf_view(&write_token), &message.room_create.write_gate);
         error = room_request(room, room->conn, &message, on_created);
     }
+    token_payment_wipe(&payment);
     sotto_buf_free(&write_token);
     arena_free(&arena);
     return error;

@@ -32,6 +32,9 @@ static sotto_error posted_store(struct room *room, sotto_error error, const stru
         return store_commit(core->store); /* done by another process */
     TRY(found);
     enum outcome outcome = error == SOTTO_OK ? OUTCOME_NEVER : outcome_of(error, answer, &outgoing);
+    if (error == SOTTO_OK)
+        TRY(store_token_erase(core->store,
+                              sotto_bytes_of(outgoing.request.bytes, REQUEST_ID_SIZE)));
     if (outcome == OUTCOME_NEVER)
         TRY(store_outgoing_erase(core->store, outgoing.id));
     else {
@@ -53,6 +56,13 @@ static void on_posted(void *ctx, sotto_error error, const struct message *answer
     struct room *room = ctx;
     room->busy = false;
     room->wake = true;
+    enum token_outcome outcome =
+        token_refused(room->core, room->doing_conn->relay,
+                      sotto_bytes_of(room->doing_id.bytes, REQUEST_ID_SIZE), error, answer);
+    if (outcome == TOKEN_WAIT)
+        room_wait_token(room);
+    if (outcome != TOKEN_NOT_IT)
+        return;
     struct arena arena;
     arena_init(&arena, room->core->env);
     sotto_error stored = posted_store(room, error, answer, &arena);
@@ -75,18 +85,26 @@ static void on_posted(void *ctx, sotto_error error, const struct message *answer
 static sotto_error post_request(struct room *room, struct conn *conn,
                                 const struct store_outgoing *outgoing)
 {
+    struct token_payment payment = {0};
     struct message message;
     memset(&message, 0, sizeof message);
     message.type = MESSAGE_POST_ENVELOPE;
     struct post_envelope *post = &message.post_envelope;
-    post->permission.kind = outgoing->capability.size > 0 ? PERMISSION_CAPABILITY : PERMISSION_NONE;
-    post->permission.value = outgoing->capability;
+    if (outgoing->capability.size == 0)
+        TRY(token_pay(room->core, conn->relay,
+                      sotto_bytes_of(outgoing->request.bytes, REQUEST_ID_SIZE), &payment));
+    post->permission = outgoing->capability.size > 0
+                           ? (struct permission){PERMISSION_CAPABILITY, outgoing->capability}
+                           : payment.permission;
     post->post_id = outgoing->request;
     post->account = outgoing->account;
     post->device = outgoing->device;
     post->sealed = outgoing->bytes;
     room->doing_row = outgoing->id;
-    return room_request(room, conn, &message, on_posted);
+    room->doing_id = outgoing->request;
+    sotto_error error = room_request(room, conn, &message, on_posted);
+    token_payment_wipe(&payment);
+    return error;
 }
 
 /* False: this row cannot be posted now. */

@@ -423,6 +423,10 @@ static void on_appended(void *ctx, sotto_error error, const struct message *answ
         room->await_ms = net_now_ms();
         return;
     }
+    if (error == SOTTO_REFUSED && answer != NULL && answer->error.code == WIRE_CODE_ROOM_FULL) {
+        room_full(room, answer->error.detail);
+        return;
+    }
     struct core_problem problem;
     problem_clear(&problem);
     net_problem(room->doing_conn, error, answer, &problem);

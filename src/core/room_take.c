@@ -152,10 +152,17 @@ static void intent_later(struct room *room, const struct core_problem *problem)
 /* A request failed: for now, or for good. */
 static void take_failed(struct room *room, sotto_error error, const struct message *answer)
 {
+    sotto_bytes owner = sotto_bytes_of(room->doing_id.bytes, REQUEST_ID_SIZE);
+    enum token_outcome outcome =
+        token_refused(room->core, room->doing_conn->relay, owner, error, answer);
     struct core_problem problem;
     problem_clear(&problem);
     net_problem(room->doing_conn, error, answer, &problem);
-    if (net_transient(error, answer))
+    if (outcome == TOKEN_AGAIN)
+        return;
+    if (outcome == TOKEN_WAIT)
+        room_wait_token(room);
+    else if (net_transient(error, answer))
         intent_later(room, &problem);
     else
         intent_fail(room, &problem);
@@ -336,6 +343,9 @@ static void on_taken(void *ctx, sotto_error error, const struct message *answer)
         error = store_take_put(core->store, &take);
     }
     if (error == SOTTO_OK)
+        error =
+            store_token_erase(core->store, sotto_bytes_of(room->doing_id.bytes, REQUEST_ID_SIZE));
+    if (error == SOTTO_OK)
         error = store_commit(core->store);
     if (error != SOTTO_OK) {
         store_rollback(core->store);
@@ -347,20 +357,28 @@ static void on_taken(void *ctx, sotto_error error, const struct message *answer)
     arena_free(&arena);
 }
 
+/* Inside a transaction, to be committed before anything is sent. */
 static sotto_error take_request(struct room *room, struct conn *conn, const struct store_take *take)
 {
+    struct token_payment payment = {0};
     struct message message;
     memset(&message, 0, sizeof message);
     message.type = MESSAGE_TAKE_KEY_PACKAGE;
-    message.take_key_package.permission.kind =
-        take->capability.size > 0 ? PERMISSION_CAPABILITY : PERMISSION_NONE;
-    message.take_key_package.permission.value = take->capability;
+    if (take->capability.size == 0)
+        TRY(token_reserve(room->core, conn->relay,
+                          sotto_bytes_of(take->take_id.bytes, REQUEST_ID_SIZE), &payment));
+    message.take_key_package.permission =
+        take->capability.size > 0 ? (struct permission){PERMISSION_CAPABILITY, take->capability}
+                                  : payment.permission;
     message.take_key_package.take_id = take->take_id;
     message.take_key_package.account = take->account;
     message.take_key_package.device = take->device;
     room->doing_account = take->account;
     room->doing_device = take->device;
-    return room_request(room, conn, &message, on_taken);
+    room->doing_id = take->take_id;
+    sotto_error error = room_request(room, conn, &message, on_taken);
+    token_payment_wipe(&payment);
+    return error;
 }
 
 /* ---- The next ---- */
@@ -388,6 +406,7 @@ static bool intent_fetch(struct room *room, const struct store_outgoing *outgoin
         return false;
     }
     room->doing_row = outgoing->id;
+    memset(&room->doing_id, 0, sizeof room->doing_id);
     return (count == 0 ? manifest_request(room, conn, intent)
                        : take_request(room, conn, missing)) == SOTTO_OK;
 }
@@ -427,8 +446,13 @@ bool take_next(struct room *room, const struct store_room *row)
         if (intent_wants(room, &outgoing, &intent))
             asking = intent_fetch(room, &outgoing, &intent, &arena);
     }
-    store_rollback(core->store); /* nothing was changed */
-    if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
+    if (error == SOTTO_NOT_FOUND)
+        error = SOTTO_OK;
+    if (error == SOTTO_OK) /* nothing was changed, but that a token may be reserved */
+        error = store_commit(core->store);
+    if (error != SOTTO_OK)
+        store_rollback(core->store);
+    if (error != SOTTO_OK)
         room_local_failure(room, error, "looking at what is to be done");
     arena_free(&arena);
     return asking;

@@ -31,7 +31,7 @@
 
 struct store;
 
-#define STORE_VERSION 2     /* PRAGMA user_version */
+#define STORE_VERSION 3     /* PRAGMA user_version */
 #define STORE_BUSY_MS 10000 /* how long a lock is waited for */
 #define STORE_FILE "profile.db"
 

@@ -162,8 +162,29 @@ static const char version_2[] =
     " UNIQUE (room, client_id)) STRICT;"
     "PRAGMA user_version = 2;";
 
-static const char *const steps[STORE_VERSION] = {version_1,
-                                                 version_2}; /* steps[n]: from version n to n + 1 */
+static const char version_3[] =
+    /* Anonymous tokens. owner NULL: free; else the id of what it pays for. */
+    "CREATE TABLE token ("
+    " nonce BLOB PRIMARY KEY,"
+    " key INTEGER NOT NULL,"
+    " output BLOB NOT NULL,"
+    " owner BLOB UNIQUE) STRICT;"
+    /* What was asked for and not answered yet. */
+    "CREATE TABLE token_blind ("
+    " position INTEGER PRIMARY KEY,"
+    " key INTEGER NOT NULL,"
+    " nonce BLOB NOT NULL,"
+    " blind BLOB NOT NULL,"
+    " blinded BLOB NOT NULL) STRICT;"
+    "CREATE TABLE token_chain ("
+    " one INTEGER PRIMARY KEY CHECK (one = 1),"
+    " relay TEXT NOT NULL,"
+    " number INTEGER NOT NULL,"
+    " hash BLOB NOT NULL) STRICT;"
+    "PRAGMA user_version = 3;";
+
+static const char *const steps[STORE_VERSION] = {version_1, version_2,
+                                                 version_3}; /* steps[n]: from version n to n + 1 */
 
 static sotto_error version_of(struct store *store, uint64_t *version)
 {

@@ -118,6 +118,10 @@ static sotto_error outcome(struct core *core)
             core->problem = room->problem;
             return core->problem.error;
         }
+    if (core->tokens.problem.code != CORE_OK) {
+        core->problem = core->tokens.problem;
+        return core->problem.error;
+    }
     return SOTTO_OK;
 }
 

@@ -80,8 +80,8 @@ static const struct option options[] = {
      "how long a key issues tokens; they are good for as long again\n"
      "(default: 7)"},
     {"room-mib", NUMBER, FIELD(room_mib), 0, 2048, false, "N",
-     "how much a room holds for one token; 0 is no limit but 2048\n"
-     "(default: 16)"},
+     "how much a room holds for one token; a sixteenth of it without\n"
+     "one; 0 is no limit but 2048 (default: 16)"},
     {"rate-registrations", NUMBER, FIELD(rates[RATE_REGISTRATION]), 0, 1000000000, false, "N",
      "registrations an hour from one address (default: 60)"},
     {"rate-sign-ins", NUMBER, FIELD(rates[RATE_SIGN_IN]), 0, 1000000000, false, "N",

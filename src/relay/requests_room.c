@@ -120,6 +120,8 @@ static void room_create(struct connection *connection, const struct message *mes
         return;
     op->room_create.permission = permission;
     op->room_create.size = room_step(connection);
+    if (permission.kind == PERMISSION_NONE)
+        op->room_create.size /= ROOM_WITHOUT_TOKEN;
     op->room_create.room = body->room;
     op->room_create.write_gate = body->write_gate;
     op->room_create.read_gate = body->read_gate;

@@ -49,6 +49,20 @@ def u(value, size):
     return value.to_bytes(size, "big")
 
 
+GENERATOR = bytes.fromhex("e2f2ae0a6abc4e71a884a961c500515f58e30b6aa582dd8db6a65945e08d2d76")
+DOUBLE = bytes.fromhex("6a493210f7499cd17fecb510ae0cea23a110e8d5b901f8acadd3095c73a3b919")
+
+
+def token_chain(count, public=GENERATOR):
+    """Announcements of issuing keys, each naming the one before. Any element will do for a key."""
+    chain, previous = [], bytes(32)
+    for number in range(1, count + 1):
+        key = u(number, 4) + u(100 * number, 8) + u(100 * number + 100, 8) + u(1 << 40, 8) + public + previous
+        chain.append(key)
+        previous = hashlib.sha256(b"sotto.v1 token key" + key).digest()
+    return chain
+
+
 class Room:
     def __init__(self, write_gate, read_gate):
         self.epoch, self.write_gate, self.read_gate = 0, write_gate, read_gate
@@ -137,6 +151,8 @@ class FakeRelay:
         self.accounts, self.packages, self.last, self.inboxes = {}, {}, {}, {}
         self.grants, self.rooms, self.appended, self.taken, self.posted = {}, {}, {}, {}, set()
         self.connections = set()
+        self.tokens_a_day, self.chains = 0, {1: token_chain(1), 2: token_chain(1)}  # by connection.kind
+        self.issued = 0
 
     async def start(self, port=0):
         async def accept(reader, writer):
@@ -179,6 +195,15 @@ class FakeRelay:
         c.kind = r.number(1)
         c.send(0x8001, q, u(1, 2) + c.challenge + u(1, 1) + u(30, 2) + u(4 << 20, 4) + u(4 << 20, 4) +
                u(int(time.time()), 8) + vector(b"fake"))
+
+    def on_0003(self, c, q, r):
+        start = r.number(4)
+        c.send(0x8003, q, u(self.tokens_a_day, 4) + vector(b"".join(self.chains[c.kind][max(start, 1) - 1:])))
+
+    def on_010b(self, c, q, r):
+        r.number(4)
+        self.issued += 1
+        c.send(0x810B, q, vector(r.vector()) + bytes(64))  # under no key at all, with no proof of anything
 
     def on_0101(self, c, q, r):
         manifest, device = r.vector(), r.take(16)

@@ -3,7 +3,7 @@
 import os
 import signal
 
-from fake_relay import Threaded
+from fake_relay import DOUBLE, Threaded, token_chain
 from world import World, main
 
 
@@ -154,5 +154,72 @@ def test_own_changed():
         assert (result.code, result.error) == (7, "forked"), result
 
 
-main([test_rewound, test_commit_altered, test_commit_hidden, test_gap, test_message_altered,
+def keys(world, **chains):
+    """What the relay says of its issuing keys from now on, on the account and the room connection."""
+    def lie(relay):
+        relay.tokens_a_day = 100
+        relay.chains = {1: chains["account"], 2: chains["room"]}
+    world.fake.do(lie)
+
+
+def caught(person, what):
+    """The person's sync says so; all else went on."""
+    result = person.run("sync")
+    assert (result.code, result.error) == (7, "token_keys"), result
+    assert what in result.out, result
+    status = person.ok("status").of("status")[0]
+    assert status["tokens"] == 0, status
+    return status
+
+
+def test_token_key_of_ones_own():
+    """a token key that is shown to one person alone is found out, and no token is taken"""
+    world = Lying("Alice", "Bob")
+    with world as (_, alice, bob):
+        keys(world, account=token_chain(1, DOUBLE), room=token_chain(1))
+        alice.register()
+        assert caught(alice, "than it shows to others")["tokenKey"] == 0
+        assert world.fake.do(lambda relay: relay.issued) == 0
+        # Everything else goes on.
+        world.fake.do(lambda relay: setattr(relay, "tokens_a_day", 0))
+        bob.register()
+        alice.ok("accept", bob.ok("invite").of("invitation")[0]["link"])
+        alice.ok("send", "Bob", "all the same")
+        bob.run("sync")
+        assert bob.texts("Alice")[-1][1] == "all the same"
+
+
+def test_token_key_chain_cut():
+    """whoever was shown another chain before is not led into this one"""
+    world = Lying("Alice")
+    with world as (_, alice):
+        keys(world, account=token_chain(1), room=token_chain(1))
+        world.fake.do(lambda relay: setattr(relay, "tokens_a_day", 0))
+        alice.register()
+        world.fake.do(lambda relay: setattr(relay, "tokens_a_day", 1))
+        alice.run("sync")  # sees the chain, on both connections; the tokens themselves are refused
+        assert alice.ok("status").of("status")[0]["tokenKey"] == 1
+        # Another first key, then its successor, on both connections.
+        keys(world, account=token_chain(2, DOUBLE), room=token_chain(2, DOUBLE))
+        assert caught(alice, "than before")["tokenKey"] == 1
+        # No keys any more behind the one seen: back in time.
+        keys(world, account=token_chain(3)[2:], room=token_chain(3)[2:])
+        caught(alice, "than before")
+        # The one that goes on from what was seen is taken.
+        keys(world, account=token_chain(2), room=token_chain(2))
+        alice.run("sync")
+        assert alice.ok("status").of("status")[0]["tokenKey"] == 2
+
+
+def test_tokens_under_another_key():
+    """tokens that were made with another key than the one announced are thrown away"""
+    world = Lying("Alice")
+    with world as (_, alice):
+        keys(world, account=token_chain(1), room=token_chain(1))
+        alice.register()
+        assert caught(alice, "than it uses for its tokens")["tokenKey"] == 1
+        assert world.fake.do(lambda relay: relay.issued) > 0
+
+
+main([test_token_key_of_ones_own, test_token_key_chain_cut, test_tokens_under_another_key, test_rewound, test_commit_altered, test_commit_hidden, test_gap, test_message_altered,
       test_replayed, test_swapped, test_own_changed])
