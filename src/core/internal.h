@@ -39,7 +39,7 @@ enum {
     KEY_PACKAGE_STOCK = 20,
     KEY_PACKAGE_DAYS = 90,
     KEY_PACKAGE_MAX_DAYS = 91, /* of others': longer ones are refused (RFC 9420, 7.2) */
-    COMMIT_INTENTS_MAX = 64, /* gathered into one commit */
+    COMMIT_INTENTS_MAX = 64,   /* gathered into one commit */
     COMMIT_PROPOSALS_MAX = 256,
     STALL_MS = 45000,       /* a run without any progress gives up */
     RESUBSCRIBE_MS = 10000, /* entries that the relay spoke of and does not push */
@@ -127,6 +127,7 @@ struct tokens {
     bool known, checked; /* newest: as told to the account; as told to nobody in particular */
     bool asking;         /* on the room connection */
     bool told;           /* the listener was, of problem */
+    uint32_t wanted;     /* free ones that something costs; 0: the usual stock is enough */
     unsigned requests;   /* for tokens */
     uint64_t done_ms;
     struct token_key newest;
@@ -389,6 +390,18 @@ sotto_error token_pay(struct core *core, const char *relay, sotto_bytes owner,
                       struct token_payment *payment);
 void token_payment_wipe(struct token_payment *payment);
 
+/* For what costs count tokens: all of them, each reserved for owner (BLOB_ID_SIZE bytes) and its
+ * place, or nothing, as one permission. Both lists live in arena. */
+struct token_payments {
+    struct permission *permissions;
+    struct token_payment *each;
+    size_t count;
+};
+sotto_error token_pay_many(struct core *core, const char *relay, sotto_bytes owner, size_t count,
+                           struct arena *arena, struct token_payments *payments);
+/* Inside no transaction: what was paid for is done. */
+sotto_error token_paid_many(struct core *core, sotto_bytes owner, size_t count);
+
 /* What a refusal says of the token. */
 enum token_outcome {
     TOKEN_NOT_IT, /* the refusal is about something else; the token is free again if it is final */
@@ -397,6 +410,10 @@ enum token_outcome {
 };
 enum token_outcome token_refused(struct core *core, const char *relay, sotto_bytes owner,
                                  sotto_error error, const struct message *answer);
+/* Of count tokens that were shown together: which of them was not good is not told, so all go. */
+enum token_outcome token_refused_many(struct core *core, const char *relay, sotto_bytes owner,
+                                      size_t count, sotto_error error,
+                                      const struct message *answer);
 
 /* ---- join.c ---- */
 

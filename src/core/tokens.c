@@ -27,9 +27,11 @@ enum {
 void tokens_reset(struct core *core)
 {
     bool told = core->tokens.told, urgent = core->tokens.urgent;
+    uint32_t wanted = core->tokens.wanted;
     memset(&core->tokens, 0, sizeof core->tokens);
     core->tokens.told = told;
     core->tokens.urgent = urgent;
+    core->tokens.wanted = wanted;
     problem_clear(&core->tokens.problem);
 }
 
@@ -354,6 +356,9 @@ bool tokens_step(struct core *core)
 {
     struct tokens *tokens = &core->tokens;
     uint32_t count = 0;
+    uint32_t enough = tokens->requests == 0 && tokens->wanted == 0 ? TOKENS_LOW : TOKENS_STOCK;
+    if (tokens->wanted > enough)
+        enough = tokens->wanted;
     /* A listener looks again now and then: some may have been spent. */
     if (tokens->done && core->patient && net_now_ms() - tokens->done_ms > TOKENS_AGAIN_MS)
         tokens_reset(core);
@@ -364,8 +369,7 @@ bool tokens_step(struct core *core)
     sotto_error error = store_tokens_count(core->store, &count);
     if (error != SOTTO_OK)
         local_failure(core, error);
-    else if (tokens->requests >= TOKEN_REQUESTS ||
-             count >= (tokens->requests == 0 ? TOKENS_LOW : TOKENS_STOCK))
+    else if (tokens->requests >= TOKEN_REQUESTS || count >= enough)
         give_up(core);
     if (tokens->done)
         return false;
@@ -415,6 +419,78 @@ void token_payment_wipe(struct token_payment *payment)
     wipe(payment, sizeof *payment);
 }
 
+/* ---- Paying with several -------------------------------------------------------------------- */
+
+enum { NTH_OWNER = BLOB_ID_SIZE + 4 };
+
+static sotto_bytes nth_owner(sotto_bytes owner, size_t n, uint8_t out[static NTH_OWNER])
+{
+    BUG_UNLESS(owner.size == BLOB_ID_SIZE);
+    memcpy(out, owner.data, BLOB_ID_SIZE);
+    for (size_t i = 0; i < 4; i++)
+        out[BLOB_ID_SIZE + i] = (uint8_t)(n >> (24 - 8 * i));
+    return sotto_bytes_of(out, NTH_OWNER);
+}
+
+static sotto_error reserve_all(struct core *core, const char *relay, sotto_bytes owner,
+                               struct token_payments *payments, bool *all)
+{
+    uint8_t name[NTH_OWNER];
+    *all = true;
+    for (size_t i = 0; i < payments->count && *all; i++) {
+        TRY(token_reserve(core, relay, nth_owner(owner, i, name), &payments->each[i]));
+        payments->permissions[i] = payments->each[i].permission;
+        *all = payments->permissions[i].kind == PERMISSION_TOKEN;
+    }
+    return SOTTO_OK;
+}
+
+sotto_error token_pay_many(struct core *core, const char *relay, sotto_bytes owner, size_t count,
+                           struct arena *arena, struct token_payments *payments)
+{
+    bool all = false;
+    payments->count = count;
+    payments->permissions = arena_array(arena, count, sizeof *payments->permissions);
+    payments->each = arena_array(arena, count, sizeof *payments->each);
+    if (payments->permissions == NULL || payments->each == NULL)
+        return SOTTO_NO_MEMORY;
+    TRY(store_begin(core->store));
+    sotto_error error = reserve_all(core, relay, owner, payments, &all);
+    if (error == SOTTO_OK && all)
+        error = store_commit(core->store);
+    if (error != SOTTO_OK || !all)
+        store_rollback(core->store); /* some are not enough: they stay free */
+    if (error == SOTTO_OK && !all) {
+        payments->count = 1;
+        payments->permissions[0] = (struct permission){.kind = PERMISSION_NONE};
+    }
+    return error;
+}
+
+/* One transaction. count 0: owner names a single token. */
+static sotto_error let_go(struct core *core, sotto_bytes owner, size_t count, bool erase)
+{
+    sotto_error (*go)(struct store *, sotto_bytes) =
+        erase ? store_token_erase : store_token_release;
+    uint8_t name[NTH_OWNER];
+    TRY(store_begin(core->store));
+    sotto_error error = count == 0 ? go(core->store, owner) : SOTTO_OK;
+    for (size_t i = 0; i < count && error == SOTTO_OK; i++)
+        error = go(core->store, nth_owner(owner, i, name));
+    if (error == SOTTO_OK)
+        error = store_commit(core->store);
+    if (error != SOTTO_OK)
+        store_rollback(core->store);
+    return error;
+}
+
+sotto_error token_paid_many(struct core *core, sotto_bytes owner, size_t count)
+{
+    return let_go(core, owner, count, true);
+}
+
+/* ---- Refusals ------------------------------------------------------------------------------- */
+
 /* There are none, and without one it cannot be had: get some now, where they are to be had. */
 static bool fetch_now(struct core *core, const char *relay)
 {
@@ -431,21 +507,23 @@ static bool fetch_now(struct core *core, const char *relay)
 enum token_outcome token_refused(struct core *core, const char *relay, sotto_bytes owner,
                                  sotto_error error, const struct message *answer)
 {
+    return token_refused_many(core, relay, owner, 0, error, answer);
+}
+
+enum token_outcome token_refused_many(struct core *core, const char *relay, sotto_bytes owner,
+                                      size_t count, sotto_error error, const struct message *answer)
+{
     if (error != SOTTO_REFUSED || answer == NULL)
         return TOKEN_NOT_IT;
     uint16_t code = answer->error.code;
-    if (code == WIRE_CODE_TOKEN_NEEDED)
+    if (code == WIRE_CODE_TOKEN_NEEDED) {
+        if (count > core->tokens.wanted)
+            core->tokens.wanted = (uint32_t)count;
         return fetch_now(core, relay) ? TOKEN_WAIT : TOKEN_NOT_IT;
+    }
     bool bad = code == WIRE_CODE_TOKEN_REFUSED || code == WIRE_CODE_TOKEN_SPENT;
     if (!bad && net_transient(error, answer))
         return TOKEN_NOT_IT;
-    error = store_begin(core->store);
-    if (error == SOTTO_OK)
-        error =
-            bad ? store_token_erase(core->store, owner) : store_token_release(core->store, owner);
-    if (error == SOTTO_OK)
-        error = store_commit(core->store);
-    if (error != SOTTO_OK)
-        store_rollback(core->store);
+    error = let_go(core, owner, count, bad);
     return bad && error == SOTTO_OK ? TOKEN_AGAIN : TOKEN_NOT_IT;
 }

@@ -359,25 +359,65 @@ static void on_put(void *ctx, sotto_error error, const struct message *answer)
     go_on(upload);
 }
 
+/* What it costs, in tokens. */
+static size_t price(const struct upload *upload)
+{
+    return (size_t)((upload->cipher.sealed + WIRE_BLOB_TOKEN - 1) / WIRE_BLOB_TOKEN);
+}
+
 static void on_created(void *ctx, sotto_error error, const struct message *answer)
 {
     struct upload *upload = ctx;
+    struct room *room = upload->room;
+    sotto_bytes owner = sotto_bytes_of(upload->blob.bytes, BLOB_ID_SIZE);
+    size_t count = price(upload);
+    if (error == SOTTO_OK) {
+        sotto_error noted = token_paid_many(room->core, owner, count);
+        if (noted != SOTTO_OK) {
+            error = noted;
+            answer = NULL;
+        }
+    }
+    switch (token_refused_many(room->core, upload->conn->relay, owner, count, error, answer)) {
+    case TOKEN_AGAIN:
+        upload_free(room);
+        room->wake = true;
+        return;
+    case TOKEN_WAIT:
+        upload_free(room);
+        room_wait_token(room);
+        return;
+    case TOKEN_NOT_IT:
+        break;
+    }
     if (answered(upload, error, answer))
         go_on(upload);
 }
 
 static bool create(struct upload *upload)
 {
-    static const struct permission none = {PERMISSION_NONE, {NULL, 0}};
+    struct token_payments payments;
     struct message message;
+    struct arena arena;
+    arena_init(&arena, upload->room->core->env);
+    sotto_error error = token_pay_many(upload->room->core, upload->conn->relay,
+                                       sotto_bytes_of(upload->blob.bytes, BLOB_ID_SIZE),
+                                       price(upload), &arena, &payments);
+    if (error != SOTTO_OK) {
+        stop_request(upload, error, NULL);
+        arena_free(&arena);
+        return false;
+    }
     memset(&message, 0, sizeof message);
     message.type = MESSAGE_BLOB_CREATE;
-    message.blob_create.permissions = &none;
-    message.blob_create.permission_count = 1;
+    message.blob_create.permissions = payments.permissions;
+    message.blob_create.permission_count = payments.count;
     message.blob_create.blob = upload->blob;
     message.blob_create.size = upload->cipher.sealed;
     gate_of(sotto_bytes_of(upload->write_token, TOKEN_SIZE), &message.blob_create.write_gate);
-    return request(upload, &message, on_created);
+    bool asked = request(upload, &message, on_created);
+    arena_free(&arena);
+    return asked;
 }
 
 static void on_status(void *ctx, sotto_error error, const struct message *answer)

@@ -56,6 +56,33 @@ def test_demanded():
         assert len(shown) == 1  # what people can compare
 
 
+def test_files_are_paid():
+    """a file costs a token for each 64 MiB, once, also where sending was broken off"""
+    with World("Alice", "Bob", options=["--permissions", "token"]) as (world, alice, bob):
+        for person in (alice, bob):
+            person.register()
+        world.befriend(alice, bob)
+        path = os.path.join(world.directory, "film")
+        with open(path, "wb") as file:
+            file.truncate(65 << 20)
+        before, stock = spent(world), tokens(alice)
+        alice.killed(0.3, "send", "Bob", "--file", path)
+        alice.ok("sync")
+        if not any(m["kind"] == "file" for m in alice.history("Bob")):  # killed before it was queued
+            alice.ok("send", "Bob", "--file", path)
+        assert spent(world) - before == 2
+        assert own_rows(alice, "SELECT count(*) FROM token WHERE owner IS NOT NULL") == [(0,)]
+        (message,) = [m for m in bob.ok("listen", "--once").of("message") if m["kind"] == "file"]
+        bob.ok("save", str(message["id"]), "--to", path + ".copy")
+        assert os.path.getsize(path + ".copy") == 65 << 20
+        # With none left, some are fetched; a relay that gives none is heard.
+        with sqlite3.connect(os.path.join(alice.profile, "profile.db")) as database:
+            database.execute("DELETE FROM token")
+        database.close()
+        alice.ok("send", "Bob", "--file", path)
+        assert spent(world) - before == 4
+
+
 def test_fetched_when_needed():
     """a client without tokens fetches some when the relay demands one, and says so where it cannot"""
     with World("Alice", "Bob", options=["--permissions", "token", "--tokens-a-day", "64"]) as (world, alice, bob):
@@ -174,5 +201,5 @@ def test_rotation():
         assert relay_rows(world, "SELECT key, count(*) FROM token_spent GROUP BY key") == [(1, 3), (2, 1)]
 
 
-main([test_demanded, test_fetched_when_needed, test_strangers, test_room_grows, test_double_spending,
+main([test_demanded, test_files_are_paid, test_fetched_when_needed, test_strangers, test_room_grows, test_double_spending,
       test_rotation])
