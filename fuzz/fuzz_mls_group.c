@@ -383,6 +383,23 @@ static void op_encrypt(struct player *by)
     by->state = 0;
 }
 
+/* Consumed or not, and in the store the same. */
+static void op_safe_export(struct player *by)
+{
+    uint16_t component = (uint16_t)(next_octet() * 257);
+    uint64_t before = known_state(by);
+    sotto_buf out;
+    sotto_buf_init(&out, &env);
+    if (sotto_mls_safe_export(by->group, component, &out) == SOTTO_OK) {
+        BUG_UNLESS(sotto_mls_safe_export(by->group, component, &out) == SOTTO_REUSED);
+        by->state = 0;
+        BUG_UNLESS(state_of(by) != before);
+    } else {
+        BUG_UNLESS(sotto_mls_fault(engine)->error == SOTTO_REUSED && state_of(by) == before);
+    }
+    sotto_buf_free(&out);
+}
+
 static void enter(struct player *player, sotto_mls_staged *staged, uint32_t number)
 {
     bool removed = sotto_mls_staged_removes_self(staged);
@@ -783,7 +800,10 @@ static void step(void)
         op_settle(by);
         break;
     case 6:
-        op_encrypt(by);
+        if (next_octet() % 4 > 0)
+            op_encrypt(by);
+        else
+            op_safe_export(by);
         break;
     case 7: /* the newest to everybody in some order, by far the most common */
     case 8:

@@ -185,6 +185,7 @@ struct epoch *epoch_read(sotto_mls *mls, const struct suite *suite, struct reade
         reader_fail(reader, mls->fault.error, mls->fault.what);
         return NULL;
     }
+    BUG_UNLESS(epoch != NULL);
     hash_read(reader, suite, &epoch->interim, "record.interim_transcript_hash");
     hash_read(reader, suite, &epoch->confirmation_tag, "record.confirmation_tag");
     struct secret *secret;
