@@ -18,6 +18,7 @@ struct worker {
 
 struct blobs {
     const sotto_env *env;
+    struct store *store;
     struct blobs_options options;
     struct blob_files files;
     atomic_uint_fast64_t used;
@@ -326,6 +327,7 @@ void blobs_submit(struct blobs *blobs, struct store_op *op)
     op->next = NULL;
     op->code = 0;
     op->detail = 0;
+    store_begin(blobs->store, op);
     op->queued = op->size + op->blob.length;
     bool fits = atomic_fetch_add(&blobs->queued, op->queued) < BLOB_QUEUE_BYTES || op->queued == 0;
     pthread_mutex_lock(&worker->lock);
@@ -388,6 +390,7 @@ sotto_error blobs_open(const sotto_env *env, struct store *store,
     if (blobs == NULL)
         return SOTTO_NO_MEMORY;
     blobs->env = env;
+    blobs->store = store;
     blobs->options = *options;
     blobs->files.root = -1;
     for (size_t i = 0; i < BLOB_THREADS; i++) {

@@ -97,6 +97,9 @@ static const struct option options[] = {
     {"sandbox", SWITCH, FIELD(sandbox), 0, 0, false, "on|off",
      "whether the relay gives away what it does not need once it\n"
      "serves; `sottod sandbox` tries what that is worth (default: on)"},
+    {"metrics", TEXT, FIELD(metrics), 0, 0, false, "ADDR:PORT",
+     "answers HTTP there: /metrics for Prometheus, and /health; without\n"
+     "TLS or a password, so 127.0.0.1:9443 or the like (default: off)"},
     {"log-level", LEVEL, FIELD(log_level), 0, 0, false, "debug|info|warning|error",
      "what is logged, on standard error (default: info)"},
     {"log-format", FORMAT, FIELD(log_format), 0, 0, false, "text|json",
@@ -113,6 +116,7 @@ static const struct option options[] = {
      "given, could be used"},
     {"uses", NUMBER, FIELD(uses), 1, INVITATION_USES_MAX, true, "N",
      "with invite: how many people may use it (default: 1)"},
+    {"json", FLAG, FIELD(json), 0, 0, true, NULL, "with status: one JSON object"},
     {"without-key", FLAG, FIELD(without_key), 0, 0, true, NULL,
      "with backup: leave the relay's certificate and key out"},
     {"force", FLAG, FIELD(force), 0, 0, true, NULL,

@@ -51,6 +51,7 @@ struct config {
     bool rate_limit;
     enum permissions permissions;
     uint32_t tokens_a_day, token_days, room_mib;
+    char metrics[CONFIG_TEXT]; /* empty: nowhere */
     enum log_level log_level;
     enum log_format log_format;
     char ready_file[PATH_MAX];
@@ -58,6 +59,7 @@ struct config {
     bool allow_core;
     bool sandbox;
     uint32_t uses;    /* invite */
+    bool json;        /* status */
     bool without_key; /* backup */
     bool force;       /* restore */
     bool check_config;

@@ -17,6 +17,10 @@ static bool is_open(const struct connection *connection)
 
 static void send_parts(struct connection *connection, const sotto_bytes *parts, size_t count)
 {
+    struct loop_figures *figures = &connection->loop->figures;
+    count_own(&figures->messages_out, 1);
+    for (size_t i = 0; i < count; i++)
+        count_own(&figures->bytes_out, parts[i].size);
     if (channel_send(connection->channel, parts, count) != SOTTO_OK)
         connection->drop = true;
     connection_touch(connection);
@@ -66,6 +70,7 @@ static void send_error(struct connection *connection, uint32_t request, uint16_t
         .request = request,
         .error = {code, detail, sotto_bytes_str(text)},
     };
+    count_own(&connection->loop->figures.refused[code % FIGURE_CODES], 1);
     connection_send(connection, &message);
 }
 
@@ -267,6 +272,8 @@ static void on_message(void *ctx, sotto_bytes bytes)
     if (connection->drop)
         return;
     connection->message_ms = 0;
+    count_own(&connection->loop->figures.messages_in, 1);
+    count_own(&connection->loop->figures.bytes_in, bytes.size);
     arena_init(&arena, connection->loop->relay->env);
     if (message_read(bytes, MESSAGE_TO_RELAY, &arena, &message, &fault) == SOTTO_OK)
         dispatch(connection, &message);
@@ -330,8 +337,10 @@ static void address_text(const struct sockaddr_storage *from, char out[static AD
 }
 
 /* Counts the connection, or says that it is one too many. */
-static bool enter(struct relay *relay, const struct rate_address *address)
+static bool enter(struct loop *loop, const struct rate_address *address)
 {
+    struct relay *relay = loop->relay;
+    count_own(&loop->figures.accepted, 1);
     if (atomic_fetch_add(&relay->connections, 1) < relay->config->max_connections) {
         if (ratelimit_take(relay->ratelimit, address, RATE_CONNECTION) == 0 &&
             ratelimit_enter(relay->ratelimit, address))
@@ -339,6 +348,7 @@ static bool enter(struct relay *relay, const struct rate_address *address)
     }
     atomic_fetch_sub(&relay->connections, 1);
     atomic_fetch_add(&relay->turned_away, 1);
+    count_own(&loop->figures.turned_away, 1);
     return false;
 }
 
@@ -373,7 +383,7 @@ void connection_accept(struct loop *loop, int fd, const struct sockaddr_storage 
 {
     struct rate_address address = rate_address_of(from);
     struct connection *connection = NULL;
-    if (!enter(loop->relay, &address)) {
+    if (!enter(loop, &address)) {
         close(fd);
         return;
     }

@@ -112,15 +112,26 @@ static void explain(const char *where, char *problem)
         snprintf(problem, CONFIG_TEXT, "cannot listen on %.200s: %s", where, strerror(errno));
 }
 
-static bool parse_listen(const char *text, union any_address *address, char *problem)
+static bool parse_listen(const char *text, const char *option, union any_address *address,
+                         char *problem)
 {
     if (parse(text, address))
         return true;
     snprintf(problem, CONFIG_TEXT,
-             "--listen takes ADDR:PORT with an address in numbers, such as 192.0.2.1:%d,"
-             " [::]:%d or *:%d",
-             RELAY_PORT, RELAY_PORT, RELAY_PORT);
+             "%s takes ADDR:PORT with an address in numbers, such as 192.0.2.1:%d, [::]:%d or *:%d",
+             option, RELAY_PORT, RELAY_PORT, RELAY_PORT);
     return false;
+}
+
+int listen_at(const char *where, const char *option, char problem[static CONFIG_TEXT])
+{
+    union any_address address;
+    if (!parse_listen(where, option, &address, problem))
+        return -1;
+    int fd = open_one(&address);
+    if (fd < 0)
+        explain(where, problem);
+    return fd;
 }
 
 static bool parse_public(const char *text, struct address *address, char *problem)
@@ -137,8 +148,10 @@ bool listen_check(const struct config *config, char problem[static CONFIG_TEXT])
     union any_address any;
     struct address address;
     for (size_t i = 0; i < config->listen_count; i++)
-        if (!parse_listen(config->listen[i], &any, problem))
+        if (!parse_listen(config->listen[i], "--listen", &any, problem))
             return false;
+    if (config->metrics[0] != '\0' && !parse_listen(config->metrics, "--metrics", &any, problem))
+        return false;
     return config->public_address[0] == '\0' ||
            parse_public(config->public_address, &address, problem);
 }
@@ -157,14 +170,9 @@ bool listen_open(struct relay *relay, char problem[static CONFIG_TEXT])
         return relay->listener_count == 1;
     }
     for (size_t i = 0; i < config->listen_count; i++) {
-        union any_address address;
-        if (!parse_listen(config->listen[i], &address, problem))
+        int fd = listen_at(config->listen[i], "--listen", problem);
+        if (fd < 0)
             return false;
-        int fd = open_one(&address);
-        if (fd < 0) {
-            explain(config->listen[i], problem);
-            return false;
-        }
         relay->listeners[relay->listener_count++] = fd;
     }
     return true;

@@ -9,6 +9,8 @@
 bool listen_open(struct relay *relay, char problem[static CONFIG_TEXT]);
 /* Whether the addresses to listen on and the public one can be read. False: problem. */
 bool listen_check(const struct config *config, char problem[static CONFIG_TEXT]);
+/* A listening socket on one TCP address in numbers, or -1: problem, which names the option. */
+int listen_at(const char *where, const char *option, char problem[static CONFIG_TEXT]);
 void listen_close(struct relay *relay);
 
 /* Appends the relay's addresses with their pin, one a line: the public one if configured, then

@@ -37,7 +37,8 @@ struct loop {
     struct connection *touched; /* to be looked at before the loop sleeps */
     struct table watches;       /* rooms with subscribers here */
     struct table inboxes;       /* devices whose inbox is subscribed here */
-    sotto_buf scratch;          /* a message being written */
+    struct loop_figures figures;
+    sotto_buf scratch; /* a message being written */
 };
 
 sotto_error loop_new(struct relay *relay, struct loop **loop);

@@ -8,6 +8,7 @@
 #include "relay/blobs.h"
 #include "relay/config.h"
 #include "relay/courier.h"
+#include "relay/figures.h"
 #include "relay/log.h"
 #include "relay/ratelimit.h"
 #include "relay/store.h"
@@ -33,6 +34,10 @@ struct relay {
     atomic_size_t connections; /* open now */
     atomic_size_t turned_away; /* connections refused since it was last logged */
     atomic_bool stopping;
+    uint64_t started_s;                        /* wall clock */
+    atomic_int store_health, blob_health;      /* sotto_error: what storing fails with now */
+    struct loop_figures *figures[THREADS_MAX]; /* of the loops, while they are there */
+    size_t figures_count;
 };
 
 /* The TLS context of new connections, held for the caller, who frees it. Any thread. */

@@ -17,6 +17,7 @@
 #include "relay/data.h"
 #include "relay/listen.h"
 #include "relay/loop.h"
+#include "relay/monitor.h"
 #include "relay/notify.h"
 #include "relay/reload.h"
 #include "relay/sandbox.h"
@@ -32,12 +33,12 @@ struct serving {
     struct relay relay;
     int lock;
     struct store_port *port; /* of the main thread */
+    struct monitor *monitor;
     struct loop *loops[THREADS_MAX];
     size_t loop_count;
     int manager; /* of services; -1: none */
     long cores;
-    int landlock;       /* its version; 0: files are not limited */
-    uint64_t started_s; /* wall clock */
+    int landlock; /* its version; 0: files are not limited */
     uint64_t started_boot_s;
     uint64_t expire_ms, figures_ms, tokens_ms; /* when next */
     uint64_t watchdog_ms, alive_ms;            /* watchdog_ms 0: nobody watches */
@@ -98,12 +99,16 @@ static void tell_health(const struct serving *serving, sotto_error error, const 
 
 static void on_health(void *ctx, sotto_error error)
 {
-    tell_health(ctx, error, "cannot_store", "storing_again");
+    struct serving *serving = ctx;
+    atomic_store(&serving->relay.store_health, (int)error);
+    tell_health(serving, error, "cannot_store", "storing_again");
 }
 
 static void on_blob_health(void *ctx, sotto_error error)
 {
-    tell_health(ctx, error, "cannot_store_blobs", "storing_blobs_again");
+    struct serving *serving = ctx;
+    atomic_store(&serving->relay.blob_health, (int)error);
+    tell_health(serving, error, "cannot_store_blobs", "storing_blobs_again");
 }
 
 /* ---- Two clocks ----------------------------------------------------------------------------- */
@@ -118,7 +123,7 @@ static struct clocks clocks_of(const struct serving *serving)
 {
     const sotto_env *env = serving->relay.env;
     uint64_t wall = env->now(env->ctx);
-    uint64_t ran = serving->started_s + boot_seconds() - serving->started_boot_s;
+    uint64_t ran = serving->relay.started_s + boot_seconds() - serving->started_boot_s;
     return wall < ran ? (struct clocks){wall, ran} : (struct clocks){ran, wall};
 }
 
@@ -257,7 +262,8 @@ static bool prepare(struct serving *serving, char *problem)
     }
     serving->lock = data_lock(config, problem);
     return serving->lock >= 0 && backup_finish_restore(config, problem) &&
-           reload_certificate(relay, problem) && listen_open(relay, problem);
+           reload_certificate(relay, problem) && listen_open(relay, problem) &&
+           monitor_open(relay, &serving->monitor, problem);
 }
 
 static void tell_incomplete(const struct serving *serving, const char *part, const char *why)
@@ -294,6 +300,17 @@ static void limit_calls(struct serving *serving)
                   (struct log_field[]){log_number("landlock", serving->landlock), LOG_END});
 }
 
+static bool start_monitor(struct serving *serving, char *problem)
+{
+    struct relay *relay = &serving->relay;
+    for (size_t i = 0; i < serving->loop_count; i++)
+        relay->figures[relay->figures_count++] = &serving->loops[i]->figures;
+    sotto_error error = monitor_start(serving->monitor);
+    if (error != SOTTO_OK)
+        snprintf(problem, CONFIG_TEXT, "cannot start: %s", sotto_error_text(error));
+    return error == SOTTO_OK;
+}
+
 static bool start(struct serving *serving, char *problem)
 {
     struct relay *relay = &serving->relay;
@@ -302,7 +319,8 @@ static bool start(struct serving *serving, char *problem)
     limit_files(serving);
     if (!data_store(relay->config, relay->env, on_health, serving, &relay->store, problem) ||
         !open_blobs(serving, problem) || !make_parts(serving, problem) ||
-        !start_loops(serving, problem) || !announce(serving, problem))
+        !start_loops(serving, problem) || !start_monitor(serving, problem) ||
+        !announce(serving, problem))
         return false;
     limit_calls(serving);
     return true;
@@ -420,6 +438,7 @@ static void finish(struct serving *serving)
         loop_wake(serving->loops[i]);
     for (size_t i = 0; i < serving->loop_count; i++)
         loop_join(serving->loops[i]);
+    monitor_free(serving->monitor);
     blobs_close(relay->blobs);
     store_close(relay->store);
     for (size_t i = 0; i < THREADS_MAX; i++)
@@ -454,7 +473,7 @@ int serve(const struct config *config)
     serving->relay.log = (struct log){STDERR_FILENO, config->log_level, config->log_format};
     pthread_mutex_init(&serving->relay.tls_lock, NULL);
     serving->watchdog_ms = notify_watchdog_ms();
-    serving->started_s = env->now(env->ctx);
+    serving->relay.started_s = env->now(env->ctx);
     serving->started_boot_s = boot_seconds();
     bool started = start(serving, problem);
     if (started)

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "codec/writer.h"
@@ -331,9 +332,51 @@ static void wake_if_owed(struct store_port *port)
     port->owes_wake = false;
 }
 
+/* ---- Counting ------------------------------------------------------------------------------- */
+
+static uint64_t now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static enum latency_class class_of(enum store_kind kind)
+{
+    if (kind == STORE_ROOM_APPEND)
+        return LATENCY_APPEND;
+    if (kind == STORE_BLOB_JOB)
+        return LATENCY_BLOB;
+    return store_kind_writes(kind) ? LATENCY_WRITE : LATENCY_READ;
+}
+
+void store_begin(struct store *store, struct store_op *op)
+{
+    op->figures = &store->figures;
+    op->submitted_us = now_us();
+    count_shared(&store->figures.waiting, 1);
+}
+
+static void count_completion(struct store_op *op)
+{
+    static const uint32_t ends[LATENCY_BUCKETS] = LATENCY_BUCKETS_US;
+    if (op->figures == NULL)
+        return;
+    struct latency *latency = &op->figures->latency[class_of(op->kind)];
+    uint64_t took_us = now_us() - op->submitted_us;
+    size_t bucket = 0;
+    while (bucket < LATENCY_BUCKETS && took_us > ends[bucket])
+        bucket++;
+    count_shared(&latency->buckets[bucket], 1);
+    count_shared(&latency->sum_us, took_us);
+    atomic_fetch_sub_explicit(&op->figures->waiting, 1, memory_order_relaxed);
+    op->figures = NULL;
+}
+
 void store_complete(struct store_op *op)
 {
     struct store_port *port = op->port;
+    count_completion(op);
     op->next = NULL;
     if (port == NULL) {
         store_op_free(op);
@@ -350,6 +393,7 @@ static void put_all(struct store_op *op)
     for (struct store_op *next; op != NULL; op = next) {
         struct store_port *port = op->port;
         next = op->next;
+        count_completion(op);
         op->next = NULL;
         if (port == NULL) {
             store_op_free(op);
@@ -397,6 +441,7 @@ void store_submit(struct store *store, struct store_op *op)
     op->next = NULL;
     op->code = 0;
     op->detail = 0;
+    store_begin(store, op);
     store->submit(store, op);
 }
 
@@ -413,6 +458,11 @@ void store_call(struct store_port *port, struct store_op *op)
         store_port_run(port);
     }
     op->ctx = NULL;
+}
+
+const struct store_figures *store_figures(const struct store *store)
+{
+    return &store->figures;
 }
 
 uint64_t store_corrupt(struct store *store)

@@ -13,6 +13,7 @@
 
 #include <stdatomic.h>
 
+#include "relay/figures.h"
 #include "relay/limits.h"
 #include "wire/manifest.h"
 #include "wire/message.h"
@@ -370,7 +371,9 @@ struct store_op {
         struct store_blob_job blob;
     };
 
-    struct store_op *next; /* of the queue that it is in */
+    struct store_op *next;         /* of the queue that it is in */
+    struct store_figures *figures; /* where its completion is counted; NULL: it is not */
+    uint64_t submitted_us;
 };
 
 /* NULL when out of memory. */
@@ -424,6 +427,12 @@ void store_call(struct store_port *port, struct store_op *op);
 /* How many operations met a row that is not what was put there, and so were refused with
  * UNAVAILABLE. Any thread. */
 uint64_t store_corrupt(struct store *store);
+
+/* What is counted. Any thread. */
+const struct store_figures *store_figures(const struct store *store);
+
+/* For what completes operations beside the store: counts from now on, until store_complete. */
+void store_begin(struct store *store, struct store_op *op);
 
 /* Executes what was submitted, then closes. No completion follows afterwards. */
 void store_close(struct store *store); /* NULL allowed */

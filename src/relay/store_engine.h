@@ -16,6 +16,7 @@ struct store {
     pthread_mutex_t ports_lock;
     struct store_port *ports[STORE_PORTS];
     size_t port_count;
+    struct store_figures figures;
     atomic_uint_fast64_t corrupt; /* operations that met a damaged row */
 };
 
