@@ -1,13 +1,14 @@
 """What whoever seizes a relay gets: a day of mixed use, then its files, log, metrics and memory are
 searched for what must not be there: plaintext, and any two things that must not be joined."""
 import base64
+import http.client
 import os
 import pathlib
 import re
 import sqlite3
 import time
 
-from world import SOTTOD, World, eventually, main
+from world import World, eventually, free_port, main
 
 COLUMNS = pathlib.Path(__file__).resolve().parents[2] / "docs" / "COLUMNS.md"
 PHONE = "+491555012345"
@@ -90,6 +91,10 @@ class Seized:
                       for path in folder(world).rglob("*") if path.is_file() and path.stat().st_size}
         self.memory = list(memory_of(world.relay.pid))
         self.log = world.log().encode()
+        page = http.client.HTTPConnection("127.0.0.1", world.metrics)
+        page.request("GET", "/metrics")
+        self.metrics = page.getresponse().read()
+        page.close()
         db = open_database(world)
         self.rows = {table: [dict(zip([c[0] for c in rows.description], row)) for row in rows]
                      for (table,) in db.execute("SELECT name FROM sqlite_schema WHERE type='table'"
@@ -107,6 +112,7 @@ class Seized:
     def everything(self):
         yield from ((name, [data]) for name, data in self.files.items())
         yield "log", [self.log]
+        yield "metrics", [self.metrics]
         yield "memory", self.memory
 
 
@@ -153,7 +159,9 @@ def seized():
     """One day, seized twice: while people are connected, and after they have gone."""
     if _seized:
         return _seized
-    with World(*NAMES, options=["--allow-core"]) as (world, *people):
+    metrics = free_port()
+    with World(*NAMES, options=["--allow-core", "--metrics", "127.0.0.1:%d" % metrics]) as (world, *people):
+        world.metrics = metrics
         live_a_day(world, people)
         listening = [person.start("listen") for person in people[:2]]
         eventually(lambda: len(os.listdir("/proc/%d/fd" % world.relay.pid)) > 12, "connections")
@@ -254,9 +262,10 @@ def test_sender_and_envelope():
 
 
 def test_log():
-    """the log holds no identifier, phone number or address of a client"""
+    """log and metrics hold no identifier, phone number or address of a client"""
     for one in seized():
-        events = one.log[one.log.index(b" serving"):]
+        assert b"sottod_connections" in one.metrics
+        events = one.log[one.log.index(b" serving"):] + one.metrics
         for value in one.persons + one.rooms + one.blobs + [sealed[:16] for _, sealed in one.envelopes]:
             for needle in ways_to_write(value):
                 assert needle not in events, needle
