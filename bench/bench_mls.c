@@ -353,6 +353,7 @@ static void keeping(struct bench *b, struct series *save, struct series *load,
         save->bytes = (double)changed.bytes.size;
         sotto_mls_group_free(group);
     }
+    b->world.stored = NULL;
     b->world.stored_keys = NULL;
     free(keys);
     sotto_buf_free(&message);

@@ -62,37 +62,45 @@ static void move(const sotto_env *env, struct support *support, struct support *
 }
 
 static sotto_error count_one(const sotto_env *env, struct support *support, enum support_kind kind,
-                             uint16_t type, int sign)
+                             uint16_t type, int32_t by)
 {
     if ((support->used + 1) * 2 > support->capacity) {
         struct support larger;
         TRY(alloc(env, 2 * (support->used + 1), &larger));
         move(env, support, &larger);
     }
-    add_count(support, ref_of(kind, type), sign);
+    add_count(support, ref_of(kind, type), by);
     return SOTTO_OK;
 }
 
 static sotto_error count_list(const sotto_env *env, struct support *support, enum support_kind kind,
-                              struct u16_list list, int sign)
+                              struct u16_list list, int32_t by)
 {
     for (size_t i = 0; i < u16_list_count(list); i++) {
         uint16_t type = u16_list_at(list, i);
         struct u16_list before = {sotto_bytes_of(list.wire.data, 2 * i)};
         if (!u16_list_has(before, type))
-            TRY(count_one(env, support, kind, type, sign));
+            TRY(count_one(env, support, kind, type, by));
     }
     return SOTTO_OK;
 }
 
 sotto_error support_count_leaf(const sotto_env *env, struct support *support,
-                               const struct leaf_node *leaf, int sign)
+                               const struct leaf_node *leaf, int32_t by)
 {
     const struct capabilities *listed = &leaf->capabilities;
-    TRY(count_list(env, support, SUPPORT_EXTENSION, listed->extensions, sign));
-    TRY(count_list(env, support, SUPPORT_PROPOSAL, listed->proposals, sign));
-    TRY(count_list(env, support, SUPPORT_CREDENTIAL, listed->credentials, sign));
-    return count_one(env, support, SUPPORT_CREDENTIAL_IN_USE, leaf->credential.type, sign);
+    TRY(count_list(env, support, SUPPORT_EXTENSION, listed->extensions, by));
+    TRY(count_list(env, support, SUPPORT_PROPOSAL, listed->proposals, by));
+    TRY(count_list(env, support, SUPPORT_CREDENTIAL, listed->credentials, by));
+    return count_one(env, support, SUPPORT_CREDENTIAL_IN_USE, leaf->credential.type, by);
+}
+
+bool support_same(const struct leaf_node *a, const struct leaf_node *b)
+{
+    return a->credential.type == b->credential.type &&
+           sotto_bytes_equal(a->capabilities.extensions.wire, b->capabilities.extensions.wire) &&
+           sotto_bytes_equal(a->capabilities.proposals.wire, b->capabilities.proposals.wire) &&
+           sotto_bytes_equal(a->capabilities.credentials.wire, b->capabilities.credentials.wire);
 }
 
 sotto_error support_prepare(const sotto_env *env, const struct support *base,

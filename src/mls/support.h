@@ -28,10 +28,13 @@ void support_free(const sotto_env *env, struct support *support);
 
 int64_t support_count(const struct support *support, enum support_kind kind, uint16_t type);
 
-/* Counts all that a leaf lists by +1 or -1; each value once, however often the leaf lists it.
- * NO_MEMORY: some may have been counted. */
+/* Counts all that a leaf lists by `by`: +1 or -1, or more for a number of leaves that list the
+ * same; each value once, however often the leaf lists it. NO_MEMORY: some may have been counted. */
 sotto_error support_count_leaf(const sotto_env *env, struct support *support,
-                               const struct leaf_node *leaf, int sign);
+                               const struct leaf_node *leaf, int32_t by);
+
+/* Whether two leaves count for the same. False for lists that differ in order alone. */
+bool support_same(const struct leaf_node *a, const struct leaf_node *b);
 
 /* A larger table if base plus all of difference would not fit into base's own, else none. */
 sotto_error support_prepare(const sotto_env *env, const struct support *base,

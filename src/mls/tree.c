@@ -90,12 +90,30 @@ sotto_error base_reserve(struct tree *tree, size_t count)
     return SOTTO_OK;
 }
 
+/* Members that list the same capabilities and stand behind one another are counted together. */
+struct alike {
+    const struct leaf_node *leaf;
+    int32_t count;
+};
+
+static sotto_error count_alike(struct tree *tree, struct alike *alike)
+{
+    if (alike->count == 0)
+        return SOTTO_OK;
+    return support_count_leaf(tree->env, &tree->support, alike->leaf, alike->count);
+}
+
 /* node NULL: blank. */
 static sotto_error derive_leaf(struct tree *tree, struct leaf_index leaf,
-                               const struct tree_node *node, bool stored)
+                               const struct tree_node *node, bool stored, struct alike *alike)
 {
     if (node != NULL) {
-        TRY(support_count_leaf(tree->env, &tree->support, &node->u.leaf, 1));
+        if (alike->count > 0 && !support_same(alike->leaf, &node->u.leaf)) {
+            TRY(count_alike(tree, alike));
+            alike->count = 0;
+        }
+        alike->leaf = &node->u.leaf;
+        alike->count++;
         leaf_set_add(&tree->members, leaf.value);
         tree->member_count++;
     }
@@ -105,6 +123,7 @@ static sotto_error derive_leaf(struct tree *tree, struct leaf_index leaf,
 sotto_error base_derive(struct tree *tree, bool stored)
 {
     size_t nodes = 0;
+    struct alike alike = {0};
     for (uint32_t i = 0; i < node_count_of(tree->leaf_count); i++)
         nodes += *base_slot(tree, node_at(i)) != NULL;
     TRY(leaf_set_alloc(tree->env, tree->leaf_count, &tree->members));
@@ -115,10 +134,10 @@ sotto_error base_derive(struct tree *tree, bool stored)
         if (node != NULL)
             base_put_keys(tree, node_at(i), node);
         if (node_is_leaf(node_at(i)))
-            TRY(derive_leaf(tree, node_leaf_index(node_at(i)), node, stored));
+            TRY(derive_leaf(tree, node_leaf_index(node_at(i)), node, stored, &alike));
     }
     tree->first_blank = leaf_set_next_absent(&tree->members, 0, tree->leaf_count);
-    return SOTTO_OK;
+    return count_alike(tree, &alike);
 }
 
 sotto_error tree_new(struct crypto *crypto, const struct suite *suite, struct tree **tree)

@@ -349,19 +349,11 @@ static sotto_error own_members(struct tree_stage *stage, uint32_t leaf_count)
     return SOTTO_OK;
 }
 
-static bool same_support(const struct leaf_node *a, const struct leaf_node *b)
-{
-    return a->credential.type == b->credential.type &&
-           sotto_bytes_equal(a->capabilities.extensions.wire, b->capabilities.extensions.wire) &&
-           sotto_bytes_equal(a->capabilities.proposals.wire, b->capabilities.proposals.wire) &&
-           sotto_bytes_equal(a->capabilities.credentials.wire, b->capabilities.credentials.wire);
-}
-
 static sotto_error count_support(struct tree_stage *stage, const struct leaf_node *before,
                                  const struct leaf_node *after)
 {
     const sotto_env *env = stage->base->env;
-    if (before != NULL && after != NULL && same_support(before, after))
+    if (before != NULL && after != NULL && support_same(before, after))
         return SOTTO_OK;
     if (before != NULL)
         TRY(support_count_leaf(env, &stage->support, before, -1));
