@@ -5,7 +5,8 @@
 #include "core/internal.h"
 
 enum {
-    INBOX_QUIET_MS = 300,   /* after the last envelope of the backlog */
+    INBOX_STALL_MS = 5000,  /* without the next of the backlog: another process of this profile has
+                             * acknowledged the rest, or it expired */
     INBOX_RETRY_MS = 30000, /* after a refusal, where the core is patient */
 };
 
@@ -222,6 +223,7 @@ static void on_envelope(void *ctx, const struct message *push)
     inbox->quiet_ms = net_now_ms();
     if (push->type != MESSAGE_INBOX_ENVELOPE || inbox->failed)
         return;
+    inbox->seen = push->inbox_envelope.seq;
     sotto_error error = envelope_apply(core, &push->inbox_envelope);
     if (error != SOTTO_OK)
         inbox_local(core, error, "storing an invitation that came");
@@ -234,10 +236,13 @@ static void on_inbox_subscribed(void *ctx, sotto_error error, const struct messa
     struct core *core = ctx;
     core->inbox.busy = false;
     core->inbox.quiet_ms = net_now_ms();
-    if (error != SOTTO_OK)
+    if (error != SOTTO_OK) {
         inbox_refused(core, error, answer);
-    else
-        core->inbox.subscribed = true;
+        return;
+    }
+    core->inbox.subscribed = true;
+    core->inbox.head = answer->head;
+    core->inbox.seen = 0;
 }
 
 static bool inbox_open(struct core *core)
@@ -389,7 +394,7 @@ static bool signed_in_step(struct core *core)
         return ack(core);
     if (tokens_step(core))
         return true;
-    return net_now_ms() - inbox->quiet_ms < INBOX_QUIET_MS;
+    return inbox->seen < inbox->head && net_now_ms() - inbox->quiet_ms < INBOX_STALL_MS;
 }
 
 bool inbox_step(struct core *core)

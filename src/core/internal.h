@@ -110,9 +110,10 @@ struct inbox {
     bool wanted;         /* this run wants the account connection */
     bool want_envelopes; /* and its inbox */
     bool subscribed, counted;
-    bool stocked;      /* KeyPackages are as they should be */
-    uint64_t quiet_ms; /* when the last envelope came */
-    uint64_t ack;      /* highest seq to be acknowledged; 0: none */
+    bool stocked;        /* KeyPackages are as they should be */
+    uint64_t head, seen; /* newest seq that waited when subscribed; newest that came */
+    uint64_t quiet_ms;   /* when the last envelope came */
+    uint64_t ack;        /* highest seq to be acknowledged; 0: none */
     bool failed;
     uint64_t retry_ms;
     struct core_problem problem;

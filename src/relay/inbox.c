@@ -15,6 +15,16 @@ void inbox_end(struct connection *connection)
     connection->inbox.active = false;
 }
 
+static void answer(struct connection *connection, uint64_t head)
+{
+    const struct message message = {
+        .type = MESSAGE_INBOX_SUBSCRIBE_OK,
+        .request = connection->inbox.request,
+        .head = head,
+    };
+    connection_send(connection, &message);
+}
+
 static void push_all(struct connection *connection, const struct store_inbox_fetch *got)
 {
     struct message message = {
@@ -41,7 +51,7 @@ static void on_fetched(struct store_op *op)
         inbox_end(connection);
     } else if (inbox->active) {
         if (!inbox->answered)
-            connection_answer(connection, MESSAGE_INBOX_SUBSCRIBE_OK, inbox->request);
+            answer(connection, got->head);
         inbox->answered = true;
         push_all(connection, got);
         if (got->count > 0) {

@@ -266,6 +266,7 @@ struct store_inbox_fetch {
     uint64_t from;
     const struct store_envelope *envelopes; /* out */
     size_t count;
+    uint64_t head; /* out, where from is 0: the newest that is there; 0: none */
 };
 
 struct store_sign_in {

@@ -127,6 +127,15 @@ static bool device_exists(struct exec *exec, const struct session *session)
     return found;
 }
 
+static uint64_t newest(struct exec *exec, int64_t device)
+{
+    db_query *query = db_prepare(exec->db, "SELECT max(seq) FROM envelopes WHERE device=?");
+    db_bind_int(query, 1, device);
+    uint64_t seq = db_row(exec->db, query) ? db_u64(query, 0) : 0;
+    db_end(query);
+    return seq;
+}
+
 void inbox_fetch(struct exec *exec, struct store_op *op)
 {
     struct store_inbox_fetch *fetch = &op->inbox_fetch;
@@ -136,6 +145,8 @@ void inbox_fetch(struct exec *exec, struct store_op *op)
         refuse(op, WIRE_CODE_NOT_SIGNED_IN, 0);
         return;
     }
+    if (fetch->from == 0)
+        fetch->head = newest(exec, fetch->session.device);
     struct store_envelope *list = arena_array(&op->arena, FETCH_COUNT, sizeof *list);
     if (list == NULL) {
         db_fail(db, SQLITE_NOMEM);

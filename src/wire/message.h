@@ -342,6 +342,7 @@ struct message {
         struct publish_key_packages publish_key_packages;
         struct key_package_count key_package_count; /* PUBLISH_..._OK, COUNT_..._OK */
         uint64_t seq;                               /* INBOX_ACK, ROOM_APPEND_OK */
+        uint64_t head;                              /* INBOX_SUBSCRIBE_OK; 0: nothing waits */
         struct grant grant;
         struct gate capability_hash; /* REVOKE */
         uint32_t first_key;          /* TOKEN_KEYS: the first wanted; 0: those that are taken now */

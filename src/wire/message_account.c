@@ -157,6 +157,18 @@ static void write_envelope_push(struct writer *writer, const struct message *mes
     writer_limited(writer, message->inbox_envelope.sealed, 1, WIRE_ENVELOPE_MAX);
 }
 
+static void read_inbox_subscribe_ok(struct reader *reader, struct arena *arena,
+                                    struct message *message)
+{
+    (void)arena;
+    message->head = reader_u64(reader, "inbox_subscribe_ok.head");
+}
+
+static void write_inbox_subscribe_ok(struct writer *writer, const struct message *message)
+{
+    writer_u64(writer, message->head);
+}
+
 static void read_ack(struct reader *reader, struct arena *arena, struct message *message)
 {
     (void)arena;
@@ -265,7 +277,8 @@ const struct message_row message_rows_account[] = {
                write_publish_ok),
     ROW_ANSWER(MESSAGE_COUNT_KEY_PACKAGES_OK, "count_key_packages_ok", read_count_ok,
                write_count_ok),
-    ROW_ANSWER(MESSAGE_INBOX_SUBSCRIBE_OK, "inbox_subscribe_ok", NULL, NULL),
+    ROW_ANSWER(MESSAGE_INBOX_SUBSCRIBE_OK, "inbox_subscribe_ok", read_inbox_subscribe_ok,
+               write_inbox_subscribe_ok),
     ROW_ANSWER(MESSAGE_INBOX_ACK_OK, "inbox_ack_ok", NULL, NULL),
     ROW_ANSWER(MESSAGE_GRANT_OK, "grant_ok", NULL, NULL),
     ROW_ANSWER(MESSAGE_REVOKE_OK, "revoke_ok", NULL, NULL),

@@ -235,8 +235,9 @@ class FakeRelay:
 
     def on_0106(self, c, q, r):
         c.inbox_request = q
-        c.send(0x8106, q)
-        for seq, sealed in self.inboxes[(c.account, c.device)]:
+        waiting = self.inboxes[(c.account, c.device)]
+        c.send(0x8106, q, u(max((seq for seq, _ in waiting), default=0), 8))
+        for seq, sealed in waiting:
             c.send(0x4106, q, u(seq, 8) + vector(sealed))
 
     def on_0107(self, c, q, r):

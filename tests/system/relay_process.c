@@ -389,6 +389,8 @@ uint16_t client_listen(struct link *link, unsigned room, unsigned read, uint64_t
         listener->head = reply->answer.room_subscribe_ok.head;
         listener->first = reply->answer.room_subscribe_ok.first;
         listener->epoch = reply->answer.room_subscribe_ok.epoch;
+    } else if (reply->error == SOTTO_OK) {
+        listener->head = reply->answer.head;
     }
     uint16_t code = reply->error == SOTTO_OK ? 0 : reply->code;
     reply_free(&subscribing.reply);

@@ -215,6 +215,7 @@ static void an_envelope_is_pushed_once_it_is_posted(void **state)
     assert_int_equal(client_ask(link, &grant), 0);
     assert_int_equal(client_ask(room, &post), 0);
     assert_int_equal(client_listen(link, 0, 0, 0, &ears), 0);
+    assert_int_equal(ears.head, 1);
     assert_true(client_hear(link, &ears, 1));
     post.post_envelope.post_id.bytes[0] = 2;
     assert_int_equal(client_ask(room, &post), WIRE_CODE_CAPABILITY_USED);

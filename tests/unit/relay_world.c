@@ -525,6 +525,11 @@ uint16_t do_inbox(struct relay_world *world, struct person *person, uint64_t fro
     uint16_t code = op->code;
     size_t at = 0;
     out[0] = '\0';
+    if (code == 0 && from == 0 && op->inbox_fetch.count > 0)
+        assert_int_equal(op->inbox_fetch.head,
+                         op->inbox_fetch.envelopes[op->inbox_fetch.count - 1].seq);
+    if (op->inbox_fetch.count == 0)
+        assert_int_equal(op->inbox_fetch.head, 0);
     for (size_t i = 0; i < op->inbox_fetch.count; i++) {
         const struct store_envelope *one = &op->inbox_fetch.envelopes[i];
         at += (size_t)snprintf(out + at, 256 - at, "%s%llu:%.*s", i > 0 ? " " : "",

@@ -122,6 +122,9 @@ static void specimen_account(struct message *message)
     case MESSAGE_COUNT_KEY_PACKAGES_OK:
         message->key_package_count = (struct key_package_count){77, true};
         break;
+    case MESSAGE_INBOX_SUBSCRIBE_OK:
+        message->head = 0x0102030405060708;
+        break;
     case MESSAGE_INBOX_ACK:
         message->seq = 0x0102030405060708;
         break;
