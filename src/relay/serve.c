@@ -54,6 +54,7 @@ static void harden(const struct config *config)
     struct rlimit files;
     umask(077);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit of file sizes is a full disk, not an end */
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     if (!config->allow_core) {
         setrlimit(RLIMIT_CORE, &none);

@@ -1,6 +1,7 @@
 """What a relay tells its operator: /metrics, /health, `sottod status`."""
 import http.client
 import json
+import os
 import re
 import shutil
 import socket
@@ -119,4 +120,68 @@ def test_status():
         assert not of["serving"] and of["accounts"] == 1
 
 
-main([test_metrics, test_hostile, test_health, test_status])
+def test_full():
+    """a limit of file sizes is a full disk: the relay stays, says so, and stores again behind it"""
+    port = free_port()
+    with World("Alice", options=["--metrics", "127.0.0.1:%d" % port]) as (world, alice):
+        alice.register()
+        subprocess.run(["prlimit", "--pid", str(world.relay.pid), "--fsize=1024:unlimited"], check=True)
+        eventually(lambda: alice.run("invite") and get(port, "/health")[0] == 503, "503")
+        assert "cannot store" in get(port, "/health")[2]
+        of = json.loads(subprocess.run(world.relay_command("status", "--json"), capture_output=True).stdout)
+        assert any("cannot store" in problem for problem in of["problems"]), of
+        subprocess.run(["prlimit", "--pid", str(world.relay.pid), "--fsize=unlimited"], check=True)
+        eventually(lambda: alice.run("invite") and get(port, "/health")[0] == 200, "200")
+        assert "storing_again" in world.log()
+
+
+def files_with(directory, needle):
+    found = set()
+    for folder, _, names in os.walk(directory):
+        for path in (os.path.join(folder, name) for name in names):
+            if os.path.isfile(path):
+                with open(path, "rb") as file:
+                    if needle in file.read():
+                        found.add(os.path.basename(path))
+    return found
+
+
+def columns_with(path, address):
+    """Every (table, column) of a database that holds the address."""
+    found = set()
+    database = sqlite3.connect(path)
+    for (table,) in database.execute("SELECT name FROM sqlite_schema WHERE type='table'").fetchall():
+        rows = database.execute('SELECT * FROM "%s"' % table)
+        names = [column[0] for column in rows.description]
+        for row in rows:
+            found |= {(table, name) for name, value in zip(names, row) if value in (address, address.encode())}
+    database.close()
+    return found
+
+
+def test_addresses():
+    """an IP address stands in one column, goes after its time, and is in no log, metric or status"""
+    for retention, kept in (("forever", True), ("none", False), ("1s", False)):
+        port, metrics = free_port(), free_port()
+        # What the relay tells as its own address is a name here, not the one that is looked for.
+        world = World("Alice", options=["--ip-retention", retention, "--log-level", "debug", "--public",
+                                        "relay.example:7443", "--metrics", "127.0.0.1:%d" % metrics])
+        world.port = port
+        with world as (_, alice):
+            alice.register("localhost:%d#%s" % (port, world.address.split("#")[1]))
+            alice.ok("invite")
+            assert "127.0.0" not in get(metrics, "/metrics")[2]
+            people = subprocess.run(world.relay_command("status"), capture_output=True, text=True).stdout
+            assert "127.0.0" not in people, people
+            if retention == "1s":  # the first expiry comes seconds after the start
+                eventually(lambda: " expired " in world.log(), "an expiry")
+            assert "127.0.0" not in world.log()
+            world.stop_relay()
+            found = files_with(os.path.join(world.directory, "relay"), b"127.0.0.1")
+            assert found == ({"relay.db"} if kept else set()), (retention, found)
+            if kept:
+                where = columns_with(os.path.join(world.directory, "relay", "relay.db"), "127.0.0.1")
+                assert where == {("accounts", "last_ip")}, where
+
+
+main([test_metrics, test_hostile, test_health, test_status, test_full, test_addresses])
