@@ -138,16 +138,14 @@ static void note_backup(const struct config *config)
 
 uint64_t backup_last(const struct config *config)
 {
-    char path[PATH_MAX];
-    uint64_t when = 0;
+    char path[PATH_MAX], text[32] = "";
     data_path(config, DATA_BACKUP, path);
     FILE *file = fopen(path, "re");
     if (file == NULL)
         return 0;
-    if (fscanf(file, "%" SCNu64, &when) != 1)
-        when = 0;
+    bool read = fgets(text, sizeof text, file) != NULL;
     fclose(file);
-    return when;
+    return read ? strtoull(text, NULL, 10) : 0;
 }
 
 int command_backup(const struct config *config)

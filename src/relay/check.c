@@ -136,7 +136,8 @@ static bool check_open(struct db *db, char *problem)
         return false;
     }
     if (!good)
-        snprintf(problem, CONFIG_TEXT, "the database is damaged: restore a backup, see docs/RELAY.md");
+        snprintf(problem, CONFIG_TEXT,
+                 "the database is damaged: restore a backup, see docs/RELAY.md");
     return good;
 }
 

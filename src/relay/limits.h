@@ -25,12 +25,12 @@ enum {
     CODES_A_DAY = 5,         /* for one number */
     CODE_DIGITS = 6,
 
-    TOKENS_A_DAY = 200,     /* default of tokens-a-day */
-    TOKEN_DAYS = 7,         /* default of token-days: a key issues so long, and lives twice that */
-    TOKEN_KEYS_LIVING = 16, /* at a time; 2, but where token-days was made shorter */
-    ROOM_MIB = 16,          /* default of room-mib: what a token pays for */
+    TOKENS_A_DAY = 200,      /* default of tokens-a-day */
+    TOKEN_DAYS = 7,          /* default of token-days: a key issues so long, and lives twice that */
+    TOKEN_KEYS_LIVING = 16,  /* at a time; 2, but where token-days was made shorter */
+    ROOM_MIB = 16,           /* default of room-mib: what a token pays for */
     ROOM_WITHOUT_TOKEN = 16, /* a room made without a token holds this part of that */
-    ROOM_ENTRY_COST = 128,  /* what an entry takes beside its bytes */
+    ROOM_ENTRY_COST = 128,   /* what an entry takes beside its bytes */
 };
 
 enum {
