@@ -11,7 +11,7 @@
 struct exec {
     struct db *db;
     const sotto_env *env;
-    uint64_t now, day;            /* seconds and days since 1970 */
+    uint64_t now, day; /* seconds and days since 1970 */
     struct tail *tail;
     struct notice_batch *notices; /* of writes */
     bool erased;                  /* people's rows went: what the log still holds has to go too */

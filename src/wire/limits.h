@@ -49,7 +49,7 @@ enum {
     WS_CONTROL_MAX = 125,    /* RFC 6455, 5.5 */
 };
 
-#define WIRE_BLOB_MAX (UINT64_C(1) << 40)       /* bytes of a blob; a relay's blob-max says less */
+#define WIRE_BLOB_MAX (UINT64_C(1) << 40)    /* bytes of a blob; a relay's blob-max says less */
 #define WIRE_BLOB_TOKEN (UINT64_C(64) << 20) /* a token is good for so many, or a part of them */
 
 /* Times that the client's link keeps to. */

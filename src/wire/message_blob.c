@@ -6,7 +6,8 @@ static void write_blob_id(struct writer *writer, const struct blob_id *id)
     writer_fixed(writer, sotto_bytes_of(id->bytes, BLOB_ID_SIZE));
 }
 
-/* ---- Permissions: a vector of them, since a large blob costs several tokens ------------------- */
+/* ---- Permissions: a vector of them, since a large blob costs several tokens -------------------
+ */
 
 static size_t count_permissions(struct reader *inner)
 {

@@ -12,7 +12,7 @@
 
 static int begin(void **state)
 {
-    static const char *const options[] = {"--rate-limit", "off", NULL};
+    static const char *const options[] = {"--rate-limit", "off", "--room-mib", "0", NULL};
     struct relay_process *relay = malloc(sizeof *relay);
     relay_begin(relay, options);
     *state = relay;
