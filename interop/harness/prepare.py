@@ -45,7 +45,7 @@ def cargo(name, least, package):
     need("cargo", least, package)
     folder = os.path.join(FOLDER, name)
     lock(folder, package)
-    run(["cargo", "build", "--release", "--locked", "--quiet"], folder, package)
+    run(["cargo", "build", "--release", "--locked", "--quiet", "--bin", f"interop-{name}"], folder, package)
     target = os.environ.get("CARGO_TARGET_DIR", os.path.join(folder, "target"))
     return [os.path.join(target, "release", f"interop-{name}")]
 

@@ -1,7 +1,7 @@
 /* Keeping a group as records (kinds in group.h):
  *
- *   NODE         by node index      a node of the ratchet tree with its hash, public
- * (tree_record.c) KEY          by node index      a parent's public key, if that is long, public
+ *   NODE         by node index      a node with its hash, public (tree_record.c)
+ *   KEY          by node index      a parent's public key, if that is long, public
  *   GROUP        0                  context, transcript, epoch secrets, own private keys
  *   SECRET_NODE  by node index      a secret tree node that is held
  *   RATCHET      2 * leaf + type    generation, secret, skipped keys of one sender
