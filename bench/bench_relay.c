@@ -11,10 +11,9 @@
 
 static _Noreturn void usage(void)
 {
-    fputs(
-        "usage: bench_relay [--quick] [--floor] [--peers] [--case NAME] [--rounds N] [--seconds S]"
-        " [--sottod PATH]\n",
-        stderr);
+    fputs("usage: bench_relay [--quick] [--floor] [--peers] [--peer NAME] [--case NAME]"
+          " [--rounds N] [--seconds S] [--sottod PATH]\n",
+          stderr);
     exit(2);
 }
 
@@ -57,7 +56,10 @@ int main(int argc, char **argv)
             plan.floor = true;
         else if (strcmp(argv[i], "--peers") == 0)
             plan.peers = true;
-        else if (strcmp(argv[i], "--case") == 0)
+        else if (strcmp(argv[i], "--peer") == 0) {
+            plan.peers = true;
+            plan.peer = value_of(argc, argv, &i);
+        } else if (strcmp(argv[i], "--case") == 0)
             plan.only = value_of(argc, argv, &i);
         else if (strcmp(argv[i], "--rounds") == 0)
             plan.rounds = (unsigned)strtoul(value_of(argc, argv, &i), NULL, 10);

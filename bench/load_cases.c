@@ -84,7 +84,7 @@ static void begin_group(struct group *group, const struct plan *plan, size_t cha
         echo_target(&group->targets[group->count++], &load_echo,
                     &(struct echo_options){.threads = (unsigned)sysconf(_SC_NPROCESSORS_ONLN)});
     if (plan->peers && others)
-        group->count += peers_start(&group->targets[group->count], channels);
+        group->count += peers_start(&group->targets[group->count], plan->peer);
     for (size_t i = 0; i < group->count; i++)
         target_open(&group->targets[i], channels, 1);
 }

@@ -7,6 +7,7 @@
 struct plan {
     const char *sottod;
     const char *only; /* NULL: all cases */
+    const char *peer; /* NULL: all peers */
     bool quick, floor, peers;
     double warm_s, seconds; /* of one round */
     unsigned rounds;

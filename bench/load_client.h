@@ -57,6 +57,7 @@ struct load_conn {
     uint32_t number;  /* of its own, from 1 */
     unsigned stage;   /* the protocol's */
     uint64_t next;    /* index of the next message to be delivered to it */
+    uint64_t acked;   /* MQTT: index of the next to be acknowledged */
     uint64_t from;    /* Sotto: subscribe from this seq */
     struct load_bytes in, out;
     size_t out_sent;

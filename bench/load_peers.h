@@ -4,8 +4,8 @@
 
 #include "load_drive.h"
 
-/* Starts those that are installed, with accounts for so many channels; says on standard error which
- * are not. Returns how many. */
-size_t peers_start(struct target *targets, size_t channels);
+/* Starts those that are installed, or only the one of that name (NULL: all); says on standard error
+ * which are not. Returns how many. */
+size_t peers_start(struct target *targets, const char *only);
 
 #endif
