@@ -78,11 +78,12 @@ struct room {
     uint32_t subscription;
     enum room_subscription subscribed;
     uint8_t subscribed_token[TOKEN_SIZE];
-    uint64_t head;        /* the log's end as far as the relay told */
-    uint64_t await_epoch; /* the relay's epoch as far as it told */
-    uint64_t full_size;   /* not 0: it is full, and holds so much */
-    uint64_t wanted_size; /* that it shall hold */
-    uint64_t await_ms;    /* since when head or await_epoch is ahead of what was applied */
+    uint64_t subscribed_from; /* the cursor when it was asked */
+    uint64_t head;            /* the log's end as far as the relay told */
+    uint64_t await_epoch;     /* the relay's epoch as far as it told */
+    uint64_t full_size;       /* not 0: it is full, and holds so much */
+    uint64_t wanted_size;     /* that it shall hold */
+    uint64_t await_ms;        /* since when head or await_epoch is ahead of what was applied */
 
     struct upload *upload; /* NULL: none is under way */
     unsigned upload_restarts;

@@ -283,7 +283,7 @@ static void on_subscribed(void *ctx, sotto_error error, const struct message *an
     error = cursor_read(room, &next_seq);
     if (error != SOTTO_OK)
         room_local_failure(room, error, "reading the conversation");
-    else if (ok->head + 1 < next_seq)
+    else if (ok->head + 1 < room->subscribed_from) /* not next_seq: others of this profile go on */
         room_contradiction(room, "The relay has lost or hidden entries that it gave out before. "
                                  "This conversation was stopped; begin a new one.");
     else if (ok->first > next_seq)
@@ -326,6 +326,7 @@ static void room_subscribe(struct room *room, const struct store_room *row)
     struct message message;
     memset(&message, 0, sizeof message);
     message.type = MESSAGE_ROOM_SUBSCRIBE;
+    room->subscribed_from = row->next_seq;
     message.room_subscribe.room = room->id;
     message.room_subscribe.read_token = sotto_bytes_of(row->read_token, TOKEN_SIZE);
     message.room_subscribe.from_seq = row->next_seq;

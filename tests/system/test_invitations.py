@@ -37,7 +37,7 @@ def test_bad_links():
     with World("Alice", "Bob") as (world, alice, bob):
         alice.register()
         bob.register()
-        link = alice.ok("invite", "--expires", "1").of("invitation")[0]["link"]
+        link = alice.ok("invite", "--expires", "8").of("invitation")[0]["link"]
         assert alice.run("accept", link).error == "own_link"
         assert bob.run("accept", link[:-9]).error == "bad_link"
         assert bob.run("accept", "sotto://invite/").error == "bad_link"
