@@ -44,7 +44,7 @@ static uint64_t world_now(void *ctx)
 void world_env_init(struct world_env *env, uint64_t seed)
 {
     *env = (struct world_env){
-        .env = {env, world_resize, world_fill, world_now},
+        .env = {env, world_resize, world_fill, world_now, NULL},
         .random = seed,
         .fail_after = -1,
     };
