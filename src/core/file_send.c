@@ -84,26 +84,6 @@ static sotto_error prepare(struct core *core, const char *path, struct sending *
     return error;
 }
 
-/* Inside a transaction: the row that shows the message while it waits. */
-static sotto_error message_store(struct core *core, const struct room_id *room, sotto_bytes caption,
-                                 const struct content_message *content, sotto_bytes bytes,
-                                 const char *client_id)
-{
-    struct store_message message;
-    memset(&message, 0, sizeof message);
-    message.room = *room;
-    message.kind = CORE_FILE;
-    message.state = STORE_MESSAGE_WAITING;
-    message.own = true;
-    message.sender = core->identity.account;
-    message.time_s = core_now_s(core);
-    message.client_id = client_id;
-    message.content_id = sotto_bytes_of(content->id, CONTENT_ID_SIZE);
-    message.content = bytes;
-    message.text = caption;
-    return store_message_add(core->store, &message, &(int64_t){0}, &(int64_t){0});
-}
-
 static sotto_error upload_store(struct core *core, const struct room_id *room,
                                 const struct sending *sending, const char *client_id)
 {
@@ -139,8 +119,8 @@ static sotto_error queue(struct core *core, const struct store_room *row,
     sotto_error error =
         content_write(core->env, &content, &core->identity.account, &row->room, &bytes);
     if (error == SOTTO_OK)
-        error =
-            message_store(core, &row->room, caption, &content, sotto_buf_view(&bytes), client_id);
+        error = room_show_waiting(core, &row->room, CORE_FILE, content.id, caption,
+                                  sotto_buf_view(&bytes), client_id);
     if (error == SOTTO_OK)
         error = upload_store(core, &row->room, sending, client_id);
     if (error == SOTTO_OK)

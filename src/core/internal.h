@@ -261,6 +261,12 @@ struct queued_message {
 sotto_error queued_message_write(const struct queued_message *message, sotto_buf *out);
 sotto_error queued_message_read(sotto_bytes intent, struct queued_message *message);
 
+/* Inside a transaction: the row that shows a message of one's own while it waits. content: kept
+ * with it, may be empty. */
+sotto_error room_show_waiting(struct core *core, const struct room_id *room,
+                              enum core_message_kind kind,
+                              const uint8_t content_id[static CONTENT_ID_SIZE], sotto_bytes text,
+                              sotto_bytes content, const char *client_id);
 /* Inside a transaction: queues a message of one's own, whose row with that client id is there. */
 sotto_error room_queue_content(struct core *core, const struct room_id *room, uint8_t intent,
                                sotto_bytes content_id, sotto_bytes content, const char *client_id);

@@ -193,19 +193,22 @@ sotto_error core_room_open(struct core *core, const struct room_id *id, struct a
     return room_open_check(core, row);
 }
 
-static sotto_error text_store(struct core *core, const struct room_id *room, sotto_bytes text,
-                              const struct content_message *content, const char *client_id)
+sotto_error room_show_waiting(struct core *core, const struct room_id *room,
+                              enum core_message_kind kind,
+                              const uint8_t content_id[static CONTENT_ID_SIZE], sotto_bytes text,
+                              sotto_bytes content, const char *client_id)
 {
     struct store_message message;
     memset(&message, 0, sizeof message);
     message.room = *room;
-    message.kind = CORE_TEXT;
+    message.kind = kind;
     message.state = STORE_MESSAGE_WAITING;
     message.own = true;
     message.sender = core->identity.account;
     message.time_s = core_now_s(core);
     message.client_id = client_id;
-    message.content_id = sotto_bytes_of(content->id, CONTENT_ID_SIZE);
+    message.content_id = sotto_bytes_of(content_id, CONTENT_ID_SIZE);
+    message.content = content;
     message.text = text;
     return store_message_add(core->store, &message, &(int64_t){0}, &(int64_t){0});
 }
@@ -224,7 +227,8 @@ static sotto_error text_queue(struct core *core, const struct store_room *row, s
     sotto_error error =
         content_write(core->env, &content, &core->identity.account, &row->room, &bytes);
     if (error == SOTTO_OK)
-        error = text_store(core, &row->room, text, &content, client_id);
+        error = room_show_waiting(core, &row->room, CORE_TEXT, content.id, text, (sotto_bytes){0},
+                                  client_id);
     if (error == SOTTO_OK)
         error = room_queue_profile_if_owed(core, &row->room, row->epoch);
     if (error == SOTTO_OK)

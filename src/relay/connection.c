@@ -172,13 +172,19 @@ void connection_complete(struct store_op *op)
     connection_complete_own(connection);
 }
 
-void connection_done_empty(struct store_op *op, uint16_t answer)
+void connection_done(struct store_op *op, const struct message *answer)
 {
     if (op->code != 0)
         connection_refuse(connection_of(op), op->request, op->code, op->detail);
     else
-        connection_answer(connection_of(op), answer, op->request);
+        connection_send(connection_of(op), answer);
     connection_complete(op);
+}
+
+void connection_done_empty(struct store_op *op, uint16_t type)
+{
+    const struct message answer = {.type = type, .request = op->request};
+    connection_done(op, &answer);
 }
 
 /* ---- Receiving ------------------------------------------------------------------------------ */

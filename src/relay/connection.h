@@ -112,8 +112,10 @@ static inline struct connection *connection_of(const struct store_op *op)
     return op->ctx;
 }
 
-/* Answers with an empty body, or refuses. */
-void connection_done_empty(struct store_op *op, uint16_t answer);
+/* The end of a done: refuses if the operation was refused, else sends answer, and completes. */
+void connection_done(struct store_op *op, const struct message *answer);
+/* The same for an answer of that type with an empty body. */
+void connection_done_empty(struct store_op *op, uint16_t type);
 
 /* ---- Requests ------------------------------------------------------------------------------- */
 

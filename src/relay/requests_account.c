@@ -295,11 +295,7 @@ static void answer_count(struct store_op *op, uint16_t type)
         .request = op->request,
         .key_package_count = {op->publish.stored, op->publish.has_last_resort},
     };
-    if (op->code != 0)
-        connection_refuse(connection_of(op), op->request, op->code, op->detail);
-    else
-        connection_send(connection_of(op), &message);
-    connection_complete(op);
+    connection_done(op, &message);
 }
 
 static void on_published(struct store_op *op)

@@ -64,11 +64,7 @@ static void on_put(struct store_op *op)
         .request = op->request,
         .blob_stored = op->blob.file.stored,
     };
-    if (op->code != 0)
-        connection_refuse(connection_of(op), op->request, op->code, op->detail);
-    else
-        connection_send(connection_of(op), &message);
-    connection_complete(op);
+    connection_done(op, &message);
 }
 
 static void blob_put(struct connection *connection, const struct message *message)
@@ -95,11 +91,7 @@ static void on_status(struct store_op *op)
         .request = op->request,
         .blob_state = {file->size, file->stored, file->finished},
     };
-    if (op->code != 0)
-        connection_refuse(connection_of(op), op->request, op->code, op->detail);
-    else
-        connection_send(connection_of(op), &message);
-    connection_complete(op);
+    connection_done(op, &message);
 }
 
 static void on_finished(struct store_op *op)
@@ -146,11 +138,7 @@ static void on_got(struct store_op *op)
         .request = op->request,
         .blob_bytes = op->blob.bytes,
     };
-    if (op->code != 0)
-        connection_refuse(connection_of(op), op->request, op->code, op->detail);
-    else
-        connection_send(connection_of(op), &message);
-    connection_complete(op);
+    connection_done(op, &message);
 }
 
 static void blob_get(struct connection *connection, const struct message *message)

@@ -11,11 +11,7 @@ static void on_manifest(struct store_op *op)
         .manifest = op->get_manifest.manifest,
     };
     permission_settle(op);
-    if (op->code != 0)
-        connection_refuse(connection_of(op), op->request, op->code, op->detail);
-    else
-        connection_send(connection_of(op), &message);
-    connection_complete(op);
+    connection_done(op, &message);
 }
 
 static void get_manifest(struct connection *connection, const struct message *message)
@@ -41,11 +37,7 @@ static void on_taken(struct store_op *op)
         .key_package = op->take.key_package,
     };
     permission_settle(op);
-    if (op->code != 0)
-        connection_refuse(connection_of(op), op->request, op->code, op->detail);
-    else
-        connection_send(connection_of(op), &message);
-    connection_complete(op);
+    connection_done(op, &message);
 }
 
 static void take_key_package(struct connection *connection, const struct message *message)
@@ -136,11 +128,7 @@ static void on_extended(struct store_op *op)
         .size = op->room_extend.size,
     };
     permission_settle(op);
-    if (op->code != 0)
-        connection_refuse(connection_of(op), op->request, op->code, op->detail);
-    else
-        connection_send(connection_of(op), &message);
-    connection_complete(op);
+    connection_done(op, &message);
 }
 
 static void room_extend(struct connection *connection, const struct message *message)
@@ -167,11 +155,7 @@ static void on_appended(struct store_op *op)
         .request = op->request,
         .seq = op->append.seq,
     };
-    if (op->code != 0)
-        connection_refuse(connection_of(op), op->request, op->code, op->detail);
-    else
-        connection_send(connection_of(op), &message);
-    connection_complete(op);
+    connection_done(op, &message);
 }
 
 static void room_append(struct connection *connection, const struct message *message)
