@@ -84,12 +84,35 @@ static sotto_error row_fill(struct joining *j, const struct identity_room *info)
     return SOTTO_OK;
 }
 
+/* What is believed once the Welcome has proved who made it: where the sender's account is, and the
+ * invitation that the sender holds, which is used up and makes a contact. */
+static sotto_error sender_learn(struct joining *j)
+{
+    struct store *store = j->core->store;
+    struct store_contact contact;
+    TRY(store_contact_get(store, &j->sender, &j->arena, &contact));
+    if (contact.relay[0] == '\0')
+        contact.relay = arena_text(&j->arena, j->envelope->relay_of_sender);
+    if (contact.relay == NULL)
+        return SOTTO_NO_MEMORY;
+    if (j->envelope->capability.size > 0) {
+        sotto_error error =
+            store_invitation_use(store, j->envelope->capability, core_now_s(j->core));
+        if (error == SOTTO_OK)
+            contact.contact = true;
+        else if (error != SOTTO_NOT_FOUND)
+            return error;
+    }
+    return store_contact_put(store, &contact);
+}
+
 static sotto_error joined_store(struct joining *j)
 {
     struct core *core = j->core;
     struct identity_room info;
     memset(&info, 0, sizeof info);
     TRY(group_check(j, j->room->group, &info));
+    TRY(sender_learn(j));
     TRY(row_fill(j, &info));
     if (!j->known)
         TRY(store_room_add(core->store, &j->row));
@@ -156,12 +179,12 @@ struct considering {
     uint64_t now_s;
 };
 
-/* Keeps the sender's manifest, and where the sender's account is. */
-static sotto_error sender_learn(struct considering *c)
+/* Keeps the manifest of the account that the envelope names. It is signed by that account; that the
+ * envelope is theirs shows only when joining. */
+static sotto_error manifest_learn(struct considering *c)
 {
     struct core *core = c->core;
     struct manifest manifest;
-    struct store_contact contact;
     sotto_fault fault;
     sotto_bytes known = {NULL, 0};
     uint64_t number = 0;
@@ -175,21 +198,7 @@ static sotto_error sender_learn(struct considering *c)
     if (error == SOTTO_OK)
         error = store_manifest_put(core->store, &c->sender, manifest.account_key, number,
                                    c->envelope.manifest, c->now_s);
-    if (error != SOTTO_OK && error != SOTTO_EXISTS)
-        return error;
-    TRY(store_contact_get(core->store, &c->sender, c->arena, &contact));
-    if (contact.relay[0] != '\0')
-        return SOTTO_OK;
-    contact.relay = arena_text(c->arena, c->envelope.relay_of_sender);
-    return contact.relay == NULL ? SOTTO_NO_MEMORY : store_contact_put(core->store, &contact);
-}
-
-static sotto_error sender_welcome(struct considering *c)
-{
-    struct store_contact contact;
-    TRY(store_contact_get(c->core->store, &c->sender, c->arena, &contact));
-    contact.contact = true;
-    return store_contact_put(c->core->store, &contact);
+    return error == SOTTO_EXISTS ? SOTTO_OK : error;
 }
 
 static sotto_error keep(struct considering *c)
@@ -218,21 +227,15 @@ static sotto_error drop_if_bad(sotto_error error)
 
 /* The sender is let in without asking: a contact, or somebody who holds one of one's invitations.
  */
-static sotto_error let_in(struct considering *c, bool *in)
+static sotto_error let_in(struct considering *c, const struct store_contact *contact, bool *in)
 {
-    struct store_contact contact;
-    *in = false;
-    TRY(store_contact_get(c->core->store, &c->sender, c->arena, &contact));
-    if (contact.blocked)
+    struct store_invitation invitation;
+    *in = contact->contact;
+    if (*in || c->envelope.capability.size == 0)
         return SOTTO_OK;
-    *in = contact.contact;
-    if (c->envelope.capability.size == 0)
-        return SOTTO_OK;
-    sotto_error error = store_invitation_use(c->core->store, c->envelope.capability, c->now_s);
-    if (error == SOTTO_OK) {
-        *in = true;
-        return sender_welcome(c);
-    }
+    sotto_error error = store_invitation_get(c->core->store, c->envelope.capability, &invitation);
+    *in = error == SOTTO_OK && invitation.used < invitation.uses && invitation.expires_s > c->now_s;
+    wipe(&invitation, sizeof invitation);
     return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
 }
 
@@ -240,16 +243,14 @@ static sotto_error consider(struct considering *c)
 {
     struct core *core = c->core;
     sotto_fault fault;
+    struct store_contact contact;
     struct store_room row;
     struct store_key_package package;
     sotto_error error = envelope_read(c->opened, &c->envelope, &fault);
     if (error == SOTTO_OK)
-        error = sender_learn(c);
+        error = manifest_learn(c);
     if (error != SOTTO_OK)
         return drop_if_bad(error);
-    bool in = false;
-    TRY(let_in(c, &in));
-    struct store_contact contact;
     TRY(store_contact_get(core->store, &c->sender, c->arena, &contact));
     if (contact.blocked)
         return SOTTO_OK;
@@ -264,6 +265,8 @@ static sotto_error consider(struct considering *c)
         error == SOTTO_OK && (row.state == STORE_ROOM_ACTIVE || row.state == STORE_ROOM_CREATING);
     if (busy && c->envelope.next_seq <= row.next_seq)
         return SOTTO_OK; /* of an earlier membership */
+    bool in = false;
+    TRY(let_in(c, &contact, &in));
     if (busy || !in)
         return keep(c); /* busy: first the log must show that the earlier membership ended */
     return drop_if_bad(join_room(core, &c->envelope, &c->sender));

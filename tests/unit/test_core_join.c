@@ -15,6 +15,7 @@ struct person {
 
 static struct person alice, bob, mallory;
 static struct person *const people[] = {&alice, &bob, &mallory};
+static const uint8_t capability[CAPABILITY_SIZE] = {5};
 
 static void store_account(struct core *core, const char *name)
 {
@@ -77,6 +78,9 @@ static int start(void **state)
     contact.contact = true;
     contact.relay = RELAY;
     assert_ok(store_contact_put(bob.core->store, &contact));
+    struct store_invitation invitation = {.uses = 1, .expires_s = core_now_s(bob.core) + 60};
+    memcpy(invitation.capability, capability, CAPABILITY_SIZE);
+    assert_ok(store_invitation_put(bob.core->store, &invitation));
     assert_ok(store_commit(bob.core->store));
     arena_free(&arena);
     return 0;
@@ -148,9 +152,11 @@ static void make_welcome(struct person *maker, struct person *other, struct room
     sotto_buf_free(&commit);
 }
 
-/* Bob gets an envelope with that Welcome which names `named` as its sender; whether he is in. */
-static bool bob_joins(struct person *named, const struct room_id *room, const sotto_buf *welcome,
-                      const sotto_buf *reference)
+/* Bob gets an envelope with that Welcome which names `named` as its sender, and his invitation if
+ * with_invitation; whether he is in. */
+static bool bob_joins_with(struct person *named, const struct room_id *room,
+                           const sotto_buf *welcome, const sotto_buf *reference,
+                           bool with_invitation)
 {
     static const uint8_t token[TOKEN_SIZE] = {1};
     struct core *core = bob.core;
@@ -169,6 +175,7 @@ static bool bob_joins(struct person *named, const struct room_id *room, const so
         .relay_of_sender = sotto_bytes_str(RELAY),
         .key_package_ref = sotto_buf_view(reference),
         .welcome = sotto_buf_view(welcome),
+        .capability = sotto_bytes_of(capability, with_invitation ? CAPABILITY_SIZE : 0),
     };
     assert_ok(envelope_write(&envelope, &plain));
     assert_ok(store_begin(core->store));
@@ -179,6 +186,12 @@ static bool bob_joins(struct person *named, const struct room_id *room, const so
     sotto_buf_free(&plain);
     arena_free(&arena);
     return error == SOTTO_OK;
+}
+
+static bool bob_joins(struct person *named, const struct room_id *room, const sotto_buf *welcome,
+                      const sotto_buf *reference)
+{
+    return bob_joins_with(named, room, welcome, reference, false);
 }
 
 static size_t requests_of_bob(void)
@@ -223,11 +236,59 @@ static void a_stranger_cannot_come_in_a_contacts_name(void **state)
     sotto_buf_free(&reference);
 }
 
+/* What Bob believes of somebody, and how often his invitation was used. */
+static void bob_believes(struct person *of, bool contact, const char *relay, uint32_t used)
+{
+    struct arena arena;
+    struct store_contact row;
+    struct store_invitation invitation;
+    arena_init(&arena, bob.core->env);
+    assert_ok(store_contact_get(bob.core->store, &of->core->identity.account, &arena, &row));
+    assert_int_equal(row.contact, contact);
+    assert_string_equal(row.relay, relay);
+    assert_ok(store_invitation_get(bob.core->store, sotto_bytes_of(capability, CAPABILITY_SIZE),
+                                   &invitation));
+    assert_int_equal(invitation.used, used);
+    arena_free(&arena);
+}
+
+/* Mallory holds an invitation of Bob's and a manifest of Carol's, whom Bob does not know. */
+static void an_invitation_lets_in_who_proves_to_hold_it(void **state)
+{
+    (void)state;
+    struct room_id room;
+    sotto_buf welcome, reference;
+    struct person carol;
+    person_make(&carol, "Carol");
+    sotto_buf_init(&welcome, sotto_env_system());
+    sotto_buf_init(&reference, sotto_env_system());
+    make_welcome(&mallory, &carol, &room, &welcome, &reference);
+    assert_false(bob_joins_with(&carol, &room, &welcome, &reference, true));
+    assert_int_equal(requests_of_bob(), 0);
+    bob_believes(&carol, false, "", 0);
+    assert_true(bob_joins_with(&mallory, &room, &welcome, &reference, true));
+    bob_believes(&mallory, true, RELAY, 1);
+    /* It is used up: nobody else comes in with it. */
+    sotto_buf_free(&welcome);
+    sotto_buf_free(&reference);
+    sotto_buf_init(&welcome, sotto_env_system());
+    sotto_buf_init(&reference, sotto_env_system());
+    make_welcome(&carol, &alice, &room, &welcome, &reference);
+    assert_false(bob_joins_with(&carol, &room, &welcome, &reference, true));
+    assert_int_equal(requests_of_bob(), 1);
+    bob_believes(&carol, false, "", 1);
+    sotto_buf_free(&welcome);
+    sotto_buf_free(&reference);
+    core_close(carol.core);
+    assert_int_equal(nftw(carol.folder, erase, 8, FTW_DEPTH | FTW_PHYS), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_contact_lets_one_in, start, stop),
         cmocka_unit_test_setup_teardown(a_stranger_cannot_come_in_a_contacts_name, start, stop),
+        cmocka_unit_test_setup_teardown(an_invitation_lets_in_who_proves_to_hold_it, start, stop),
     };
     return cmocka_run_group_tests_name("core_join", tests, NULL, NULL);
 }
