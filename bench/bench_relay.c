@@ -12,7 +12,7 @@
 static _Noreturn void usage(void)
 {
     fputs("usage: bench_relay [--quick] [--floor] [--peers] [--peer NAME] [--case NAME]"
-          " [--rounds N] [--seconds S] [--sottod PATH]\n",
+          " [--rounds N] [--seconds S] [--sottod PATH] [--against PATH]\n",
           stderr);
     exit(2);
 }
@@ -52,6 +52,8 @@ int main(int argc, char **argv)
             make_quick(&plan);
         else if (strcmp(argv[i], "--sottod") == 0)
             plan.sottod = value_of(argc, argv, &i);
+        else if (strcmp(argv[i], "--against") == 0)
+            plan.against = value_of(argc, argv, &i);
         else if (strcmp(argv[i], "--floor") == 0)
             plan.floor = true;
         else if (strcmp(argv[i], "--peers") == 0)

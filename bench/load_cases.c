@@ -14,15 +14,15 @@
 
 enum { TARGETS = 8 };
 
-void sotto_start(const struct plan *plan, struct target *target)
+static void start_relay(const char *program, const char *name, struct target *target)
 {
     char data[512], ready[512], line[512], sottod[4096];
-    *target = (struct target){.name = "sotto", .protocol = &load_sotto};
+    *target = (struct target){.name = name, .protocol = &load_sotto};
     process_folder(&target->process, "sotto");
     snprintf(data, sizeof data, "%s/data", target->process.folder);
     snprintf(ready, sizeof ready, "%s/ready", target->process.folder);
-    if (realpath(plan->sottod, sottod) == NULL)
-        load_die("there is no %s", plan->sottod);
+    if (realpath(program, sottod) == NULL)
+        load_die("there is no %s", program);
     process_start(&target->process,
                   (const char *const[]){sottod, "--data", data, "--listen", "127.0.0.1:0",
                                         "--ready-file", ready, "--rate-limit", "off", "--room-mib",
@@ -33,12 +33,17 @@ void sotto_start(const struct plan *plan, struct target *target)
     target->address = process_address((in_port_t)strtoul(strrchr(line, ':') + 1, NULL, 10));
 }
 
+void sotto_start(const struct plan *plan, struct target *target)
+{
+    start_relay(plan->sottod, "sotto", target);
+}
+
 static void echo_target(struct target *target, const struct load_protocol *protocol,
                         const struct echo_options *options)
 {
     *target = (struct target){.name = protocol->name, .protocol = protocol};
     target->address = process_address(echo_start(&target->process, options));
-    target->writer_listens = !options->fan;
+    target->writer_listens = !options->fan && !options->pairs;
 }
 
 static void end_target(struct target *target)
@@ -80,9 +85,14 @@ static void begin_group(struct group *group, const struct plan *plan, size_t cha
 {
     *group = (struct group){0};
     sotto_start(plan, &group->targets[group->count++]);
-    if (plan->floor)
+    if (plan->against != NULL)
+        start_relay(plan->against, "against", &group->targets[group->count++]);
+    if (plan->floor) {
         echo_target(&group->targets[group->count++], &load_echo,
                     &(struct echo_options){.threads = (unsigned)sysconf(_SC_NPROCESSORS_ONLN)});
+        echo_target(&group->targets[group->count++], &load_pair,
+                    &(struct echo_options){.threads = 1, .pairs = true});
+    }
     if (plan->peers && others)
         group->count += peers_start(&group->targets[group->count], plan->peer);
     for (size_t i = 0; i < group->count; i++)

@@ -6,8 +6,9 @@
 
 struct plan {
     const char *sottod;
-    const char *only; /* NULL: all cases */
-    const char *peer; /* NULL: all peers */
+    const char *against; /* another relay, in the same rounds; NULL: none */
+    const char *only;    /* NULL: all cases */
+    const char *peer;    /* NULL: all peers */
     bool quick, floor, peers;
     double warm_s, seconds; /* of one round */
     unsigned rounds;

@@ -17,16 +17,25 @@
 
 #include "load_protocols.h"
 
-/* Listens: a frame without a payload. */
-enum { HEAD = 4, FRAME = HEAD + LOAD_PAYLOAD, BUFFER = 64 * 1024, EVENTS = 256 };
+/* A frame: channel, size, payload. Without a payload: listens. An acknowledgement carries the
+ * digits of the payload alone. */
+enum {
+    HEAD = 4,
+    FRAME = HEAD + LOAD_PAYLOAD,
+    ACK = HEAD + LOAD_DIGITS,
+    BUFFER = 64 * 1024,
+    EVENTS = 256,
+    CHANNELS = 65536,
+};
 
 /* ---- Client --------------------------------------------------------------------------------- */
 
 static void put_frame(struct load_conn *conn, uint32_t size, uint64_t index)
 {
     uint8_t *out = load_extend(conn, HEAD + size);
+    const uint32_t head = conn->channel << 16 | size;
     for (unsigned i = 0; i < HEAD; i++)
-        out[i] = (uint8_t)(size >> (24 - 8 * i));
+        out[i] = (uint8_t)(head >> (24 - 8 * i));
     if (size > 0)
         load_payload(out + HEAD, index);
 }
@@ -71,10 +80,22 @@ static size_t fan_input(struct load_conn *conn, uint8_t *data, size_t size)
     return take(conn, data, size, false);
 }
 
+static size_t pair_input(struct load_conn *conn, uint8_t *data, size_t size)
+{
+    size_t used = 0;
+    if ((conn->role & LOAD_READS) != 0)
+        return take(conn, data, size, false);
+    for (; size - used >= ACK; used += ACK)
+        conn->event(conn, LOAD_ACKED, conn->acked++);
+    return used;
+}
+
 const struct load_protocol load_echo = {"tls_echo", .opened = echo_opened, .input = echo_input,
                                         .send = send_payload};
 const struct load_protocol load_fan = {"tls_writes", .opened = fan_opened, .input = fan_input,
                                        .send = send_payload};
+const struct load_protocol load_pair = {"tls_pair", .opened = fan_opened, .input = pair_input,
+                                        .send = send_payload};
 
 /* ---- Server --------------------------------------------------------------------------------- */
 
@@ -92,14 +113,16 @@ struct server {
     SSL_CTX *tls;
     int listener;
     bool fan;
-    struct peer **listening;
+    struct peer **listening; /* fan */
     size_t listening_count;
-    sqlite3 *rows; /* catch-up */
+    struct peer **readers; /* pairs: by channel */
+    sqlite3 *rows;         /* catch-up */
 };
 
 struct server_thread {
     struct server *server;
     int epoll;
+    struct peer *reader; /* that something was queued for */
     uint8_t in[BUFFER];
 };
 
@@ -167,6 +190,19 @@ static void listen_to(struct server *server, struct peer *peer)
     server->listening[count] = peer;
 }
 
+/* One record to the reader and one to the writer for all that came in one. */
+static void pass_on(struct server_thread *thread, struct peer *writer, struct peer *reader,
+                    const uint8_t *frame)
+{
+    static const uint8_t head[HEAD] = {0, 0, 0, LOAD_DIGITS};
+    if (reader == NULL)
+        load_die("echo: nobody listens");
+    thread->reader = reader;
+    queue(reader, frame, FRAME);
+    queue(writer, head, HEAD);
+    queue(writer, frame + HEAD, LOAD_DIGITS);
+}
+
 static void send_rows(struct server_thread *thread, struct peer *peer)
 {
     static const uint8_t head[HEAD] = {0, 0, LOAD_PAYLOAD >> 8, LOAD_PAYLOAD & 255};
@@ -190,12 +226,19 @@ static size_t take_frames(struct server_thread *thread, struct peer *peer, size_
     size_t used = 0;
     while (size - used >= HEAD) {
         uint32_t length = (uint32_t)(thread->in[used + 2] << 8 | thread->in[used + 3]);
+        struct peer **reader = server->readers;
+        if (reader != NULL)
+            reader += thread->in[used] << 8 | thread->in[used + 1];
         if (size - used < HEAD + length)
             break;
-        if (length == 0)
+        if (length == 0 && reader != NULL)
+            *reader = peer;
+        else if (length == 0)
             listen_to(server, peer);
         else if (server->rows != NULL)
             send_rows(thread, peer);
+        else if (reader != NULL)
+            pass_on(thread, peer, *reader, thread->in + used);
         else if (server->fan)
             fan_out(thread, thread->in + used);
         else
@@ -226,6 +269,9 @@ static void serve_peer(struct server_thread *thread, struct peer *peer)
     if (size > 0)
         peer->in = memcpy(load_alloc(1, FRAME), thread->in, size);
     int error = SSL_get_error(peer->ssl, code);
+    if (thread->reader != NULL)
+        flush(thread, thread->reader);
+    thread->reader = NULL;
     if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE)
         drop(peer);
     else if (peer->up)
@@ -316,6 +362,8 @@ static int server_main(void *arg)
 {
     const struct start *start = arg;
     struct server server = {.tls = server_context(start->folder), .fan = start->options.fan};
+    if (start->options.pairs)
+        server.readers = load_alloc(CHANNELS, sizeof *server.readers);
     struct sockaddr_in address = process_address(0);
     socklen_t size = sizeof address;
     struct process self = {0};

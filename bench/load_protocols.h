@@ -7,6 +7,7 @@
 extern const struct load_protocol load_sotto;
 extern const struct load_protocol load_echo; /* of load_echo.h: acknowledged by its own return */
 extern const struct load_protocol load_fan;  /* likewise, but delivered to all who are there */
+extern const struct load_protocol load_pair; /* to one reader, with an acknowledgement */
 extern const struct load_protocol load_mqtt; /* 3.1.1, QoS 1 */
 extern const struct load_protocol load_nats; /* JetStream publish, push consumer */
 extern const struct load_protocol load_xmpp; /* direct TLS, SASL PLAIN */
