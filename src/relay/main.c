@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include <sodium.h>
+#include <sqlite3.h>
 
 #include "relay/backup.h"
 #include "relay/check.h"
@@ -19,6 +20,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "sottod: libsodium does not start.\n");
         return 1;
     }
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* counting allocations takes a lock for each */
     if (!config_read(&config, argc, argv, problem)) {
         fprintf(stderr, "sottod: %s. See `sottod --help`.\n", problem);
         return 2;

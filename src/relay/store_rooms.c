@@ -134,21 +134,6 @@ void rooms_extend(struct exec *exec, struct store_op *op)
 
 /* ---- Append --------------------------------------------------------------------------------- */
 
-static bool find_append(struct exec *exec, int64_t room, const struct request_id *id, uint64_t *seq)
-{
-    if (tail_find_append(exec->tail, room, id, seq))
-        return true;
-    db_query *query =
-        db_prepare(exec->db, "SELECT seq FROM append_ids WHERE room=? AND append_id=?");
-    db_bind_int(query, 1, room);
-    db_bind_bytes(query, 2, VIEW(*id));
-    bool found = db_row(exec->db, query);
-    if (found)
-        *seq = db_u64(query, 0);
-    db_end(query);
-    return found;
-}
-
 static void insert_entry(struct exec *exec, const struct room_row *room,
                          const struct store_append *append)
 {
@@ -238,7 +223,8 @@ void rooms_append(struct exec *exec, struct store_op *op)
         return;
     }
     /* Before everything else: a retry is answered alike, also when the epoch has moved on since. */
-    if (find_append(exec, room.key, &append->append_id, &append->seq) || !may_append(&room, op))
+    if (tail_find_append(exec->tail, exec->db, &room, &append->append_id, &append->seq) ||
+        !may_append(&room, op))
         return;
     append->seq = room.next_seq;
     insert_entry(exec, &room, append);

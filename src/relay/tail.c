@@ -17,6 +17,7 @@ void tail_init(struct tail *tail, const sotto_env *env)
     table_init(&tail->by_key, env);
     table_init(&tail->appends, env);
     tail->last = &tail->first;
+    append_filter_init(&tail->filter, env, FILTER_BYTES);
 }
 
 /* ---- Rooms ---------------------------------------------------------------------------------- */
@@ -125,6 +126,7 @@ void tail_free(struct tail *tail)
     table_free(&tail->by_id);
     table_free(&tail->by_key);
     table_free(&tail->appends);
+    append_filter_free(&tail->filter);
     pthread_mutex_destroy(&tail->lock);
 }
 
@@ -138,10 +140,10 @@ static uint64_t hash_append(const struct tail *tail, int64_t room, const struct 
     return table_hash(&tail->appends, sotto_bytes_of(key, sizeof key));
 }
 
-bool tail_find_append(const struct tail *tail, int64_t room, const struct request_id *id,
-                      uint64_t *seq)
+static bool find_here(const struct tail *tail, int64_t room, const struct request_id *id,
+                      uint64_t hash, uint64_t *seq)
 {
-    struct table_node *node = table_first(&tail->appends, hash_append(tail, room, id));
+    struct table_node *node = table_first(&tail->appends, hash);
     for (; node != NULL; node = table_next(node)) {
         const struct tail_entry *entry = TABLE_ENTRY(node, struct tail_entry, node);
         if (entry->room == room &&
@@ -151,6 +153,44 @@ bool tail_find_append(const struct tail *tail, int64_t room, const struct reques
         }
     }
     return false;
+}
+
+static bool find_indexed(struct db *db, int64_t room, const struct request_id *id, uint64_t *seq)
+{
+    db_query *query = db_prepare(db, "SELECT seq FROM append_ids WHERE room=? AND append_id=?");
+    db_bind_int(query, 1, room);
+    db_bind_bytes(query, 2, sotto_bytes_of(id->bytes, REQUEST_ID_SIZE));
+    bool found = db_row(db, query);
+    if (found)
+        *seq = db_u64(query, 0);
+    db_end(query);
+    return found;
+}
+
+static void fill_filter(struct tail *tail, struct db *db, int64_t room)
+{
+    db_query *query = db_prepare(db, "SELECT append_id FROM append_ids WHERE room=?");
+    db_bind_int(query, 1, room);
+    while (db_row(db, query)) {
+        struct request_id id;
+        db_copy(db, query, 0, id.bytes, REQUEST_ID_SIZE);
+        append_filter_put(&tail->filter, room, hash_append(tail, room, &id));
+    }
+    db_end(query);
+    append_filter_filled(&tail->filter, room, db->failure == SQLITE_OK);
+}
+
+bool tail_find_append(struct tail *tail, struct db *db, const struct room_row *room,
+                      const struct request_id *id, uint64_t *seq)
+{
+    uint64_t hash = hash_append(tail, room->key, id);
+    if (find_here(tail, room->key, id, hash, seq))
+        return true;
+    uint64_t ids = room->next_seq - room->first_seq;
+    enum filter_answer answer = append_filter_ask(&tail->filter, room->key, hash, ids);
+    if (answer == FILTER_FILL)
+        fill_filter(tail, db, room->key);
+    return answer != FILTER_NEW && find_indexed(db, room->key, id, seq);
 }
 
 static sotto_error grow(struct tail *tail, struct tail_room *room)
@@ -226,8 +266,9 @@ static void index_entry(struct db *db, const struct tail_entry *entry)
     db_run(db, query);
 }
 
-static void index_append(struct db *db, const struct tail_entry *entry)
+static void index_append(struct tail *tail, struct db *db, const struct tail_entry *entry)
 {
+    append_filter_put(&tail->filter, entry->room, entry->node.hash);
     db_query *query = db_prepare(db, "INSERT INTO append_ids(room, append_id, seq) VALUES(?,?,?)");
     db_bind_int(query, 1, entry->room);
     db_bind_bytes(query, 2, sotto_bytes_of(entry->append_id.bytes, REQUEST_ID_SIZE));
@@ -260,7 +301,7 @@ void tail_index(struct tail *tail, struct db *db, size_t count)
         for (; room->indexed < room->count && done < count; room->indexed++, done++)
             index_entry(db, room->entries[room->indexed]);
         for (size_t i = from; i < room->indexed; i++)
-            index_append(db, room->entries[i]);
+            index_append(tail, db, room->entries[i]);
     }
     tail->count -= done;
     tail->indexed_some = tail->indexed_some || done > 0;

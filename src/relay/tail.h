@@ -13,6 +13,7 @@
 
 #include <pthread.h>
 
+#include "relay/append_filter.h"
 #include "relay/db.h"
 #include "relay/limits.h"
 #include "relay/table.h"
@@ -48,6 +49,7 @@ struct tail {
     size_t count; /* entries that are in no index */
     int64_t next_position;
     bool indexed_some; /* by the transaction under way */
+    struct append_filter filter;
 };
 
 void tail_init(struct tail *tail, const sotto_env *env);
@@ -62,8 +64,9 @@ void tail_forget(struct tail *tail);
 
 /* NULL: none of its entries is here. */
 struct tail_room *tail_room(const struct tail *tail, const struct room_id *id);
-bool tail_find_append(const struct tail *tail, int64_t room, const struct request_id *id,
-                      uint64_t *seq);
+/* Whether the room has had that append, here or in the index. */
+bool tail_find_append(struct tail *tail, struct db *db, const struct room_row *room,
+                      const struct request_id *id, uint64_t *seq);
 /* The next entry of a room was inserted, at tail->next_position; row: the room behind it. room:
  * what tail_room said. NO_MEMORY. */
 sotto_error tail_add(struct tail *tail, struct tail_room *room, const struct room_row *row,
@@ -77,7 +80,7 @@ void tail_committed(struct tail *tail);
 
 /* ---- Any thread ----------------------------------------------------------------------------- */
 
-enum { TAIL_ENTRIES = 16384 }; /* beyond so many, each transaction indexes twice what it adds */
+enum { TAIL_ENTRIES = 65536 }; /* beyond so many, each transaction indexes twice what it adds */
 
 /* The positions of a room's entries from `from` to `until`, as far as they are here and fit: the
  * first found has number *first. False: not known now, try again. */

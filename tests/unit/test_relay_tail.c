@@ -5,7 +5,7 @@
 #include "relay/tail.h"
 #include "unit/relay_world.h"
 
-enum { MANY = TAIL_ENTRIES + 4000, ROOMS = 3, BATCH = 256 };
+enum { MANY = TAIL_ENTRIES + 4000, ROOMS = 9, BATCH = 1024 };
 
 static int begin(void **state)
 {
@@ -107,6 +107,29 @@ static void all_is_read_in_order_and_known_again_while_part_of_it_is_indexed(voi
     assert_checked(world);
 }
 
+/* While they are looked up one by one, and from when on they are in memory (append_filter.h). */
+static void a_retry_is_known_however_often_its_room_was_asked_for_since_the_start(void **state)
+{
+    struct relay_world *world = *state;
+    unsigned seq = 0, tries = 0;
+    for (unsigned room = 1; room <= ROOMS; room++)
+        assert_int_equal(do_create(world, room, 10, 20), 0);
+    append_many(world);
+    world_close(world);
+    world_reopen(world, NULL);
+    for (unsigned id = 1; tries < 400; id++) {
+        if (room_of_id(id) != 2)
+            continue;
+        seq++;
+        if (seq % 4 == 0)
+            assert_int_equal(say(world, 2, id, 0, 10), seq);
+        tries += seq % 4 == 0;
+    }
+    int64_t next = world_query(world, "SELECT next_seq FROM rooms WHERE key=2");
+    assert_int_equal(say(world, 2, MANY + 1, 0, 10), next);
+    assert_checked(world);
+}
+
 static void a_position_is_not_given_out_twice_though_all_entries_expired(void **state)
 {
     struct relay_world *world = *state;
@@ -149,6 +172,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(all_is_read_in_order_and_known_again_while_part_of_it_is_indexed),
+        TEST(a_retry_is_known_however_often_its_room_was_asked_for_since_the_start),
         TEST(a_position_is_not_given_out_twice_though_all_entries_expired),
         TEST(what_expires_is_found_although_it_was_in_no_index),
     };
