@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the seeds of the fuzz_wire_* harnesses, from PROTOCOL.md and RFC 6455, not from our writers.
+"""Writes the seeds of the fuzz_wire_* and fuzz_relay_* harnesses, from PROTOCOL.md, RFC 6455 and the text of
+the PROXY protocol, not from our writers.
 
 usage: fuzz/seeds_wire.py [corpus folder]
 """
@@ -120,6 +121,17 @@ def invitations():
     yield "ipv6", b"[2001:db8::5]:443"
 
 
+def proxy_headers():
+    signature, v4, v6 = b"\r\n\r\n\0\r\nQUIT\n", bytes(range(12)), b"\x20\1" + bytes(34)
+    yield "line4", b"PROXY TCP4 192.168.0.1 192.168.0.11 56324 443\r\n\x16\x03\x01"
+    yield "line6", b"PROXY TCP6 2001:db8::7 ::ffff:192.0.2.1 56324 443\r\n"
+    yield "unknown", b"PROXY UNKNOWN\r\n"
+    yield "tcp4", signature + b"\x21\x11" + number(12, 2) + v4 + b"\x16\x03\x01"
+    yield "tcp6", signature + b"\x21\x21" + number(36, 2) + v6
+    yield "local", signature + b"\x20\0\0\0"
+    yield "tlv", signature + b"\x21\x11" + number(22, 2) + v4 + b"\x03\0\x04abcd\x04\0\0"
+
+
 def main():
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus")
     seeds = {
@@ -128,6 +140,7 @@ def main():
         "wire_manifest": [("one", manifest_fields(1)), ("two", manifest_fields(2))],
         "wire_envelope": envelopes(),
         "wire_invitation": invitations(),
+        "relay_proxy_header": proxy_headers(),
     }
     for decoder, files in seeds.items():
         (folder / decoder).mkdir(parents=True, exist_ok=True)

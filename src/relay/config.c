@@ -12,6 +12,7 @@ enum kind {
     FLAG,
     SWITCH,
     LISTEN,
+    NETWORKS,
     REGISTRATION,
     PERMISSIONS,
     DURATION,
@@ -39,6 +40,10 @@ static const struct option options[] = {
     {"listen", LISTEN, FIELD(listen), 0, 0, false, "ADDR:PORT",
      "where to listen, may be repeated; port 0 lets the system choose\n"
      "(default: all addresses, port 7443)"},
+    {"trusted-proxy", NETWORKS, FIELD(trusted_proxies), 0, 0, false, "ADDR[/BITS]",
+     "a proxy (or a network of them) that passes TLS on: what comes from\n"
+     "there has to begin with a PROXY header, and the address in it\n"
+     "counts as the client's; may be repeated (default: none)"},
     {"public", TEXT, FIELD(public_address), 0, 0, false, "HOST:PORT",
      "the address that people use, if it is another (a DNS name)"},
     {"name", TEXT, FIELD(name), 0, 0, false, "TEXT", "what the relay calls itself"},
@@ -131,6 +136,7 @@ static const char *const live[] = {
     "certificate",   "key",          "max-connections", "rate-limit",    "rate-connections",
     "rate-requests", "rate-codes",   "rate-sign-ins",   "rate-blob-mib", "rate-registrations",
     "log-level",     "permissions",  "tokens-a-day",    "token-days",    "room-mib",
+    "trusted-proxy",
 };
 
 static bool is_live(const struct option *option)
@@ -254,6 +260,12 @@ static bool set_listen(struct config *config, const char *text)
     return set_text(config->listen[config->listen_count++], CONFIG_TEXT, text);
 }
 
+/* Nothing: none, as the defaults have it. */
+static bool set_networks(struct networks *field, const char *text)
+{
+    return text[0] == '\0' || networks_add(field, text);
+}
+
 static bool set(struct config *config, const struct option *option, const char *text)
 {
     void *field = (char *)config + option->offset;
@@ -269,6 +281,8 @@ static bool set(struct config *config, const struct option *option, const char *
         return set_switch(field, text);
     case LISTEN:
         return set_listen(config, text);
+    case NETWORKS:
+        return set_networks(field, text);
     case REGISTRATION:
         return set_registration(field, text);
     case PERMISSIONS:
@@ -459,11 +473,15 @@ bool config_read(struct config *config, int argc, char **argv, char problem[stat
     if (config->file[0] != '\0' && config->command != COMMAND_HELP) {
         /* The command line once more, over what the file says. A list replaces a list. */
         size_t listen_count = config->listen_count;
+        size_t proxy_count = config->trusted_proxies.count;
         config->listen_count = 0;
+        config->trusted_proxies = (struct networks){0};
         if (!read_file(config, problem))
             return false;
         if (listen_count > 0)
             config->listen_count = 0;
+        if (proxy_count > 0)
+            config->trusted_proxies = (struct networks){0};
         config->argument[0] = '\0';
         if (!read_arguments(config, argc, argv, problem))
             return false;
@@ -535,6 +553,9 @@ static void print_default(const struct option *option)
         return;
     case LISTEN:
         printf(" *:%d\n", RELAY_PORT);
+        return;
+    case NETWORKS:
+        printf("\n");
         return;
     case REGISTRATION:
         printf(" %s\n", registrations[*(const enum registration *)field]);

@@ -7,6 +7,7 @@
 
 #include <limits.h>
 
+#include "relay/ip.h"
 #include "relay/limits.h"
 #include "relay/log.h"
 #include "relay/ratelimit.h"
@@ -36,7 +37,8 @@ struct config {
     char data[PATH_MAX - 32];     /* so that what lies in it has a path */
     char file[PATH_MAX];
     char listen[LISTENERS_MAX][CONFIG_TEXT];
-    size_t listen_count; /* 0: all addresses, RELAY_PORT */
+    size_t listen_count;             /* 0: all addresses, RELAY_PORT */
+    struct networks trusted_proxies; /* whose connections begin with a PROXY header */
     char public_address[CONFIG_TEXT];
     char name[WIRE_TEXT_MAX + 1];
     enum registration registration;

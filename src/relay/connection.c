@@ -1,6 +1,5 @@
 #include "relay/connection.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -328,34 +327,18 @@ static void unlink_slot(struct connection *connection)
         connection->next->previous = connection->previous;
 }
 
-static void address_text(const struct sockaddr_storage *from, char out[static ADDRESS_TEXT])
+void connection_turn_away(struct loop *loop, int fd)
 {
-    if (from->ss_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)from;
-        inet_ntop(AF_INET, &in->sin_addr, out, ADDRESS_TEXT);
-    } else if (from->ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)from;
-        if (IN6_IS_ADDR_V4MAPPED(&in->sin6_addr))
-            inet_ntop(AF_INET, in->sin6_addr.s6_addr + 12, out, ADDRESS_TEXT);
-        else
-            inet_ntop(AF_INET6, &in->sin6_addr, out, ADDRESS_TEXT);
-    }
+    close(fd);
+    atomic_fetch_sub(&loop->relay->connections, 1);
+    atomic_fetch_add(&loop->relay->turned_away, 1);
+    count_own(&loop->figures.turned_away, 1);
 }
 
-/* Counts the connection, or says that it is one too many. */
-static bool enter(struct loop *loop, const struct rate_address *address)
+static bool may_enter(struct relay *relay, const struct rate_address *address)
 {
-    struct relay *relay = loop->relay;
-    count_own(&loop->figures.accepted, 1);
-    if (atomic_fetch_add(&relay->connections, 1) < relay->config->max_connections) {
-        if (ratelimit_take(relay->ratelimit, address, RATE_CONNECTION) == 0 &&
-            ratelimit_enter(relay->ratelimit, address))
-            return true;
-    }
-    atomic_fetch_sub(&relay->connections, 1);
-    atomic_fetch_add(&relay->turned_away, 1);
-    count_own(&loop->figures.turned_away, 1);
-    return false;
+    return ratelimit_take(relay->ratelimit, address, RATE_CONNECTION) == 0 &&
+           ratelimit_enter(relay->ratelimit, address);
 }
 
 static void leave(struct relay *relay, const struct rate_address *address)
@@ -385,12 +368,12 @@ static bool begin_channel(struct connection *connection, int fd)
     return true;
 }
 
-void connection_accept(struct loop *loop, int fd, const struct sockaddr_storage *from)
+void connection_accept(struct loop *loop, int fd, const struct ip *from, uint64_t opened_ms)
 {
     struct rate_address address = rate_address_of(from);
     struct connection *connection = NULL;
-    if (!enter(loop, &address)) {
-        close(fd);
+    if (!may_enter(loop->relay, &address)) {
+        connection_turn_away(loop, fd);
         return;
     }
     connection = mem_alloc(loop->relay->env, sizeof *connection);
@@ -402,8 +385,9 @@ void connection_accept(struct loop *loop, int fd, const struct sockaddr_storage 
     connection->source.ready = on_ready;
     connection->loop = loop;
     connection->address = address;
-    connection->opened_ms = connection->heard_ms = relay_now_ms();
-    address_text(from, connection->address_text);
+    connection->opened_ms = opened_ms;
+    connection->heard_ms = relay_now_ms();
+    ip_text(from, connection->address_text);
     if (!begin_channel(connection, fd)) {
         leave(loop->relay, &address);
         mem_free(loop->relay->env, connection, sizeof *connection);

@@ -61,8 +61,11 @@ struct connection {
     size_t fetching; /* subscriptions whose next entries are being read */
 };
 
-/* Takes an accepted socket. */
-void connection_accept(struct loop *loop, int fd, const struct sockaddr_storage *from);
+/* Takes an accepted socket, for which relay->connections counts one already. */
+void connection_accept(struct loop *loop, int fd, const struct ip *from, uint64_t opened_ms);
+
+/* Closes such a socket without more: there are too many. */
+void connection_turn_away(struct loop *loop, int fd);
 
 /* Looks at it again before the loop sleeps. */
 void connection_touch(struct connection *connection);

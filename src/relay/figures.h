@@ -8,11 +8,26 @@
 
 typedef atomic_uint_fast64_t counter;
 
+/* Why a proxy's connection was cut before it was anybody's. */
+#define PROXY_REFUSALS(X)                                                               \
+    X(ABSENT, "absent")       /* other bytes than a header */                           \
+    X(MALFORMED, "malformed") /* a header that breaks the PROXY protocol, or a limit */ \
+    X(LATE, "late")           /* no whole header in the time of opening */              \
+    X(ENDED, "ended")         /* closed within the header */
+
+enum proxy_refusal {
+#define PROXY_REFUSAL_ENUM(name, text) PROXY_##name,
+    PROXY_REFUSALS(PROXY_REFUSAL_ENUM)
+#undef PROXY_REFUSAL_ENUM
+        PROXY_REFUSAL_COUNT
+};
+
 enum { FIGURE_CODES = 64 }; /* above every enum wire_code */
 
 /* Of one event loop, which alone writes them. */
 struct loop_figures {
     counter accepted, turned_away;
+    counter proxy_refused[PROXY_REFUSAL_COUNT];
     counter messages_in, bytes_in, messages_out, bytes_out;
     counter refused[FIGURE_CODES]; /* by the code of the answer */
 };

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "relay/arrival.h"
 #include "relay/connection.h"
 
 enum { EVENTS = 256, ACCEPTS = 64, TICK_MS = 1000 };
@@ -44,7 +45,7 @@ static void on_listener(struct loop *loop, struct event_source *source, uint32_t
         socklen_t size = sizeof from;
         int fd = accept4(source->fd, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            connection_accept(loop, fd, &from);
+            arrival_accept(loop, fd, &from);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             /* Until the next tick: the waiting connection would wake us without end. */
             log_event(&loop->relay->log, LOG_WARNING, "no_descriptors_left", NULL);
@@ -111,6 +112,7 @@ static void tick(struct loop *loop)
     loop->slot = (loop->slot + 1) % LOOP_SLOTS;
     for (struct connection *one = loop->slots[loop->slot]; one != NULL; one = one->next)
         connection_look_after(one, now_ms);
+    arrival_look_after(loop, now_ms);
     if (loop->stopping_ms == 0)
         set_listening(loop, true);
 }
@@ -140,6 +142,7 @@ static bool stop(struct loop *loop)
     if (loop->stopping_ms == 0) {
         loop->stopping_ms = now_ms;
         set_listening(loop, false);
+        arrival_end_all(loop);
         for_each_open(loop, connection_stop);
     } else if (now_ms - loop->stopping_ms >= STOP_SECONDS * 1000) {
         for_each_open(loop, drop);

@@ -9,13 +9,14 @@
 #include "relay/relay.h"
 #include "relay/table.h"
 
+struct arrival;
 struct connection;
 struct loop;
 
 /* What epoll announces. */
 struct event_source {
     void (*ready)(struct loop *loop, struct event_source *source, uint32_t events);
-    int fd; /* of listeners */
+    int fd; /* of listeners and arrivals */
 };
 
 enum { LOOP_SLOTS = 4 }; /* each second the connections of one slot are looked after */
@@ -28,6 +29,7 @@ struct loop {
     struct store_port *port;
     struct event_source wake_source, port_source, listener_sources[LISTENERS_MAX];
     bool listening;
+    struct arrival *arrivals; /* of trusted proxies, whose header is awaited */
     struct connection *slots[LOOP_SLOTS];
     unsigned slot;
     atomic_uint_fast64_t ticked_ms;

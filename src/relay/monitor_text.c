@@ -96,6 +96,20 @@ static void add_traffic(const struct relay *relay, sotto_buf *out)
         "Bytes of messages to clients, without TLS and WebSocket.", SUM(relay, bytes_out));
 }
 
+static void add_proxy_refused(const struct relay *relay, sotto_buf *out)
+{
+    static const char *const reasons[] = {
+#define REASON(name, text) text,
+        PROXY_REFUSALS(REASON)
+#undef REASON
+    };
+    head(out, "sottod_proxy_headers_refused_total", "counter",
+         "Connections of trusted proxies that were cut for want of a PROXY header.");
+    for (size_t i = 0; i < PROXY_REFUSAL_COUNT; i++)
+        add(out, "sottod_proxy_headers_refused_total{reason=\"%s\"} %" PRIu64 "\n", reasons[i],
+            sum_of(relay, offsetof(struct loop_figures, proxy_refused) + i * sizeof(counter)));
+}
+
 static void add_refused(const struct relay *relay, sotto_buf *out)
 {
     static const struct {
@@ -164,6 +178,7 @@ void monitor_metrics(struct relay *relay, sotto_buf *out)
         relay->started_s);
     one(out, "sottod_healthy", "gauge", "1 while /health says 200.", health.count == 0);
     add_traffic(relay, out);
+    add_proxy_refused(relay, out);
     add_refused(relay, out);
     add_store(relay, out);
     one(out, "sottod_blobs_healthy", "gauge", "1 while files can be stored.",

@@ -3,7 +3,6 @@
  * hour ahead. So an address that has been quiet for an hour is one that is unknown. */
 #include "relay/ratelimit.h"
 
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -29,19 +28,10 @@ struct ratelimit {
     struct slot slots[SETS][RATE_WAYS];
 };
 
-struct rate_address rate_address_of(const struct sockaddr_storage *from)
+struct rate_address rate_address_of(const struct ip *ip)
 {
-    struct rate_address address = {0};
-    if (from->ss_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)from;
-        address.family = 4;
-        memcpy(address.bytes, &in->sin_addr, 4);
-    } else if (from->ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)from;
-        bool is_v4 = IN6_IS_ADDR_V4MAPPED(&in->sin6_addr);
-        address.family = is_v4 ? 4 : 6;
-        memcpy(address.bytes, in->sin6_addr.s6_addr + (is_v4 ? 12 : 0), is_v4 ? 4 : 8);
-    }
+    struct rate_address address = {.family = ip->family};
+    memcpy(address.bytes, ip->bytes, sizeof address.bytes); /* of IPv6, the network */
     return address;
 }
 

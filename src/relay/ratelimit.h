@@ -3,9 +3,8 @@
 #ifndef RELAY_RATELIMIT_H
 #define RELAY_RATELIMIT_H
 
-#include <sys/socket.h>
-
 #include "base/base.h"
+#include "relay/ip.h"
 #include "relay/limits.h"
 
 enum rate {
@@ -23,8 +22,7 @@ struct rate_address {
     uint8_t bytes[8];
 };
 
-/* From what accept gave. IPv4 inside IPv6 counts as IPv4. */
-struct rate_address rate_address_of(const struct sockaddr_storage *from);
+struct rate_address rate_address_of(const struct ip *ip);
 
 struct ratelimit;
 

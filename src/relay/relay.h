@@ -33,6 +33,7 @@ struct relay {
     size_t listener_count;
     atomic_size_t connections; /* open now */
     atomic_size_t turned_away; /* connections refused since it was last logged */
+    atomic_size_t proxy_refused[PROXY_REFUSAL_COUNT]; /* likewise */
     atomic_bool stopping;
     uint64_t started_s;                        /* wall clock */
     atomic_int store_health, blob_health;      /* sotto_error: what storing fails with now */

@@ -358,6 +358,23 @@ static void expire(struct serving *serving)
                   (struct log_field[]){log_number("rows", (int64_t)erased), LOG_END});
 }
 
+static void log_proxy_refused(struct relay *relay)
+{
+    struct log_field fields[] = {
+#define FIELD(name, text) \
+    [PROXY_##name] =      \
+        log_number(text, (int64_t)atomic_exchange(&relay->proxy_refused[PROXY_##name], 0)),
+        PROXY_REFUSALS(FIELD)
+#undef FIELD
+            [PROXY_REFUSAL_COUNT] = LOG_END,
+    };
+    bool any = false;
+    for (size_t i = 0; i < PROXY_REFUSAL_COUNT; i++)
+        any = any || fields[i].number > 0;
+    if (any)
+        log_event(&relay->log, LOG_WARNING, "proxy_headers_refused", fields);
+}
+
 static void log_figures(struct serving *serving)
 {
     struct relay *relay = &serving->relay;
@@ -365,6 +382,7 @@ static void log_figures(struct serving *serving)
     if (away > 0)
         log_event(&relay->log, LOG_WARNING, "connections_turned_away",
                   (struct log_field[]){log_number("count", (int64_t)away), LOG_END});
+    log_proxy_refused(relay);
     uint64_t corrupt = store_corrupt(relay->store);
     if (corrupt > serving->corrupt)
         log_event(&relay->log, LOG_ERROR, "damaged_rows_met",

@@ -182,6 +182,10 @@ class World:
         other.ok("sync")
 
 
+class Skip(Exception):
+    """Raised by a test of what this machine does not have; says what."""
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -208,6 +212,8 @@ def main(tests):
         try:
             test()
             print("ok %d - %s" % (number, name), flush=True)
+        except Skip as reason:
+            print("ok %d - %s # SKIP %s" % (number, name, reason), flush=True)
         except Exception as reason:  # every failure of a test is reported in the same way
             failed += 1
             print("not ok %d - %s" % (number, name))

@@ -83,6 +83,9 @@ static void what_is_wrong_is_named_with_its_line(void **state)
         {"name = a\nrooms = 5\n", "line 2 of the configuration file: no setting `rooms`"},
         {"retention-days = 0\n", "line 1 of the configuration file: retention-days takes"},
         {"\n\nlog-format = xml\n", "line 3 of the configuration file: log-format takes"},
+        {"trusted-proxy = 10.0.0.1/8\n",
+         "line 1 of the configuration file: trusted-proxy takes ADDR[/BITS]"},
+        {"trusted-proxy = proxy.example\n", "trusted-proxy takes"},
         {"data = /tmp/x\n", "no setting `data`"},
         {"words\n", "line 1 of the configuration file is not"},
         {"certificate = /tmp/x\n", "--certificate and --key go together"},
@@ -101,6 +104,38 @@ static void note(void *ctx, const char *name)
 {
     char *names = ctx;
     strcat(strcat(names, name), " ");
+}
+
+static void of_trusted_proxies_there_are_many_and_a_list_replaces_a_list(void **state)
+{
+    (void)state;
+    static struct config config, fresh;
+    char problem[1024] = "", names[256] = "";
+    const struct ip one = ip_v4((const uint8_t[]){192, 0, 2, 1});
+    const struct ip two = ip_v4((const uint8_t[]){10, 9, 8, 7});
+    const char *const file[] = {"--config", path, NULL};
+    const char *const both[] = {"--config", path, "--trusted-proxy", "10.0.0.0/8", NULL};
+    assert_true(read_with(&config, NULL, problem));
+    assert_int_equal(config.trusted_proxies.count, 0);
+    write_config("trusted-proxy = 192.0.2.1\ntrusted-proxy = 2001:db8::/32\n");
+    assert_true(read_with(&config, file, problem));
+    assert_int_equal(config.trusted_proxies.count, 2);
+    assert_true(networks_contain(&config.trusted_proxies, &one));
+    assert_false(networks_contain(&config.trusted_proxies, &two));
+    assert_true(read_with(&fresh, both, problem));
+    assert_int_equal(fresh.trusted_proxies.count, 1);
+    assert_false(networks_contain(&fresh.trusted_proxies, &one));
+    assert_true(networks_contain(&fresh.trusted_proxies, &two));
+    write_config("trusted-proxy = 10.9.8.7\n");
+    assert_true(read_with(&config, file, problem));
+    write_config("trusted-proxy = 192.0.2.1\n");
+    assert_true(config_reread(&config, &fresh, note, names, problem)); /* live */
+    assert_string_equal(names, "");
+    assert_int_equal(fresh.trusted_proxies.count, 1);
+    assert_true(networks_contain(&fresh.trusted_proxies, &one));
+    write_config("");
+    assert_true(config_reread(&fresh, &config, note, names, problem));
+    assert_int_equal(config.trusted_proxies.count, 0);
 }
 
 static void a_reload_changes_some_and_keeps_the_others(void **state)
@@ -130,6 +165,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_example_holds_every_setting_with_its_default),
         cmocka_unit_test(what_is_wrong_is_named_with_its_line),
+        cmocka_unit_test(of_trusted_proxies_there_are_many_and_a_list_replaces_a_list),
         cmocka_unit_test(a_reload_changes_some_and_keeps_the_others),
     };
     return cmocka_run_group_tests(tests, begin, end);

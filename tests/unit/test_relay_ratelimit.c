@@ -1,7 +1,5 @@
 #include "unit/check.h"
 
-#include <netinet/in.h>
-
 #include "relay/ratelimit.h"
 
 static uint64_t clock_us;
@@ -25,16 +23,15 @@ static struct ratelimit *begin(uint32_t per_hour)
 
 static struct rate_address v4(uint32_t number)
 {
-    struct sockaddr_storage storage = {.ss_family = AF_INET};
-    ((struct sockaddr_in *)&storage)->sin_addr.s_addr = htonl(number);
-    return rate_address_of(&storage);
+    const struct ip ip = ip_v4((const uint8_t[]){(uint8_t)(number >> 24), (uint8_t)(number >> 16),
+                                                 (uint8_t)(number >> 8), (uint8_t)number});
+    return rate_address_of(&ip);
 }
 
 static struct rate_address v6(const uint8_t bytes[static 16])
 {
-    struct sockaddr_storage storage = {.ss_family = AF_INET6};
-    memcpy(&((struct sockaddr_in6 *)&storage)->sin6_addr, bytes, 16);
-    return rate_address_of(&storage);
+    const struct ip ip = ip_v6(bytes);
+    return rate_address_of(&ip);
 }
 
 static void so_many_may_come_at_once_and_then_one_after_another(void **state)
