@@ -261,36 +261,39 @@ void rooms_open(struct exec *exec, struct store_op *op)
     }
 }
 
-/* What a fetch has gathered. */
+/* What a fetch has gathered: of each entry the size of its bytes, which stand in one row. */
 struct gathered {
     struct entry entries[FETCH_COUNT];
-    size_t count, size;
+    size_t count;
+    sotto_buf bytes;
     bool full;
 };
 
-/* One row into the list; its bytes go into the operation, since the row dies with the next step. */
-static void take_entry(struct exec *exec, struct store_op *op, db_query *query,
-                       struct gathered *gathered)
+/* One row into the list, with a copy of its bytes: the row dies with the next step. */
+static void take_entry(struct exec *exec, db_query *query, struct gathered *gathered)
 {
     struct entry *entry = &gathered->entries[gathered->count];
-    size_t size = db_bytes(query, 4).size;
+    sotto_bytes bytes = db_bytes(query, 4);
     gathered->full = gathered->count == FETCH_COUNT ||
-                     (gathered->count > 0 && gathered->size + size > FETCH_BYTES);
+                     (gathered->count > 0 && gathered->bytes.size + bytes.size > FETCH_BYTES);
     if (gathered->full)
         return;
     entry->seq = db_u64(query, 0);
     entry->epoch = db_u64(query, 1);
     entry->kind = (uint8_t)db_int(query, 2);
     db_copy(exec->db, query, 3, entry->append_id.bytes, REQUEST_ID_SIZE);
-    if (store_op_copy(op, db_bytes(query, 4), &entry->bytes) != SOTTO_OK)
+    entry->bytes.size = bytes.size;
+    if ((gathered->count == 0 &&
+         sotto_buf_reserve(&gathered->bytes, bytes.size > FETCH_BYTES ? bytes.size : FETCH_BYTES) !=
+             SOTTO_OK) ||
+        sotto_buf_append(&gathered->bytes, bytes.data, bytes.size) != SOTTO_OK)
         db_fail(exec->db, SQLITE_NOMEM);
-    gathered->size += size;
     gathered->count++;
 }
 
-static void fetch_indexed(struct exec *exec, struct store_op *op, struct gathered *gathered)
+static void fetch_indexed(struct exec *exec, const struct store_room_fetch *fetch,
+                          struct gathered *gathered)
 {
-    const struct store_room_fetch *fetch = &op->room_fetch;
     db_query *query =
         db_prepare(exec->db, "SELECT e.seq, e.epoch, e.kind, e.append_id, e.bytes"
                              " FROM entry_index i JOIN entries e ON e.position=i.position"
@@ -299,20 +302,52 @@ static void fetch_indexed(struct exec *exec, struct store_op *op, struct gathere
     db_bind_u64(query, 2, fetch->from);
     db_bind_u64(query, 3, fetch->until);
     while (!gathered->full && db_row(exec->db, query))
-        take_entry(exec, op, query, gathered);
+        take_entry(exec, query, gathered);
     db_end(query);
 }
 
-static void fetch_position(struct exec *exec, struct store_op *op, int64_t position,
-                           struct gathered *gathered)
+/* Of the room's entries at these positions, those behind what is there. */
+static void fetch_positions(struct exec *exec, int64_t room, int64_t first, int64_t last,
+                            struct gathered *gathered)
 {
     db_query *query = db_prepare(exec->db, "SELECT seq, epoch, kind, append_id, bytes FROM entries"
-                                           " WHERE position=? AND room=?");
-    db_bind_int(query, 1, position);
-    db_bind_int(query, 2, op->room_fetch.key);
-    if (db_row(exec->db, query))
-        take_entry(exec, op, query, gathered);
+                                           " WHERE position BETWEEN ? AND ? AND room=?"
+                                           " ORDER BY position");
+    db_bind_int(query, 1, first);
+    db_bind_int(query, 2, last);
+    db_bind_int(query, 3, room);
+    while (!gathered->full && db_row(exec->db, query))
+        if (gathered->count == 0 || db_u64(query, 0) > gathered->entries[gathered->count - 1].seq)
+            take_entry(exec, query, gathered);
     db_end(query);
+}
+
+static void fetch_tail(struct exec *exec, int64_t room, const int64_t *positions, size_t count,
+                       struct gathered *gathered)
+{
+    for (size_t i = 0, end; i < count && !gathered->full && exec->db->failure == SQLITE_OK;
+         i = end) {
+        /* What stands side by side is read with one query. */
+        for (end = i + 1; end < count && positions[end] == positions[end - 1] + 1; end++) {
+        }
+        fetch_positions(exec, room, positions[i], positions[end - 1], gathered);
+    }
+}
+
+static void answer_fetch(struct exec *exec, struct store_room_fetch *fetch,
+                         struct gathered *gathered)
+{
+    const uint8_t *at = gathered->bytes.data;
+    for (size_t i = 0; i < gathered->count; i++) {
+        gathered->entries[i].bytes.data = at;
+        at += gathered->entries[i].bytes.size;
+    }
+    sotto_error error =
+        blob_of_entries(exec->env, gathered->entries, gathered->count, &fetch->blob);
+    if (error != SOTTO_OK)
+        db_fail(exec->db, error == SOTTO_NO_MEMORY ? SQLITE_NOMEM : SQLITE_CORRUPT);
+    else
+        fetch->last = gathered->entries[gathered->count - 1].seq;
 }
 
 /* What the tail knew goes behind what the indexes have by now: some of it may be in them already.
@@ -324,23 +359,18 @@ void rooms_fetch(struct exec *exec, struct store_op *op)
     int64_t positions[FETCH_COUNT];
     uint64_t first = 0;
     size_t count;
-    gathered.count = gathered.size = 0;
+    gathered.count = 0;
     gathered.full = false;
     if (!tail_find(exec->tail, fetch->key, fetch->from, fetch->until, positions, FETCH_COUNT,
                    &count, &first)) {
         refuse(op, WIRE_CODE_UNAVAILABLE, 1);
         return;
     }
+    sotto_buf_init(&gathered.bytes, exec->env);
     if (count == 0 || first > fetch->from)
-        fetch_indexed(exec, op, &gathered);
-    for (size_t i = 0; i < count && !gathered.full && exec->db->failure == SQLITE_OK; i++)
-        if (gathered.count == 0 || first + i > gathered.entries[gathered.count - 1].seq)
-            fetch_position(exec, op, positions[i], &gathered);
-    if (gathered.count == 0 || exec->db->failure != SQLITE_OK)
-        return;
-    sotto_error error = blob_of_entries(exec->env, gathered.entries, gathered.count, &fetch->blob);
-    if (error != SOTTO_OK)
-        db_fail(exec->db, error == SOTTO_NO_MEMORY ? SQLITE_NOMEM : SQLITE_CORRUPT);
-    else
-        fetch->last = gathered.entries[gathered.count - 1].seq;
+        fetch_indexed(exec, fetch, &gathered);
+    fetch_tail(exec, fetch->key, positions, count, &gathered);
+    if (gathered.count > 0 && exec->db->failure == SQLITE_OK)
+        answer_fetch(exec, fetch, &gathered);
+    sotto_buf_free(&gathered.bytes);
 }
