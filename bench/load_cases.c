@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "load_abuse.h"
 #include "load_echo.h"
 #include "load_floor.h"
 #include "load_peers.h"
@@ -14,7 +15,8 @@
 
 enum { TARGETS = 8 };
 
-static void start_relay(const char *program, const char *name, struct target *target)
+static void start_relay(const char *program, const char *name, const char *rate_limit,
+                        struct target *target)
 {
     char data[512], ready[512], line[512], sottod[4096];
     *target = (struct target){.name = name, .protocol = &load_sotto};
@@ -25,8 +27,9 @@ static void start_relay(const char *program, const char *name, struct target *ta
         load_die("there is no %s", program);
     process_start(&target->process,
                   (const char *const[]){sottod, "--data", data, "--listen", "127.0.0.1:0",
-                                        "--ready-file", ready, "--rate-limit", "off", "--room-mib",
-                                        "0", "--max-connections", "30000", "--allow-core", NULL},
+                                        "--ready-file", ready, "--rate-limit", rate_limit,
+                                        "--room-mib", "0", "--max-connections", "30000",
+                                        "--allow-core", NULL},
                   NULL);
     process_wait_file(&target->process, "ready", line, sizeof line);
     line[strcspn(line, "#")] = '\0';
@@ -35,7 +38,7 @@ static void start_relay(const char *program, const char *name, struct target *ta
 
 void sotto_start(const struct plan *plan, struct target *target)
 {
-    start_relay(plan->sottod, "sotto", target);
+    start_relay(plan->sottod, "sotto", "off", target);
 }
 
 static void echo_target(struct target *target, const struct load_protocol *protocol,
@@ -86,7 +89,7 @@ static void begin_group(struct group *group, const struct plan *plan, size_t cha
     *group = (struct group){0};
     sotto_start(plan, &group->targets[group->count++]);
     if (plan->against != NULL)
-        start_relay(plan->against, "against", &group->targets[group->count++]);
+        start_relay(plan->against, "against", "off", &group->targets[group->count++]);
     if (plan->floor) {
         echo_target(&group->targets[group->count++], &load_echo,
                     &(struct echo_options){.threads = (unsigned)sysconf(_SC_NPROCESSORS_ONLN)});
@@ -317,6 +320,39 @@ static void mixed(const struct plan *plan)
     end_target(&target);
 }
 
+/* ---- Abuse ------------------------------------------------------------------------------------
+ */
+
+/* The same honest traffic with nobody else, and with one kind of bad clients at a time, in turns.
+ * What limits an address is on. */
+static void abuse(const struct plan *plan)
+{
+    enum { KINDS = 16 };
+    struct target target;
+    struct result *results[KINDS] = {result_new("sotto", "abuse_none", 0, 1000)};
+    size_t rooms = plan->quick ? 10 : 100;
+    start_relay(plan->sottod, "sotto", "on", &target);
+    target_open(&target, rooms, 1);
+    for (size_t i = 0; i < load_abuse_count; i++)
+        results[i + 1] = result_new("sotto", load_abuses[i].name, 0, 1000);
+    for (unsigned round = 0; round < plan->rounds; round++) {
+        target_drive(&target, results[0], plan->warm_s, plan->seconds);
+        for (size_t i = 0; i < load_abuse_count; i++) {
+            struct process bad = {0};
+            abuse_start(&load_abuses[i], &target.address, (uint32_t)rooms, &bad);
+            target_drive(&target, results[i + 1], plan->warm_s, plan->seconds);
+            if (!process_alive(&bad))
+                load_die("%s has given up", load_abuses[i].name);
+            process_end(&bad);
+        }
+    }
+    for (size_t i = 0; i <= load_abuse_count; i++)
+        result_print(results[i], (const struct result *const *)results, i == 0 ? 0 : 1);
+    for (size_t i = 0; i <= load_abuse_count; i++)
+        free(results[i]);
+    end_target(&target);
+}
+
 /* ---- All --------------------------------------------------------------------------------------
  */
 
@@ -339,7 +375,7 @@ void cases_run(const struct plan *plan)
         {"store", store_floor, true},      {"rooms_100", rooms_100, false},
         {"rooms_1000", rooms_1000, false}, {"fanout_1000", fanout, false},
         {"idle_10000", idle, false},       {"catchup_10000", catchup, false},
-        {"mixed", mixed, false},
+        {"mixed", mixed, false},           {"abuse", abuse, false},
     };
     bool found = false;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -165,6 +165,8 @@ static void become_child(const struct process *process, pid_t parent)
 {
     char path[512];
     setsid();
+    signal(SIGTERM, SIG_DFL); /* what the parent does then is not its child's to do */
+    signal(SIGINT, SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(127);

@@ -12,4 +12,8 @@ extern const struct load_protocol load_mqtt; /* 3.1.1, QoS 1 */
 extern const struct load_protocol load_nats; /* JetStream publish, push consumer */
 extern const struct load_protocol load_xmpp; /* direct TLS, SASL PLAIN */
 
+/* One more subscription on a connection that is ready; its entries are LOAD_DELIVERED too. */
+void load_sotto_subscribe(struct load_conn *conn, uint32_t channel, uint32_t request,
+                          uint64_t from);
+
 #endif

@@ -81,13 +81,12 @@ static void create(struct load_conn *conn)
     send_message(conn, &message);
 }
 
-static void subscribe(struct load_conn *conn)
+void load_sotto_subscribe(struct load_conn *conn, uint32_t channel, uint32_t request, uint64_t from)
 {
     const struct message message = {
         .type = MESSAGE_ROOM_SUBSCRIBE,
-        .request = REQUEST_SUBSCRIBE,
-        .room_subscribe = {room_of(conn->channel), sotto_bytes_of(read_token, TOKEN_SIZE),
-                           conn->from},
+        .request = request,
+        .room_subscribe = {room_of(channel), sotto_bytes_of(read_token, TOKEN_SIZE), from},
     };
     send_message(conn, &message);
 }
@@ -111,7 +110,7 @@ static void go_on(struct load_conn *conn)
     if (conn->stage == STAGE_SUBSCRIBE && (conn->role & LOAD_READS) == 0)
         conn->stage++;
     if (conn->stage == STAGE_SUBSCRIBE)
-        subscribe(conn);
+        load_sotto_subscribe(conn, conn->channel, REQUEST_SUBSCRIBE, conn->from);
     if (conn->stage == STAGE_READY)
         conn->event(conn, LOAD_READY, 0);
 }
