@@ -27,6 +27,8 @@ struct cli {
     bool json;
     bool terminal; /* standard output is one */
     const struct output *output;
+    struct core_problem
+        trouble; /* why there is no passphrase, where that is not the core's to say */
 };
 
 /* ---- Options -------------------------------------------------------------------------------- */
@@ -144,6 +146,9 @@ int cli_fail(struct cli *cli);
 int cli_problem(struct cli *cli, const struct core_problem *problem);
 int cli_exit_code(const struct core_problem *problem);
 
+/* Gives the core the passphrase of a locked profile; ctx: a struct cli (struct core_unlock). */
+bool passphrase_unlock(void *ctx, unsigned tries, sotto_buf *out);
+
 /* Sets a usage problem. */
 void problem_usage(struct core_problem *problem, const char *next, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -152,6 +157,9 @@ void problem_usage(struct core_problem *problem, const char *next, const char *f
 int run_register(struct cli *cli, const struct args *args);
 int run_name(struct cli *cli, const struct args *args);
 int run_status(struct cli *cli, const struct args *args);
+int run_passphrase_set(struct cli *cli, const struct args *args);
+int run_passphrase_change(struct cli *cli, const struct args *args);
+int run_passphrase_remove(struct cli *cli, const struct args *args);
 int run_fingerprint(struct cli *cli, const struct args *args);
 int run_invite(struct cli *cli, const struct args *args);
 int run_accept(struct cli *cli, const struct args *args);

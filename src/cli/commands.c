@@ -13,6 +13,10 @@ static const struct option_spec register_options[] = {
     {"code", "CODE", "the code that was sent to the phone"},
     {NULL, NULL, NULL}};
 
+static const struct option_spec passphrase_options[] = {
+    {"new-file", "PATH", "the new passphrase is the first line of that file; /dev/fd/N is one too"},
+    {NULL, NULL, NULL}};
+
 static const struct option_spec invite_options[] = {
     {"uses", "N", "how many people may take it (1)"},
     {"expires", "TIME", "for how long it is good, such as 12h or 7d (7d)"},
@@ -47,6 +51,17 @@ const struct command commands[] = {
      1, 1, run_name},
     {"status", "", "Show this profile's account and what waits", NULL, "sotto status", no_options,
      0, 0, run_status},
+    {"passphrase set", "", "Lock this profile with a passphrase",
+     "From then on every command needs it: a terminal asks, a script lets $SOTTO_PASSPHRASE_FILE "
+     "name a file whose first line it is. Nobody can open the profile without it. Without one, "
+     "the key lies in the profile, in a file that only you may read. A copy of the profile that "
+     "was made before opens without the passphrase.",
+     "sotto passphrase set", passphrase_options, 0, 0, run_passphrase_set},
+    {"passphrase change", "", "Lock this profile with another passphrase",
+     "A copy of the profile that was made before opens with the one that it had.",
+     "sotto passphrase change", passphrase_options, 0, 0, run_passphrase_change},
+    {"passphrase remove", "", "Let this profile be opened without a passphrase", NULL,
+     "sotto passphrase remove", no_options, 0, 0, run_passphrase_remove},
     {"fingerprint", "[WHO]", "Show the safety number to compare with someone",
      "Read it to each other in person or by phone. If both see the same digits, nobody is in "
      "between. Without WHO it is your own account's.",

@@ -71,8 +71,9 @@ static int command_run(struct cli *cli, const struct command *command, const str
         }
         cli->profile = profile;
     }
-    if (core_open(cli->env, cli->profile, &cli->core, &problem) != SOTTO_OK)
-        return cli_problem(cli, &problem);
+    const struct core_unlock unlock = {.passphrase = passphrase_unlock, .ctx = cli};
+    if (core_open(cli->env, cli->profile, &unlock, &cli->core, &problem) != SOTTO_OK)
+        return cli_problem(cli, cli->trouble.code != CORE_OK ? &cli->trouble : &problem);
     int code = command->run(cli, args);
     core_close(cli->core);
     cli->core = NULL;

@@ -179,6 +179,7 @@ static void json_status(struct cli *cli, const struct core_account *account,
 {
     json_t *object = account_object(cli, account, "status");
     set_text(cli, object, "profile", cli->profile);
+    set_bool(object, "passphrase", status->passphrase);
     set_number(object, "conversations", status->conversations);
     set_number(object, "waiting", status->waiting);
     set_number(object, "requests", status->requests);

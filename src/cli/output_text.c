@@ -221,6 +221,9 @@ static void text_status(struct cli *cli, const struct core_account *account,
                         const struct core_status *status)
 {
     printf("Profile  %s\n", cli->profile);
+    puts(status->passphrase
+             ? "Locked   by a passphrase"
+             : "Locked   no: whoever copies it can read it; see sotto passphrase set --help");
     if (!account->registered) {
         puts("Not registered yet. Begin with: sotto register --relay ADDRESS --name NAME");
         return;

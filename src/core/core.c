@@ -41,6 +41,9 @@ bool core_is_own(const struct core *core, const struct account_id *account)
 
 sotto_error core_store_problem(struct core *core, sotto_error error, const char *doing)
 {
+    if (error == SOTTO_VALUE && store_fault(core->store)->error == SOTTO_VALUE)
+        return problem_damaged(&core->problem, store_path(core->store),
+                               store_fault(core->store)->what);
     return problem_local(&core->problem, error, doing);
 }
 
@@ -111,22 +114,41 @@ sotto_error core_need_account(struct core *core)
 /* ---- Opening and closing ------------------------------------------------------------------------
  */
 
-static sotto_error open_store(struct core *core, const char *profile, struct core_problem *problem)
+static sotto_error open_store(struct core *core, const char *profile,
+                              const struct core_unlock *unlock, struct core_problem *problem)
 {
     sotto_fault fault = {SOTTO_OK, "", 0};
-    sotto_error error = store_open(core->env, profile, &core->store, &fault);
-    if (error == SOTTO_OK)
+    struct store_access access = {.passphrase = unlock != NULL ? unlock->passphrase : NULL,
+                                  .ctx = unlock != NULL ? unlock->ctx : NULL};
+    sotto_error error = store_open(core->env, profile, &access, &core->store, &fault);
+    const char *what =
+        fault.what != NULL && fault.what[0] != '\0' ? fault.what : sotto_error_text(error);
+    switch (error) {
+    case SOTTO_OK:
         return SOTTO_OK;
-    if (error == SOTTO_IO)
-        return problem_set(
-            problem, error, CORE_STORAGE, "Give a directory that you may write to: --profile DIR",
-            "The profile in %s cannot be opened: %s.", profile,
-            fault.what != NULL && fault.what[0] != '\0' ? fault.what : sotto_error_text(error));
-    if (error == SOTTO_VALUE)
+    case SOTTO_STATE:
+        return problem_set(problem, error, CORE_LOCKED,
+                           "Run the command on a terminal, which asks for it, or let "
+                           "$SOTTO_PASSPHRASE_FILE name a file that holds it.",
+                           "The profile in %s is locked: its passphrase is needed.", profile);
+    case SOTTO_KEY:
+        return problem_set(problem, error, CORE_WRONG_PASSPHRASE,
+                           "Try again. Nobody can open the profile without it.",
+                           "That is not the passphrase of the profile in %s.", profile);
+    case SOTTO_IO:
         return problem_set(problem, error, CORE_STORAGE,
-                           "Put a backup in its place, or begin anew in another --profile DIR.",
-                           "The profile in %s is damaged: %s.", profile, fault.what);
-    return problem_local(problem, error, "opening the profile");
+                           "Give a directory that you may write to: --profile DIR",
+                           "The profile in %s cannot be opened: %s.", profile, what);
+    case SOTTO_BUSY:
+        return problem_set(
+            problem, error, CORE_STORAGE_BUSY,
+            "Another sotto command works on this profile; try again when it is done.",
+            "The profile in %s is in use: %s.", profile, what);
+    case SOTTO_VALUE:
+        return problem_damaged(problem, profile, what);
+    default:
+        return problem_local(problem, error, "opening the profile");
+    }
 }
 
 static sotto_error open_parts(struct core *core)
@@ -146,8 +168,8 @@ static sotto_error open_parts(struct core *core)
     return SOTTO_OK;
 }
 
-sotto_error core_open(const sotto_env *env, const char *profile, struct core **out,
-                      struct core_problem *problem)
+sotto_error core_open(const sotto_env *env, const char *profile, const struct core_unlock *unlock,
+                      struct core **out, struct core_problem *problem)
 {
     problem_clear(problem);
     struct core *core = mem_alloc(env, sizeof *core);
@@ -156,7 +178,7 @@ sotto_error core_open(const sotto_env *env, const char *profile, struct core **o
     core->env = env;
     core->stop_pipe[0] = core->stop_pipe[1] = -1;
     arena_init(&core->profile_arena, env);
-    sotto_error error = open_store(core, profile, problem);
+    sotto_error error = open_store(core, profile, unlock, problem);
     if (error == SOTTO_OK) {
         error = open_parts(core);
         if (error != SOTTO_OK)
@@ -172,6 +194,24 @@ sotto_error core_open(const sotto_env *env, const char *profile, struct core **o
     }
     *out = core;
     return SOTTO_OK;
+}
+
+sotto_error core_passphrase_is_set(struct core *core, bool *set)
+{
+    sotto_error error = store_passphrase_is_set(core->store, set);
+    return error == SOTTO_OK ? SOTTO_OK : core_store_problem(core, error, "reading the key file");
+}
+
+_Static_assert(CORE_PASSPHRASE_MAX == VAULT_PASSPHRASE_MAX, "one limit");
+
+sotto_error core_passphrase_set(struct core *core, const sotto_bytes *passphrase)
+{
+    sotto_error error = store_passphrase_set(core->store, passphrase);
+    if (error == SOTTO_LENGTH)
+        return problem_set(&core->problem, error, CORE_BAD_TEXT,
+                           "Several words that nobody would put together are good.",
+                           "A passphrase has 1 to %d bytes.", CORE_PASSPHRASE_MAX);
+    return error == SOTTO_OK ? SOTTO_OK : core_store_problem(core, error, "writing the key file");
 }
 
 void core_close(struct core *core)

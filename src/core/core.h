@@ -46,6 +46,9 @@ enum core_trouble {
     X(STORAGE_FULL, "storage_full", FAILURE)             \
     X(STORAGE_BUSY, "storage_busy", FAILURE)             \
     X(STORAGE_NEWER, "storage_newer", FAILURE)           \
+    X(STORAGE_DAMAGED, "storage_damaged", FAILURE)       \
+    X(LOCKED, "locked", PERSON)                          \
+    X(WRONG_PASSPHRASE, "wrong_passphrase", PERSON)      \
     X(USAGE, "usage", USAGE)                             \
     X(BAD_TEXT, "bad_text", USAGE)                       \
     X(BAD_NAME, "bad_name", USAGE)                       \
@@ -111,12 +114,31 @@ const struct core_problem *core_problem(const struct core *core);
 
 /* ---- Opening -------------------------------------------------------------------------------- */
 
-/* Opens the profile in that directory, which is made (mode 0700) if it is not there. On failure
- * problem is filled in and *core stays NULL. env must outlive it. */
-sotto_error core_open(const sotto_env *env, const char *profile, struct core **core,
-                      struct core_problem *problem);
+/* Where the passphrase of a locked profile comes from: appended to out, which is wiped afterwards.
+ * tries: how many that it gave were wrong. False: there is none (LOCKED), or no other one
+ * (WRONG_PASSPHRASE). */
+struct core_unlock {
+    bool (*passphrase)(void *ctx, unsigned tries, sotto_buf *out);
+    void *ctx;
+};
+
+/* Opens the profile in that directory, which is made (mode 0700) if it is not there. unlock may be
+ * NULL. On failure problem is filled in and *core stays NULL. env must outlive it. */
+sotto_error core_open(const sotto_env *env, const char *profile, const struct core_unlock *unlock,
+                      struct core **core, struct core_problem *problem);
 /* Ends connections, wipes and frees. NULL allowed. */
 void core_close(struct core *core);
+
+/* ---- The passphrase -------------------------------------------------------------------------- */
+
+/* Local. Whether one has to be given to open this profile. */
+sotto_error core_passphrase_is_set(struct core *core, bool *set);
+
+/* Local. From now on the profile opens with this one, of 1 to CORE_PASSPHRASE_MAX bytes
+ * (BAD_TEXT), or without any (NULL). Takes a moment that does not depend on the profile's size;
+ * interrupted, the old one is good or the new one. */
+#define CORE_PASSPHRASE_MAX 1024
+sotto_error core_passphrase_set(struct core *core, const sotto_bytes *passphrase);
 
 /* ---- Account -------------------------------------------------------------------------------- */
 
@@ -370,6 +392,7 @@ struct core_status {
     uint32_t tokens;            /* anonymous ones in stock */
     uint32_t token_key;         /* number of the relay's newest issuing key; 0: none seen */
     uint8_t token_key_hash[32]; /* of its announcement: the same for everybody at the relay */
+    bool passphrase;            /* one is needed to open this profile */
 };
 
 /* Local. */

@@ -170,6 +170,16 @@ void problem_refused(struct core_problem *problem, const char *relay,
                 "The relay %s refused (%s).", name, wire_code_name(refusal->code));
 }
 
+sotto_error problem_damaged(struct core_problem *problem, const char *path, const char *what)
+{
+    return problem_set(
+        problem, SOTTO_VALUE, CORE_STORAGE_DAMAGED,
+        "Before anything else, copy the directory as it is. Then put a backup in its "
+        "place, profile.db and keys from the same one, or begin anew in another "
+        "--profile DIR.",
+        "The storage is damaged: %s (%s).", what, path);
+}
+
 sotto_error problem_local(struct core_problem *problem, sotto_error error, const char *doing)
 {
     switch (error) {

@@ -23,6 +23,9 @@ void problem_relay_name(const char *relay, char out[static 300]);
 void problem_refused(struct core_problem *problem, const char *relay,
                      const struct wire_error *refusal);
 
+/* The profile at path (a directory or a file) is damaged; what: which part, and how. */
+sotto_error problem_damaged(struct core_problem *problem, const char *path, const char *what);
+
 /* A failure of the local store or of a library; doing: "saving the message". */
 sotto_error problem_local(struct core_problem *problem, sotto_error error, const char *doing);
 

@@ -336,6 +336,7 @@ static void count_contact(void *ctx, const struct core_contact *contact)
 sotto_error core_status(struct core *core, struct core_status *status)
 {
     memset(status, 0, sizeof *status);
+    TRY(core_passphrase_is_set(core, &status->passphrase));
     TRY(core_load_profile(core));
     if (!core->has_identity || core->profile.registration != STORE_REGISTERED)
         return SOTTO_OK;

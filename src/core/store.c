@@ -1,131 +1,8 @@
 #include "core/store_query.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
+/* ---- Closing -------------------------------------------------------------------------------- */
 
-/* ---- Opening -------------------------------------------------------------------------------- */
-
-static sotto_error fail_errno(struct store *store, const char *what)
-{
-    sotto_error error = errno == ENOSPC || errno == EDQUOT ? SOTTO_FULL : SOTTO_IO;
-    store->fault = (sotto_fault){.error = error, .what = what};
-    snprintf(store->message, sizeof store->message, "%s: %s", what, strerror(errno));
-    return error;
-}
-
-/* Makes the directory of path and what is missing above it. One that is there keeps its mode: it
- * may hold other things, and profile.db has a mode of its own. */
-static sotto_error make_directories(struct store *store, char *path)
-{
-    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        int failed = mkdir(path, 0700) != 0 && errno != EEXIST;
-        *slash = '/';
-        if (failed)
-            return fail_errno(store, "the profile's directory cannot be made");
-    }
-    return SOTTO_OK;
-}
-
-/* SQLite gives its other files (-wal, -shm) the mode of this one. */
-static sotto_error make_file(struct store *store, const char *path)
-{
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return fail_errno(store, "profile.db cannot be opened");
-    struct stat status;
-    sotto_error error = SOTTO_OK;
-    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
-        error = fail_errno(store, "profile.db is not a file");
-    else if ((status.st_mode & 0777) != 0600 && fchmod(fd, 0600) != 0)
-        error = fail_errno(store, "profile.db cannot be made private");
-    close(fd);
-    return error;
-}
-
-static void nap(void)
-{
-    struct timespec time = {.tv_nsec = 20 * 1000 * 1000};
-    nanosleep(&time, NULL);
-}
-
-/* The change to WAL needs the file for itself, and SQLite does not wait for that when another
- * process is about to do the same. */
-static sotto_error enter_wal(struct store *store)
-{
-    for (int tries = 0;; tries++) {
-        sotto_error error = store_exec(store, "PRAGMA journal_mode = WAL");
-        if (error != SOTTO_BUSY || tries == STORE_BUSY_MS / 20)
-            return error;
-        nap();
-    }
-}
-
-static sotto_error configure(struct store *store)
-{
-    sqlite3_busy_timeout(store->db, STORE_BUSY_MS);
-    sqlite3_extended_result_codes(store->db, 1);
-    sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    TRY(enter_wal(store));
-    return store_exec(store, "PRAGMA synchronous = FULL;"
-                             "PRAGMA foreign_keys = ON;"
-                             "PRAGMA secure_delete = ON;"
-                             "PRAGMA temp_store = MEMORY;"
-                             "PRAGMA cell_size_check = ON;"
-                             "PRAGMA journal_size_limit = 4194304;");
-}
-
-static sotto_error open_file(struct store *store)
-{
-    TRY(make_directories(store, store->path));
-    TRY(make_file(store, store->path));
-    int code =
-        sqlite3_open_v2(store->path, &store->db,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
-    if (code != SQLITE_OK)
-        return store_fail_sqlite(store, code);
-    TRY(configure(store));
-    return store_migrate(store);
-}
-
-sotto_error store_open(const sotto_env *env, const char *directory, struct store **out,
-                       sotto_fault *fault)
-{
-    sotto_fault no_memory = {.error = SOTTO_NO_MEMORY, .what = "store"};
-    size_t size = strlen(directory) + sizeof "/" STORE_FILE;
-    struct store *store = mem_alloc(env, sizeof *store);
-    char *path = mem_alloc(env, size);
-    sotto_error error = SOTTO_NO_MEMORY;
-    if (store == NULL || path == NULL)
-        goto out;
-    store->env = env;
-    store->path = path;
-    store->path_size = size;
-    store->fault.what = "";
-    snprintf(path, size, "%s/" STORE_FILE, directory);
-    path = NULL; /* the store's */
-    error = open_file(store);
-    if (error != SOTTO_OK)
-        goto out;
-    *out = store;
-    return SOTTO_OK;
-out:
-    if (fault != NULL)
-        *fault = store == NULL || store->fault.error == SOTTO_OK ? no_memory : store->fault;
-    mem_free(env, path, size);
-    if (store != NULL && store->path == NULL)
-        mem_free(env, store, sizeof *store);
-    else
-        store_close(store);
-    return error;
-}
-
-static void forget_statements(struct store *store)
+void store_forget_statements(struct store *store)
 {
     for (size_t i = 0; i < STORE_CACHE; i++) {
         sqlite3_finalize(store->cache[i].stmt);
@@ -139,9 +16,12 @@ void store_close(struct store *store)
     if (store == NULL)
         return;
     store_rollback(store);
-    forget_statements(store);
+    store_forget_statements(store);
     int code = sqlite3_close(store->db); /* NULL allowed */
     BUG_UNLESS(code == SQLITE_OK);       /* a query was not ended */
+    crypt_vfs_free(store->vfs);
+    vault_free(store->vault);
+    mem_free(store->env, store->directory, store->directory_size);
     mem_free(store->env, store->path, store->path_size);
     mem_free(store->env, store, sizeof *store);
 }

@@ -1,6 +1,7 @@
 /* The local store: one SQLite database a profile, `profile.db` (mode 0600) in a directory of mode
- * 0700. In this version it is NOT encrypted at rest: whoever can read the file reads everything in
- * it.
+ * 0700, encrypted page by page (page_cipher.h) under a key that lies beside it in `keys`, sealed
+ * under a passphrase or, without one, as it is (vault.h). SQLite's page cache is plain, in memory
+ * that is not locked.
  *
  * Several processes use one profile at once, so:
  *
@@ -27,6 +28,7 @@
 #define CORE_STORE_H
 
 #include "base/base.h"
+#include "core/vault.h"
 #include "wire/ids.h"
 
 struct store;
@@ -37,11 +39,25 @@ struct store;
 
 /* ---- Opening -------------------------------------------------------------------------------- */
 
+/* How a profile is opened. All zero is allowed. */
+struct store_access {
+    /* Appends the passphrase of a locked profile; tries: how many before were wrong. False: none is
+     * to be had. NULL: never. */
+    bool (*passphrase)(void *ctx, unsigned tries, sotto_buf *out);
+    void *ctx;
+    /* For tests: the VFS below the encryption, and what a new passphrase costs. NULL: the system's,
+     * and the usual. Both must outlive the store. */
+    const char *vfs;
+    const struct vault_cost *cost;
+};
+
 /* Opens the profile in directory, made with its missing parents if it is not there; new or older
- * databases are brought to STORE_VERSION. VERSION: made by a newer Sotto, nothing was touched. On
- * failure *store is NULL and fault, which may be NULL, says why. env must outlive it. */
-sotto_error store_open(const sotto_env *env, const char *directory, struct store **store,
-                       sotto_fault *fault);
+ * databases are brought to STORE_VERSION, plain ones of older versions encrypted in place, which
+ * may take a while. access may be NULL. STATE: locked, and no passphrase was given; KEY: the last
+ * one given was wrong. VERSION: made by a newer Sotto, nothing was touched. On failure *store is as
+ * it was and fault, which may be NULL, says why. env must outlive it. */
+sotto_error store_open(const sotto_env *env, const char *directory,
+                       const struct store_access *access, struct store **store, sotto_fault *fault);
 void store_close(struct store *store); /* rolls back; NULL allowed */
 
 /* The last failed call: its error and static text; and in SQLite's words, for a log. Never NULL. */
@@ -50,6 +66,14 @@ const char *store_message(const struct store *store);
 
 /* The database's path, for messages. */
 const char *store_path(const struct store *store);
+
+/* Whether the key is sealed under a passphrase. */
+sotto_error store_passphrase_is_set(struct store *store, bool *set);
+
+/* Seals the key under a passphrase of 1 to VAULT_PASSPHRASE_MAX bytes (LENGTH), or under none any
+ * more (NULL). The database is not touched; interrupted, the old one is good or the new one. Other
+ * processes that have it open go on. */
+sotto_error store_passphrase_set(struct store *store, const sotto_bytes *passphrase);
 
 /* For tests: FULL once the database would have more pages. 0: as many as the disk holds. */
 sotto_error store_limit_pages(struct store *store, uint32_t pages);

@@ -27,6 +27,8 @@ static sotto_error error_of(struct store *store, int code)
     case SQLITE_NOMEM:
         return SOTTO_NO_MEMORY;
     case SQLITE_IOERR: {
+        if (code == SQLITE_IOERR_DATA) /* crypt_vfs.h */
+            return SOTTO_VALUE;
         /* SQLite says FULL for ENOSPC alone; a quota and a file size limit are the same to people.
          */
         int system = store->db == NULL ? 0 : sqlite3_system_errno(store->db);

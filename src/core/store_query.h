@@ -14,6 +14,7 @@
 
 #include <sqlite3.h>
 
+#include "core/crypt_vfs.h"
 #include "core/store.h"
 
 #define STORE_CACHE 128
@@ -21,8 +22,12 @@
 struct store {
     const sotto_env *env;
     sqlite3 *db;
-    char *path;
-    size_t path_size;
+    struct vault *vault;
+    struct crypt_vfs *vfs;
+    const char *below;             /* the VFS under ours; NULL: the system's */
+    const struct vault_cost *cost; /* of a passphrase; NULL: the default */
+    char *directory, *path;
+    size_t directory_size, path_size;
     bool in_transaction;
     sotto_fault fault;
     char message[300];
@@ -83,6 +88,9 @@ sotto_error store_fail_sqlite(struct store *store, int code);
 /* Runs SQL without parameters or results. */
 sotto_error store_exec(struct store *store, const char *sql);
 
+/* Before the connection is closed. */
+void store_forget_statements(struct store *store);
+
 /* Rows of a list, in the arena. */
 struct rows {
     struct arena *arena;
@@ -95,5 +103,18 @@ void *rows_add(struct rows *rows, struct query *q);
 
 /* store_schema.c: brings the database to STORE_VERSION. */
 sotto_error store_migrate(struct store *store);
+
+/* ---- store_make.c: both under the profile's lock ---- */
+
+enum store_kind {
+    STORE_ABSENT, /* no file, or an empty one */
+    STORE_PLAIN,  /* of a version of Sotto that did not encrypt */
+    STORE_ENCRYPTED,
+};
+sotto_error store_look(struct store *store, enum store_kind *kind);
+
+/* profile.db is there and encrypted afterwards. What a process left that was killed at it is
+ * finished, or taken back. Plain text is overwritten. Needs vault and vfs. */
+sotto_error store_make(struct store *store);
 
 #endif

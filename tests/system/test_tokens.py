@@ -22,11 +22,6 @@ def relay_change(world, statement, *values):
     database.close()
 
 
-def own_rows(person, query):
-    with sqlite3.connect("file:%s/profile.db?mode=ro" % person.profile, uri=True) as database:
-        return database.execute(query).fetchall()
-
-
 def tokens(person):
     return person.ok("status").of("status")[0]["tokens"]
 
@@ -51,7 +46,7 @@ def test_demanded():
             person.ok("sync")
         alice.ok("send", "Three", "hello")
         assert bob.ok("sync").code == 0 and bob.texts("Three")[-1][1] == "hello"
-        assert own_rows(alice, "SELECT count(*) FROM token WHERE owner IS NOT NULL") == [(0,)]
+        assert alice.sql("SELECT count(*) FROM token WHERE owner IS NOT NULL") == [(0,)]
         shown = {one.ok("status").of("status")[0]["tokenKeyHash"] for one in (alice, bob, carol)}
         assert len(shown) == 1  # what people can compare
 
@@ -71,14 +66,12 @@ def test_files_are_paid():
         if not any(m["kind"] == "file" for m in alice.history("Bob")):  # killed before it was queued
             alice.ok("send", "Bob", "--file", path)
         assert spent(world) - before == 2
-        assert own_rows(alice, "SELECT count(*) FROM token WHERE owner IS NOT NULL") == [(0,)]
+        assert alice.sql("SELECT count(*) FROM token WHERE owner IS NOT NULL") == [(0,)]
         (message,) = [m for m in bob.ok("listen", "--once").of("message") if m["kind"] == "file"]
         bob.ok("save", str(message["id"]), "--to", path + ".copy")
         assert os.path.getsize(path + ".copy") == 65 << 20
         # With none left, some are fetched; a relay that gives none is heard.
-        with sqlite3.connect(os.path.join(alice.profile, "profile.db")) as database:
-            database.execute("DELETE FROM token")
-        database.close()
+        alice.sql("DELETE FROM token")
         alice.ok("send", "Bob", "--file", path)
         assert spent(world) - before == 4
 
@@ -87,9 +80,7 @@ def test_fetched_when_needed():
     """a client without tokens fetches some when the relay demands one, and says so where it cannot"""
     with World("Alice", "Bob", options=["--permissions", "token", "--tokens-a-day", "64"]) as (world, alice, bob):
         alice.register()
-        with sqlite3.connect(alice.profile + "/profile.db") as database:
-            database.execute("DELETE FROM token")
-        database.close()
+        alice.sql("DELETE FROM token")
         result = alice.run("group", "create", "One")  # 64 were issued today
         assert (result.code, result.error) == (4, "token_needed"), result
         assert "sotto sync fetches them" in result.out, result
@@ -133,9 +124,7 @@ def test_room_grows():
         assert size % (1 << 20) == 0 and size >> 20 == 1 + spent(world) - before > 2, size
         # Without tokens it stays full, nothing is lost, and the person hears why.
         for person in (alice, bob):
-            with sqlite3.connect(person.profile + "/profile.db") as database:
-                database.execute("DELETE FROM token")
-            database.close()
+            person.sql("DELETE FROM token")
         world.stop_relay()
         relay_change(world, "UPDATE token_issues SET count=1000000")
         world.start_relay()
@@ -189,9 +178,7 @@ def test_rotation():
         world.stop_relay()
         world.start_relay()  # it looks at its start, and every half hour
         assert relay_rows(world, "SELECT max(number) FROM token_keys") == [(2,)]
-        with sqlite3.connect(alice.profile + "/profile.db") as database:
-            database.execute("DELETE FROM token WHERE nonce NOT IN (SELECT nonce FROM token LIMIT 3)")
-        database.close()
+        alice.sql("DELETE FROM token WHERE nonce NOT IN (SELECT nonce FROM token LIMIT 3)")
         alice.ok("sync")
         status = alice.ok("status").of("status")[0]
         assert status["tokenKey"] == 2 and status["tokens"] > 3, status

@@ -104,6 +104,13 @@ class Person:
         for request in self.ok("requests").of("request"):
             self.run("accept", str(request["request"]))
 
+    def sql(self, statement):
+        """What a statement gives on the profile, which has no passphrase."""
+        done = subprocess.run([os.environ["SOTTO_PROFILE_SQL"], self.profile, statement],
+                              capture_output=True, encoding="utf-8", timeout=PATIENCE)
+        assert done.returncode == 0, done.stderr
+        return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
+
     def rooms(self):
         return {c["title"]: c for c in self.ok("conversations").of("conversation")}
 

@@ -48,7 +48,7 @@ static void person_make(struct person *person, const char *name)
     struct core_problem problem;
     snprintf(person->folder, sizeof person->folder, "/tmp/sotto-join-XXXXXX");
     assert_non_null(mkdtemp(person->folder));
-    assert_ok(core_open(sotto_env_system(), person->folder, &person->core, &problem));
+    assert_ok(core_open(sotto_env_system(), person->folder, NULL, &person->core, &problem));
     store_account(person->core, name);
 }
 

@@ -11,6 +11,7 @@
 
 #include "core/store.h"
 #include "core/store_query.h"
+#include "unit/folder.h"
 
 static char directory[64];
 static struct store *store;
@@ -28,7 +29,7 @@ static struct store *open_profile(void)
 {
     struct store *opened = NULL;
     sotto_fault fault = {.what = ""};
-    sotto_error error = store_open(sotto_env_system(), directory, &opened, &fault);
+    sotto_error error = store_open(sotto_env_system(), directory, NULL, &opened, &fault);
     if (error != SOTTO_OK)
         fail_msg("%s: %s", sotto_error_name(error), fault.what);
     return opened;
@@ -56,12 +57,7 @@ static int setup(void **state)
 
 static void remove_profile(void)
 {
-    static const char *const files[] = {"/profile.db", "/profile.db-wal", "/profile.db-shm"};
-    char path[128];
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        snprintf(path, sizeof path, "%s%s", directory, files[i]);
-        unlink(path);
-    }
+    folder_empty(directory);
     for (int level = 0; level < 3; level++) {
         rmdir(directory);
         *strrchr(directory, '/') = '\0';
@@ -119,7 +115,7 @@ static void a_newer_database_is_left_alone(void **state)
     struct store *opened = NULL;
     sotto_fault fault;
     assert_ok(store_exec(store, "PRAGMA user_version = 99"));
-    assert_error(store_open(sotto_env_system(), directory, &opened, &fault), VERSION);
+    assert_error(store_open(sotto_env_system(), directory, NULL, &opened, &fault), VERSION);
     assert_null(opened);
     assert_ok(store_check(store));
 }
@@ -138,7 +134,7 @@ static void a_file_that_is_no_database_is_refused(void **state)
     for (int i = 0; i < 1000; i++)
         fputs("not a database. ", file);
     fclose(file);
-    assert_error(store_open(sotto_env_system(), directory, &opened, &fault), VALUE);
+    assert_error(store_open(sotto_env_system(), directory, NULL, &opened, &fault), VALUE);
     assert_string_equal(fault.what, "profile.db: the database is damaged");
 }
 

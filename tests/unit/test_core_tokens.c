@@ -5,6 +5,7 @@
 
 #include "core/store_tokens.h"
 #include "unit/check.h"
+#include "unit/folder.h"
 
 struct scene {
     struct store *store;
@@ -14,7 +15,7 @@ struct scene {
 static void open_store(struct scene *scene)
 {
     sotto_fault fault;
-    assert_ok(store_open(sotto_env_system(), scene->folder, &scene->store, &fault));
+    assert_ok(store_open(sotto_env_system(), scene->folder, NULL, &scene->store, &fault));
 }
 
 static int setup(void **state)
@@ -31,14 +32,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct scene *scene = *state;
-    static const char *const endings[] = {"", "-wal", "-shm", "-journal"};
     store_close(scene->store);
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        char path[128];
-        snprintf(path, sizeof path, "%s%s", scene->path, endings[i]);
-        unlink(path);
-    }
-    assert_int_equal(rmdir(scene->folder), 0);
+    assert_int_equal(folder_remove(scene->folder), 0);
     return 0;
 }
 

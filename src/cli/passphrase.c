@@ -1,0 +1,236 @@
+/* Where passphrases come from: a file that the environment or an option names, else the terminal,
+ * which does not show them. Never an argument or the environment itself: others can read those. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+enum { TRIES = 3, READ_MAX = CORE_PASSPHRASE_MAX + 2 };
+
+/* ---- From a file ---- */
+
+static sotto_error read_some(int fd, uint8_t *line, size_t *size)
+{
+    *size = 0;
+    while (*size < READ_MAX) {
+        ssize_t n = read(fd, line + *size, READ_MAX - *size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return SOTTO_IO;
+        if (n == 0)
+            break;
+        *size += (size_t)n;
+    }
+    return SOTTO_OK;
+}
+
+/* The first line of the file, without its end. */
+static bool from_file(struct cli *cli, const char *path, sotto_buf *out)
+{
+    uint8_t line[READ_MAX];
+    size_t size = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    sotto_error error = fd < 0 ? SOTTO_IO : read_some(fd, line, &size);
+    int why = errno;
+    if (fd >= 0)
+        (void)close(fd);
+    if (error == SOTTO_OK) {
+        const uint8_t *end = memchr(line, '\n', size);
+        size = end != NULL ? (size_t)(end - line) : size;
+        size -= size > 0 && line[size - 1] == '\r';
+        if (size == 0 || size > CORE_PASSPHRASE_MAX)
+            error = SOTTO_LENGTH;
+        else
+            error = sotto_buf_append(out, line, size);
+    }
+    wipe(line, sizeof line);
+    if (error == SOTTO_OK)
+        return true;
+    problem_usage(&cli->trouble, "The passphrase is the first line of that file.",
+                  "No passphrase can be read from %s: %s.", path,
+                  error == SOTTO_IO ? strerror(why) : "it has to have 1 to 1024 bytes");
+    cli->trouble.code = CORE_NO_FILE;
+    return false;
+}
+
+/* ---- From the terminal ---- */
+
+static volatile sig_atomic_t caught;
+
+static void on_signal(int number)
+{
+    caught = number;
+}
+
+/* One line, with the terminal's own editing. False: its end, or a signal. */
+static bool read_line(int terminal, sotto_buf *out)
+{
+    uint8_t byte = 0;
+    bool ended = false;
+    while (!ended && caught == 0) {
+        ssize_t n = read(terminal, &byte, 1);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            break;
+        ended = byte == '\n';
+        if (!ended && out->size <= CORE_PASSPHRASE_MAX &&
+            sotto_buf_append(out, &byte, 1) != SOTTO_OK)
+            break;
+    }
+    byte = 0;
+    return ended && caught == 0;
+}
+
+/* Asks with the echo off, and puts it back whatever ends the asking. */
+static bool ask(int terminal, const char *question, sotto_buf *out)
+{
+    static const int stops[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+    enum { STOPS = sizeof stops / sizeof stops[0] };
+    struct sigaction before[STOPS];
+    struct sigaction during = {.sa_handler = on_signal}; /* without SA_RESTART: read returns */
+    struct termios shown, hidden;
+    if (tcgetattr(terminal, &shown) != 0)
+        return false;
+    hidden = shown;
+    hidden.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
+    caught = 0;
+    for (size_t i = 0; i < STOPS; i++)
+        (void)sigaction(stops[i], &during, &before[i]);
+    bool read = false;
+    if (tcsetattr(terminal, TCSAFLUSH, &hidden) == 0) {
+        ssize_t n = write(terminal, question, strlen(question));
+        (void)n;
+        read = read_line(terminal, out);
+        n = write(terminal, "\n", 1);
+        (void)n;
+    }
+    (void)tcsetattr(terminal, TCSAFLUSH, &shown);
+    for (size_t i = 0; i < STOPS; i++)
+        (void)sigaction(stops[i], &before[i], NULL);
+    if (caught != 0)
+        (void)raise(caught); /* ends us, or lets us go on where we were stopped */
+    return read && out->size > 0;
+}
+
+/* -1: there is no terminal to ask on, or nobody there to answer. */
+static int terminal_open(const struct cli *cli)
+{
+    return cli->json ? -1 : open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+}
+
+/* ---- */
+
+bool passphrase_unlock(void *ctx, unsigned tries, sotto_buf *out)
+{
+    struct cli *cli = ctx;
+    const char *path = getenv("SOTTO_PASSPHRASE_FILE");
+    if (path != NULL && path[0] != '\0')
+        return tries == 0 && from_file(cli, path, out);
+    int terminal = tries < TRIES ? terminal_open(cli) : -1;
+    if (terminal < 0)
+        return false;
+    bool read = ask(terminal, tries == 0 ? "Passphrase: " : "That was not it. Passphrase: ", out);
+    (void)close(terminal);
+    return read;
+}
+
+/* Twice, for it cannot be seen. */
+static bool ask_new(struct cli *cli, sotto_buf *out)
+{
+    sotto_buf again;
+    sotto_buf_init(&again, cli->env);
+    int terminal = terminal_open(cli);
+    if (terminal < 0) {
+        problem_usage(&cli->trouble,
+                      "Let --new-file PATH name a file that holds it, or run the "
+                      "command on a terminal, which asks for it.",
+                      "A new passphrase is needed.");
+        return false;
+    }
+    bool same = false;
+    if (ask(terminal, "New passphrase: ", out) && ask(terminal, "The same again: ", &again))
+        same = sotto_bytes_equal_secret(sotto_buf_view(out), sotto_buf_view(&again));
+    (void)close(terminal);
+    sotto_buf_free(&again);
+    if (!same)
+        problem_usage(&cli->trouble, "Run the command again.",
+                      "Nothing was changed: the two were not the same.");
+    return same;
+}
+
+/* Sets what the option or the person says. */
+static int set_new(struct cli *cli, const char *path, const char *what, const char *sentence)
+{
+    sotto_buf passphrase;
+    sotto_buf_init(&passphrase, cli->env);
+    bool given = path != NULL ? from_file(cli, path, &passphrase) : ask_new(cli, &passphrase);
+    int code = EXIT_OK;
+    if (!given) {
+        code = cli_problem(cli, &cli->trouble);
+    } else {
+        const sotto_bytes view = sotto_buf_view(&passphrase);
+        if (core_passphrase_set(cli->core, &view) != SOTTO_OK)
+            code = cli_fail(cli);
+        else
+            cli->output->done(cli, what, NULL, sentence);
+    }
+    sotto_buf_free(&passphrase);
+    return code;
+}
+
+/* Whether there is one, as the command supposes; else the exit code. */
+static bool suppose(struct cli *cli, bool wanted, int *code)
+{
+    bool set = false;
+    if (core_passphrase_is_set(cli->core, &set) != SOTTO_OK) {
+        *code = cli_fail(cli);
+        return false;
+    }
+    if (set == wanted)
+        return true;
+    if (set)
+        problem_usage(&cli->trouble, "Another one: sotto passphrase change",
+                      "This profile has a passphrase already.");
+    else
+        problem_usage(&cli->trouble, "Give it one: sotto passphrase set",
+                      "This profile has no passphrase.");
+    *code = cli_problem(cli, &cli->trouble);
+    return false;
+}
+
+int run_passphrase_set(struct cli *cli, const struct args *args)
+{
+    int code = EXIT_OK;
+    if (!suppose(cli, false, &code))
+        return code;
+    return set_new(cli, args->options[0], "passphrase_set",
+                   "Set. From now on every command asks for it. Nobody can open this profile "
+                   "without it, and nobody can give it back to you.");
+}
+
+int run_passphrase_change(struct cli *cli, const struct args *args)
+{
+    int code = EXIT_OK;
+    if (!suppose(cli, true, &code))
+        return code;
+    return set_new(cli, args->options[0], "passphrase_changed", "Changed.");
+}
+
+int run_passphrase_remove(struct cli *cli, const struct args *args)
+{
+    (void)args;
+    int code = EXIT_OK;
+    if (!suppose(cli, true, &code))
+        return code;
+    if (core_passphrase_set(cli->core, NULL) != SOTTO_OK)
+        return cli_fail(cli);
+    cli->output->done(cli, "passphrase_removed", NULL,
+                      "Removed. Whoever can read the profile's files can open it now.");
+    return EXIT_OK;
+}

@@ -1,0 +1,83 @@
+#include "unit/killed.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/ptrace.h>
+
+#include "unit/check.h"
+
+static bool changes_files(const struct __ptrace_syscall_info *info)
+{
+    static const uint64_t calls[] = {
+        SYS_write,    SYS_pwrite64, SYS_fsync,     SYS_fdatasync, SYS_ftruncate,
+        SYS_fchmod,   SYS_fchmodat, SYS_linkat,    SYS_renameat,  SYS_renameat2,
+        SYS_unlinkat, SYS_mkdirat,  SYS_fallocate,
+#ifdef SYS_rename
+        SYS_rename,   SYS_link,     SYS_unlink,    SYS_mkdir,     SYS_chmod,
+#endif
+    };
+    if (info->entry.nr == SYS_openat)
+        return (info->entry.args[2] & O_CREAT) != 0;
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
+        if (info->entry.nr == calls[i])
+            return true;
+    return false;
+}
+
+bool killed_possible(void)
+{
+    pid_t child = fork();
+    int status;
+    if (child == 0)
+        _exit(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0 ? 0 : 1);
+    return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+           WEXITSTATUS(status) == 0;
+}
+
+bool killed_before(unsigned n, void (*act)(void *ctx), void *ctx)
+{
+    int status;
+    unsigned seen = 0;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
+            _exit(1);
+        raise(SIGSTOP);
+        act(ctx);
+        _exit(42);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSTOPPED(status));
+    assert_int_equal(
+        ptrace(PTRACE_SETOPTIONS, child, NULL, (void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL)),
+        0);
+    for (int deliver = 0;;) {
+        assert_int_equal(ptrace(PTRACE_SYSCALL, child, NULL, (void *)(intptr_t)deliver), 0);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        deliver = 0;
+        if (WIFEXITED(status)) {
+            assert_int_equal(WEXITSTATUS(status), 42);
+            return false;
+        }
+        assert_true(WIFSTOPPED(status));
+        if (WSTOPSIG(status) != (SIGTRAP | 0x80)) {
+            deliver = WSTOPSIG(status);
+            continue;
+        }
+        struct __ptrace_syscall_info info;
+        assert_true(ptrace(PTRACE_GET_SYSCALL_INFO, child, (void *)sizeof info, &info) > 0);
+        if (info.op == PTRACE_SYSCALL_INFO_ENTRY && changes_files(&info) && seen++ == n) {
+            assert_int_equal(kill(child, SIGKILL), 0);
+            assert_int_equal(waitpid(child, &status, 0), child);
+            assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+            return true;
+        }
+    }
+}

@@ -1,0 +1,14 @@
+/* A process that is killed right before the nth of its system calls that change files. */
+#ifndef TESTS_UNIT_KILLED_H
+#define TESTS_UNIT_KILLED_H
+
+#include <stdbool.h>
+
+/* Whether this machine lets a process trace its child. */
+bool killed_possible(void);
+
+/* Runs act in a child. True: it was killed before its nth such call (from 0); false: it ended by
+ * itself, with fewer. A child that ends otherwise than by returning from act fails the test. */
+bool killed_before(unsigned n, void (*act)(void *ctx), void *ctx);
+
+#endif
