@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # package_test.sh [SUITE...]: installs, runs, upgrades, removes and purges the Debian packages in a fresh root that
 # debootstrap makes. For a SUITE (bookworm, trixie) they are built there too, from this work tree with `./dev package`;
-# without one those in build-package/ are taken, on this machine's Debian. Needs root, debootstrap and iproute2;
-# prints TAP. Run by `./dev package --test`. $SOTTO_ROOTS may name a folder with a fresh root for each SUITE in it, which
-# is copied and saves the debootstrap.
+# without one those in build-package/ are taken, on this machine's Debian. Needs root, debootstrap and iproute2, and
+# systemd-nspawn for the part under systemd; prints TAP. Run by `./dev package --test`. $SOTTO_ROOTS may name a folder
+# with a fresh root for each SUITE in it, which is copied and saves the debootstrap.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -15,7 +15,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/sotto-package-XXXXXX")
 chmod 755 "$work"
 trap 'umount -l "$work"/*/proc 2>/dev/null || true; rm -rf --one-file-system "$work"' EXIT
 inside=()
-root='' relay='' number=0 failed=0
+root='' relay='' nspawn='' init='' number=0 failed=0
 
 # ---- Roots and what runs in them ----------------------------------------------------------------
 
@@ -256,6 +256,83 @@ purge_says() {
     grep -q 'erased the relay in /var/lib/sottod' "$work/purge" && grep -q 'left /etc/sotto' "$work/purge"
 }
 
+# ---- With systemd, where a container can be booted here -----------------------------------------
+
+in_container() { nsenter --target "$init" --mount --uts --ipc --net --pid --cgroup --root --wd env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 "$@"; }
+is_active() { in_container systemctl is-active --quiet sottod; }
+log_says() { in_container journalctl -u sottod --no-pager | grep -q "$1"; }
+main_pid() { in_container systemctl show sottod -p MainPID --value; }
+
+soon() { # COMMAND...: within half a minute
+    local try
+    for try in $(seq 300); do
+        ! "$@" >/dev/null 2>&1 || return 0
+        sleep 0.1
+    done
+    in_container journalctl -u sottod --no-pager
+    return 1
+}
+
+# systemd-nspawn has a list of system calls of its own, and an older one does not know Landlock's.
+boot() {
+    command -v systemd-nspawn >/dev/null || { echo "systemd-nspawn is not here"; return 1; }
+    umount "$root/proc"
+    systemd-nspawn --quiet --register=no --keep-unit --private-network --boot --directory="$root" \
+        --system-call-filter="landlock_create_ruleset landlock_add_rule landlock_restrict_self" </dev/null >"$work/boot.log" 2>&1 &
+    nspawn=$!
+    local try
+    for try in $(seq 600); do
+        init=$(cat "/proc/$nspawn/task/$nspawn/children" 2>/dev/null) && init=${init%% *} && [ -n "$init" ] &&
+            in_container systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded' && return 0
+        kill -0 "$nspawn" 2>/dev/null || break
+        sleep 0.1
+    done
+    tail -n 5 "$work/boot.log"
+    return 1
+}
+
+restarts_after_a_kill() {
+    local before
+    before=$(main_pid)
+    in_container systemctl kill --signal=KILL sottod
+    soon eval '[ "$(main_pid)" != 0 ] && [ "$(main_pid)" != "'"$before"'" ] && is_active'
+}
+
+# As docs/OPERATING.md says.
+listens_below_1024() {
+    in_container sh -ec 'mkdir -p /etc/systemd/system/sottod.service.d
+        printf "[Service]\nCapabilityBoundingSet=CAP_NET_BIND_SERVICE\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n" >/etc/systemd/system/sottod.service.d/port.conf
+        echo "listen = *:443" >>/etc/sotto/sottod.conf; systemctl daemon-reload; systemctl restart sottod'
+    in_container sottod --data /var/lib/sottod status | grep -q '^address.*:443#'
+}
+
+test_systemd() {
+    apt install systemd-sysv dbus $(packages packages sottod) >/dev/null 2>&1
+    if ! boot >"$work/output" 2>&1; then
+        number=$((number + 1))
+        echo "ok $number - $suite: the unit under systemd # SKIP $(tr '\n' ' ' <"$work/output")"
+        mountpoint -q "$root/proc" || mount -t proc proc "$root/proc"
+        return
+    fi
+    check "systemd starts the relay" soon is_active
+    check "its sandbox is complete beside the unit's" eval 'log_says " sandboxed " && ! log_says sandbox_incomplete'
+    check "systemd reloads it" in_container systemctl reload sottod
+    check "which it does" soon log_says ' reloaded'
+    check "systemd starts it again after a kill" restarts_after_a_kill
+    local before
+    before=$(main_pid)
+    check "a later version installs while it serves" in_container dpkg --force-confold -i $(packages packages/new sottod)
+    check "and serves in its place" soon eval 'is_active && [ "$(main_pid)" != "'"$before"'" ]'
+    check "it may listen on port 443, if the unit is told" listens_below_1024
+    check "it is removed while it serves" in_container dpkg -r sottod
+    check "and serves no more" unless is_active
+    check "it is purged" in_container dpkg -P sottod
+    check "and nothing is left" unless in_container test -e /var/lib/sottod
+    in_container systemctl poweroff >/dev/null 2>&1 || true
+    wait "$nspawn" || true
+    mount -t proc proc "$root/proc"
+}
+
 test_library() {
     check "the library's packages install" apt install $(packages packages libsotto-mls0 libsotto-mls-dev) gcc libc6-dev pkg-config
     check "programs are built with it, shared and static" builds_programs
@@ -279,6 +356,7 @@ test_suite() { # SUITE
     inside=(nsenter --net="/proc/$network/ns/net" chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8)
     until [ -e "$root/packages/network" ]; do sleep 0.1; done
     test_life
+    test_systemd
     test_library
     kill "$network"
     umount "$root/proc"
