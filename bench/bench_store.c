@@ -11,13 +11,14 @@
 
 #include "relay/store_sqlite.h"
 
-enum { ROOMS = 100, ENTRY = 1024, SECONDS = 3 };
+enum { ROOMS = 100, ENTRY = 1024, SECONDS = 3, STEPS = 20000, STEP_US = 100 };
 
 struct bench {
     struct store *store;
     struct store_port *port;
     uint64_t id, done;
     size_t under_way;
+    uint32_t took[STEPS]; /* operations by how long they took */
 };
 
 static uint64_t now_ns(void)
@@ -66,6 +67,8 @@ static void create_rooms(struct bench *bench)
 static void on_done(struct store_op *op)
 {
     struct bench *bench = op->ctx;
+    uint64_t step = (now_ns() / 1000 - op->submitted_us) / STEP_US;
+    bench->took[step < STEPS ? step : STEPS - 1]++;
     bench->under_way--;
     bench->done++;
     check(op->code == 0 ? SOTTO_OK
@@ -90,12 +93,23 @@ static void submit_append(struct bench *bench)
     store_submit(bench->store, op);
 }
 
+/* Of all operations that share took no longer; milliseconds. */
+static double took_ms(const struct bench *bench, double share)
+{
+    uint64_t wanted = (uint64_t)(share * (double)bench->done), seen = 0;
+    size_t step = 0;
+    while (step < STEPS - 1 && (seen += bench->took[step]) < wanted)
+        step++;
+    return (double)(step + 1) * STEP_US / 1000;
+}
+
 static void run_appends(struct bench *bench, size_t at_a_time)
 {
     struct pollfd wait = {.fd = store_port_fd(bench->port), .events = POLLIN};
     uint64_t begin = now_ns(), end = begin + SECONDS * 1000000000ull;
     double cpu = cpu_us();
     bench->done = 0;
+    memset(bench->took, 0, sizeof bench->took);
     while (now_ns() < end || bench->under_way > 0) {
         while (bench->under_way < at_a_time && now_ns() < end)
             submit_append(bench);
@@ -104,8 +118,10 @@ static void run_appends(struct bench *bench, size_t at_a_time)
     }
     double seconds = (double)(now_ns() - begin) / 1e9;
     printf("{\"impl\":\"sotto\",\"op\":\"relay append\",\"bytes\":%d,\"under_way\":%zu,"
-           "\"per_second\":%.0f,\"cpu_us\":%.2f}\n",
-           ENTRY, at_a_time, (double)bench->done / seconds, (cpu_us() - cpu) / (double)bench->done);
+           "\"per_second\":%.0f,\"cpu_us\":%.2f,"
+           "\"p50_ms\":%.1f,\"p99_ms\":%.1f,\"p999_ms\":%.1f}\n",
+           ENTRY, at_a_time, (double)bench->done / seconds, (cpu_us() - cpu) / (double)bench->done,
+           took_ms(bench, 0.5), took_ms(bench, 0.99), took_ms(bench, 0.999));
     fflush(stdout);
 }
 
@@ -130,7 +146,7 @@ static void run_fetches(struct bench *bench)
 
 int main(void)
 {
-    struct bench bench = {0};
+    static struct bench bench;
     char folder[512], path[600], other[700];
     const char *top = getenv("TMPDIR"), *why;
     snprintf(folder, sizeof folder, "%s/sotto-bench-XXXXXX", top != NULL ? top : "/tmp");

@@ -63,6 +63,13 @@ struct group {
     size_t count;
 };
 
+/* Answers what those that wait for their turn are asked, such as whether they are still there. */
+static void step_all(struct group *group)
+{
+    for (size_t i = 0; i < group->count; i++)
+        load_loop_step(&group->targets[i].loop, load_now_ns());
+}
+
 /* The systems take turns: what the machine does meanwhile meets them all. */
 static void drive_group(struct group *group, const struct plan *plan, const char *name,
                         unsigned window, double (*rate_of)(const struct group *, size_t))
@@ -71,8 +78,10 @@ static void drive_group(struct group *group, const struct plan *plan, const char
         group->results[i] = result_new(group->targets[i].name, name, window,
                                        rate_of == NULL ? 0 : rate_of(group, i));
     for (unsigned round = 0; round < plan->rounds; round++)
-        for (size_t i = 0; i < group->count; i++)
+        for (size_t i = 0; i < group->count; i++) {
             target_drive(&group->targets[i], group->results[i], plan->warm_s, plan->seconds);
+            step_all(group);
+        }
     for (size_t i = 0; i < group->count; i++)
         result_print(group->results[i], (const struct result *const *)group->results,
                      i == 0 ? group->count : 0);
