@@ -57,6 +57,7 @@ struct command {
     const struct option_spec *options;
     size_t least, most; /* how many positionals */
     int (*run)(struct cli *cli, const struct args *args);
+    bool opens; /* it opens the profile by itself, with cli_open, if it needs it */
 };
 
 /* All commands, in the order of the help; name NULL ends it. */
@@ -131,9 +132,6 @@ extern const struct output output_text, output_json;
 void clean_print(FILE *out, sotto_bytes text, int indent);
 void clean_print_str(FILE *out, const char *text);
 
-/* The bytes of one UTF-8 character at text (its scalar value to *scalar), 0 if it is not valid. */
-size_t utf8_next(sotto_bytes text, uint32_t *scalar);
-
 void hex_print(char *out, const uint8_t *data, size_t size); /* out: 2 * size + 1 bytes */
 
 /* A QR code in half blocks; nothing where the program was built without libqrencode. */
@@ -148,6 +146,9 @@ int cli_exit_code(const struct core_problem *problem);
 
 /* Gives the core the passphrase of a locked profile; ctx: a struct cli (struct core_unlock). */
 bool passphrase_unlock(void *ctx, unsigned tries, sotto_buf *out);
+
+/* Opens the profile. EXIT_OK, or the exit code of the problem that was printed. */
+int cli_open(struct cli *cli);
 
 /* Sets a usage problem. */
 void problem_usage(struct core_problem *problem, const char *next, const char *format, ...)
@@ -178,5 +179,7 @@ int run_group_remove(struct cli *cli, const struct args *args);
 int run_group_leave(struct cli *cli, const struct args *args);
 int run_group_members(struct cli *cli, const struct args *args);
 int run_group_update(struct cli *cli, const struct args *args);
+int run_daemon(struct cli *cli, const struct args *args);
+int run_call(struct cli *cli, const struct args *args);
 
 #endif

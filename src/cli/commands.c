@@ -41,42 +41,51 @@ static const struct option_spec history_options[] = {
     {"before", "ID", "only messages before the one with this number"},
     {NULL, NULL, NULL}};
 
+static const struct option_spec daemon_options[] = {
+    {"socket", "PATH", "listen there (PROFILE/daemon.sock)"},
+    {"stdio", NULL, "serve standard input and output instead, until their end"},
+    {"openrpc", NULL, "print the interface's OpenRPC document, then end"},
+    {NULL, NULL, NULL}};
+
+static const struct option_spec call_options[] = {
+    {"socket", "PATH", "where the daemon listens (PROFILE/daemon.sock)"}, {NULL, NULL, NULL}};
+
 const struct command commands[] = {
     {"register", "", "Make an account at a relay",
      "Makes your keys in the profile and registers them. Where the relay sends a code, a terminal "
      "asks for it; a script runs the command again with --code.",
      "sotto register --relay relay.example:7443#PIN --name Alice", register_options, 0, 0,
-     run_register},
+     run_register, false},
     {"name", "NAME", "Change the name that others see", NULL, "sotto name 'Alice B.'", no_options,
-     1, 1, run_name},
+     1, 1, run_name, false},
     {"status", "", "Show this profile's account and what waits", NULL, "sotto status", no_options,
-     0, 0, run_status},
+     0, 0, run_status, false},
     {"passphrase set", "", "Lock this profile with a passphrase",
      "From then on every command needs it: a terminal asks, a script lets $SOTTO_PASSPHRASE_FILE "
      "name a file whose first line it is. Nobody can open the profile without it. Without one, "
      "the key lies in the profile, in a file that only you may read. A copy of the profile that "
      "was made before opens without the passphrase.",
-     "sotto passphrase set", passphrase_options, 0, 0, run_passphrase_set},
+     "sotto passphrase set", passphrase_options, 0, 0, run_passphrase_set, false},
     {"passphrase change", "", "Lock this profile with another passphrase",
      "A copy of the profile that was made before opens with the one that it had.",
-     "sotto passphrase change", passphrase_options, 0, 0, run_passphrase_change},
+     "sotto passphrase change", passphrase_options, 0, 0, run_passphrase_change, false},
     {"passphrase remove", "", "Let this profile be opened without a passphrase", NULL,
-     "sotto passphrase remove", no_options, 0, 0, run_passphrase_remove},
+     "sotto passphrase remove", no_options, 0, 0, run_passphrase_remove, false},
     {"fingerprint", "[WHO]", "Show the safety number to compare with someone",
      "Read it to each other in person or by phone. If both see the same digits, nobody is in "
      "between. Without WHO it is your own account's.",
-     "sotto fingerprint Bob", no_options, 0, 1, run_fingerprint},
+     "sotto fingerprint Bob", no_options, 0, 1, run_fingerprint, false},
     {"invite", "", "Make a link with which someone can write to you",
      "Give the link to the person over any channel you trust. Each use lets one person in.",
-     "sotto invite --uses 1 --expires 7d", invite_options, 0, 0, run_invite},
+     "sotto invite --uses 1 --expires 7d", invite_options, 0, 0, run_invite, false},
     {"accept", "LINK|REQUEST", "Take someone's invitation link, or let a request in", NULL,
-     "sotto accept sotto://invite/...", no_options, 1, 1, run_accept},
+     "sotto accept sotto://invite/...", no_options, 1, 1, run_accept, false},
     {"decline", "REQUEST", "Refuse a request; the sender is not told", NULL, "sotto decline 3",
-     no_options, 1, 1, run_decline},
+     no_options, 1, 1, run_decline, false},
     {"requests", "", "List strangers who want to write to you", NULL, "sotto requests", no_options,
-     0, 0, run_requests},
+     0, 0, run_requests, false},
     {"contacts", "", "List the people you know", NULL, "sotto contacts", no_options, 0, 0,
-     run_contacts},
+     run_contacts, false},
     {"send", "WHO [TEXT...|-]", "Send a message or a file",
      "WHO is a conversation's title, a contact's name, or the beginning of an id. Without TEXT, or "
      "with -, the text is read from standard input to its end, without its last line break. If the "
@@ -84,35 +93,43 @@ const struct command commands[] = {
      "that reaches it.\n"
      "A file is encrypted here and read where it lies while it is sent: leave it there until it "
      "is. A broken connection, or a stop, loses nothing; `sotto sync` goes on.",
-     "sotto send Bob 'See you at eight'", send_options, 1, POSITIONALS_ANY, run_send},
+     "sotto send Bob 'See you at eight'", send_options, 1, POSITIONALS_ANY, run_send, false},
     {"save", "ID", "Fetch a file that was sent to you",
      "ID is the number that `sotto listen` and `sotto history` show with the file. Nothing that is "
      "there is overwritten. If it is broken off, the same command goes on where it stopped.",
-     "sotto save 12 --to ~/Downloads", save_options, 1, 1, run_save},
+     "sotto save 12 --to ~/Downloads", save_options, 1, 1, run_save, false},
     {"listen", "", "Print messages as they come",
      "Prints what came since the last time, then waits for more. Stays connected until Ctrl-C.",
-     "sotto listen --for 10m", listen_options, 0, 0, run_listen},
+     "sotto listen --for 10m", listen_options, 0, 0, run_listen, false},
     {"sync", "", "Fetch and send all that waits, print nothing of it", NULL, "sotto sync",
-     no_options, 0, 0, run_sync},
+     no_options, 0, 0, run_sync, false},
     {"conversations", "", "List your conversations", NULL, "sotto conversations", no_options, 0, 0,
-     run_conversations},
+     run_conversations, false},
     {"history", "WHO", "Print a conversation's messages", NULL, "sotto history Bob --limit 20",
-     history_options, 1, 1, run_history},
+     history_options, 1, 1, run_history, false},
     {"group create", "TITLE [WHO...]", "Make a group", NULL, "sotto group create Kitchen Bob Carol",
-     no_options, 1, POSITIONALS_ANY, run_group_create},
+     no_options, 1, POSITIONALS_ANY, run_group_create, false},
     {"group add", "TITLE WHO...", "Add people to a group", NULL, "sotto group add Kitchen Dave",
-     no_options, 2, POSITIONALS_ANY, run_group_add},
+     no_options, 2, POSITIONALS_ANY, run_group_add, false},
     {"group remove", "TITLE WHO...", "Remove people from a group",
      "They keep what they have read and can read nothing that comes after.",
-     "sotto group remove Kitchen Dave", no_options, 2, POSITIONALS_ANY, run_group_remove},
+     "sotto group remove Kitchen Dave", no_options, 2, POSITIONALS_ANY, run_group_remove, false},
     {"group leave", "TITLE", "Leave a conversation; its history stays with you", NULL,
-     "sotto group leave Kitchen", no_options, 1, 1, run_group_leave},
+     "sotto group leave Kitchen", no_options, 1, 1, run_group_leave, false},
     {"group members", "TITLE", "List who is in a conversation", NULL, "sotto group members Kitchen",
-     no_options, 1, 1, run_group_members},
+     no_options, 1, 1, run_group_members, false},
     {"group update", "TITLE", "Renew your keys in a conversation",
      "Whoever stole your old ones can read nothing that comes after.", "sotto group update Kitchen",
-     no_options, 1, 1, run_group_update},
-    {NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL}};
+     no_options, 1, 1, run_group_update, false},
+    {"daemon", "", "Keep the profile's keys and serve other programs",
+     "Speaks JSON-RPC 2.0, one object a line, over a socket in the profile, until it is stopped: "
+     "docs/RPC.md. Stays connected and sends what other commands leave in the outbox.",
+     "sotto daemon", daemon_options, 0, 0, run_daemon, true},
+    {"call", "METHOD [PARAMS|-]", "Call a method of the JSON-RPC interface",
+     "PARAMS is a JSON object; with - it is read from standard input. Asks the daemon if one runs; "
+     "else the call is made here, and what it queues leaves with `sotto sync`. Prints the result.",
+     "sotto call conversation.find '{\"name\": \"Bob\"}'", call_options, 1, 2, run_call, true},
+    {NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, false}};
 
 void help_program(FILE *out)
 {

@@ -206,6 +206,7 @@ int run_sync(struct cli *cli, const struct args *args)
 struct show {
     struct cli *cli;
     size_t count;
+    int64_t last; /* the newest message that was shown */
 };
 
 static void conversation_show(void *ctx, const struct core_conversation *one)
@@ -218,7 +219,7 @@ static void conversation_show(void *ctx, const struct core_conversation *one)
 int run_conversations(struct cli *cli, const struct args *args)
 {
     (void)args;
-    struct show show = {cli, 0};
+    struct show show = {cli, 0, 0};
     if (core_conversations(cli->core, conversation_show, &show) != SOTTO_OK)
         return cli_fail(cli);
     if (show.count == 0)
@@ -231,6 +232,8 @@ static void history_show(void *ctx, const struct core_message *message)
 {
     struct show *show = ctx;
     show->count++;
+    if (message->id > show->last)
+        show->last = message->id;
     show->cli->output->message(show->cli, message, false);
 }
 
@@ -245,12 +248,15 @@ int run_history(struct cli *cli, const struct args *args)
          !options_number("before", args->options[1], INT64_MAX, &before, &problem)))
         return cli_problem(cli, &problem);
     struct core_id conversation;
-    struct show show = {cli, 0};
+    struct show show = {cli, 0, 0};
     if (core_find(cli->core, args->positionals[0], &conversation) != SOTTO_OK ||
         core_history(cli->core, &conversation, (uint32_t)limit, (int64_t)before, history_show,
                      &show) != SOTTO_OK)
         return cli_fail(cli);
     if (show.count == 0)
         cli->output->nothing(cli, "Nothing was written here yet.");
+    /* Whether they count as read matters less than that they were shown. */
+    if (show.last > 0)
+        (void)core_mark_read(cli->core, &conversation, show.last);
     return EXIT_OK;
 }

@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "core/process.h"
+#include "rpc/json_memory.h"
 
 #ifndef PROGRAM_VERSION
 #error "the build says the version"
@@ -59,6 +60,15 @@ static bool profile_default(char *out, size_t size)
     return n > 0 && (size_t)n < size;
 }
 
+int cli_open(struct cli *cli)
+{
+    struct core_problem problem;
+    const struct core_unlock unlock = {.passphrase = passphrase_unlock, .ctx = cli};
+    if (core_open(cli->env, cli->profile, &unlock, &cli->core, &problem) == SOTTO_OK)
+        return EXIT_OK;
+    return cli_problem(cli, cli->trouble.code != CORE_OK ? &cli->trouble : &problem);
+}
+
 static int command_run(struct cli *cli, const struct command *command, const struct args *args)
 {
     char profile[4096];
@@ -71,10 +81,9 @@ static int command_run(struct cli *cli, const struct command *command, const str
         }
         cli->profile = profile;
     }
-    const struct core_unlock unlock = {.passphrase = passphrase_unlock, .ctx = cli};
-    if (core_open(cli->env, cli->profile, &unlock, &cli->core, &problem) != SOTTO_OK)
-        return cli_problem(cli, cli->trouble.code != CORE_OK ? &cli->trouble : &problem);
-    int code = command->run(cli, args);
+    int code = command->opens ? EXIT_OK : cli_open(cli);
+    if (code == EXIT_OK)
+        code = command->run(cli, args);
     core_close(cli->core);
     cli->core = NULL;
     return code;
@@ -92,6 +101,7 @@ static int output_finish(int code)
 int main(int argc, char **argv)
 {
     (void)signal(SIGPIPE, SIG_IGN);
+    json_memory_init();
     (void)process_protect(); /* a system without it is no worse than before */
     struct globals globals = {NULL, false, false, false};
     struct args args = {{NULL}, NULL, 0};

@@ -168,17 +168,21 @@ static sotto_error open_parts(struct core *core)
     return SOTTO_OK;
 }
 
-sotto_error core_open(const sotto_env *env, const char *profile, const struct core_unlock *unlock,
-                      struct core **out, struct core_problem *problem)
+static struct core *core_new(const sotto_env *env)
 {
-    problem_clear(problem);
     struct core *core = mem_alloc(env, sizeof *core);
     if (core == NULL)
-        return problem_local(problem, SOTTO_NO_MEMORY, "starting");
+        return NULL;
     core->env = env;
     core->stop_pipe[0] = core->stop_pipe[1] = -1;
     arena_init(&core->profile_arena, env);
-    sotto_error error = open_store(core, profile, unlock, problem);
+    return core;
+}
+
+/* The rest, once its store was opened, or was not. */
+static sotto_error open_rest(struct core *core, sotto_error error, struct core **out,
+                             struct core_problem *problem)
+{
     if (error == SOTTO_OK) {
         error = open_parts(core);
         if (error != SOTTO_OK)
@@ -194,6 +198,29 @@ sotto_error core_open(const sotto_env *env, const char *profile, const struct co
     }
     *out = core;
     return SOTTO_OK;
+}
+
+sotto_error core_open(const sotto_env *env, const char *profile, const struct core_unlock *unlock,
+                      struct core **out, struct core_problem *problem)
+{
+    problem_clear(problem);
+    struct core *core = core_new(env);
+    if (core == NULL)
+        return problem_local(problem, SOTTO_NO_MEMORY, "starting");
+    return open_rest(core, open_store(core, profile, unlock, problem), out, problem);
+}
+
+sotto_error core_open_beside(const struct core *first, struct core **out,
+                             struct core_problem *problem)
+{
+    problem_clear(problem);
+    struct core *core = core_new(first->env);
+    if (core == NULL)
+        return problem_local(problem, SOTTO_NO_MEMORY, "starting");
+    sotto_error error = store_open_beside(first->store, &core->store, NULL);
+    if (error != SOTTO_OK)
+        (void)problem_local(problem, error, "opening the profile");
+    return open_rest(core, error, out, problem);
 }
 
 sotto_error core_passphrase_is_set(struct core *core, bool *set)
@@ -236,7 +263,7 @@ void core_stop(struct core *core)
 {
     if (core == NULL)
         return;
-    core->stop = 1;
+    atomic_store(&core->stop, 1);
     if (core->stop_pipe[1] >= 0) {
         ssize_t n = write(core->stop_pipe[1], "", 1);
         (void)n; /* full: it wakes up anyway */

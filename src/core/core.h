@@ -16,6 +16,7 @@
 #ifndef CORE_CORE_H
 #define CORE_CORE_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -89,6 +90,8 @@ enum core_trouble {
     X(OWN_LINK, "own_link", USAGE)                       \
     X(NO_FILE, "no_file", USAGE)                         \
     X(EXISTS, "exists", USAGE)                           \
+    X(DAEMON_RUNS, "daemon_runs", USAGE)                 \
+    X(BUSY, "busy", REFUSED)                             \
     X(FILE_CHANGED, "file_changed", FAILURE)             \
     X(FILE_GONE, "file_gone", REFUSED)                   \
     X(BAD_FILE, "bad_file", SECURITY)
@@ -106,7 +109,8 @@ struct core_problem {
     char next[600];    /* what to do about it; empty if there is nothing to say */
 };
 
-const char *core_code_name(enum core_code code); /* "not_registered" */
+const char *core_code_name(enum core_code code);  /* "not_registered" */
+enum core_code core_code_named(const char *name); /* INTERNAL if there is none of that name */
 enum core_trouble core_code_trouble(enum core_code code);
 
 /* The last failed call's problem. Never NULL; code CORE_OK if none. */
@@ -126,6 +130,11 @@ struct core_unlock {
  * NULL. On failure problem is filled in and *core stays NULL. env must outlive it. */
 sotto_error core_open(const sotto_env *env, const char *profile, const struct core_unlock *unlock,
                       struct core **core, struct core_problem *problem);
+/* Another core on the same profile for another thread of this process, without asking for the
+ * passphrase again: within a process, a profile is opened by core_open once. first may be in use;
+ * it has to stay open for as long. */
+sotto_error core_open_beside(const struct core *first, struct core **core,
+                             struct core_problem *problem);
 /* Ends connections, wipes and frees. NULL allowed. */
 void core_close(struct core *core);
 
@@ -212,6 +221,10 @@ struct core_contact {
 /* Local. */
 sotto_error core_contacts(struct core *core,
                           void (*each)(void *ctx, const struct core_contact *contact), void *ctx);
+
+/* Local. One of them. NOT_FOUND: not a contact (any more). */
+sotto_error core_contact(struct core *core, const struct core_id *account,
+                         void (*each)(void *ctx, const struct core_contact *contact), void *ctx);
 
 /* ---- Conversations -------------------------------------------------------------------------- */
 
@@ -340,9 +353,12 @@ sotto_error core_sending(struct core *core, const struct core_id *conversation,
                          const char *client_id, enum core_message_status *status, uint64_t *seq);
 
 /* Local. The newest `limit` messages of a conversation with an id below `before` (0: the newest),
- * oldest first, and what waits behind them. */
+ * oldest first, and, unless before is given, what waits behind them. */
 sotto_error core_history(struct core *core, const struct core_id *conversation, uint32_t limit,
                          int64_t before, core_message_fn *each, void *ctx);
+
+/* Local. The person has seen the conversation's messages up to that id. */
+sotto_error core_mark_read(struct core *core, const struct core_id *conversation, int64_t id);
 
 /* ---- Groups --------------------------------------------------------------------------------- */
 
@@ -384,8 +400,53 @@ struct core_listener {
 sotto_error core_listen(struct core *core, uint32_t seconds, bool once,
                         const struct core_listener *listener);
 
-/* Ends core_listen soon. The one call that a signal handler may make. */
+/* Network. As core_listen without messages, for a program that serves others beside: it stays
+ * connected until core_stop, with or without an account, and waits for the host's descriptors too.
+ * The host may make local calls of this core in its step; what they queue leaves at once. */
+#define CORE_HOST_FDS_MAX 256
+struct core_host {
+    void *ctx;
+    /* Fills in what else to wait for, CORE_HOST_FDS_MAX at most; returns how many. */
+    size_t (*wants)(void *ctx, struct pollfd *fds);
+    /* After each wait, with what poll said of them. */
+    void (*step)(void *ctx, const struct pollfd *fds, size_t count);
+    void (*notice)(void *ctx, const struct core_problem *problem); /* as core_listener */
+};
+sotto_error core_serve(struct core *core, const struct core_host *host);
+
+/* Ends core_listen, core_serve and any other call that waits for the network soon; what follows
+ * ends at once. A signal handler and another thread may call it. */
 void core_stop(struct core *core);
+
+/* ---- Events --------------------------------------------------------------------------------- */
+
+/* What changed in the profile since, by whichever process. The newest CORE_EVENTS_KEPT are kept:
+ * whoever is further behind reads everything anew. */
+#define CORE_EVENTS_KEPT 10000
+
+enum core_event_kind {
+    CORE_EVENT_MESSAGE = 1,         /* there is one: received, or written and waiting */
+    CORE_EVENT_MESSAGE_CHANGED = 2, /* its status, text or kind */
+    CORE_EVENT_CONVERSATION = 3,    /* made, changed (title, state, members, unread), or erased */
+    CORE_EVENT_CONTACT = 4,
+    CORE_EVENT_REQUEST = 5, /* made, or answered */
+    CORE_EVENT_ACCOUNT = 6, /* one's own: registered, another name */
+};
+
+struct core_event {
+    uint64_t number; /* grows by one with each; never given twice */
+    enum core_event_kind kind;
+    struct core_id about; /* the conversation; of a contact, the account; zero for one's account */
+    const struct core_message *message; /* as it is now; NULL: of another kind, or erased since */
+};
+
+/* Local. Events above `after`, in order, at most limit. */
+sotto_error core_events(struct core *core, uint64_t after, uint32_t limit,
+                        void (*each)(void *ctx, const struct core_event *event), void *ctx);
+/* Local. The oldest that is kept and the newest that was given; both 0: none yet. */
+sotto_error core_events_range(struct core *core, uint64_t *oldest, uint64_t *newest);
+
+/* ---- Status --------------------------------------------------------------------------------- */
 
 struct core_status {
     uint32_t conversations, waiting, requests, contacts;

@@ -19,7 +19,7 @@
 #ifndef CORE_INTERNAL_H
 #define CORE_INTERNAL_H
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 
 #include "codec/reader.h"
@@ -156,7 +156,8 @@ struct core {
 
     bool patient; /* core_listen: reconnect, random pauses */
     const struct core_listener *listener;
-    volatile sig_atomic_t stop;
+    const struct core_host *host;
+    atomic_int stop; /* lock-free, so that a signal handler may set it */
     int stop_pipe[2];
     uint64_t data_version;
 

@@ -79,8 +79,11 @@ static void conn_notice(struct conn *conn, bool down)
     conn->told = down;
     if (relay_told(conn) == before)
         return;
+    const struct core_problem *problem = down ? &conn->problem : NULL;
     if (core->listener != NULL && core->listener->notice != NULL)
-        core->listener->notice(core->listener->ctx, down ? &conn->problem : NULL);
+        core->listener->notice(core->listener->ctx, problem);
+    if (core->host != NULL)
+        core->host->notice(core->host->ctx, problem);
 }
 
 static void conn_fail(struct conn *conn, sotto_error error, const char *text)
@@ -163,7 +166,7 @@ static void pipe_drain(int fd)
 
 void net_step(struct core *core, uint64_t timeout_ms)
 {
-    struct pollfd fds[CONNS_MAX + 1];
+    struct pollfd fds[CONNS_MAX + 1 + CORE_HOST_FDS_MAX];
     struct conn *of[CONNS_MAX];
     struct link *links[CONNS_MAX];
     bool polled[CONNS_MAX];
@@ -185,9 +188,14 @@ void net_step(struct core *core, uint64_t timeout_ms)
         links[count] = conn->link;
         of[count++] = conn;
     }
+    const struct core_host *host = core->host;
+    nfds_t host_at = fd_count;
+    size_t host_count = host != NULL ? host->wants(host->ctx, fds + host_at) : 0;
     now = net_now_ms();
     uint64_t wait = until > now ? until - now : 0;
-    int n = poll(fds, fd_count, wait > 60000 ? 60000 : (int)wait);
+    int n = poll(fds, fd_count + host_count, wait > 60000 ? 60000 : (int)wait);
+    for (size_t i = 0; i < host_count && n <= 0; i++)
+        fds[host_at + i].revents = 0;
     if (n > 0 && fds[0].revents != 0)
         pipe_drain(core->stop_pipe[0]);
     nfds_t at = 1;
@@ -199,6 +207,8 @@ void net_step(struct core *core, uint64_t timeout_ms)
     for (struct conn *conn = core->conns; conn != NULL; conn = conn->next)
         if (conn->dead)
             conn_bury(conn);
+    if (host != NULL)
+        host->step(host->ctx, fds + host_at, host_count);
 }
 
 void net_fresh(struct core *core)

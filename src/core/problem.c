@@ -17,6 +17,14 @@ const char *core_code_name(enum core_code code)
     return (size_t)code < sizeof codes / sizeof codes[0] ? codes[code].name : "internal";
 }
 
+enum core_code core_code_named(const char *name)
+{
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+        if (strcmp(codes[i].name, name) == 0)
+            return (enum core_code)i;
+    return CORE_INTERNAL;
+}
+
 enum core_trouble core_code_trouble(enum core_code code)
 {
     return (size_t)code < sizeof codes / sizeof codes[0] ? codes[code].trouble

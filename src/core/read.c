@@ -131,6 +131,11 @@ sotto_error core_conversation(struct core *core, const struct core_id *id,
     sotto_error error = store_room_get(core->store, &room, &arena, &row);
     if (error == SOTTO_OK)
         error = conversation_show(core, &row, &arena, each, ctx);
+    if (error == SOTTO_NOT_FOUND)
+        (void)problem_set(&core->problem, error, CORE_NOT_FOUND, NULL,
+                          "There is no conversation of that id.");
+    else if (error != SOTTO_OK)
+        (void)core_store_problem(core, error, "reading the conversation");
     arena_free(&arena);
     return error;
 }
@@ -243,16 +248,19 @@ static void messages_show(struct core *core, const struct store_message *message
     }
 }
 
-static sotto_error messages_were_read(struct core *core, const struct room_id *room,
-                                      int64_t position)
+sotto_error core_mark_read(struct core *core, const struct core_id *conversation, int64_t id)
 {
-    TRY(store_begin(core->store));
-    sotto_error error = store_messages_read(core->store, room, position);
+    TRY(core_need_account(core));
+    struct room_id room = id_in(conversation);
+    sotto_error error = store_begin(core->store);
+    if (error == SOTTO_OK)
+        error = store_messages_read(core->store, &room, id);
     if (error == SOTTO_OK)
         error = store_commit(core->store);
-    if (error != SOTTO_OK)
-        store_rollback(core->store);
-    return error;
+    if (error == SOTTO_OK)
+        return SOTTO_OK;
+    store_rollback(core->store);
+    return core_store_problem(core, error, "noting what was read");
 }
 
 sotto_error core_history(struct core *core, const struct core_id *conversation, uint32_t limit,
@@ -270,9 +278,6 @@ sotto_error core_history(struct core *core, const struct core_id *conversation, 
     if (error == SOTTO_OK) {
         messages_show(core, messages, count, each, ctx);
         messages_show(core, waiting, waiting_count, each, ctx);
-        /* Whether they count as read matters less than that they were shown. */
-        if (count > 0)
-            (void)messages_were_read(core, &id, messages[count - 1].position);
     } else
         (void)core_store_problem(core, error, "reading the messages");
     arena_free(&arena);
@@ -290,13 +295,73 @@ sotto_error core_sending(struct core *core, const struct core_id *conversation,
     if (error == SOTTO_OK) {
         *status = (enum core_message_status)message.state;
         *seq = message.seq;
-    } else
+    } else if (error == SOTTO_NOT_FOUND)
+        (void)problem_set(&core->problem, error, CORE_NOT_FOUND, NULL,
+                          "No message was sent with that id in this conversation.");
+    else
         (void)core_store_problem(core, error, "reading the message back");
     arena_free(&arena);
     return error;
 }
 
+/* ---- Events ---- */
+
+static sotto_error event_show(struct core *core, const struct store_event *from,
+                              void (*each)(void *ctx, const struct core_event *event), void *ctx)
+{
+    struct arena arena;
+    struct store_message row;
+    struct core_message message;
+    struct core_event event = {.number = from->number, .kind = (enum core_event_kind)from->kind};
+    if (from->has_about)
+        id_out(&event.about, from->about);
+    arena_init(&arena, core->env);
+    sotto_error error = SOTTO_NOT_FOUND;
+    if (from->local != 0)
+        error = store_message_local(core->store, from->local, &arena, &row);
+    if (error == SOTTO_OK) {
+        message_show(core, &row, &arena, &message);
+        event.message = &message;
+    }
+    if (error == SOTTO_OK || error == SOTTO_NOT_FOUND) {
+        each(ctx, &event);
+        error = SOTTO_OK;
+    }
+    arena_free(&arena);
+    return error;
+}
+
+sotto_error core_events(struct core *core, uint64_t after, uint32_t limit,
+                        void (*each)(void *ctx, const struct core_event *event), void *ctx)
+{
+    struct arena arena;
+    struct store_event *events = NULL;
+    size_t count = 0;
+    arena_init(&arena, core->env);
+    sotto_error error = store_events(core->store, after, limit, &arena, &events, &count);
+    for (size_t i = 0; i < count && error == SOTTO_OK; i++)
+        error = event_show(core, &events[i], each, ctx);
+    if (error != SOTTO_OK)
+        (void)core_store_problem(core, error, "reading what changed");
+    arena_free(&arena);
+    return error;
+}
+
+sotto_error core_events_range(struct core *core, uint64_t *oldest, uint64_t *newest)
+{
+    sotto_error error = store_events_range(core->store, oldest, newest);
+    return error == SOTTO_OK ? error : core_store_problem(core, error, "reading what changed");
+}
+
 /* ---- People, status ---- */
+
+static void contact_show(const struct store_contact *from,
+                         void (*each)(void *ctx, const struct core_contact *contact), void *ctx)
+{
+    struct core_contact contact = {{{0}}, from->name, from->relay, from->blocked};
+    id_out(&contact.account, from->account.bytes);
+    each(ctx, &contact);
+}
 
 sotto_error core_contacts(struct core *core,
                           void (*each)(void *ctx, const struct core_contact *contact), void *ctx)
@@ -309,14 +374,31 @@ sotto_error core_contacts(struct core *core,
     sotto_error error = store_contacts(core->store, &arena, &contacts, &count);
     if (error != SOTTO_OK)
         (void)core_store_problem(core, error, "reading the contacts");
-    for (size_t i = 0; i < count && error == SOTTO_OK; i++) {
-        if (!contacts[i].contact)
-            continue;
-        struct core_contact contact = {
-            {{0}}, contacts[i].name, contacts[i].relay, contacts[i].blocked};
-        id_out(&contact.account, contacts[i].account.bytes);
-        each(ctx, &contact);
-    }
+    for (size_t i = 0; i < count && error == SOTTO_OK; i++)
+        if (contacts[i].contact)
+            contact_show(&contacts[i], each, ctx);
+    arena_free(&arena);
+    return error;
+}
+
+sotto_error core_contact(struct core *core, const struct core_id *account,
+                         void (*each)(void *ctx, const struct core_contact *contact), void *ctx)
+{
+    struct arena arena;
+    struct store_contact contact;
+    struct account_id id;
+    memcpy(id.bytes, account->bytes, ACCOUNT_ID_SIZE);
+    arena_init(&arena, core->env);
+    sotto_error error = store_contact_get(core->store, &id, &arena, &contact);
+    if (error == SOTTO_OK && !contact.contact)
+        error = SOTTO_NOT_FOUND;
+    if (error == SOTTO_OK)
+        contact_show(&contact, each, ctx);
+    else if (error == SOTTO_NOT_FOUND)
+        (void)problem_set(&core->problem, error, CORE_NOT_FOUND, NULL,
+                          "There is no contact of that id.");
+    else
+        (void)core_store_problem(core, error, "reading the contact");
     arena_free(&arena);
     return error;
 }

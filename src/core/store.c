@@ -109,6 +109,11 @@ sotto_error store_data_version(struct store *store, uint64_t *version)
     return SOTTO_OK;
 }
 
+uint64_t store_changes(const struct store *store)
+{
+    return (uint64_t)sqlite3_total_changes(store->db);
+}
+
 /* ---- Small things --------------------------------------------------------------------------- */
 
 sotto_error store_value_get(struct store *store, const char *name, struct arena *arena,

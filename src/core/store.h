@@ -33,7 +33,7 @@
 
 struct store;
 
-#define STORE_VERSION 3     /* PRAGMA user_version */
+#define STORE_VERSION 4     /* PRAGMA user_version */
 #define STORE_BUSY_MS 10000 /* how long a lock is waited for */
 #define STORE_FILE "profile.db"
 
@@ -58,6 +58,11 @@ struct store_access {
  * it was and fault, which may be NULL, says why. env must outlive it. */
 sotto_error store_open(const sotto_env *env, const char *directory,
                        const struct store_access *access, struct store **store, sotto_fault *fault);
+/* Another store of the same profile, for another thread of this process, opened with the same key.
+ * No passphrase is needed. (store_open once more would close a descriptor of the database, and with
+ * it the process would lose SQLite's locks on it: fcntl(2).) Reads only what of first never
+ * changes, so that first may be in use; first has to stay open for as long. */
+sotto_error store_open_beside(const struct store *first, struct store **store, sotto_fault *fault);
 void store_close(struct store *store); /* rolls back; NULL allowed */
 
 /* The last failed call: its error and static text; and in SQLite's words, for a log. Never NULL. */
@@ -90,6 +95,8 @@ bool store_in_transaction(const struct store *store);
 /* A number that changes when another connection has committed something (PRAGMA data_version):
  * cheap to poll. */
 sotto_error store_data_version(struct store *store, uint64_t *version);
+/* The same for this connection: grows with each row that it changes. */
+uint64_t store_changes(const struct store *store);
 
 /* ---- Small things --------------------------------------------------------------------------- */
 
@@ -133,5 +140,6 @@ sotto_error store_inbox_advance(struct store *store, uint64_t seq);
 #include "core/store_messages.h"
 #include "core/store_outbox.h"
 #include "core/store_uploads.h"
+#include "core/store_events.h"
 
 #endif

@@ -1,3 +1,4 @@
+#include "core/core.h"
 #include "core/store_query.h"
 
 #define MESSAGE_COLUMNS                                                                     \
@@ -208,7 +209,11 @@ sotto_error store_messages_read(struct store *store, const struct room_id *room,
                 "UPDATE message SET unread = 0 WHERE room = ? AND unread = 1 AND position <= ?");
     query_fixed(&q, room->bytes, sizeof room->bytes);
     query_i64(&q, position);
-    return query_run(&q);
+    sotto_error error = query_run_one(&q);
+    if (error == SOTTO_NOT_FOUND)
+        return SOTTO_OK;
+    TRY(error);
+    return store_event_add(store, CORE_EVENT_CONVERSATION, room->bytes);
 }
 
 /* ---- Reading -------------------------------------------------------------------------------- */
@@ -244,6 +249,15 @@ sotto_error store_message_at(struct store *store, int64_t position, struct arena
     struct query q;
     query_read(&q, store, "SELECT " MESSAGE_COLUMNS " FROM message WHERE position = ?");
     query_i64(&q, position);
+    return one_message(&q, arena, message);
+}
+
+sotto_error store_message_local(struct store *store, int64_t local, struct arena *arena,
+                                struct store_message *message)
+{
+    struct query q;
+    query_read(&q, store, "SELECT " MESSAGE_COLUMNS " FROM message WHERE local = ?");
+    query_i64(&q, local);
     return one_message(&q, arena, message);
 }
 

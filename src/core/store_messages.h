@@ -63,6 +63,9 @@ sotto_error store_message_by_content(struct store *store, const struct room_id *
 sotto_error store_message_at(struct store *store, int64_t position, struct arena *arena,
                              struct store_message *message);
 
+sotto_error store_message_local(struct store *store, int64_t local, struct arena *arena,
+                                struct store_message *message);
+
 /* The newest `limit` of a room with position below `before` (0: no bound), in order. Without those
  * that wait or failed. */
 sotto_error store_messages(struct store *store, const struct room_id *room, int64_t before,
@@ -80,7 +83,7 @@ sotto_error store_messages_after(struct store *store, int64_t after, uint32_t li
 /* The highest position given so far. */
 sotto_error store_messages_head(struct store *store, int64_t *position);
 
-/* [tx] Everything of a room up to position was read. */
+/* [tx] Everything of a room up to position was read. Adds an event if that is news. */
 sotto_error store_messages_read(struct store *store, const struct room_id *room, int64_t position);
 sotto_error store_messages_unread(struct store *store, const struct room_id *room, uint32_t *count);
 

@@ -146,22 +146,33 @@ static sotto_error configure(struct store *store)
                              "PRAGMA journal_size_limit = 4194304;");
 }
 
-static sotto_error open_database(struct store *store)
+static sotto_error set_up_encryption(struct store *store)
 {
     sotto_error error = crypt_vfs_new(store->env, store->vault, store->below, &store->vfs);
     if (error != SOTTO_OK)
         return store_fail(store, error, STORE_FILE ": its encryption cannot be set up");
-    int lock = -1;
-    TRY(lock_profile(store, &lock));
-    error = store_make(store);
-    disk_unlock(lock);
-    TRY(error);
+    return SOTTO_OK;
+}
+
+static sotto_error open_sqlite(struct store *store)
+{
     int code = sqlite3_open_v2(store->path, &store->db,
                                SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
                                crypt_vfs_name(store->vfs));
     if (code != SQLITE_OK)
         return store_fail_sqlite(store, code);
-    TRY(configure(store));
+    return configure(store);
+}
+
+static sotto_error open_database(struct store *store)
+{
+    TRY(set_up_encryption(store));
+    int lock = -1;
+    TRY(lock_profile(store, &lock));
+    sotto_error error = store_make(store);
+    disk_unlock(lock);
+    TRY(error);
+    TRY(open_sqlite(store));
     return store_migrate(store);
 }
 
@@ -180,10 +191,9 @@ static sotto_error open_profile(struct store *store, const struct store_access *
     return open_database(store);
 }
 
-sotto_error store_open(const sotto_env *env, const char *directory,
-                       const struct store_access *access, struct store **out, sotto_fault *fault)
+/* NULL: no memory. */
+static struct store *store_new(const sotto_env *env, const char *directory)
 {
-    sotto_fault no_memory = {.error = SOTTO_NO_MEMORY, .what = "store"};
     size_t folder_size = strlen(directory) + 1, size = folder_size + sizeof STORE_FILE;
     struct store *store = mem_alloc(env, sizeof *store);
     char *path = mem_alloc(env, size), *folder = mem_alloc(env, folder_size);
@@ -191,9 +201,7 @@ sotto_error store_open(const sotto_env *env, const char *directory,
         mem_free(env, path, size);
         mem_free(env, folder, folder_size);
         mem_free(env, store, sizeof *store);
-        if (fault != NULL)
-            *fault = no_memory;
-        return SOTTO_NO_MEMORY;
+        return NULL;
     }
     memcpy(folder, directory, folder_size);
     snprintf(path, size, "%s/" STORE_FILE, directory);
@@ -203,19 +211,52 @@ sotto_error store_open(const sotto_env *env, const char *directory,
     store->directory = folder;
     store->directory_size = folder_size;
     store->fault.what = "";
-    if (access != NULL) {
-        store->below = access->vfs;
-        store->cost = access->cost;
-    }
-    sotto_error error = open_profile(store, access);
-    if (error == SOTTO_OK) {
+    return store;
+}
+
+/* The end of opening: gives the store, or its fault. */
+static sotto_error opened(struct store *store, sotto_error error, struct store **out,
+                          sotto_fault *fault)
+{
+    const sotto_fault no_memory = {.error = SOTTO_NO_MEMORY, .what = "store"};
+    if (store != NULL && error == SOTTO_OK) {
         *out = store;
         return SOTTO_OK;
     }
     if (fault != NULL)
-        *fault = store->fault.error == SOTTO_OK ? no_memory : store->fault;
+        *fault = store == NULL || store->fault.error == SOTTO_OK ? no_memory : store->fault;
     store_close(store);
     return error;
+}
+
+sotto_error store_open(const sotto_env *env, const char *directory,
+                       const struct store_access *access, struct store **out, sotto_fault *fault)
+{
+    struct store *store = store_new(env, directory);
+    sotto_error error = SOTTO_NO_MEMORY;
+    if (store != NULL && access != NULL) {
+        store->below = access->vfs;
+        store->cost = access->cost;
+    }
+    if (store != NULL)
+        error = open_profile(store, access);
+    return opened(store, error, out, fault);
+}
+
+sotto_error store_open_beside(const struct store *first, struct store **out, sotto_fault *fault)
+{
+    struct store *store = store_new(first->env, first->directory);
+    sotto_error error = SOTTO_NO_MEMORY;
+    if (store != NULL) {
+        store->below = first->below;
+        store->cost = first->cost;
+        store->vault = vault_copy(first->vault);
+    }
+    if (store != NULL && store->vault != NULL)
+        error = set_up_encryption(store);
+    if (error == SOTTO_OK)
+        error = open_sqlite(store);
+    return opened(store, error, out, fault);
 }
 
 /* ---- The passphrase ---------------------------------------------------------------------------

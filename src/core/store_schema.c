@@ -183,8 +183,47 @@ static const char version_3[] =
     " hash BLOB NOT NULL) STRICT;"
     "PRAGMA user_version = 3;";
 
-static const char *const steps[STORE_VERSION] = {version_1, version_2,
-                                                 version_3}; /* steps[n]: from version n to n + 1 */
+/* What changed, for whoever shows the profile: written in the transaction that changes it, by
+ * whichever process that is. Kinds: enum core_event_kind. */
+static const char version_4[] =
+    "CREATE TABLE event ("
+    " number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " kind INTEGER NOT NULL,"
+    " about BLOB,"            /* the conversation; of a contact, the account */
+    " local INTEGER) STRICT;" /* of a message: its row */
+
+    "CREATE TRIGGER event_kept AFTER INSERT ON event BEGIN"
+    " DELETE FROM event WHERE number <= NEW.number - 10000; END;"
+    "CREATE TRIGGER message_added AFTER INSERT ON message BEGIN"
+    " INSERT INTO event (kind, about, local) VALUES (1, NEW.room, NEW.local); END;"
+    "CREATE TRIGGER message_changed AFTER UPDATE OF state, kind, text ON message"
+    " WHEN OLD.state <> NEW.state OR OLD.kind <> NEW.kind OR OLD.text <> NEW.text BEGIN"
+    " INSERT INTO event (kind, about, local) VALUES (2, NEW.room, NEW.local); END;"
+    "CREATE TRIGGER room_added AFTER INSERT ON room BEGIN"
+    " INSERT INTO event (kind, about) VALUES (3, NEW.room); END;"
+    "CREATE TRIGGER room_changed AFTER UPDATE OF state, title, members, trouble ON room"
+    " WHEN OLD.state <> NEW.state OR OLD.title <> NEW.title OR OLD.members <> NEW.members"
+    " OR OLD.trouble <> NEW.trouble BEGIN"
+    " INSERT INTO event (kind, about) VALUES (3, NEW.room); END;"
+    "CREATE TRIGGER room_erased AFTER DELETE ON room BEGIN"
+    " INSERT INTO event (kind, about) VALUES (3, OLD.room); END;"
+    "CREATE TRIGGER contact_added AFTER INSERT ON contact WHEN NEW.contact BEGIN"
+    " INSERT INTO event (kind, about) VALUES (4, NEW.account); END;"
+    "CREATE TRIGGER contact_changed AFTER UPDATE ON contact"
+    " WHEN OLD.contact <> NEW.contact OR NEW.contact AND (OLD.name <> NEW.name"
+    " OR OLD.relay <> NEW.relay OR OLD.blocked <> NEW.blocked"
+    " OR OLD.verified <> NEW.verified) BEGIN"
+    " INSERT INTO event (kind, about) VALUES (4, NEW.account); END;"
+    "CREATE TRIGGER request_added AFTER INSERT ON request BEGIN"
+    " INSERT INTO event (kind, about) VALUES (5, NEW.room); END;"
+    "CREATE TRIGGER request_erased AFTER DELETE ON request BEGIN"
+    " INSERT INTO event (kind, about) VALUES (5, OLD.room); END;"
+    "CREATE TRIGGER profile_added AFTER INSERT ON profile BEGIN"
+    " INSERT INTO event (kind) VALUES (6); END;"
+    "PRAGMA user_version = 4;";
+
+static const char *const steps[STORE_VERSION] = {version_1, version_2, version_3,
+                                                 version_4}; /* steps[n]: from version n to n + 1 */
 
 static sotto_error version_of(struct store *store, uint64_t *version)
 {

@@ -331,6 +331,55 @@ static sotto_error listen_loop(struct listening *l, uint32_t seconds)
     return SOTTO_OK;
 }
 
+/* ---- Serving ---- */
+
+/* Begins to listen once there is an account, which another process, or another core of this one,
+ * may have made. */
+static bool serve_begin(struct core *core)
+{
+    struct core_problem before = core->problem;
+    bool begun = core_need_account(core) == SOTTO_OK && scope_set(core, NULL) == SOTTO_OK;
+    core->problem = before; /* that there is none yet is no failure */
+    if (!begun)
+        return false;
+    inbox_reset(core);
+    core->inbox.wanted = core->inbox.want_envelopes = true;
+    return true;
+}
+
+/* One turn. The host's step is in net_step. */
+static sotto_error serve_turn(struct core *core)
+{
+    uint64_t next_ms = UINT64_MAX, version = 0, changes;
+    bool on = core->inbox.wanted || serve_begin(core);
+    if (on)
+        (void)step_all(core, &next_ms);
+    changes = store_changes(core->store);
+    net_step(core, until(next_ms, TICK_MS));
+    sotto_error error = store_data_version(core->store, &version);
+    if (error != SOTTO_OK)
+        return core_store_problem(core, error, "looking for changes");
+    if (on && (version != core->data_version || changes != store_changes(core->store)))
+        scope_refresh(core);
+    core->data_version = version;
+    return on ? revisit(core) : SOTTO_OK;
+}
+
+sotto_error core_serve(struct core *core, const struct core_host *host)
+{
+    sotto_error error = SOTTO_OK;
+    core->patient = true;
+    core->host = host;
+    while (!core->stop && error == SOTTO_OK)
+        error = serve_turn(core);
+    core->inbox.wanted = core->inbox.want_envelopes = false;
+    core->host = NULL;
+    core->patient = false;
+    return error;
+}
+
+/* ---- core_listen ---- */
+
 sotto_error core_listen(struct core *core, uint32_t seconds, bool once,
                         const struct core_listener *listener)
 {

@@ -4,6 +4,10 @@
 
 #include "sotto/bytes.h"
 
+/* The bytes of the first character (its scalar value to *scalar); 0 if it is none (RFC 3629,
+ * section 4), or if text is empty. */
+size_t text_next(sotto_bytes text, uint32_t *scalar);
+
 /* Whether text is UTF-8 as RFC 3629 has it: no surrogates, nothing overlong, nothing above
  * U+10FFFF. Every text that is stored or sent is. */
 bool text_is_utf8(sotto_bytes text);

@@ -118,6 +118,14 @@ static struct vault *vault_new(const sotto_env *env)
     return vault;
 }
 
+struct vault *vault_copy(const struct vault *vault)
+{
+    struct vault *copy = vault_new(vault->env);
+    if (copy != NULL)
+        *copy = *vault;
+    return copy;
+}
+
 void vault_free(struct vault *vault)
 {
     sodium_free(vault); /* which wipes */

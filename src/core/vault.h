@@ -56,6 +56,9 @@ sotto_error vault_create(const sotto_env *env, const char *directory, struct vau
 sotto_error vault_open(const sotto_env *env, const char *directory, const sotto_bytes *passphrase,
                        struct vault **vault, sotto_fault *fault);
 
+/* The same key once more. NULL: no memory. */
+struct vault *vault_copy(const struct vault *vault);
+
 /* Writes the key file anew: sealed under a passphrase of 1 to VAULT_PASSPHRASE_MAX bytes (LENGTH),
  * or as it is (NULL). Old or new is good whenever it is interrupted, never neither. The caller
  * holds the directory's lock. */

@@ -36,6 +36,8 @@ NO_RUN(group_remove)
 NO_RUN(group_leave)
 NO_RUN(group_members)
 NO_RUN(group_update)
+NO_RUN(daemon)
+NO_RUN(call)
 
 /* ---- Text of others ---- */
 

@@ -1,0 +1,55 @@
+/* One request, as a method sees it. */
+#ifndef RPC_CALL_H
+#define RPC_CALL_H
+
+#include "rpc/schema.h"
+
+struct client;
+
+struct call {
+    const sotto_env *env;
+    struct core *core;
+    const json_t *params; /* an object that fits the method; never NULL */
+    json_t *result;       /* the method sets it; NULL counts as an empty object */
+    struct core_problem problem;
+    struct client *client; /* who asks; NULL in a thread and in `sotto call` without a daemon */
+};
+
+/* Makes the call and answers it: the response's object, without an id. params may be NULL. The
+ * caller owns it; NULL: out of memory. */
+json_t *call_run(const struct rpc_method *method, struct call *call);
+
+/* An error's object of JSON-RPC. code: see docs/RPC.md. */
+json_t *call_error(const sotto_env *env, int code, const struct core_problem *problem);
+/* The code that goes with a problem of the core's: its sort of trouble, as an exit code. */
+int call_error_code(const struct core_problem *problem);
+
+/* ---- Parameters ---- */
+
+const char *param_text(const struct call *call, const char *name); /* NULL: not given */
+uint64_t param_number(const struct call *call, const char *name, uint64_t otherwise);
+struct core_id param_id(const struct call *call, const char *name);
+
+/* ---- Ends of a method ---- */
+
+/* With the core's problem. Returns false. */
+bool call_fail(struct call *call);
+/* Whether error is OK, else as call_fail. */
+bool call_done(struct call *call, sotto_error error);
+
+/* ---- A page of a list ---- */
+
+struct page {
+    const sotto_env *env;
+    json_t *items;
+    uint64_t offset, limit, total;
+};
+
+/* By the parameters offset and limit. */
+struct page page_begin(const struct call *call);
+/* Counts one more; true: it is to be added to items. */
+bool page_takes(struct page *page);
+/* The result: {name: items, "total": n}; or fails if error is not OK. */
+bool page_end(struct call *call, struct page *page, const char *name, sotto_error error);
+
+#endif

@@ -1,0 +1,121 @@
+#include "rpc/events.h"
+
+#include "rpc/objects.h"
+
+enum { BATCH = 100 };
+
+static json_t *notification(const char *method, json_t *params)
+{
+    json_t *whole = json_object();
+    (void)json_object_set_new(whole, "jsonrpc", json_string("2.0"));
+    (void)json_object_set_new(whole, "method", json_string(method));
+    (void)json_object_set_new(whole, "params", params);
+    return whole;
+}
+
+json_t *events_connection(const sotto_env *env, const struct core_problem *problem)
+{
+    json_t *params = json_object();
+    object_set_text(env, params, "state", problem != NULL ? "lost" : "back");
+    if (problem != NULL)
+        (void)json_object_set_new(params, "problem", object_problem(env, problem));
+    return notification("connection", params);
+}
+
+struct push {
+    const sotto_env *env;
+    struct core *core;
+    struct client *client;
+    json_t *params;
+    size_t count;
+};
+
+static const char *type_name(enum core_event_kind kind)
+{
+    switch (kind) {
+    case CORE_EVENT_MESSAGE:
+        return "message";
+    case CORE_EVENT_MESSAGE_CHANGED:
+        return "messageChanged";
+    case CORE_EVENT_CONVERSATION:
+        return "conversation";
+    case CORE_EVENT_CONTACT:
+        return "contact";
+    case CORE_EVENT_REQUEST:
+        return "request";
+    case CORE_EVENT_ACCOUNT:
+        return "account";
+    }
+    return "conversation";
+}
+
+static void take_conversation(void *ctx, const struct core_conversation *one)
+{
+    struct push *push = ctx;
+    (void)json_object_set_new(push->params, "conversation", object_conversation(push->env, one));
+}
+
+static void take_contact(void *ctx, const struct core_contact *contact)
+{
+    struct push *push = ctx;
+    (void)json_object_set_new(push->params, "contact", object_contact(push->env, contact));
+}
+
+/* As it is now: what is gone is left out. */
+static void add_object(struct push *push, const struct core_event *event)
+{
+    struct core_account account;
+    switch (event->kind) {
+    case CORE_EVENT_MESSAGE:
+    case CORE_EVENT_MESSAGE_CHANGED:
+        if (event->message != NULL)
+            (void)json_object_set_new(push->params, "message",
+                                      object_message(push->env, event->message));
+        break;
+    case CORE_EVENT_CONVERSATION:
+        (void)core_conversation(push->core, &event->about, take_conversation, push);
+        break;
+    case CORE_EVENT_CONTACT:
+        (void)core_contact(push->core, &event->about, take_contact, push);
+        break;
+    case CORE_EVENT_REQUEST:
+        break;
+    case CORE_EVENT_ACCOUNT:
+        if (core_account(push->core, &account) == SOTTO_OK)
+            (void)json_object_set_new(push->params, "account", object_account(push->env, &account));
+        break;
+    }
+}
+
+static void push_event(void *ctx, const struct core_event *event)
+{
+    struct push *push = ctx;
+    push->params = json_object();
+    object_set_number(push->params, "number", event->number);
+    object_set_text(push->env, push->params, "type", type_name(event->kind));
+    if (event->kind != CORE_EVENT_ACCOUNT)
+        object_set_id(push->params, "about", &event->about);
+    add_object(push, event);
+    client_send(push->client, notification("event", push->params));
+    push->client->event = event->number;
+    push->count++;
+}
+
+void events_push(const sotto_env *env, struct core *core, struct client *client)
+{
+    uint64_t oldest, newest;
+    struct push push = {.env = env, .core = core, .client = client, .count = BATCH};
+    if (core_events_range(core, &oldest, &newest) != SOTTO_OK)
+        return; /* tried again at the next turn */
+    if (client->event < newest && client->event + 1 < oldest) {
+        client->event = newest;
+        client_send(client,
+                    notification("overflow", json_pack("{s:I}", "event", (json_int_t)newest)));
+    }
+    while (push.count == BATCH && client->event < newest && !client->broken &&
+           !client_is_full(client)) {
+        push.count = 0;
+        if (core_events(core, client->event, BATCH, push_event, &push) != SOTTO_OK)
+            return;
+    }
+}

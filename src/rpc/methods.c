@@ -1,0 +1,162 @@
+#include "rpc/methods.h"
+
+#define END          \
+    {                \
+        .name = NULL \
+    }
+#define TEXT(name_, most_, text_)                                                   \
+    {                                                                               \
+        .name = name_, .type = RPC_STRING, .least = 1, .most = most_, .text = text_ \
+    }
+#define MAYBE(name_, most_, text_)                                                      \
+    {                                                                                   \
+        .name = name_, .type = RPC_STRING, .optional = true, .least = 1, .most = most_, \
+        .text = text_                                                                   \
+    }
+#define NUMBER(name_, least_, most_, text_)                                               \
+    {                                                                                     \
+        .name = name_, .type = RPC_INTEGER, .least = least_, .most = most_, .text = text_ \
+    }
+#define MAYBE_NUMBER(name_, least_, most_, text_)                                             \
+    {                                                                                         \
+        .name = name_, .type = RPC_INTEGER, .optional = true, .least = least_, .most = most_, \
+        .text = text_                                                                         \
+    }
+#define CONVERSATION                                                            \
+    {                                                                           \
+        .name = "conversation", .type = RPC_ID, .text = "the conversation's id" \
+    }
+#define CLIENT_ID                                                                               \
+    MAYBE("clientId", CORE_CLIENT_ID_MAX,                                                       \
+          "a name for this message, printable ASCII: with the same one again nothing is sent a" \
+          " second time")
+#define MEMBERS(least_)                                                        \
+    {                                                                          \
+        .name = "members", .type = RPC_STRINGS, .least = least_, .most = 1000, \
+        .text = "people, by account id, the beginning of one, or name"         \
+    }
+#define PAGE                                                           \
+    MAYBE_NUMBER("offset", 0, INT64_MAX, "how many to leave out (0)"), \
+        MAYBE_NUMBER("limit", 1, 1000, "how many at most (100)")
+
+static const struct rpc_field none[] = {END};
+static const struct rpc_field page[] = {PAGE, END};
+static const struct rpc_field conversation[] = {CONVERSATION, END};
+
+static const struct rpc_field registration[] = {
+    MAYBE("relay", RPC_STRING_MAX, "host:port or host:port#PIN; left out: that of an earlier try"),
+    MAYBE("name", 256, "the name that others see"),
+    MAYBE("phone", 64, "a number like +4930123456, where the relay wants one"),
+    MAYBE("invitation", 256, "the relay's invitation code, where it wants one"),
+    MAYBE("code", 64, "the code that was sent to the phone"),
+    END,
+};
+static const struct rpc_field name[] = {TEXT("name", 256, "the name that others see"), END};
+static const struct rpc_field who[] = {
+    TEXT("contact", RPC_STRING_MAX, "a person, by account id, the beginning of one, or name"), END};
+static const struct rpc_field invite[] = {
+    MAYBE_NUMBER("uses", 1, 1000, "for how many people (1)"),
+    MAYBE_NUMBER("lifetime", 1, 3650 * UINT64_C(86400), "seconds (7 days)"), END};
+static const struct rpc_field link[] = {TEXT("link", RPC_STRING_MAX, "sotto://invite/..., whole"),
+                                        END};
+static const struct rpc_field request[] = {NUMBER("request", 1, INT64_MAX, "the request's number"),
+                                           END};
+static const struct rpc_field find[] = {
+    TEXT("name", RPC_STRING_MAX, "a title, a person's name, or the beginning of an id"), END};
+static const struct rpc_field mark[] = {
+    CONVERSATION, NUMBER("message", 1, INT64_MAX, "the id of the last message that was seen"), END};
+static const struct rpc_field send[] = {CONVERSATION, TEXT("text", CORE_TEXT_MAX, "what is said"),
+                                        CLIENT_ID, END};
+static const struct rpc_field send_file[] = {
+    CONVERSATION,
+    TEXT("path", RPC_STRING_MAX,
+         "the file: it is read where it lies until it is sent, and has to stay as it is"),
+    MAYBE("caption", CORE_CAPTION_MAX, "what is said about it"), CLIENT_ID, END};
+static const struct rpc_field history[] = {
+    CONVERSATION, MAYBE_NUMBER("before", 1, INT64_MAX, "only messages before the one of this id"),
+    MAYBE_NUMBER("limit", 1, 1000, "how many at most (100)"), END};
+static const struct rpc_field sent[] = {
+    CONVERSATION, TEXT("clientId", CORE_CLIENT_ID_MAX, "what it was sent with"), END};
+static const struct rpc_field save[] = {
+    NUMBER("message", 1, INT64_MAX, "the message's id"),
+    TEXT("to", RPC_STRING_MAX, "a folder, where it gets the name it was sent under, or a name"),
+    END};
+static const struct rpc_field group[] = {TEXT("title", 256, "what it is called"), MEMBERS(0), END};
+static const struct rpc_field people[] = {CONVERSATION, MEMBERS(1), END};
+static const struct rpc_field members[] = {CONVERSATION, PAGE, END};
+static const struct rpc_field since[] = {
+    MAYBE_NUMBER("since", 0, INT64_MAX,
+                 "the last event's number that was seen: those behind it come first; left out:"
+                 " only what happens from now on"),
+    END};
+
+const struct rpc_method rpc_methods[] = {
+    {"account.get", "One's own account", none, "Account", false, account_get},
+    {"account.register",
+     "Make an account at a relay. With `code_needed`, call again with the code. Safe to repeat",
+     registration, "Account", true, account_register},
+    {"account.setName", "Change the name that others see; the conversations are told", name,
+     "Account", false, account_set_name},
+    {"account.fingerprint", "One's own account's safety number", none, "Fingerprint", false,
+     account_fingerprint},
+    {"status.get", "The account, and what there is in the profile", none, "Status", false,
+     status_get},
+
+    {"invitation.create", "Make a link with which somebody can write to you", invite, "Invitation",
+     true, invitation_create},
+    {"invitation.accept",
+     "Take somebody's link. The conversation is there at once and becomes active once the relay has"
+     " it",
+     link, "ConversationId", false, invitation_accept},
+    {"request.list", "Strangers who want to write", page, "Requests", false, request_list},
+    {"request.accept", "Let one in", request, "ConversationId", false, request_accept},
+    {"request.decline", "Refuse one; the sender is not told", request, "Nothing", false,
+     request_decline},
+    {"contact.list", "The people you know", page, "Contacts", false, contact_list},
+    {"contact.fingerprint", "The safety number to compare with somebody", who, "Fingerprint", false,
+     contact_fingerprint},
+
+    {"conversation.list", "Your conversations", page, "Conversations", false, conversation_list},
+    {"conversation.get", "One of them", conversation, "Conversation", false, conversation_get},
+    {"conversation.find", "The one that a name means", find, "ConversationId", false,
+     conversation_find},
+    {"conversation.markRead", "Messages up to one were seen", mark, "Nothing", false,
+     conversation_mark_read},
+
+    {"message.send",
+     "Send a text. When this answers, the message is in the outbox on disk, and leaves when the"
+     " relay can be reached",
+     send, "Sending", false, message_send},
+    {"message.sendFile", "Send a file, likewise", send_file, "Sending", true, message_send_file},
+    {"message.list", "A conversation's messages, newest page first; none counts as read by this",
+     history, "Messages", false, message_list},
+    {"message.status", "How far an own message is", sent, "Sending", false, message_status},
+    {"message.saveFile",
+     "Fetch a file that was sent. Nothing that is there is overwritten; broken off, the same call"
+     " goes on",
+     save, "Saved", true, message_save_file},
+
+    {"group.create", "Make a group", group, "ConversationId", false, group_create},
+    {"group.add", "Add people", people, "Nothing", false, group_add},
+    {"group.remove", "Remove people: they can read nothing that comes after", people, "Nothing",
+     false, group_remove},
+    {"group.leave", "Leave a conversation; its history stays", conversation, "Nothing", false,
+     group_leave},
+    {"group.members", "Who is in a conversation", members, "Members", false, group_members},
+    {"group.renewKeys", "Renew this device's keys in a conversation", conversation, "Nothing",
+     false, group_renew_keys},
+
+    {"sync", "Fetch and send all that waits, and answer then", none, "Nothing", true, rpc_sync},
+
+    {"events.subscribe",
+     "From now on this connection gets the notifications `event` (params: Event), `overflow`"
+     " (Overflow: you were away too long, read all lists anew) and `connection` (Connection)",
+     since, "Subscription", false, events_subscribe},
+    {"events.unsubscribe", "No more of them", none, "Nothing", false, events_unsubscribe},
+
+    {"rpc.discover", "This description", none, "Document", false, rpc_discover},
+    {"daemon.version", "The program's version", none, "Version", false, version_get},
+    {"daemon.stop", "End the daemon; what waits in the outbox stays there", none, "Nothing", false,
+     daemon_stop},
+    {NULL, NULL, NULL, NULL, false, NULL},
+};

@@ -1,0 +1,50 @@
+/* The methods' functions, by concept; methods.c has the table. */
+#ifndef RPC_METHODS_H
+#define RPC_METHODS_H
+
+#include "rpc/call.h"
+
+/* methods_account.c */
+bool account_get(struct call *call);
+bool account_register(struct call *call);
+bool account_set_name(struct call *call);
+bool account_fingerprint(struct call *call);
+bool status_get(struct call *call);
+bool version_get(struct call *call);
+bool rpc_discover(struct call *call);
+
+/* methods_people.c */
+bool invitation_create(struct call *call);
+bool invitation_accept(struct call *call);
+bool request_list(struct call *call);
+bool request_accept(struct call *call);
+bool request_decline(struct call *call);
+bool contact_list(struct call *call);
+bool contact_fingerprint(struct call *call);
+
+/* methods_talk.c */
+bool conversation_list(struct call *call);
+bool conversation_get(struct call *call);
+bool conversation_find(struct call *call);
+bool conversation_mark_read(struct call *call);
+bool message_send(struct call *call);
+bool message_send_file(struct call *call);
+bool message_list(struct call *call);
+bool message_status(struct call *call);
+bool message_save_file(struct call *call);
+bool rpc_sync(struct call *call);
+
+/* methods_group.c */
+bool group_create(struct call *call);
+bool group_add(struct call *call);
+bool group_remove(struct call *call);
+bool group_leave(struct call *call);
+bool group_members(struct call *call);
+bool group_renew_keys(struct call *call);
+
+/* server.c */
+bool events_subscribe(struct call *call);
+bool events_unsubscribe(struct call *call);
+bool daemon_stop(struct call *call);
+
+#endif

@@ -1,0 +1,76 @@
+/* account.*, status.get, and what the program says of itself. */
+#include "rpc/methods.h"
+#include "rpc/objects.h"
+
+bool account_get(struct call *call)
+{
+    struct core_account account;
+    if (core_account(call->core, &account) != SOTTO_OK)
+        return call_fail(call);
+    call->result = object_account(call->env, &account);
+    return true;
+}
+
+bool account_register(struct call *call)
+{
+    const struct core_registration registration = {
+        .relay = param_text(call, "relay"),
+        .name = param_text(call, "name"),
+        .phone = param_text(call, "phone"),
+        .invitation = param_text(call, "invitation"),
+        .code = param_text(call, "code"),
+    };
+    if (core_register(call->core, &registration) != SOTTO_OK)
+        return call_fail(call);
+    return account_get(call);
+}
+
+bool account_set_name(struct call *call)
+{
+    if (core_set_name(call->core, param_text(call, "name")) != SOTTO_OK)
+        return call_fail(call);
+    return account_get(call);
+}
+
+static bool fingerprint(struct call *call, const char *who)
+{
+    struct core_fingerprint fingerprint;
+    if (core_fingerprint(call->core, who, &fingerprint) != SOTTO_OK)
+        return call_fail(call);
+    call->result = object_fingerprint(call->env, &fingerprint, who == NULL);
+    return true;
+}
+
+bool account_fingerprint(struct call *call)
+{
+    return fingerprint(call, NULL);
+}
+
+bool contact_fingerprint(struct call *call)
+{
+    return fingerprint(call, param_text(call, "contact"));
+}
+
+bool status_get(struct call *call)
+{
+    struct core_status status;
+    if (core_status(call->core, &status) != SOTTO_OK)
+        return call_fail(call);
+    if (!account_get(call))
+        return false;
+    object_set_status(call->result, &status);
+    return true;
+}
+
+bool version_get(struct call *call)
+{
+    call->result = json_object();
+    object_set_text(call->env, call->result, "version", PROGRAM_VERSION);
+    return true;
+}
+
+bool rpc_discover(struct call *call)
+{
+    call->result = rpc_openrpc();
+    return true;
+}

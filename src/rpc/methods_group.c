@@ -1,0 +1,70 @@
+/* group.* */
+#include "rpc/methods.h"
+#include "rpc/objects.h"
+
+enum { MEMBERS_MAX = 1000 }; /* of one call, as methods.c has it */
+
+/* The parameter members. Returns how many. */
+static size_t members_of(const struct call *call, const char *names[static MEMBERS_MAX])
+{
+    const json_t *list = json_object_get(call->params, "members");
+    size_t count = json_array_size(list);
+    for (size_t i = 0; i < count; i++)
+        names[i] = json_string_value(json_array_get(list, i));
+    return count;
+}
+
+bool group_create(struct call *call)
+{
+    const char *names[MEMBERS_MAX];
+    struct core_id conversation;
+    size_t count = members_of(call, names);
+    if (core_group_create(call->core, param_text(call, "title"), names, count, &conversation) !=
+        SOTTO_OK)
+        return call_fail(call);
+    call->result = json_object();
+    object_set_id(call->result, "conversation", &conversation);
+    return true;
+}
+
+bool group_add(struct call *call)
+{
+    const char *names[MEMBERS_MAX];
+    struct core_id id = param_id(call, "conversation");
+    size_t count = members_of(call, names);
+    return call_done(call, core_group_add(call->core, &id, names, count));
+}
+
+bool group_remove(struct call *call)
+{
+    const char *names[MEMBERS_MAX];
+    struct core_id id = param_id(call, "conversation");
+    size_t count = members_of(call, names);
+    return call_done(call, core_group_remove(call->core, &id, names, count));
+}
+
+bool group_leave(struct call *call)
+{
+    struct core_id id = param_id(call, "conversation");
+    return call_done(call, core_group_leave(call->core, &id));
+}
+
+bool group_renew_keys(struct call *call)
+{
+    struct core_id id = param_id(call, "conversation");
+    return call_done(call, core_group_update(call->core, &id));
+}
+
+static void member_add(void *ctx, const struct core_member *member)
+{
+    struct page *page = ctx;
+    if (page_takes(page))
+        (void)json_array_append_new(page->items, object_member(page->env, member));
+}
+
+bool group_members(struct call *call)
+{
+    struct core_id id = param_id(call, "conversation");
+    struct page page = page_begin(call);
+    return page_end(call, &page, "members", core_members(call->core, &id, member_add, &page));
+}

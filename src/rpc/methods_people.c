@@ -1,0 +1,80 @@
+/* invitation.*, request.*, contact.list. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "rpc/methods.h"
+#include "rpc/objects.h"
+
+bool invitation_create(struct call *call)
+{
+    uint32_t uses = (uint32_t)param_number(call, "uses", 1);
+    uint64_t lifetime_s = param_number(call, "lifetime", 7 * UINT64_C(86400));
+    uint64_t expires_s = call->env->now(call->env->ctx) + lifetime_s;
+    sotto_buf link;
+    sotto_buf_init(&link, call->env);
+    bool done = call_done(call, core_invite(call->core, uses, lifetime_s, &link));
+    if (done)
+        call->result = object_invitation(call->env, (const char *)link.data, uses, expires_s);
+    sotto_buf_free(&link);
+    return done;
+}
+
+static bool accept(struct call *call, const char *what)
+{
+    struct core_id conversation;
+    if (core_accept(call->core, what, &conversation) != SOTTO_OK)
+        return call_fail(call);
+    call->result = json_object();
+    object_set_id(call->result, "conversation", &conversation);
+    return true;
+}
+
+bool invitation_accept(struct call *call)
+{
+    return accept(call, param_text(call, "link"));
+}
+
+static void request_number(const struct call *call, char out[static 24])
+{
+    (void)snprintf(out, 24, "%" PRIu64, param_number(call, "request", 0));
+}
+
+bool request_accept(struct call *call)
+{
+    char number[24];
+    request_number(call, number);
+    return accept(call, number);
+}
+
+bool request_decline(struct call *call)
+{
+    char number[24];
+    request_number(call, number);
+    return call_done(call, core_decline(call->core, number));
+}
+
+static void request_add(void *ctx, const struct core_request *request)
+{
+    struct page *page = ctx;
+    if (page_takes(page))
+        (void)json_array_append_new(page->items, object_request(page->env, request));
+}
+
+bool request_list(struct call *call)
+{
+    struct page page = page_begin(call);
+    return page_end(call, &page, "requests", core_requests(call->core, request_add, &page));
+}
+
+static void contact_add(void *ctx, const struct core_contact *contact)
+{
+    struct page *page = ctx;
+    if (page_takes(page))
+        (void)json_array_append_new(page->items, object_contact(page->env, contact));
+}
+
+bool contact_list(struct call *call)
+{
+    struct page page = page_begin(call);
+    return page_end(call, &page, "contacts", core_contacts(call->core, contact_add, &page));
+}

@@ -1,0 +1,145 @@
+/* conversation.*, message.*, sync. */
+#include <limits.h>
+#include <string.h>
+
+#include "rpc/methods.h"
+#include "rpc/objects.h"
+
+/* ---- Conversations -------------------------------------------------------------------------- */
+
+static void conversation_add(void *ctx, const struct core_conversation *one)
+{
+    struct page *page = ctx;
+    if (page_takes(page))
+        (void)json_array_append_new(page->items, object_conversation(page->env, one));
+}
+
+bool conversation_list(struct call *call)
+{
+    struct page page = page_begin(call);
+    return page_end(call, &page, "conversations",
+                    core_conversations(call->core, conversation_add, &page));
+}
+
+static void conversation_take(void *ctx, const struct core_conversation *one)
+{
+    struct call *call = ctx;
+    call->result = object_conversation(call->env, one);
+}
+
+bool conversation_get(struct call *call)
+{
+    struct core_id id = param_id(call, "conversation");
+    return call_done(call, core_conversation(call->core, &id, conversation_take, call));
+}
+
+bool conversation_find(struct call *call)
+{
+    struct core_id id;
+    if (core_find(call->core, param_text(call, "name"), &id) != SOTTO_OK)
+        return call_fail(call);
+    call->result = json_object();
+    object_set_id(call->result, "conversation", &id);
+    return true;
+}
+
+bool conversation_mark_read(struct call *call)
+{
+    struct core_id id = param_id(call, "conversation");
+    return call_done(call,
+                     core_mark_read(call->core, &id, (int64_t)param_number(call, "message", 0)));
+}
+
+/* ---- Sending -------------------------------------------------------------------------------- */
+
+static bool sending(struct call *call, const struct core_id *conversation, const char *client_id)
+{
+    enum core_message_status status;
+    uint64_t seq;
+    if (core_sending(call->core, conversation, client_id, &status, &seq) != SOTTO_OK)
+        return call_fail(call);
+    call->result = object_sending(call->env, conversation, client_id, status, seq);
+    return true;
+}
+
+bool message_send(struct call *call)
+{
+    struct core_id id = param_id(call, "conversation");
+    const json_t *text = json_object_get(call->params, "text");
+    sotto_bytes bytes =
+        sotto_bytes_of((const uint8_t *)json_string_value(text), json_string_length(text));
+    char client_id[CORE_CLIENT_ID_MAX + 1];
+    if (core_send(call->core, &id, param_text(call, "clientId"), bytes, client_id) != SOTTO_OK)
+        return call_fail(call);
+    return sending(call, &id, client_id);
+}
+
+bool message_send_file(struct call *call)
+{
+    struct core_id id = param_id(call, "conversation");
+    const char *caption = param_text(call, "caption");
+    char client_id[CORE_CLIENT_ID_MAX + 1];
+    if (core_send_file(call->core, &id, param_text(call, "clientId"), param_text(call, "path"),
+                       sotto_bytes_str(caption != NULL ? caption : ""), client_id) != SOTTO_OK)
+        return call_fail(call);
+    return sending(call, &id, client_id);
+}
+
+bool message_status(struct call *call)
+{
+    struct core_id id = param_id(call, "conversation");
+    return sending(call, &id, param_text(call, "clientId"));
+}
+
+/* ---- Reading -------------------------------------------------------------------------------- */
+
+struct history {
+    const sotto_env *env;
+    json_t *messages;
+    uint64_t placed; /* of them, those that have an id */
+};
+
+static void history_add(void *ctx, const struct core_message *message)
+{
+    struct history *history = ctx;
+    history->placed += message->id != 0;
+    (void)json_array_append_new(history->messages, object_message(history->env, message));
+}
+
+bool message_list(struct call *call)
+{
+    struct core_id id = param_id(call, "conversation");
+    uint64_t limit = param_number(call, "limit", 100);
+    struct history history = {.env = call->env, .messages = json_array()};
+    /* One more than wanted says whether there are more. */
+    sotto_error error =
+        core_history(call->core, &id, (uint32_t)limit + 1, (int64_t)param_number(call, "before", 0),
+                     history_add, &history);
+    if (error != SOTTO_OK) {
+        json_decref(history.messages);
+        return call_fail(call);
+    }
+    bool more = history.placed > limit;
+    if (more)
+        (void)json_array_remove(history.messages, 0);
+    call->result = json_object();
+    (void)json_object_set_new(call->result, "messages", history.messages);
+    (void)json_object_set_new(call->result, "more", json_boolean(more));
+    return true;
+}
+
+bool message_save_file(struct call *call)
+{
+    char saved[PATH_MAX];
+    if (core_save(call->core, (int64_t)param_number(call, "message", 0), param_text(call, "to"),
+                  saved, sizeof saved) != SOTTO_OK)
+        return call_fail(call);
+    call->result = json_object();
+    object_set_text(call->env, call->result, "path", saved);
+    return true;
+}
+
+bool rpc_sync(struct call *call)
+{
+    return call_done(call, core_sync(call->core));
+}

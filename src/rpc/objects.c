@@ -1,0 +1,206 @@
+#include "rpc/objects.h"
+
+#include <string.h>
+
+#include "base/base.h"
+#include "core/text.h"
+
+json_t *object_text(const sotto_env *env, sotto_bytes text)
+{
+    json_t *whole = json_stringn(text.size > 0 ? (const char *)text.data : "", text.size);
+    if (whole != NULL)
+        return whole;
+    sotto_buf clean;
+    sotto_buf_init(&clean, env);
+    sotto_error error = SOTTO_OK;
+    for (size_t pos = 0; pos < text.size && error == SOTTO_OK;) {
+        uint32_t scalar = 0;
+        size_t size = text_next(sotto_bytes_of(text.data + pos, text.size - pos), &scalar);
+        error = size > 0 ? sotto_buf_append(&clean, text.data + pos, size)
+                         : sotto_buf_append(&clean, (const uint8_t *)"\xEF\xBF\xBD", 3);
+        pos += size > 0 ? size : 1;
+    }
+    whole = json_stringn((const char *)clean.data, clean.size);
+    sotto_buf_free(&clean);
+    return whole;
+}
+
+void object_set_text(const sotto_env *env, json_t *object, const char *key, const char *text)
+{
+    (void)json_object_set_new(object, key,
+                              object_text(env, sotto_bytes_str(text != NULL ? text : "")));
+}
+
+void object_set_number(json_t *object, const char *key, uint64_t value)
+{
+    (void)json_object_set_new(object, key, json_integer((json_int_t)value));
+}
+
+static void set_bool(json_t *object, const char *key, bool value)
+{
+    (void)json_object_set_new(object, key, json_boolean(value));
+}
+
+static void set_hex(json_t *object, const char *key, const uint8_t bytes[static 32])
+{
+    static const char digits[] = "0123456789abcdef";
+    char hex[64];
+    for (size_t i = 0; i < 32; i++) {
+        hex[2 * i] = digits[bytes[i] >> 4];
+        hex[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    (void)json_object_set_new(object, key, json_stringn(hex, sizeof hex));
+}
+
+void object_set_id(json_t *object, const char *key, const struct core_id *id)
+{
+    set_hex(object, key, id->bytes);
+}
+
+json_t *object_message(const sotto_env *env, const struct core_message *message)
+{
+    json_t *object = json_object();
+    if (message->id != 0)
+        object_set_number(object, "id", (uint64_t)message->id);
+    object_set_id(object, "conversation", &message->conversation);
+    object_set_text(env, object, "title", message->title);
+    object_set_text(env, object, "kind", core_message_kind_name(message->kind));
+    object_set_text(env, object, "status", core_message_status_name(message->status));
+    if (message->seq != 0)
+        object_set_number(object, "seq", message->seq);
+    object_set_id(object, "sender", &message->sender);
+    object_set_text(env, object, "name", message->sender_name);
+    set_bool(object, "own", message->own);
+    object_set_number(object, "time", message->time_s);
+    if (message->kind == CORE_TEXT || message->kind == CORE_FILE)
+        (void)json_object_set_new(object, "text", object_text(env, message->text));
+    if (message->kind == CORE_FILE) {
+        object_set_text(env, object, "fileName", message->file_name);
+        object_set_number(object, "fileSize", message->file_size);
+    }
+    if (message->kind == CORE_ADDED || message->kind == CORE_REMOVED ||
+        message->kind == CORE_LEFT) {
+        object_set_id(object, "subject", &message->subject);
+        object_set_text(env, object, "subjectName", message->subject_name);
+    }
+    if (message->client_id[0] != '\0')
+        object_set_text(env, object, "clientId", message->client_id);
+    return object;
+}
+
+json_t *object_conversation(const sotto_env *env, const struct core_conversation *one)
+{
+    json_t *object = json_object();
+    object_set_id(object, "conversation", &one->id);
+    object_set_text(env, object, "title", one->title);
+    object_set_text(env, object, "kind", one->group ? "group" : "person");
+    object_set_text(env, object, "state", core_room_state_name(one->state));
+    object_set_text(env, object, "relay", one->relay);
+    object_set_number(object, "epoch", one->epoch);
+    object_set_number(object, "seq", one->seq);
+    object_set_number(object, "members", one->members);
+    object_set_number(object, "waiting", one->waiting);
+    object_set_number(object, "unread", one->unread);
+    if (one->authenticator[0] != '\0')
+        object_set_text(env, object, "epochAuthenticator", one->authenticator);
+    if (one->trouble[0] != '\0')
+        object_set_text(env, object, "trouble", one->trouble);
+    return object;
+}
+
+json_t *object_contact(const sotto_env *env, const struct core_contact *contact)
+{
+    json_t *object = json_object();
+    object_set_id(object, "account", &contact->account);
+    object_set_text(env, object, "name", contact->name);
+    object_set_text(env, object, "relay", contact->relay);
+    set_bool(object, "blocked", contact->blocked);
+    return object;
+}
+
+json_t *object_member(const sotto_env *env, const struct core_member *member)
+{
+    json_t *object = json_object();
+    object_set_id(object, "account", &member->account);
+    object_set_text(env, object, "device", member->device);
+    object_set_text(env, object, "name", member->name);
+    set_bool(object, "own", member->own);
+    return object;
+}
+
+json_t *object_request(const sotto_env *env, const struct core_request *request)
+{
+    json_t *object = json_object();
+    object_set_number(object, "request", (uint64_t)request->id);
+    object_set_id(object, "conversation", &request->conversation);
+    object_set_id(object, "sender", &request->sender);
+    object_set_text(env, object, "name", request->sender_name);
+    object_set_number(object, "time", request->time_s);
+    return object;
+}
+
+json_t *object_account(const sotto_env *env, const struct core_account *account)
+{
+    json_t *object = json_object();
+    set_bool(object, "registered", account->registered);
+    if (account->registered) {
+        object_set_id(object, "account", &account->account);
+        object_set_text(env, object, "device", account->device);
+        object_set_text(env, object, "name", account->name);
+        object_set_text(env, object, "relay", account->relay);
+        object_set_text(env, object, "suite", account->suite);
+    }
+    return object;
+}
+
+void object_set_status(json_t *object, const struct core_status *status)
+{
+    set_bool(object, "passphrase", status->passphrase);
+    object_set_number(object, "conversations", status->conversations);
+    object_set_number(object, "waiting", status->waiting);
+    object_set_number(object, "requests", status->requests);
+    object_set_number(object, "contacts", status->contacts);
+    object_set_number(object, "tokens", status->tokens);
+    object_set_number(object, "tokenKey", status->token_key);
+    set_hex(object, "tokenKeyHash", status->token_key_hash);
+}
+
+json_t *object_invitation(const sotto_env *env, const char *link, uint32_t uses, uint64_t expires_s)
+{
+    json_t *object = json_object();
+    object_set_text(env, object, "link", link);
+    object_set_number(object, "uses", uses);
+    object_set_number(object, "expires", expires_s);
+    return object;
+}
+
+json_t *object_fingerprint(const sotto_env *env, const struct core_fingerprint *fingerprint,
+                           bool own)
+{
+    json_t *object = json_object();
+    object_set_text(env, object, "digits", fingerprint->digits);
+    object_set_text(env, object, "name", fingerprint->name);
+    set_bool(object, "own", own);
+    return object;
+}
+
+json_t *object_sending(const sotto_env *env, const struct core_id *conversation,
+                       const char *client_id, enum core_message_status status, uint64_t seq)
+{
+    json_t *object = json_object();
+    object_set_id(object, "conversation", conversation);
+    object_set_text(env, object, "clientId", client_id);
+    object_set_text(env, object, "status", core_message_status_name(status));
+    if (seq != 0)
+        object_set_number(object, "seq", seq);
+    return object;
+}
+
+json_t *object_problem(const sotto_env *env, const struct core_problem *problem)
+{
+    json_t *object = json_object();
+    object_set_text(env, object, "code", core_code_name(problem->code));
+    object_set_text(env, object, "message", problem->message);
+    object_set_text(env, object, "next", problem->next);
+    return object;
+}

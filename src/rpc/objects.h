@@ -1,0 +1,32 @@
+/* What the core shows, as JSON objects: the same in `sotto --json` and in JSON-RPC. Fields are only
+ * ever added. Each is described in schema.c; text that is not UTF-8 has U+FFFD where it is not.
+ * NULL: out of memory. The caller owns what it gets. */
+#ifndef RPC_OBJECTS_H
+#define RPC_OBJECTS_H
+
+#include <jansson.h>
+
+#include "core/core.h"
+
+json_t *object_text(const sotto_env *env, sotto_bytes text);
+void object_set_text(const sotto_env *env, json_t *object, const char *key, const char *text);
+void object_set_number(json_t *object, const char *key, uint64_t value);
+void object_set_id(json_t *object, const char *key, const struct core_id *id);
+
+json_t *object_message(const sotto_env *env, const struct core_message *message);
+json_t *object_conversation(const sotto_env *env, const struct core_conversation *one);
+json_t *object_contact(const sotto_env *env, const struct core_contact *contact);
+json_t *object_member(const sotto_env *env, const struct core_member *member);
+json_t *object_request(const sotto_env *env, const struct core_request *request);
+json_t *object_account(const sotto_env *env, const struct core_account *account);
+/* Into an account's object. */
+void object_set_status(json_t *object, const struct core_status *status);
+json_t *object_invitation(const sotto_env *env, const char *link, uint32_t uses,
+                          uint64_t expires_s);
+json_t *object_fingerprint(const sotto_env *env, const struct core_fingerprint *fingerprint,
+                           bool own);
+json_t *object_sending(const sotto_env *env, const struct core_id *conversation,
+                       const char *client_id, enum core_message_status status, uint64_t seq);
+json_t *object_problem(const sotto_env *env, const struct core_problem *problem);
+
+#endif

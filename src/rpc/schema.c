@@ -1,0 +1,370 @@
+#include "rpc/schema.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/problem.h"
+
+#define END          \
+    {                \
+        .name = NULL \
+    }
+#define STRING(name_, text_)                                                     \
+    {                                                                            \
+        .name = name_, .type = RPC_STRING, .most = RPC_STRING_MAX, .text = text_ \
+    }
+#define MAYBE(name_, text_)                                                                        \
+    {                                                                                              \
+        .name = name_, .type = RPC_STRING, .optional = true, .most = RPC_STRING_MAX, .text = text_ \
+    }
+#define ONE_OF(name_, values_, text_)                                               \
+    {                                                                               \
+        .name = name_, .type = RPC_STRING, .most = 64, .of = values_, .text = text_ \
+    }
+#define ID(name_, text_)                             \
+    {                                                \
+        .name = name_, .type = RPC_ID, .text = text_ \
+    }
+#define MAYBE_ID(name_, text_)                                         \
+    {                                                                  \
+        .name = name_, .type = RPC_ID, .optional = true, .text = text_ \
+    }
+#define NUMBER(name_, text_)                                                 \
+    {                                                                        \
+        .name = name_, .type = RPC_INTEGER, .most = INT64_MAX, .text = text_ \
+    }
+#define MAYBE_NUMBER(name_, text_)                                                             \
+    {                                                                                          \
+        .name = name_, .type = RPC_INTEGER, .optional = true, .most = INT64_MAX, .text = text_ \
+    }
+#define BOOLEAN(name_, text_)                             \
+    {                                                     \
+        .name = name_, .type = RPC_BOOLEAN, .text = text_ \
+    }
+#define OBJECT(name_, of_, text_)                                                     \
+    {                                                                                 \
+        .name = name_, .type = RPC_OBJECT, .optional = true, .of = of_, .text = text_ \
+    }
+#define OBJECTS(name_, of_, text_)                                   \
+    {                                                                \
+        .name = name_, .type = RPC_OBJECTS, .of = of_, .text = text_ \
+    }
+
+/* ---- Objects -------------------------------------------------------------------------------- */
+
+#define ACCOUNT_FIELDS                                                                          \
+    BOOLEAN("registered", "whether there is an account in this profile; without one, no more"), \
+        MAYBE_ID("account", "the account's id: a hash of its key"),                             \
+        MAYBE("device", "this device's id"), MAYBE("name", "the name that others see"),         \
+        MAYBE("relay", "the relay's address"), MAYBE("suite", "the cipher suite of new groups")
+
+static const struct rpc_field account[] = {ACCOUNT_FIELDS, END};
+
+static const struct rpc_field status[] = {
+    ACCOUNT_FIELDS,
+    BOOLEAN("passphrase", "whether the profile is locked with one"),
+    NUMBER("conversations", "how many there are"),
+    NUMBER("waiting", "messages in the outbox"),
+    NUMBER("requests", "people who want to write and wait for an answer"),
+    NUMBER("contacts", "how many there are"),
+    NUMBER("tokens", "anonymous tokens in stock"),
+    NUMBER("tokenKey", "number of the relay's newest issuing key; 0: none seen"),
+    ID("tokenKeyHash", "of that key's announcement: the same for everybody at the relay"),
+    END,
+};
+
+static const struct rpc_field contact[] = {
+    ID("account", "the account's id"),
+    STRING("name", "as that person calls themself; empty: not known yet"),
+    STRING("relay", "where the account is; may be empty"),
+    BOOLEAN("blocked", "whether nothing of theirs is let in"),
+    END,
+};
+
+static const struct rpc_field request[] = {
+    NUMBER("request", "its number"),
+    ID("conversation", "what it would lead to"),
+    ID("sender", "the account that asks"),
+    STRING("name", "as that person calls themself; empty: not known"),
+    NUMBER("time", "when it came, in seconds since 1970"),
+    END,
+};
+
+static const struct rpc_field invitation[] = {
+    STRING("link", "to be given to the person, who takes it with invitation.accept"),
+    NUMBER("uses", "for how many people"),
+    NUMBER("expires", "when it ends, in seconds since 1970"),
+    END,
+};
+
+static const struct rpc_field fingerprint[] = {
+    STRING("digits", "60 decimal digits in groups of five: compare them with the other person's"),
+    STRING("name", "whom it is with; one's own name for one's own"),
+    BOOLEAN("own", "whether it is one's own account's"),
+    END,
+};
+
+static const struct rpc_field conversation[] = {
+    ID("conversation", "its id"),
+    STRING("title", "the group's, or the other person's name"),
+    ONE_OF("kind", "group|person", "with how many"),
+    ONE_OF("state", "creating|active|removed|left|forked|unknown",
+           "creating: not at the relay yet; removed, left: over; forked: the relay's log"
+           " contradicts itself"),
+    STRING("relay", "where it is"),
+    NUMBER("epoch", "of the MLS group"),
+    NUMBER("seq", "the last entry of its log that was applied"),
+    NUMBER("members", "devices in the MLS group"),
+    NUMBER("waiting", "messages in the outbox"),
+    NUMBER("unread", "messages that were not read"),
+    MAYBE("epochAuthenticator", "of the epoch, in hex: the same for all members"),
+    MAYBE("trouble", "why it is forked, or what it waits for"),
+    END,
+};
+
+static const struct rpc_field member[] = {
+    ID("account", "the account's id"),
+    STRING("device", "the device's id"),
+    STRING("name", "as that person calls themself"),
+    BOOLEAN("own", "whether it is one's own account"),
+    END,
+};
+
+static const struct rpc_field message[] = {
+    MAYBE_NUMBER("id", "grows with each message of this profile; absent while it waits"),
+    ID("conversation", "where it is"),
+    STRING("title", "what the conversation is called"),
+    ONE_OF("kind", "text|file|unreadable|newer|added|removed|left|joined|forked",
+           "unreadable: of a member, cannot be read; newer: needs a newer version; behind these"
+           " what happened in the conversation"),
+    ONE_OF("status", "received|sent|waiting|failed|unknown", "waiting: in the outbox"),
+    MAYBE_NUMBER("seq", "its place in the conversation's log; absent while it waits"),
+    ID("sender", "the account that sent it, or did it"),
+    STRING("name", "as that person calls themself"),
+    BOOLEAN("own", "whether it is one's own"),
+    NUMBER("time", "when this device stored it, in seconds since 1970"),
+    {.name = "text",
+     .type = RPC_STRING,
+     .optional = true,
+     .most = CORE_TEXT_MAX,
+     .text = "of kinds text and file"},
+    MAYBE("fileName", "of kind file: a harmless name"),
+    MAYBE_NUMBER("fileSize", "of kind file: bytes"),
+    MAYBE_ID("subject", "who was added or removed, or left"),
+    MAYBE("subjectName", "as that person calls themself"),
+    MAYBE("clientId", "of one's own messages: what it was sent with"),
+    END,
+};
+
+static const struct rpc_field sending[] = {
+    ID("conversation", "where it goes"),
+    STRING("clientId", "the message's: sending it again with the same one sends it once"),
+    ONE_OF("status", "received|sent|waiting|failed|unknown", "as of a message"),
+    MAYBE_NUMBER("seq", "its place in the conversation's log, once it is sent"),
+    END,
+};
+
+static const struct rpc_field contacts[] = {
+    OBJECTS("contacts", "Contact", "a page of them, by name"),
+    NUMBER("total", "how many there are in all"), END};
+static const struct rpc_field requests[] = {
+    OBJECTS("requests", "Request", "a page of them, oldest first"),
+    NUMBER("total", "how many there are in all"), END};
+static const struct rpc_field conversations[] = {
+    OBJECTS("conversations", "Conversation", "a page of them, in order of activity"),
+    NUMBER("total", "how many there are in all"), END};
+static const struct rpc_field members[] = {
+    OBJECTS("members", "Member", "a page of them: one for each device"),
+    NUMBER("total", "how many there are in all"), END};
+static const struct rpc_field messages[] = {
+    OBJECTS("messages", "Message",
+            "oldest first; behind them, if before was not given, what waits"),
+    BOOLEAN("more", "whether there are older ones: ask with before set to the first one's id"),
+    END};
+
+static const struct rpc_field conversation_id[] = {ID("conversation", "its id"), END};
+static const struct rpc_field saved[] = {STRING("path", "where the file is now"), END};
+static const struct rpc_field nothing[] = {END};
+static const struct rpc_field subscription[] = {
+    NUMBER("event", "the newest event's number at this moment"), END};
+static const struct rpc_field version[] = {STRING("version", "of this program"), END};
+
+static const struct rpc_field event[] = {
+    NUMBER("number", "grows by one with each; kept over restarts"),
+    ONE_OF("type", "message|messageChanged|conversation|contact|request|account", "what changed"),
+    MAYBE_ID("about", "the conversation's id; of type contact, the account's"),
+    OBJECT("message", "Message", "of types message and messageChanged, unless it is gone"),
+    OBJECT("conversation", "Conversation", "of type conversation, unless it is gone"),
+    OBJECT("contact", "Contact", "of type contact, unless it is none any more"),
+    OBJECT("account", "Account", "of type account"),
+    END,
+};
+static const struct rpc_field overflow[] = {
+    NUMBER("event", "what lies before this number is not kept any more: read all lists anew"), END};
+static const struct rpc_field problem_fields[] = {
+    STRING("code", "stable: `sotto --help` and docs/CLI.md list them"),
+    STRING("message", "what happened, for people"), STRING("next", "what to do; may be empty"),
+    END};
+static const struct rpc_field connection[] = {
+    ONE_OF("state", "lost|back", "whether a relay can be reached"),
+    OBJECT("problem", "Problem", "why not"), END};
+
+const struct rpc_object rpc_objects[] = {
+    {"Account", "One's own account.", account},
+    {"Status", "The account, and what there is in the profile.", status},
+    {"Contact", "Somebody one wants to know.", contact},
+    {"Contacts", "A page of contacts.", contacts},
+    {"Request", "Somebody who is no contact and wants to write.", request},
+    {"Requests", "A page of requests.", requests},
+    {"Invitation", "A link with which somebody can begin a conversation.", invitation},
+    {"Fingerprint", "What two people compare.", fingerprint},
+    {"Conversation", "A conversation.", conversation},
+    {"Conversations", "A page of conversations.", conversations},
+    {"ConversationId", "A conversation by its id.", conversation_id},
+    {"Member", "A device in a conversation.", member},
+    {"Members", "A page of members.", members},
+    {"Message", "A message, or what happened in a conversation.", message},
+    {"Messages", "A page of messages.", messages},
+    {"Sending", "How far an own message is.", sending},
+    {"Saved", "A file that was fetched.", saved},
+    {"Subscription", "From where on events come.", subscription},
+    {"Event", "Something that changed: the parameters of the notification `event`.", event},
+    {"Overflow", "The parameters of the notification `overflow`.", overflow},
+    {"Connection", "The parameters of the notification `connection`.", connection},
+    {"Problem", "What went wrong: in words and as a code.", problem_fields},
+    {"Version", "The program.", version},
+    {"Nothing", "It is done; there is nothing to say.", nothing},
+    {"Document", "An OpenRPC document.", nothing},
+    {NULL, NULL, NULL},
+};
+
+const struct rpc_object *rpc_object_named(const char *name)
+{
+    const struct rpc_object *object = rpc_objects;
+    while (object->name != NULL && strcmp(object->name, name) != 0)
+        object++;
+    return object->name != NULL ? object : NULL;
+}
+
+const struct rpc_method *rpc_method_named(const char *name)
+{
+    const struct rpc_method *method = rpc_methods;
+    while (method->name != NULL && strcmp(method->name, name) != 0)
+        method++;
+    return method->name != NULL ? method : NULL;
+}
+
+/* ---- Checking ------------------------------------------------------------------------------- */
+
+static bool wrong(struct core_problem *problem, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static bool wrong(struct core_problem *problem, const char *name, const char *format, ...)
+{
+    char what[200];
+    va_list list;
+    va_start(list, format);
+    (void)vsnprintf(what, sizeof what, format, list);
+    va_end(list);
+    (void)problem_set(problem, SOTTO_ARGUMENT, CORE_USAGE,
+                      "See docs/openrpc.json, or rpc.discover.", "The parameter `%.60s` %s.", name,
+                      what);
+    return false;
+}
+
+static bool check_string(const struct rpc_field *field, const json_t *value,
+                         struct core_problem *problem)
+{
+    if (!json_is_string(value))
+        return wrong(problem, field->name, "takes a string");
+    size_t size = json_string_length(value);
+    if (size < field->least)
+        return wrong(problem, field->name, "may not be empty");
+    if (size > field->most)
+        return wrong(problem, field->name, "may have %llu bytes at most",
+                     (unsigned long long)field->most);
+    return true;
+}
+
+static bool check_id(const struct rpc_field *field, const json_t *value,
+                     struct core_problem *problem)
+{
+    const char *text = json_string_value(value);
+    if (text == NULL || strlen(text) != 64 || strspn(text, "0123456789abcdef") != 64)
+        return wrong(problem, field->name, "takes an id of 64 hex digits");
+    return true;
+}
+
+static bool check_strings(const struct rpc_field *field, const json_t *value,
+                          struct core_problem *problem)
+{
+    size_t count = json_array_size(value); /* 0 for what is no array */
+    if (!json_is_array(value) || count < field->least || count > field->most)
+        return wrong(problem, field->name, "takes an array of %llu to %llu strings",
+                     (unsigned long long)field->least, (unsigned long long)field->most);
+    for (size_t i = 0; i < count; i++) {
+        const json_t *one = json_array_get(value, i);
+        if (!json_is_string(one) || json_string_length(one) == 0 ||
+            json_string_length(one) > RPC_STRING_MAX)
+            return wrong(problem, field->name, "takes strings that are not empty");
+    }
+    return true;
+}
+
+static bool check_value(const struct rpc_field *field, const json_t *value,
+                        struct core_problem *problem)
+{
+    switch (field->type) {
+    case RPC_STRING:
+        return check_string(field, value, problem);
+    case RPC_INTEGER:
+        if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+            (uint64_t)json_integer_value(value) < field->least ||
+            (uint64_t)json_integer_value(value) > field->most)
+            return wrong(problem, field->name, "takes a whole number from %llu to %llu",
+                         (unsigned long long)field->least, (unsigned long long)field->most);
+        return true;
+    case RPC_BOOLEAN:
+        return json_is_boolean(value) || wrong(problem, field->name, "takes true or false");
+    case RPC_ID:
+        return check_id(field, value, problem);
+    case RPC_STRINGS:
+        return check_strings(field, value, problem);
+    case RPC_OBJECT:
+    case RPC_OBJECTS:
+        break; /* no method takes one */
+    }
+    return wrong(problem, field->name, "cannot be given");
+}
+
+static const struct rpc_field *field_named(const struct rpc_field *fields, const char *name)
+{
+    while (fields->name != NULL && strcmp(fields->name, name) != 0)
+        fields++;
+    return fields->name != NULL ? fields : NULL;
+}
+
+bool rpc_params_check(const struct rpc_method *method, const json_t *params,
+                      struct core_problem *problem)
+{
+    const char *name;
+    json_t *value;
+    if (params != NULL && !json_is_object(params)) {
+        (void)problem_set(problem, SOTTO_ARGUMENT, CORE_USAGE, "Write {\"name\": value, ...}.",
+                          "Parameters are given by name.");
+        return false;
+    }
+    json_object_foreach((json_t *)params, name, value)
+    {
+        const struct rpc_field *field = field_named(method->params, name);
+        if (field == NULL)
+            return wrong(problem, name, "is not one of %s", method->name);
+        if (!check_value(field, value, problem))
+            return false;
+    }
+    for (const struct rpc_field *field = method->params; field->name != NULL; field++)
+        if (!field->optional && json_object_get(params, field->name) == NULL)
+            return wrong(problem, field->name, "is missing");
+    return true;
+}

@@ -1,0 +1,436 @@
+#include "rpc/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/base.h"
+#include "core/problem.h"
+#include "rpc/client.h"
+#include "rpc/events.h"
+#include "rpc/json_memory.h"
+#include "rpc/methods.h"
+#include "rpc/request.h"
+#include "rpc/work.h"
+
+enum { CLIENTS_MAX = 100 };
+
+/* An answer that a thread is at work on. */
+struct pending {
+    struct pending *next;
+    uint64_t key;
+    uint64_t client;
+    json_t *id; /* NULL: a notification */
+};
+
+struct server {
+    const sotto_env *env;
+    struct core *core;
+    const struct server_options *options;
+    struct works *works;
+    int lock, listener; /* -1: none */
+    struct client *clients;
+    size_t client_count;
+    uint64_t numbers; /* given to clients and works */
+    struct pending *pending;
+};
+
+/* ---- Requests ------------------------------------------------------------------------------- */
+
+static void start_work(struct server *server, struct client *client, const struct request *request)
+{
+    struct core_problem problem;
+    struct pending *pending = mem_alloc(server->env, sizeof *pending);
+    uint64_t key = ++server->numbers;
+    if (pending == NULL || !works_start(server->works, request->method, request->params, key)) {
+        mem_free(server->env, pending, sizeof *pending);
+        (void)problem_set(&problem, SOTTO_LIMIT, CORE_BUSY, "Wait for one of them, then try again.",
+                          "%d calls that wait for the network are under way.", WORKS_MAX);
+        if (request->id != NULL)
+            client_send(client, response_refusal(server->env, call_error_code(&problem), &problem,
+                                                 request->id));
+        return;
+    }
+    pending->key = key;
+    pending->client = client->number;
+    pending->id = request->id != NULL ? json_copy((json_t *)request->id) : NULL;
+    pending->next = server->pending;
+    server->pending = pending;
+    client->waiting++;
+}
+
+static void on_line(struct server *server, struct client *client, sotto_bytes line)
+{
+    struct request request;
+    json_t *refusal;
+    if (!request_read(server->env, line, &request, &refusal)) {
+        if (refusal != NULL)
+            client_send(client, refusal);
+        return;
+    }
+    if (request.method->waits) {
+        start_work(server, client, &request);
+    } else {
+        struct call call = {
+            .env = server->env, .core = server->core, .params = request.params, .client = client};
+        json_t *response = response_for(call_run(request.method, &call), request.id);
+        if (request.id != NULL)
+            client_send(client, response);
+        else
+            json_decref(response);
+    }
+    request_free(&request);
+}
+
+static struct client *client_of(const struct server *server, uint64_t number)
+{
+    struct client *client = server->clients;
+    while (client != NULL && client->number != number)
+        client = client->next;
+    return client;
+}
+
+static void on_worked(void *ctx, uint64_t key, json_t *response)
+{
+    struct server *server = ctx;
+    struct pending **at = &server->pending;
+    while ((*at)->key != key)
+        at = &(*at)->next;
+    struct pending *pending = *at;
+    *at = pending->next;
+    struct client *client = client_of(server, pending->client);
+    if (client != NULL)
+        client->waiting--;
+    if (client != NULL && pending->id != NULL)
+        client_send(client, response_for(response, pending->id));
+    else
+        json_decref(response);
+    json_decref(pending->id);
+    mem_free(server->env, pending, sizeof *pending);
+}
+
+/* ---- Clients -------------------------------------------------------------------------------- */
+
+static void add_client(struct server *server, int in, int out, bool owns_fds)
+{
+    struct client *client = server->client_count < CLIENTS_MAX
+                                ? client_new(server->env, ++server->numbers, in, out, owns_fds)
+                                : NULL;
+    if (client == NULL) {
+        if (owns_fds)
+            (void)close(in);
+        return;
+    }
+    client->next = server->clients;
+    server->clients = client;
+    server->client_count++;
+}
+
+/* Only the person whose profile it is, whatever the socket's mode says. */
+static void accept_client(struct server *server)
+{
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    int fd = accept4(server->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.uid != geteuid())
+        (void)close(fd);
+    else
+        add_client(server, fd, fd, true);
+}
+
+static void run_lines(struct server *server, struct client *client)
+{
+    sotto_bytes line;
+    while (!client->broken && client_line(client, &line))
+        if (line.size > 0)
+            on_line(server, client, line);
+    if (client->input.size <= CLIENT_LINE_MAX)
+        return;
+    struct core_problem problem;
+    (void)problem_set(&problem, SOTTO_LIMIT, CORE_TOO_LONG, "Large things go by path.",
+                      "A line may have %d bytes at most.", CLIENT_LINE_MAX);
+    client_send(client, response_refusal(server->env, REQUEST_PARSE, &problem, NULL));
+    client_drain(client);
+    client->broken = true;
+}
+
+static void step_client(struct server *server, struct client *client, const struct pollfd *fds,
+                        size_t count)
+{
+    if (client->in_at >= 0 && (size_t)client->in_at < count) {
+        short got = fds[client->in_at].revents;
+        if ((got & POLLIN) != 0 || ((got & POLLHUP) != 0 && !client->ended)) {
+            client_read(client);
+            run_lines(server, client);
+        } else if ((got & (POLLHUP | POLLERR | POLLNVAL)) != 0)
+            client->broken = true;
+    }
+    if (!client->broken && client->subscribed && !client_is_full(client))
+        events_push(server->env, server->core, client);
+    if (!client->broken)
+        client_write(client); /* most answers fit into the socket at once */
+}
+
+static void drop_clients(struct server *server)
+{
+    for (struct client **at = &server->clients; *at != NULL;) {
+        struct client *client = *at;
+        if (!client_is_over(client)) {
+            at = &client->next;
+            continue;
+        }
+        if (!client->owns_fds) /* standard input and output: there will be no other */
+            core_stop(server->core);
+        *at = client->next;
+        server->client_count--;
+        client_free(client);
+    }
+}
+
+/* ---- The core's host ------------------------------------------------------------------------ */
+
+static size_t on_wants(void *ctx, struct pollfd *fds)
+{
+    struct server *server = ctx;
+    size_t count = 0;
+    fds[count++] = (struct pollfd){works_fd(server->works), POLLIN, 0};
+    if (server->listener >= 0)
+        fds[count++] = (struct pollfd){server->listener, POLLIN, 0};
+    for (struct client *client = server->clients; client != NULL; client = client->next)
+        count += client_wants(client, fds + count, count);
+    return count;
+}
+
+static void on_step(void *ctx, const struct pollfd *fds, size_t count)
+{
+    struct server *server = ctx;
+    if ((fds[0].revents & POLLIN) != 0)
+        works_collect(server->works, on_worked, server);
+    for (struct client *client = server->clients; client != NULL; client = client->next)
+        step_client(server, client, fds, count);
+    if (server->listener >= 0 && (fds[1].revents & POLLIN) != 0)
+        accept_client(server);
+    drop_clients(server);
+}
+
+static void on_notice(void *ctx, const struct core_problem *problem)
+{
+    struct server *server = ctx;
+    for (struct client *client = server->clients; client != NULL; client = client->next)
+        if (client->subscribed)
+            client_send(client, events_connection(server->env, problem));
+}
+
+_Static_assert(2 + 2 * CLIENTS_MAX <= CORE_HOST_FDS_MAX, "all descriptors can be waited for");
+
+/* ---- The socket ----------------------------------------------------------------------------- */
+
+static bool fail(struct core_problem *problem, const char *what, const char *path)
+{
+    (void)problem_set(problem, SOTTO_IO, CORE_STORAGE, "Give another place: --socket PATH",
+                      "%s %.300s: %s.", what, path, strerror(errno));
+    return false;
+}
+
+static bool address_of(const char *path, struct sockaddr_un *address)
+{
+    memset(address, 0, sizeof *address);
+    address->sun_family = AF_UNIX;
+    if (strlen(path) >= sizeof address->sun_path)
+        return false;
+    memcpy(address->sun_path, path, strlen(path));
+    return true;
+}
+
+/* One daemon a socket: whoever holds the lock may remove what an earlier one left. */
+static bool lock_socket(struct server *server, struct core_problem *problem)
+{
+    char path[sizeof((struct sockaddr_un *)0)->sun_path + 8];
+    (void)snprintf(path, sizeof path, "%s.lock", server->options->socket);
+    server->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (server->lock < 0)
+        return fail(problem, "cannot make", path);
+    if (flock(server->lock, LOCK_EX | LOCK_NB) == 0)
+        return true;
+    if (errno != EWOULDBLOCK)
+        return fail(problem, "cannot lock", path);
+    (void)problem_set(problem, SOTTO_EXISTS, CORE_DAEMON_RUNS,
+                      "Use that one, or end it: sotto call daemon.stop",
+                      "A daemon serves %.300s already.", server->options->socket);
+    return false;
+}
+
+static bool listen_socket(struct server *server, struct core_problem *problem)
+{
+    struct sockaddr_un address;
+    const char *path = server->options->socket;
+    if (!address_of(path, &address)) {
+        errno = ENAMETOOLONG;
+        return fail(problem, "cannot listen at", path);
+    }
+    if (!lock_socket(server, problem))
+        return false;
+    server->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (server->listener < 0)
+        return fail(problem, "cannot listen at", path);
+    (void)unlink(path);
+    mode_t before = umask(0177);
+    int bound = bind(server->listener, (struct sockaddr *)&address, sizeof address);
+    (void)umask(before);
+    if (bound != 0 || listen(server->listener, CLIENTS_MAX) != 0)
+        return fail(problem, "cannot listen at", path);
+    return true;
+}
+
+/* ---- Running -------------------------------------------------------------------------------- */
+
+static void close_all(struct server *server)
+{
+    works_free(server->works);
+    if (server->listener >= 0) {
+        (void)unlink(server->options->socket);
+        (void)close(server->listener);
+    }
+    for (struct client *client = server->clients, *next; client != NULL; client = next) {
+        next = client->next;
+        client_drain(client);
+        client_free(client);
+    }
+    for (struct pending *pending = server->pending, *next; pending != NULL; pending = next) {
+        next = pending->next;
+        json_decref(pending->id);
+        mem_free(server->env, pending, sizeof *pending);
+    }
+    if (server->lock >= 0)
+        (void)close(server->lock);
+}
+
+sotto_error server_run(const sotto_env *env, struct core *core,
+                       const struct server_options *options, struct core_problem *problem)
+{
+    struct server server = {
+        .env = env, .core = core, .options = options, .lock = -1, .listener = -1};
+    const struct core_host host = {&server, on_wants, on_step, on_notice};
+    sotto_error error = works_new(env, core, &server.works);
+    if (error != SOTTO_OK)
+        (void)problem_local(problem, error, "starting the daemon");
+    if (error == SOTTO_OK && options->socket == NULL)
+        add_client(&server, STDIN_FILENO, STDOUT_FILENO, false);
+    else if (error == SOTTO_OK && !listen_socket(&server, problem))
+        error = problem->error;
+    if (error == SOTTO_OK) {
+        error = core_serve(core, &host);
+        if (error != SOTTO_OK)
+            *problem = *core_problem(core);
+    }
+    close_all(&server);
+    return error;
+}
+
+/* ---- Methods of the server ------------------------------------------------------------------ */
+
+static bool needs_daemon(struct call *call)
+{
+    if (call->client != NULL)
+        return true;
+    (void)problem_set(&call->problem, SOTTO_STATE, CORE_USAGE, "Start it: sotto daemon",
+                      "This needs a daemon that runs.");
+    return false;
+}
+
+bool daemon_stop(struct call *call)
+{
+    if (!needs_daemon(call))
+        return false;
+    core_stop(call->core);
+    return true;
+}
+
+bool events_subscribe(struct call *call)
+{
+    uint64_t oldest, newest;
+    if (!needs_daemon(call))
+        return false;
+    if (core_events_range(call->core, &oldest, &newest) != SOTTO_OK)
+        return call_fail(call);
+    call->client->subscribed = true;
+    call->client->event = param_number(call, "since", newest);
+    if (call->client->event > newest)
+        call->client->event = newest;
+    call->result = json_pack("{s:I}", "event", (json_int_t)newest);
+    return true;
+}
+
+bool events_unsubscribe(struct call *call)
+{
+    if (!needs_daemon(call))
+        return false;
+    call->client->subscribed = false;
+    return true;
+}
+
+/* ---- One request ---------------------------------------------------------------------------- */
+
+sotto_error server_answer_once(const sotto_env *env, struct core *core, sotto_bytes line,
+                               sotto_buf *out)
+{
+    struct request request;
+    json_t *response;
+    if (request_read(env, line, &request, &response)) {
+        struct call call = {.env = env, .core = core, .params = request.params};
+        response = response_for(call_run(request.method, &call), request.id);
+        if (request.id == NULL) {
+            json_decref(response);
+            response = NULL;
+        }
+        request_free(&request);
+    }
+    sotto_error error = response != NULL ? json_write(response, out) : SOTTO_OK;
+    json_decref(response);
+    return error;
+}
+
+sotto_error server_ask(const char *path, sotto_bytes request, sotto_buf *answer,
+                       struct core_problem *problem)
+{
+    struct sockaddr_un address;
+    uint8_t block[CLIENT_READ];
+    if (!address_of(path, &address))
+        return SOTTO_NOT_FOUND;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+        if (fd >= 0)
+            (void)close(fd);
+        return SOTTO_NOT_FOUND;
+    }
+    bool sent = true;
+    for (size_t done = 0; done < request.size && sent;) {
+        ssize_t n = send(fd, request.data + done, request.size - done, MSG_NOSIGNAL);
+        sent = n > 0 || errno == EINTR;
+        done += n > 0 ? (size_t)n : 0;
+    }
+    sent = sent && send(fd, "\n", 1, MSG_NOSIGNAL) == 1 && shutdown(fd, SHUT_WR) == 0;
+    ssize_t got = 1;
+    sotto_error error = SOTTO_OK;
+    while (sent && error == SOTTO_OK && got != 0) {
+        got = read(fd, block, sizeof block);
+        if (got > 0)
+            error = sotto_buf_append(answer, block, (size_t)got);
+        sent = got >= 0 || errno == EINTR;
+    }
+    wipe(block, sizeof block);
+    (void)close(fd);
+    if (!sent)
+        return problem_set(problem, SOTTO_NETWORK, CORE_UNREACHABLE, "See whether it still runs.",
+                           "The daemon broke the connection off.");
+    if (error == SOTTO_OK && answer->size > 0 && answer->data[answer->size - 1] == '\n')
+        answer->size--;
+    return error;
+}

@@ -1,0 +1,317 @@
+"""`sotto daemon` with real programs: everything through JSON-RPC, and what it promises."""
+import json
+import os
+import socket
+import stat
+import subprocess
+import time
+
+from rpc import DOCUMENT, METHODS, Daemon, Failed, Rpc, text_of, used
+from world import SOTTO, World, eventually, main
+
+
+def meet(world, a, b):
+    """Two daemons' people with a conversation, all through their interfaces."""
+    a("account.register", relay=world.address, name="Alice")
+    b("account.register", relay=world.address, name="Bob")
+    link = b("invitation.create", uses=1, lifetime=3600)["link"]
+    room = a("invitation.accept", link=link)["conversation"]
+    eventually(lambda: a("conversation.get", conversation=room)["state"] == "active", "a conversation")
+    eventually(lambda: b("conversation.list")["total"] == 1, "Bob in it")
+    eventually(lambda: b("contact.list")["contacts"][0]["name"] == "Alice", "Alice's name")
+    return room
+
+
+def texts(rpc, room):
+    return [m["text"] for m in rpc("message.list", conversation=room)["messages"]
+            if m["kind"] == "text" and m["status"] in ("sent", "received")]
+
+
+class Two:
+    """`with Two() as (world, alice, bob, a, b, room)`: people, their daemons' connections, a conversation."""
+
+    def __enter__(self):
+        self.world = World("Alice", "Bob")
+        _, alice, bob = self.world.__enter__()
+        self.daemons = [Daemon(alice), Daemon(bob)]
+        a, b = (daemon.rpc() for daemon in self.daemons)
+        return self.world, alice, bob, a, b, meet(self.world, a, b)
+
+    def __exit__(self, *reason):
+        try:
+            if reason[0] is None:
+                for daemon in self.daemons:
+                    daemon.stop()
+        finally:
+            for daemon in self.daemons:
+                if daemon.process.poll() is None:
+                    daemon.kill()
+            self.world.__exit__(*reason)
+
+
+def conversation():
+    """two people talk through their daemons; every request and answer is as the document says"""
+    with Two() as (world, alice, bob, a, b, room):
+        assert a("account.get")["name"] == "Alice"
+        assert a("status.get")["contacts"] == 1
+        assert a("account.fingerprint")["own"] is True
+        assert (a("contact.fingerprint", contact="Bob")["digits"]
+                == b("contact.fingerprint", contact="Alice")["digits"])
+        b("events.subscribe")
+        sent = a("message.send", conversation=room, text="first", clientId="one")
+        assert sent["clientId"] == "one" and sent["status"] in ("waiting", "sent")
+        event = b.events(lambda n: text_of(n, "first"))[-1]["params"]
+        assert event["type"] == "message" and event["message"]["name"] == "Alice"
+        # The same again is the same message; with no clientId each is another.
+        a("message.send", conversation=room, text="first", clientId="one")
+        a("message.send", conversation=room, text="second")
+        b.events(lambda n: text_of(n, "second"))
+        assert texts(b, room) == ["first", "second"]
+        eventually(lambda: a("message.status", conversation=room, clientId="one")["status"] == "sent", "sent")
+        # What was read.
+        assert b("conversation.get", conversation=room)["unread"] == 2
+        page = b("message.list", conversation=room, limit=1)
+        assert page["more"] and [m["text"] for m in page["messages"]] == ["second"]
+        last = page["messages"][0]["id"]
+        older = b("message.list", conversation=room, before=last, limit=100)
+        assert not older["more"] and older["messages"][-1]["text"] == "first"
+        b("conversation.markRead", conversation=room, message=last)
+        b.events(lambda n: n["params"].get("conversation", {}).get("unread") == 0)
+        a("account.setName", name="Alice A.")
+        b.events(lambda n: n["params"].get("contact", {}).get("name") == "Alice A.")
+        assert b("conversation.find", name="Alice A.")["conversation"] == room
+        # A file, by path.
+        path = os.path.join(world.directory, "picture")
+        with open(path, "wb") as file:
+            file.write(os.urandom(300000))
+        a("message.sendFile", conversation=room, path=path, caption="look")
+        message = b.events(lambda n: text_of(n, "look"))[-1]["params"]["message"]
+        saved = b("message.saveFile", message=message["id"], to=world.directory + "/saved")["path"]
+        assert open(saved, "rb").read() == open(path, "rb").read()
+        assert b.fails("message.saveFile", message=message["id"], to=saved) == "exists"
+        a("sync")
+        b("events.unsubscribe")
+
+
+def groups():
+    """groups and requests"""
+    with World("Alice", "Bob", "Carol") as (world, alice, bob, carol):
+        daemons = [Daemon(person) for person in (alice, bob, carol)]
+        a, b, c = (daemon.rpc() for daemon in daemons)
+        meet(world, a, b)
+        c("account.register", relay=world.address, name="Carol")
+        room = a("group.create", title="Kitchen", members=["Bob"])["conversation"]
+        eventually(lambda: any(r["title"] == "Kitchen" for r in b("conversation.list")["conversations"]), "Bob in")
+        c("invitation.accept", link=a("invitation.create")["link"])
+        eventually(lambda: any(p["name"] == "Carol" for p in a("contact.list")["contacts"]), "Carol known")
+        a("group.add", conversation=room, members=["Carol"])
+        eventually(lambda: c("conversation.list")["total"] == 2, "Carol in")
+        assert len(a("group.members", conversation=room)["members"]) == 3
+        assert len(a("group.members", conversation=room, offset=2, limit=5)["members"]) == 1
+        # Bob is a stranger to Carol: what he begins waits for her answer.
+        kitchen = b("conversation.find", name="Kitchen")["conversation"]
+        eventually(lambda: "Carol" in [m["name"] for m in b("group.members", conversation=kitchen)["members"]],
+                   "Bob knowing Carol's name")
+        another = b("group.create", title="More plans", members=["Carol"])["conversation"]
+        eventually(lambda: c("request.list")["total"] == 1, "a request")
+        c("request.decline", request=c("request.list")["requests"][0]["request"])
+        assert c("request.list")["total"] == 0
+        assert c.fails("conversation.get", conversation=another) == "not_found"
+        other = b("group.create", title="Plans", members=["Carol"])["conversation"]
+        request = eventually(lambda: c("request.list")["requests"], "another request")[0]
+        assert request["conversation"] == other
+        c("request.accept", request=request["request"])
+        eventually(lambda: c("conversation.get", conversation=other)["state"] == "active", "Carol in Plans")
+        b("group.remove", conversation=other, members=["Carol"])
+        eventually(lambda: c("conversation.get", conversation=other)["state"] == "removed", "Carol out of Plans")
+        b("group.renewKeys", conversation=other)
+        a("group.remove", conversation=room, members=["Carol"])
+        eventually(lambda: c("conversation.get", conversation=room)["state"] == "removed", "Carol out")
+        b("group.leave", conversation=room)
+        eventually(lambda: b("conversation.get", conversation=room)["state"] == "left", "Bob out")
+        for daemon in daemons:
+            daemon.stop()
+
+
+def readers():
+    """each subscriber gets every event once, in order; a slow one holds nobody up"""
+    with Two() as (world, alice, bob, a, b, room):
+        first, second, slow = (Rpc(b_path) for b_path in [os.path.join(bob.profile, "daemon.sock")] * 3)
+        start = first("events.subscribe")["event"]
+        second("events.subscribe", since=0)
+        slow("events.subscribe", since=0)
+        for i in range(40):
+            a("message.send", conversation=room, text="m%d %s" % (i, "x" * 30000))
+        got = {}
+        for name, one in (("first", first), ("second", second)):
+            notes = one.events(lambda n: n["params"].get("message", {}).get("text", "").startswith("m39 "))
+            got[name] = [n["params"]["number"] for n in notes if n["method"] == "event"]
+        assert got["first"] == list(range(start + 1, got["first"][-1] + 1)), got["first"]
+        assert got["second"] == list(range(1, got["first"][-1] + 1)), got["second"]
+        # 1.2 MB wait for the slow one, more than is queued for it; now it reads.
+        notes = slow.events(lambda n: n["params"].get("message", {}).get("text", "").startswith("m39 "))
+        assert [n["params"]["number"] for n in notes if n["method"] == "event"] == got["second"]
+
+
+def other_programs():
+    """what other commands do beside the daemon is an event too, and leaves with it"""
+    with Two() as (world, alice, bob, a, b, room):
+        a("events.subscribe")
+        alice.ok("send", "Bob", "from the command line")
+        notes = a.events(lambda n: text_of(n, "from the command line"))
+        assert notes[-1]["params"]["message"]["own"] is True
+        found = alice.ok("call", "conversation.find", '{"name": "Bob"}')
+        assert json.loads(found.out)["conversation"] == room
+        sent = alice.ok("call", "message.send", json.dumps({"conversation": room, "text": "by call"}))
+        assert json.loads(sent.out)["status"] in ("waiting", "sent")
+        a.events(lambda n: text_of(n, "by call"))
+        refused = alice.run("call", "conversation.get", '{"conversation": "%s"}' % ("0" * 64))
+        assert refused.code == 5 and refused.error == "not_found", refused
+        assert alice.run("call", "message.send", "{").code == 2
+
+
+def without_daemon():
+    """`sotto call` makes the call itself where no daemon runs"""
+    with World("Alice", "Bob") as (world, alice, bob):
+        alice.register()
+        bob.register()
+        world.befriend(alice, bob)
+        room = json.loads(alice.ok("call", "conversation.find", '{"name": "Bob"}').out)["conversation"]
+        alice.ok("call", "message.send", "-", text=json.dumps({"conversation": room, "text": "hello"}))
+        alice.ok("sync")
+        bob.ok("sync")
+        assert [t for _, t in bob.texts("Alice")] == ["hello"]
+        assert alice.run("call", "events.subscribe").error == "usage"
+        assert json.loads(alice.ok("call", "rpc.discover").out) == DOCUMENT
+
+
+def wrong_lines():
+    """what is no request is refused with a sentence, and disturbs nobody"""
+    with World("Alice") as (world, alice):
+        daemon = Daemon(alice)
+        rpc, other = daemon.rpc(), daemon.rpc()
+        for line, code in ((b"{", -32700), (b"[]", -32600), (b"7", -32600), (b'{"id": 1, "id": 2}', -32700),
+                           (b'{"jsonrpc": "1.0", "method": "account.get", "id": 1}', -32600),
+                           (b'{"jsonrpc": "2.0", "id": 1}', -32600), (b"\xff\xfe", -32700),
+                           (b'{"jsonrpc": "2.0", "method": "account.get", "id": {}}', -32600),
+                           (b'[{"jsonrpc": "2.0", "method": "account.get", "id": 1}]', -32600),
+                           (b"[" * 5000 + b"]" * 5000, -32700),
+                           (b'{"jsonrpc": "2.0", "method": "nothing.here", "id": 1}', -32601)):
+            rpc.write(line + b"\n")
+            answer = rpc.line()
+            assert answer["error"]["code"] == code, (line[:60], answer)
+            assert answer["error"]["message"] and "code" in answer["error"]["data"]
+        for params in ([], {"conversation": "x", "text": "t"}, {"conversation": "0" * 64},
+                       {"conversation": "0" * 64, "text": ""}, {"conversation": "0" * 64, "text": 1},
+                       {"conversation": "0" * 64, "text": "t", "more": 1},
+                       {"conversation": "0" * 64, "text": "t" * (1024 * 1024 + 1)}):
+            answer = rpc.answer(rpc.ask("message.send", params))
+            assert answer["error"]["code"] == -32602, answer
+        rpc.ask("message.send", {"conversation": "0" * 64, "text": "a\0b"})
+        assert rpc.line()["error"]["code"] == -32700
+        # Nobody waits for an answer to a notification.
+        rpc.write(b'{"jsonrpc": "2.0", "method": "account.get"}\n{"jsonrpc": "2.0", "method": "no"}\n')
+        assert rpc("daemon.version")["version"]
+        assert rpc.fails("conversation.list") == "not_registered"
+        # A line without an end.
+        endless = daemon.rpc()
+        try:
+            for _ in range(200):
+                endless.write(b"x" * 65536)
+            ended = endless.line()["error"]["data"]["code"] == "too_long"
+        except (BrokenPipeError, ConnectionResetError, EOFError):
+            ended = True
+        assert ended
+        assert other("daemon.version")["version"]
+        # Lines that come in pieces, and several at once.
+        request = json.dumps({"jsonrpc": "2.0", "id": "a", "method": "daemon.version"}).encode() + b"\n"
+        for at in range(0, len(request), 5):
+            other.write(request[at:at + 5])
+            time.sleep(0.001)
+        other.write(request * 50)
+        assert [other.line()["id"] for _ in range(51)] == ["a"] * 51
+        daemon.stop()
+
+
+def alone():
+    """one daemon a profile, for its person alone; a dead one's socket is taken over"""
+    with World("Alice") as (world, alice):
+        daemon = Daemon(alice)
+        daemon.rpc()
+        mode = os.stat(daemon.path).st_mode
+        assert stat.S_ISSOCK(mode) and stat.S_IMODE(mode) == 0o600, oct(mode)
+        second = alice.run("daemon")
+        assert second.code == 2 and second.error == "daemon_runs", second
+        daemon.kill()
+        assert os.path.exists(daemon.path)
+        daemon = Daemon(alice)
+        rpc = daemon.rpc()
+        rpc("daemon.stop")
+        assert alice.finish(daemon.process).code == 0
+        assert not os.path.exists(daemon.path)
+        far = alice.run("daemon", "--socket", os.path.join(world.directory, "x" * 120))
+        assert far.code == 1 and far.error == "storage", far
+
+
+def stdio():
+    """over standard input and output, until their end"""
+    with World("Alice") as (world, alice):
+        process = subprocess.Popen(alice.argv("daemon", "--stdio"), stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+        rpc = Rpc(process=process)
+        assert rpc("account.register", relay=world.address, name="Alice")["registered"]
+        # What waits when the input ends is still answered.
+        number = rpc.ask("sync", {})
+        process.stdin.close()
+        assert "result" in rpc.answer(number)
+        assert process.wait(60) == 0, process.stderr.read()
+
+
+def killed():
+    """a daemon that is killed at any moment loses no message that it has answered for, and sends none twice"""
+    with World("Alice", "Bob") as (world, alice, bob):
+        alice.register()
+        bob.register()
+        world.befriend(alice, bob)
+        expected = []
+        for turn in range(8):
+            daemon = Daemon(alice)
+            rpc = daemon.rpc()
+            room = rpc("conversation.find", name="Bob")["conversation"]
+            until = time.monotonic() + 0.05 * turn
+            number = 0
+            while number < 3 or time.monotonic() < until:
+                name = "t%d-%d" % (turn, number)
+                rpc("message.send", conversation=room, text=name, clientId=name)
+                expected.append(name)
+                number += 1
+            daemon.kill()
+        alice.ok("sync")
+        bob.ok("sync")
+        assert [text for _, text in bob.texts("Alice")] == expected
+
+
+def stops():
+    """it stops at once while a call waits for a relay that is silent, and ends with its answer to others"""
+    with World("Alice") as (world, alice):
+        silent = socket.socket()
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(8)
+        daemon = Daemon(alice)
+        rpc, other = daemon.rpc(), daemon.rpc()
+        address = "127.0.0.1:%d#%s" % (silent.getsockname()[1], world.address.split("#")[1])
+        rpc.ask("account.register", {"relay": address, "name": "Alice"})
+        assert other("account.get")["registered"] is False  # nobody else waits
+        begun = time.monotonic()
+        assert daemon.stop().code == 0
+        assert time.monotonic() - begun < 10
+        silent.close()
+
+
+def whole():
+    """every method was called"""
+    missing = set(METHODS) - used - {"rpc.discover"}  # which without_daemon asks for
+    assert not missing, missing
+
+
+main([conversation, groups, readers, other_programs, without_daemon, wrong_lines, alone, stdio, killed, stops, whole])
