@@ -308,10 +308,43 @@ def stops():
         silent.close()
 
 
+def locked():
+    """a daemon of a locked profile asks for the passphrase once; what it does in threads needs it no more"""
+    with World("Alice", "Bob") as (world, alice, bob):
+        alice.register()
+        bob.register()
+        world.befriend(alice, bob)
+        path = os.path.join(world.directory, "passphrase")
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+            file.write("correct horse\n")
+        os.environ["SOTTO_PASSPHRASE_FILE"] = path
+        try:
+            alice.ok("passphrase", "set", "--new-file", path)
+            daemon = Daemon(alice)
+            rpc = daemon.rpc()
+        finally:
+            del os.environ["SOTTO_PASSPHRASE_FILE"]
+        os.unlink(path)
+        assert rpc("status.get")["passphrase"] is True
+        room = rpc("conversation.find", name="Bob")["conversation"]
+        rpc("events.subscribe")
+        for number in range(3):
+            rpc("message.send", conversation=room, text="m%d" % number)
+            rpc("sync")
+            assert rpc("invitation.create")["link"]
+        # Another command has no passphrase; the daemon is asked instead.
+        assert alice.run("status").error == "locked"
+        assert json.loads(alice.ok("call", "status.get").out)["conversations"] == 1
+        assert daemon.stop().code == 0
+        bob.ok("sync")
+        assert [t for _, t in bob.texts("Alice")] == ["m0", "m1", "m2"]
+
+
 def whole():
     """every method was called"""
     missing = set(METHODS) - used - {"rpc.discover"}  # which without_daemon asks for
     assert not missing, missing
 
 
-main([conversation, groups, readers, other_programs, without_daemon, wrong_lines, alone, stdio, killed, stops, whole])
+main([conversation, groups, readers, other_programs, without_daemon, wrong_lines, alone, stdio, killed, stops,
+      locked, whole])
