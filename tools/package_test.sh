@@ -318,6 +318,10 @@ test_systemd() {
     check "its sandbox is complete beside the unit's" eval 'log_says " sandboxed " && ! log_says sandbox_incomplete'
     check "systemd reloads it" in_container systemctl reload sottod
     check "which it does" soon log_says ' reloaded'
+    in_container sh -c 'echo "colour = blue" >>/etc/sotto/sottod.conf'
+    check "it may be told to reload what is wrong" in_container systemctl reload sottod
+    in_container sed -i '/^colour/d' /etc/sotto/sottod.conf
+    check "which the journal has as an error" soon eval 'in_container journalctl -u sottod -p err --no-pager | grep -q " reload_failed"'
     check "systemd starts it again after a kill" restarts_after_a_kill
     local before
     before=$(main_pid)

@@ -1,7 +1,10 @@
 #include "relay/log.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,6 +18,21 @@ const char *log_level_name(enum log_level level)
 #undef NAME
     };
     return names[level];
+}
+
+/* systemd names the journal's socket, as standard error may lead elsewhere since. */
+static bool is_journal(int fd)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    uintmax_t device, inode;
+    struct stat file;
+    return stream != NULL && sscanf(stream, "%ju:%ju", &device, &inode) == 2 &&
+           fstat(fd, &file) == 0 && file.st_dev == device && file.st_ino == inode;
+}
+
+struct log log_to(int fd, enum log_level level, enum log_format format)
+{
+    return (struct log){fd, level, format, is_journal(fd)};
 }
 
 struct line {
@@ -55,6 +73,11 @@ static void begin(const struct log *log, struct line *line, enum log_level level
     gmtime_r(&now, &parts);
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &parts);
     line->size = 0;
+    if (log->for_journal) {
+        static const int priorities[] = {
+            [LOG_DEBUG] = 7, [LOG_INFO] = 6, [LOG_WARNING] = 4, [LOG_ERROR] = 3};
+        add(line, "<%d>", priorities[level]);
+    }
     if (log->format == LOG_JSON)
         add(line, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", when, log_level_name(level),
             event);

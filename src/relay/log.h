@@ -7,6 +7,7 @@
 #define RELAY_LOG_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define LOG_LEVELS(X)     \
@@ -28,7 +29,12 @@ struct log {
     int fd;
     atomic_uint level; /* what is below is left out; may change at any time */
     enum log_format format;
+    bool for_journal;
 };
+
+/* A log on fd. Where that is systemd's journal, each line begins with its level as the journal
+ * reads it (sd-daemon(3)), so that `journalctl -p warning` finds it; the journal takes it off. */
+struct log log_to(int fd, enum log_level level, enum log_format format);
 
 struct log_field {
     const char *key;  /* NULL: the end of the list */

@@ -489,7 +489,7 @@ int serve(const struct config *config)
     serving->lock = serving->manager = -1;
     serving->relay.env = env;
     serving->relay.config = config;
-    serving->relay.log = (struct log){STDERR_FILENO, config->log_level, config->log_format};
+    serving->relay.log = log_to(STDERR_FILENO, config->log_level, config->log_format);
     pthread_mutex_init(&serving->relay.tls_lock, NULL);
     serving->watchdog_ms = notify_watchdog_ms();
     serving->relay.started_s = env->now(env->ctx);
