@@ -193,7 +193,6 @@ static bool forget_used(const char *path, char *problem)
         db_exec(&db, "PRAGMA secure_delete=ON; BEGIN;"
                      "DELETE FROM key_packages; DELETE FROM codes; DELETE FROM invitations;"
                      "UPDATE token_keys SET private_key = NULL; DELETE FROM token_spent;"
-                     "UPDATE token_keys SET private_key=NULL;"
                      "UPDATE devices SET inbox_next = inbox_next + " INBOX_JUMP "; COMMIT");
         error = db_error_of(db.failure);
     }
