@@ -181,5 +181,6 @@ int run_group_members(struct cli *cli, const struct args *args);
 int run_group_update(struct cli *cli, const struct args *args);
 int run_daemon(struct cli *cli, const struct args *args);
 int run_call(struct cli *cli, const struct args *args);
+int run_completion(struct cli *cli, const struct args *args);
 
 #endif

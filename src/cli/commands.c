@@ -129,6 +129,9 @@ const struct command commands[] = {
      "PARAMS is a JSON object; with - it is read from standard input. Asks the daemon if one runs; "
      "else the call is made here, and what it queues leaves with `sotto sync`. Prints the result.",
      "sotto call conversation.find '{\"name\": \"Bob\"}'", call_options, 1, 2, run_call, true},
+    {"completion", "SHELL", "Print what bash, zsh or fish needs to complete commands",
+     "The first line of what is printed says where to put it.", "sotto completion bash", no_options,
+     1, 1, run_completion, true},
     {NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, false}};
 
 void help_program(FILE *out)

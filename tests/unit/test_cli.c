@@ -38,6 +38,7 @@ NO_RUN(group_members)
 NO_RUN(group_update)
 NO_RUN(daemon)
 NO_RUN(call)
+NO_RUN(completion)
 
 /* ---- Text of others ---- */
 
