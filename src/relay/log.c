@@ -1,6 +1,6 @@
 #include "relay/log.h"
 
-#include <inttypes.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,10 +24,12 @@ const char *log_level_name(enum log_level level)
 static bool is_journal(int fd)
 {
     const char *stream = getenv("JOURNAL_STREAM");
-    uintmax_t device, inode;
+    char name[64];
     struct stat file;
-    return stream != NULL && sscanf(stream, "%ju:%ju", &device, &inode) == 2 &&
-           fstat(fd, &file) == 0 && file.st_dev == device && file.st_ino == inode;
+    if (stream == NULL || fstat(fd, &file) != 0)
+        return false;
+    snprintf(name, sizeof name, "%ju:%ju", (uintmax_t)file.st_dev, (uintmax_t)file.st_ino);
+    return strcmp(stream, name) == 0;
 }
 
 struct log log_to(int fd, enum log_level level, enum log_format format)
