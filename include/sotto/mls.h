@@ -135,7 +135,9 @@ typedef struct sotto_mls_config {
      * already; this decides whether the credential speaks for who it says (5.3.1), including its
      * extensions. replaced: the leaf in the same place before, NULL for a new member; whether the
      * successor may follow it is decided here too. Anything but SOTTO_OK refuses the whole message
-     * with CREDENTIAL. NULL: every credential is accepted, which is for tests only. */
+     * with CREDENTIAL, except that NO_MEMORY, NO_RANDOM, INTERNAL, IO, FULL and BUSY say that this
+     * could not be decided now: they are returned as they are, and the message can be processed
+     * again. NULL: every credential is accepted, which is for tests only. */
     sotto_error (*validate_leaf)(void *ctx, const sotto_mls_group *group,
                                  const sotto_mls_leaf *leaf, const sotto_mls_leaf *replaced);
 

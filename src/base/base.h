@@ -28,6 +28,14 @@
             return try_error_;                 \
     } while (0)
 
+/* Whether an error is the environment's: it says something about this device and now, nothing about
+ * what was asked or received. */
+static inline bool error_is_local(sotto_error error)
+{
+    return error == SOTTO_NO_MEMORY || error == SOTTO_NO_RANDOM || error == SOTTO_INTERNAL ||
+           error == SOTTO_IO || error == SOTTO_FULL || error == SOTTO_BUSY;
+}
+
 /* Zeroes in a way that the compiler keeps. size 0 allowed with any pointer. */
 void wipe(void *data, size_t size);
 

@@ -150,7 +150,7 @@ sotto_error identity_judge_leaf(const sotto_env *env, const sotto_mls_leaf *leaf
     sotto_error error = manifest_read(manifest, &arena, &newest, fault);
     if (error == SOTTO_OK)
         error = judge_device(&who, leaf, &newest, fault);
-    else if (error != SOTTO_NO_MEMORY)
+    else if (!error_is_local(error))
         error =
             refuse(fault, SOTTO_CREDENTIAL, "Manifest: the one kept of the account is not valid");
     arena_free(&arena);

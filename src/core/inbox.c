@@ -205,7 +205,7 @@ static sotto_error envelope_apply(struct core *core, const struct inbox_envelope
         error = identity_open(core->crypto, &core->identity, envelope->sealed, &opened, &fault);
         if (error == SOTTO_OK)
             error = join_consider(core, sotto_buf_view(&opened), core_now_s(core));
-        else if (!room_error_is_local(error))
+        else if (!error_is_local(error))
             error = SOTTO_OK; /* not for this device, or nonsense: anybody may post */
     }
     if (error == SOTTO_OK)

@@ -226,9 +226,6 @@ sotto_error room_request(struct room *room, struct conn *conn, const struct mess
 
 /* ---- room_receive.c ---- */
 
-/* Whether an error says something about this device rather than about what it was given. */
-bool room_error_is_local(sotto_error error);
-
 /* Applies entries in one transaction. */
 void room_receive(struct room *room, const struct entry *entries, size_t count);
 

@@ -285,7 +285,7 @@ static sotto_error accept_request(struct core *core, const char *what, struct co
             error = store_commit(core->store);
         if (error != SOTTO_OK) {
             room_abort_all(core);
-            if (room_error_is_local(error))
+            if (error_is_local(error))
                 (void)core_store_problem(core, error, "joining");
             else
                 (void)problem_set(&core->problem, error, CORE_BAD_IDENTITY,

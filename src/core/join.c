@@ -222,7 +222,7 @@ static sotto_error keep(struct considering *c)
 /* Errors of the envelope itself: it is dropped. Of this device: it must be tried again. */
 static sotto_error drop_if_bad(sotto_error error)
 {
-    return room_error_is_local(error) ? error : SOTTO_OK;
+    return error_is_local(error) ? error : SOTTO_OK;
 }
 
 /* The sender is let in without asking: a contact, or somebody who holds one of one's invitations.

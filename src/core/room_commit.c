@@ -371,9 +371,9 @@ sotto_error commit_make(struct room *room, struct store_room *row, int64_t *carr
     }
     error = commit_try(&g, row, COMMIT_INTENTS_MAX);
     /* One intent that cannot be does not stand in the way of the others. */
-    while (error != SOTTO_OK && error != SOTTO_NOT_FOUND && !room_error_is_local(error)) {
+    while (error != SOTTO_OK && error != SOTTO_NOT_FOUND && !error_is_local(error)) {
         error = commit_try(&g, row, 1);
-        if (error != SOTTO_OK && error != SOTTO_NOT_FOUND && !room_error_is_local(error))
+        if (error != SOTTO_OK && error != SOTTO_NOT_FOUND && !error_is_local(error))
             error = intent_impossible(&g, error) == SOTTO_OK
                         ? commit_try(&g, row, COMMIT_INTENTS_MAX)
                         : SOTTO_INTERNAL;

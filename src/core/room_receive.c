@@ -319,19 +319,12 @@ static sotto_error commit_received(struct receiving *r, const struct entry *entr
 
 /* ---- One entry ---- */
 
-/* Errors that say something about this device, not about the entry. */
-bool room_error_is_local(sotto_error error)
-{
-    return error == SOTTO_NO_MEMORY || error == SOTTO_NO_RANDOM || error == SOTTO_INTERNAL ||
-           error == SOTTO_IO || error == SOTTO_FULL || error == SOTTO_BUSY;
-}
-
 static sotto_error foreign_entry(struct receiving *r, const struct entry *entry)
 {
     sotto_mls_received received;
     memset(&received, 0, sizeof received);
     sotto_error error = sotto_mls_process(r->room->group, entry->bytes, &received);
-    if (room_error_is_local(error))
+    if (error_is_local(error))
         return error;
     bool commit = error == SOTTO_OK && received.kind == SOTTO_MLS_RECEIVED_COMMIT;
     if (entry->kind == ENTRY_COMMIT)

@@ -265,7 +265,7 @@ static void on_manifest(void *ctx, sotto_error error, const struct message *answ
         error = store_commit(core->store);
     if (error != SOTTO_OK) {
         store_rollback(core->store);
-        if (room_error_is_local(error))
+        if (error_is_local(error))
             room_local_failure(room, error, "storing the other person's devices");
         else if (error != SOTTO_NOT_FOUND) /* another process finished the intent */
             intent_bad(room, error, fault.what);
@@ -349,7 +349,7 @@ static void on_taken(void *ctx, sotto_error error, const struct message *answer)
         error = store_commit(core->store);
     if (error != SOTTO_OK) {
         store_rollback(core->store);
-        if (room_error_is_local(error))
+        if (error_is_local(error))
             room_local_failure(room, error, "storing the other person's keys");
         else if (error != SOTTO_NOT_FOUND)
             intent_bad(room, error, what);

@@ -202,8 +202,9 @@ sotto_error group_ask_leaf(sotto_mls_group *group, const struct leaf_node *leaf,
         leaf_view(replaced, index, &before);
     sotto_error error =
         config->validate_leaf(config->ctx, group, &view, replaced == NULL ? NULL : &before);
-    return error == SOTTO_OK ? SOTTO_OK
-                             : mls_fail(group->mls, SOTTO_CREDENTIAL, "LeafNode.credential");
+    if (error != SOTTO_OK && !error_is_local(error))
+        error = SOTTO_CREDENTIAL;
+    return mls_check(group->mls, error, "LeafNode.credential");
 }
 
 /* RFC 9420, 11.1. */

@@ -389,19 +389,25 @@ static bool may_add(const struct choice *c, const struct leaf_node *leaf)
     return true;
 }
 
-static bool may_use_psk(const struct choice *c, const struct psk_id *id)
+/* Not twice, and none that is not known here. */
+static sotto_error consider_psk(struct choice *c, struct pending *pending)
 {
+    const struct psk_id *id = &pending->proposal.u.psk;
     for (size_t i = 0; i < c->list->count; i++) {
         const struct proposal *other = c->list->items[i].proposal;
         if (other->type == PROPOSAL_PSK && psk_id_same(id, &other->u.psk))
-            return false;
+            return SOTTO_OK;
     }
     sotto_buf key;
     sotto_buf_init(&key, c->group->mls->env);
-    bool known = psk_find(c->group->mls, c->group, id, &key) == SOTTO_OK;
+    sotto_error error = psk_find(c->group->mls, c->group, id, &key);
     sotto_buf_free(&key);
+    if (error_is_local(error))
+        return error;
     mls_begin(c->group->mls);
-    return known;
+    if (error == SOTTO_OK)
+        choose(c, pending);
+    return SOTTO_OK;
 }
 
 /* The newest GroupContextExtensions, unless there is one by value. */
@@ -434,9 +440,7 @@ static sotto_error consider(struct choice *c, struct pending *pending)
     case PROPOSAL_REINIT:
         return SOTTO_OK; /* after the others */
     case PROPOSAL_PSK:
-        if (may_use_psk(c, &proposal->u.psk))
-            choose(c, pending);
-        return SOTTO_OK;
+        return consider_psk(c, pending);
     case PROPOSAL_GROUP_CONTEXT_EXTENSIONS:
         choose_context(c, pending);
         return SOTTO_OK;
@@ -511,7 +515,7 @@ static sotto_error choose_one_by_one(struct choice *c, size_t by_value, struct l
             continue;
         list->count--;
         pending_release(candidate.pending);
-        if (error == SOTTO_NO_MEMORY) {
+        if (error_is_local(error)) {
             for (size_t j = i + 1; j < chosen; j++)
                 pending_release(list->items[j].pending);
             return error;
@@ -530,11 +534,12 @@ static sotto_error leave_out_invalid(struct choice *c, size_t by_value)
     if (scratch == NULL)
         return SOTTO_NO_MEMORY;
     size_t size = list->count * sizeof *scratch;
-    sotto_error error = SOTTO_OK;
-    if (holds_together(c->group, list, scratch) != SOTTO_OK)
+    sotto_error error = holds_together(c->group, list, scratch);
+    if (error != SOTTO_OK && !error_is_local(error))
         error = choose_one_by_one(c, by_value, scratch);
     mem_free(env, scratch, size);
-    mls_begin(c->group->mls);
+    if (error == SOTTO_OK)
+        mls_begin(c->group->mls);
     return error;
 }
 
