@@ -50,6 +50,7 @@ def on_terminal(person, args, answers, stop=None):
     exit code."""
     child, terminal = pty.fork()
     if child == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # whatever started us
         os.execv(SOTTO, [SOTTO, "--profile", person.profile, *args])
     shown, until, answers = "", time.monotonic() + PATIENCE, list(answers)
     asked = 0

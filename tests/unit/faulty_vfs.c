@@ -9,6 +9,7 @@
 
 atomic_int faulty_write_fault, faulty_sync_fault;
 atomic_int faulty_writes_left;
+atomic_int faulty_flip = -1;
 
 enum { SECTOR = 512 };
 
@@ -207,11 +208,20 @@ static int faulty_write(sqlite3_file *file, const void *bytes, int size, sqlite3
     int fault = atomic_load(&faulty_write_fault);
     if (fault != 0 && atomic_fetch_sub(&faulty_writes_left, 1) <= 0)
         return fault;
+    uint8_t *flipped = NULL;
+    if (atomic_load(&faulty_flip) >= 0 && atomic_fetch_sub(&faulty_flip, 1) == 0) {
+        flipped = malloc((size_t)size);
+        assert_non_null(flipped);
+        memcpy(flipped, bytes, (size_t)size);
+        flipped[size / 2] ^= 1;
+        bytes = flipped;
+    }
     pthread_mutex_lock(&recorder.lock);
     int code = real_of(file)->pMethods->xWrite(real_of(file), bytes, size, at);
     if (code == SQLITE_OK)
         remember(disk_of(file), false, (size_t)at, bytes, (size_t)size);
     pthread_mutex_unlock(&recorder.lock);
+    free(flipped);
     return code;
 }
 

@@ -13,7 +13,9 @@
 
 #include <sqlite3.h>
 
+#include "core/disk.h"
 #include "core/store_query.h"
+#include "unit/faulty_vfs.h"
 #include "unit/folder.h"
 #include "unit/killed.h"
 
@@ -389,6 +391,57 @@ static void processes_that_meet_a_plain_profile_convert_it_once(void **state)
     expect_only_ciphertext();
 }
 
+static sotto_error convert_over_faulty(sotto_fault *fault)
+{
+    const struct store_access access = {.vfs = "faulty"};
+    struct store *store = NULL;
+    sotto_error error = store_open(env, folder, &access, &store, fault);
+    store_close(store);
+    return error;
+}
+
+/* A disk that is full, or that writes something else than it was given, at each write in turn. */
+static void a_conversion_that_fails_leaves_the_plain_database(void **state)
+{
+    (void)state;
+    sotto_fault fault;
+    bool struck = true;
+    unsigned n = 0, full = 0, damaged = 0;
+    for (; struck; n++) {
+        put_plain();
+        atomic_store(&faulty_writes_left, (int)n);
+        atomic_store(&faulty_write_fault, SQLITE_FULL);
+        full += convert_over_faulty(&fault) == SOTTO_FULL;
+        struck = atomic_load(&faulty_writes_left) < 0;
+        atomic_store(&faulty_write_fault, 0);
+        expect_all_there();
+        expect_only_ciphertext();
+    }
+    assert_in_range(full, 40, n);
+    /* Those of the plain database are SQLite's, which notices nothing. */
+    for (unsigned flip = 8; flip < n; flip++) {
+        put_plain();
+        sqlite3 *db = NULL;
+        char path[400];
+        path_of(path, "profile.db");
+        assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+        run(db, "PRAGMA journal_mode = DELETE");
+        sqlite3_close(db);
+        atomic_store(&faulty_flip, (int)flip);
+        sotto_error error = convert_over_faulty(&fault);
+        atomic_store(&faulty_flip, -1);
+        if (error == SOTTO_VALUE && disk_exists(folder, "profile.db.new"))
+            damaged++;
+        else
+            assert_ok(error);
+        if (error == SOTTO_OK) /* the flip was in what came afterwards, in the log */
+            continue;
+        expect_all_there();
+        expect_only_ciphertext();
+    }
+    assert_in_range(damaged, 30, n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -398,8 +451,10 @@ int main(void)
         cmocka_unit_test(a_database_that_was_put_aside_is_put_back),
         cmocka_unit_test(two_plain_databases_are_left_alone),
         cmocka_unit_test(a_damaged_plain_database_stays_as_it_is),
+        cmocka_unit_test(a_conversion_that_fails_leaves_the_plain_database),
         cmocka_unit_test(a_profile_that_an_older_version_has_open_waits),
         cmocka_unit_test(processes_that_meet_a_plain_profile_convert_it_once),
     };
+    faulty_register();
     return cmocka_run_group_tests(tests, setup_all, teardown_all);
 }
