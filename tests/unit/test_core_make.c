@@ -82,10 +82,13 @@ static void fill_plain(sqlite3 *db, struct store *model)
         run(db, column_text(&q, &arena));
     assert_ok(query_end(&q));
     arena_free(&arena);
+    char version[64];
+    snprintf(version, sizeof version, "PRAGMA user_version = %d", STORE_VERSION);
+    run(db, version);
     run(db, "INSERT INTO number VALUES ('message.position', 7)");
     run(db, "INSERT INTO request (room, sender, received_s, envelope) VALUES"
             " (x'01', x'02', 3, x'0004'), (x'05', x'06', 7, randomblob(9000)); "
-            "DELETE FROM request WHERE id = 2; PRAGMA user_version = 3");
+            "DELETE FROM request WHERE id = 2");
     run(db, "PRAGMA wal_checkpoint(TRUNCATE)");
     run(db, "INSERT INTO value VALUES ('x', CAST('" MARKER "' AS BLOB)), ('y', zeroblob(5000))");
     run(db,
