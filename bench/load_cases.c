@@ -351,7 +351,7 @@ static void abuse(const struct plan *plan)
             abuse_start(&load_abuses[i], &target.address, (uint32_t)rooms, &bad);
             target_drive(&target, results[i + 1], plan->warm_s, plan->seconds);
             if (!process_alive(&bad))
-                load_die("%s has given up", load_abuses[i].name);
+                process_die(&bad, "bad clients have given up");
             process_end(&bad);
         }
     }

@@ -15,7 +15,7 @@
 
 #include <openssl/err.h>
 
-enum { EVENTS = 512, SCRATCH = 256 * 1024, CONNS_PER_SOURCE = 400 };
+enum { EVENTS = 512, SCRATCH = 512 * 1024, CONNS_PER_SOURCE = 400 };
 
 /* ---- Bytes ---------------------------------------------------------------------------------- */
 

@@ -80,8 +80,7 @@ void process_file(const struct process *process, const char *name, const char *f
         load_die("cannot write %s", path);
 }
 
-/* With what it said, since its folder goes. */
-static _Noreturn void did_not_start(const struct process *process)
+_Noreturn void process_die(const struct process *process, const char *what)
 {
     char path[512], line[512];
     snprintf(path, sizeof path, "%s/log", process->folder);
@@ -90,7 +89,7 @@ static _Noreturn void did_not_start(const struct process *process)
         fputs(line, stderr);
     if (file != NULL)
         fclose(file);
-    load_die("a server does not start");
+    load_die("%s", what);
 }
 
 void process_wait_file(struct process *process, const char *name, char *line, size_t size)
@@ -107,7 +106,7 @@ void process_wait_file(struct process *process, const char *name, char *line, si
                 return;
         }
         if (load_now_ns() > deadline || !process_alive(process))
-            did_not_start(process);
+            process_die(process, "a server does not start");
     }
 }
 
@@ -167,6 +166,7 @@ static void become_child(const struct process *process, pid_t parent)
     setsid();
     signal(SIGTERM, SIG_DFL); /* what the parent does then is not its child's to do */
     signal(SIGINT, SIG_DFL);
+    memset(started, 0, sizeof started);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(127);
@@ -366,6 +366,6 @@ void process_wait_port(struct process *process, in_port_t port)
         if (open)
             return;
         if (load_now_ns() > deadline || !process_alive(process))
-            did_not_start(process);
+            process_die(process, "a server does not start");
     }
 }

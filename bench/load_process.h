@@ -34,6 +34,9 @@ void process_end_all(void);
 
 bool process_alive(struct process *process);
 
+/* load_die, after what the process has said, since its folder goes. */
+_Noreturn void process_die(const struct process *process, const char *what);
+
 /* Of all processes of its session. */
 double process_cpu_us(const struct process *process);
 double process_rss_kb(const struct process *process);
