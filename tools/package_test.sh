@@ -13,6 +13,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/sotto-package-XXXXXX")
 chmod 755 "$work"
+trap 'exit 1' INT TERM # as the first process of its namespace it would not hear them
 trap 'umount -l "$work"/*/proc 2>/dev/null || true; rm -rf --one-file-system "$work"' EXIT
 inside=()
 root='' relay='' nspawn='' init='' number=0 failed=0
@@ -187,6 +188,7 @@ test_life() {
     check "installed files are root's" files_are_root_s
     check "the configuration that came can be used" run sottod --check-config --config /etc/sotto/sottod.conf
     check "a wrong one is refused" refuses_a_wrong_configuration
+    check "shells complete the command line's words" run bash -ec '. /usr/share/bash-completion/completions/sotto; complete -p sotto'
     check "systemd understands the unit" run systemd-analyze verify --man=no sottod.service
     check "systemd finds little exposed" run systemd-analyze security --offline=true --threshold=20 --no-pager sottod.service
     check "the unit is enabled" run test -L /etc/systemd/system/multi-user.target.wants/sottod.service
