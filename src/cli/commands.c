@@ -25,7 +25,16 @@ static const struct option_spec invite_options[] = {
 static const struct option_spec send_options[] = {
     {"id", "ID", "a name for this message: sending it again with the same one sends it once"},
     {"file", "PATH", "send that file; the text is what you say about it"},
+    {"markdown", NULL, "the text is Markdown"},
     {NULL, NULL, NULL}};
+
+static const struct option_spec text_options[] = {
+    {"id", "ID", "a name for this: the same again is sent once"},
+    {"markdown", NULL, "the text is Markdown"},
+    {NULL, NULL, NULL}};
+
+static const struct option_spec change_options[] = {
+    {"id", "ID", "a name for this: the same again is sent once"}, {NULL, NULL, NULL}};
 
 static const struct option_spec save_options[] = {
     {"to", "PATH", "the directory or the name to save it under (the working directory)"},
@@ -94,6 +103,20 @@ const struct command commands[] = {
      "A file is encrypted here and read where it lies while it is sent: leave it there until it "
      "is. A broken connection, or a stop, loses nothing; `sotto sync` goes on.",
      "sotto send Bob 'See you at eight'", send_options, 1, POSITIONALS_ANY, run_send, false},
+    {"reply", "ID [TEXT...|-]", "Answer a message",
+     "ID is the number that `sotto history` shows. The text is taken as by `sotto send`.",
+     "sotto reply 12 'Eight is fine'", text_options, 1, POSITIONALS_ANY, run_reply, false},
+    {"edit", "ID [TEXT...|-]", "Put another text in your message's place",
+     "Everyone sees that it was edited, and not what it said before.",
+     "sotto edit 12 'See you at nine'", text_options, 1, POSITIONALS_ANY, run_edit, false},
+    {"delete", "ID", "Take your message back, at everyone",
+     "It is erased here at once when the relay has taken that, and there when they next read. "
+     "Nobody "
+     "can be made to forget: what they saved or copied, they have.",
+     "sotto delete 12", change_options, 1, 1, run_delete, false},
+    {"react", "ID [EMOJI]", "React to a message; without EMOJI, take that back",
+     "There is one reaction a person and message; another one takes its place.", "sotto react 12 👍",
+     change_options, 1, 2, run_react, false},
     {"save", "ID", "Fetch a file that was sent to you",
      "ID is the number that `sotto listen` and `sotto history` show with the file. Nothing that is "
      "there is overwritten. If it is broken off, the same command goes on where it stopped.",

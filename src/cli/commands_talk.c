@@ -1,4 +1,4 @@
-/* send, save, listen, sync, conversations, history. */
+/* send, reply, edit, delete, react, save, listen, sync, conversations, history. */
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -9,7 +9,7 @@
 
 /* ---- send ---- */
 
-/* Standard input to its end, without its last line break. False: problem. */
+/* Standard input to its end. False: problem. */
 static bool input_read(sotto_buf *text, struct core_problem *problem)
 {
     uint8_t block[65536];
@@ -38,14 +38,6 @@ static bool input_read(sotto_buf *text, struct core_problem *problem)
     return true;
 }
 
-static sotto_bytes text_without_last_break(const sotto_buf *text)
-{
-    sotto_bytes view = sotto_buf_view(text);
-    if (view.size > 0 && view.data[view.size - 1] == '\n')
-        view.size--;
-    return view;
-}
-
 static bool words_join(const struct args *args, size_t from, sotto_buf *text)
 {
     for (size_t i = from; i < args->count; i++) {
@@ -64,20 +56,18 @@ static sotto_error queue(struct cli *cli, const struct args *args, sotto_bytes t
     const char *client_id = args->options[0], *path = args->options[1];
     if (path != NULL)
         return core_send_file(cli->core, conversation, client_id, path, text, id);
-    return core_send(cli->core, conversation, client_id, text, id);
+    return core_send(cli->core, conversation, client_id,
+                     &(struct core_text){text, args->options[2] != NULL, 0}, id);
 }
 
-static int send_text(struct cli *cli, const struct args *args, sotto_bytes text)
+/* Sends what was queued, and says how far it is. */
+static int settle(struct cli *cli, const struct core_id *conversation, const char *id)
 {
-    struct shown_sending shown = {.status = CORE_WAITING};
-    char id[CORE_CLIENT_ID_MAX + 1];
-    if (core_find(cli->core, args->positionals[0], &shown.conversation) != SOTTO_OK ||
-        queue(cli, args, text, &shown.conversation, id) != SOTTO_OK)
-        return cli_fail(cli);
-    shown.client_id = id;
-    sotto_error error = core_settle(cli->core, &shown.conversation);
+    struct shown_sending shown = {
+        .conversation = *conversation, .client_id = id, .status = CORE_WAITING};
+    sotto_error error = core_settle(cli->core, conversation);
     struct core_problem problem = *core_problem(cli->core);
-    if (core_sending(cli->core, &shown.conversation, id, &shown.status, &shown.seq) != SOTTO_OK)
+    if (core_sending(cli->core, conversation, id, &shown.status, &shown.seq) != SOTTO_OK)
         return cli_fail(cli);
     cli->output->sending(cli, &shown);
     /* Sent is sent, even if something else of the conversation could not be settled. */
@@ -88,27 +78,129 @@ static int send_text(struct cli *cli, const struct args *args, sotto_bytes text)
     return EXIT_REFUSED;
 }
 
-int run_send(struct cli *cli, const struct args *args)
+/* The text behind the first argument, or standard input's, without its last line break: for -, or,
+ * if needed, without any. EXIT_OK, or the code of the problem that was printed. */
+static int text_take(struct cli *cli, const struct args *args, bool needed, sotto_buf *text)
 {
     struct core_problem problem = {SOTTO_OK, CORE_OK, "", ""};
-    struct core_id conversation;
-    bool from_input = (args->count == 1 && args->options[1] == NULL) ||
+    bool from_input = (args->count == 1 && needed) ||
                       (args->count == 2 && strcmp(args->positionals[1], "-") == 0);
+    if (from_input ? !input_read(text, &problem) : !words_join(args, 1, text)) {
+        if (problem.code == CORE_OK)
+            problem_usage(&problem, "Send less at once.", "Out of memory.");
+        return cli_problem(cli, &problem);
+    }
+    if (from_input && text->size > 0 && text->data[text->size - 1] == '\n')
+        text->size--;
+    return EXIT_OK;
+}
+
+int run_send(struct cli *cli, const struct args *args)
+{
+    struct core_id conversation;
+    char id[CORE_CLIENT_ID_MAX + 1];
     /* A wrong name is said before anybody types a long text. */
     if (core_find(cli->core, args->positionals[0], &conversation) != SOTTO_OK)
         return cli_fail(cli);
     sotto_buf text;
     sotto_buf_init(&text, cli->env);
-    int code;
-    if (from_input ? !input_read(&text, &problem) : !words_join(args, 1, &text)) {
-        if (problem.code == CORE_OK)
-            problem_usage(&problem, "Send less at once.", "Out of memory.");
-        code = cli_problem(cli, &problem);
-    } else
-        code = send_text(cli, args,
-                         from_input ? text_without_last_break(&text) : sotto_buf_view(&text));
+    int code = text_take(cli, args, args->options[1] == NULL, &text);
+    if (code == EXIT_OK)
+        code = queue(cli, args, sotto_buf_view(&text), &conversation, id) == SOTTO_OK
+                   ? settle(cli, &conversation, id)
+                   : cli_fail(cli);
     sotto_buf_free(&text);
     return code;
+}
+
+/* ---- reply, edit, delete, react ---- */
+
+static void take_conversation(void *ctx, const struct core_message *message)
+{
+    *(struct core_id *)ctx = message->conversation;
+}
+
+/* The message that the first argument numbers. False: the problem was printed; *code. */
+static bool message_take(struct cli *cli, const struct args *args, int64_t *id,
+                         struct core_id *conversation, int *code)
+{
+    struct core_problem problem = {SOTTO_OK, CORE_OK, "", ""};
+    uint64_t number = 0;
+    if (!options_number("ID", args->positionals[0], INT64_MAX, &number, &problem)) {
+        problem_usage(&problem, "`sotto history` shows the number of each message.",
+                      "A message is named by its number.");
+        *code = cli_problem(cli, &problem);
+        return false;
+    }
+    *id = (int64_t)number;
+    if (core_message(cli->core, *id, take_conversation, conversation) == SOTTO_OK)
+        return true;
+    *code = cli_fail(cli);
+    return false;
+}
+
+int run_reply(struct cli *cli, const struct args *args)
+{
+    struct core_id conversation;
+    struct core_text text = {.markdown = args->options[1] != NULL};
+    char id[CORE_CLIENT_ID_MAX + 1];
+    int code = EXIT_OK;
+    if (!message_take(cli, args, &text.reply_to, &conversation, &code))
+        return code;
+    sotto_buf typed;
+    sotto_buf_init(&typed, cli->env);
+    code = text_take(cli, args, true, &typed);
+    text.text = sotto_buf_view(&typed);
+    if (code == EXIT_OK)
+        code = core_send(cli->core, &conversation, args->options[0], &text, id) == SOTTO_OK
+                   ? settle(cli, &conversation, id)
+                   : cli_fail(cli);
+    sotto_buf_free(&typed);
+    return code;
+}
+
+int run_edit(struct cli *cli, const struct args *args)
+{
+    struct core_change done;
+    int64_t id = 0;
+    int code = EXIT_OK;
+    if (!message_take(cli, args, &id, &done.conversation, &code))
+        return code;
+    sotto_buf typed;
+    sotto_buf_init(&typed, cli->env);
+    code = text_take(cli, args, true, &typed);
+    if (code == EXIT_OK)
+        code = core_edit(cli->core, id, args->options[0], sotto_buf_view(&typed),
+                         args->options[1] != NULL, &done) == SOTTO_OK
+                   ? settle(cli, &done.conversation, done.client_id)
+                   : cli_fail(cli);
+    sotto_buf_free(&typed);
+    return code;
+}
+
+int run_delete(struct cli *cli, const struct args *args)
+{
+    struct core_change done;
+    int64_t id = 0;
+    int code = EXIT_OK;
+    if (!message_take(cli, args, &id, &done.conversation, &code))
+        return code;
+    return core_delete(cli->core, id, args->options[0], &done) == SOTTO_OK
+               ? settle(cli, &done.conversation, done.client_id)
+               : cli_fail(cli);
+}
+
+int run_react(struct cli *cli, const struct args *args)
+{
+    struct core_change done;
+    int64_t id = 0;
+    int code = EXIT_OK;
+    if (!message_take(cli, args, &id, &done.conversation, &code))
+        return code;
+    sotto_bytes reaction = sotto_bytes_str(args->count > 1 ? args->positionals[1] : "");
+    return core_react(cli->core, id, args->options[0], reaction, &done) == SOTTO_OK
+               ? settle(cli, &done.conversation, done.client_id)
+               : cli_fail(cli);
 }
 
 /* ---- save ---- */

@@ -66,6 +66,9 @@ static void event_print(const struct core_message *message)
         fputs(": the relay's record of this conversation contradicts itself; it was stopped here",
               stdout);
         break;
+    case CORE_DELETED:
+        fputs(": a message that was deleted", stdout);
+        break;
     case CORE_TEXT:
     case CORE_FILE:
         break;
@@ -104,9 +107,45 @@ static void file_print(const struct core_message *message)
     }
 }
 
+static void quote_print(const struct core_quote *quote)
+{
+    fputs("    > ", stdout);
+    if (quote->id == 0)
+        fputs("(a message that is not here)", stdout);
+    else {
+        if (quote->own)
+            fputs("You", stdout);
+        else
+            person_print(quote->name, &quote->sender);
+        fputs(": ", stdout);
+        clean_print(stdout, quote->text, -1);
+    }
+    putchar('\n');
+}
+
+static void reactions_print(const struct core_message *message)
+{
+    for (size_t i = 0; i < message->reaction_count; i++) {
+        const struct core_reaction *one = &message->reactions[i];
+        fputs(i == 0 ? "    " : "  ", stdout);
+        clean_print(stdout, one->text, -1);
+        putchar(' ');
+        if (one->own)
+            fputs("You", stdout);
+        else
+            person_print(one->name, &one->sender);
+    }
+    if (message->reaction_count > 0)
+        putchar('\n');
+}
+
 static void text_message(struct cli *cli, const struct core_message *message, bool with_title)
 {
     (void)cli;
+    if (message->reply)
+        quote_print(&message->quote);
+    if (message->id != 0)
+        printf("%lld ", (long long)message->id);
     putchar('[');
     time_print(message->time_s);
     fputs("] ", stdout);
@@ -127,6 +166,8 @@ static void text_message(struct cli *cli, const struct core_message *message, bo
         else
             clean_print(stdout, message->text, 4);
     }
+    if (message->edited_s != 0)
+        fputs("  (edited)", stdout);
     if (message->status == CORE_WAITING)
         fputs("  (waiting)", stdout);
     if (message->status == CORE_FAILED)
@@ -134,6 +175,7 @@ static void text_message(struct cli *cli, const struct core_message *message, bo
                                          : "  (not sent: the conversation is over)",
               stdout);
     putchar('\n');
+    reactions_print(message);
 }
 
 static void text_conversation(struct cli *cli, const struct core_conversation *one)

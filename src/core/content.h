@@ -56,15 +56,17 @@ struct content_file {
 
 struct content_message {
     enum content_kind kind;
-    sotto_bytes text;                /* UTF-8; empty for DELETE and NEWER, may be for FILE */
-    struct content_file file;        /* FILE */
-    bool markdown;                   /* text is Markdown (GFM-MIMI), else plain */
-    uint8_t target[CONTENT_ID_SIZE]; /* REPLY, EDIT, DELETE, REACTION; else zeros */
-    uint8_t id[CONTENT_ID_SIZE];     /* this message's own id: filled in by both functions */
+    sotto_bytes text;                  /* UTF-8; empty for DELETE and NEWER, may be for FILE */
+    struct content_file file;          /* FILE */
+    bool markdown;                     /* text is Markdown (GFM-MIMI), else plain */
+    uint8_t target[CONTENT_ID_SIZE];   /* REPLY, EDIT, DELETE, REACTION; else zeros */
+    bool has_replaced;                 /* REACTION: it takes the place of an earlier one */
+    uint8_t replaced[CONTENT_ID_SIZE]; /* of that one */
+    uint8_t id[CONTENT_ID_SIZE];       /* this message's own id: filled in by both functions */
 };
 
-/* Writes one message; appends to out. message->kind, text, markdown and target say what; salt comes
- * from env. account and room: whose and where; their URIs go into the message and its
+/* Writes one message; appends to out. message->kind, text, markdown, target and replaced say what;
+ * salt comes from env. account and room: whose and where; their URIs go into the message and its
  * id. message->id is filled in. VALUE: text is not UTF-8, or empty where it may not be; LIMIT: too
  * long; ARGUMENT: a kind that cannot be written; NO_RANDOM. */
 sotto_error content_write(const sotto_env *env, struct content_message *message,

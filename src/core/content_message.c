@@ -153,6 +153,10 @@ static void fill_target(const struct content_message *message, struct content *c
         memcpy(content->in_reply_to, message->target, CONTENT_ID_SIZE);
     if (content->has_replaces)
         memcpy(content->replaces, message->target, CONTENT_ID_SIZE);
+    if (message->kind == CONTENT_REACTION && message->has_replaced) {
+        content->has_replaces = true;
+        memcpy(content->replaces, message->replaced, CONTENT_ID_SIZE);
+    }
 }
 
 sotto_error content_write(const sotto_env *env, struct content_message *message,
@@ -262,8 +266,8 @@ static sotto_error understand_text(const struct content *content, struct content
 {
     const struct content_part *part = find_text(&content->part, &out->markdown);
     bool reaction = content->part.disposition == CONTENT_REACT;
-    /* A changed reaction, or one to nothing, is not understood. */
-    if (part == NULL || (reaction && (content->has_replaces || !content->has_in_reply_to))) {
+    /* A reaction to nothing is not understood. */
+    if (part == NULL || (reaction && !content->has_in_reply_to)) {
         out->markdown = false;
         return SOTTO_OK;
     }
@@ -351,6 +355,10 @@ static void take_target(const struct content *content, struct content_message *o
         memcpy(out->target, content->replaces, CONTENT_ID_SIZE);
     if (out->kind == CONTENT_REPLY || out->kind == CONTENT_REACTION)
         memcpy(out->target, content->in_reply_to, CONTENT_ID_SIZE);
+    if (out->kind == CONTENT_REACTION && content->has_replaces) {
+        out->has_replaced = true;
+        memcpy(out->replaced, content->replaces, CONTENT_ID_SIZE);
+    }
 }
 
 sotto_error content_read(sotto_bytes input, const struct account_id *account,

@@ -87,6 +87,8 @@ enum core_trouble {
     X(AMBIGUOUS, "ambiguous", NOTFOUND)                  \
     X(NOT_MEMBER, "not_member", REFUSED)                 \
     X(ALREADY_MEMBER, "already_member", USAGE)           \
+    X(NOT_YOURS, "not_yours", USAGE)                     \
+    X(CANNOT_CHANGE, "cannot_change", USAGE)             \
     X(OWN_LINK, "own_link", USAGE)                       \
     X(NO_FILE, "no_file", USAGE)                         \
     X(EXISTS, "exists", USAGE)                           \
@@ -286,9 +288,10 @@ enum core_message_kind {
     CORE_ADDED = 4,      /* from here on: what happened in the conversation */
     CORE_REMOVED = 5,
     CORE_LEFT = 6,
-    CORE_JOINED = 7, /* this account joined */
-    CORE_FORK = 8,   /* the relay's log contradicts itself from here on */
-    CORE_FILE = 9,   /* a file: text is what is said about it */
+    CORE_JOINED = 7,   /* this account joined */
+    CORE_FORK = 8,     /* the relay's log contradicts itself from here on */
+    CORE_FILE = 9,     /* a file: text is what is said about it */
+    CORE_DELETED = 10, /* was a message until its sender took it back */
 };
 
 const char *core_message_kind_name(enum core_message_kind kind); /* "text" */
@@ -301,6 +304,24 @@ enum core_message_status {
 };
 
 const char *core_message_status_name(enum core_message_status status);
+
+/* One a person and message. */
+struct core_reaction {
+    struct core_id sender;
+    const char *name;
+    bool own;
+    sotto_bytes text; /* an emoji, or a word */
+};
+
+/* What a message answers. */
+struct core_quote {
+    int64_t id; /* 0: it is not here, or gone; then there is nothing else */
+    struct core_id sender;
+    const char *name;
+    bool own;
+    sotto_bytes text; /* its first line, CORE_QUOTE_MAX bytes at most; of a file what was said */
+};
+#define CORE_QUOTE_MAX 120
 
 struct core_message {
     int64_t id; /* grows with each message stored in this profile; 0 while waiting */
@@ -321,17 +342,28 @@ struct core_message {
     const char *file_name;
     uint64_t file_size;
     const char *client_id; /* of own messages, else "" */
+    bool markdown;         /* text is Markdown (GFM-MIMI: no HTML in it) */
+    uint64_t edited_s;     /* when the newest edit came; 0: never edited */
+    bool reply;
+    struct core_quote quote; /* if reply */
+    const struct core_reaction *reactions;
+    size_t reaction_count;
 };
 
 typedef void core_message_fn(void *ctx, const struct core_message *message);
 
-/* Local: queues. text: UTF-8, 1 byte to CORE_TEXT_MAX. client_id: at most 64 printable ASCII
- * characters, or NULL for a fresh one; the same id again in the same conversation queues nothing.
- * client_id_out, if not NULL: 65 bytes. */
+/* Local: queues. text: UTF-8, 1 byte to CORE_TEXT_MAX. NOT_FOUND: what it answers. client_id: at
+ * most 64 printable ASCII characters, or NULL for a fresh one; the same id again in the same
+ * conversation queues nothing. client_id_out, if not NULL: 65 bytes. */
 #define CORE_TEXT_MAX (1024u * 1024u)
 #define CORE_CLIENT_ID_MAX 64
+struct core_text {
+    sotto_bytes text;
+    bool markdown;
+    int64_t reply_to; /* the message that it answers, in the same conversation; 0: none */
+};
 sotto_error core_send(struct core *core, const struct core_id *conversation, const char *client_id,
-                      sotto_bytes text, char *client_id_out);
+                      const struct core_text *text, char *client_id_out);
 
 /* Local: reads the file once, whole, and queues. It is read again where it lies while it is sent,
  * in later runs too: until then it has to stay as it is. caption: UTF-8, may be empty, at most
@@ -348,7 +380,31 @@ sotto_error core_send_file(struct core *core, const struct core_id *conversation
  * have it any more; BAD_FILE: the relay gave something else than what was sent. */
 sotto_error core_save(struct core *core, int64_t id, const char *to, char *saved, size_t size);
 
-/* Local. Status and seq of an own message. NOT_FOUND. */
+/* Local. One message. NOT_FOUND. */
+sotto_error core_message(struct core *core, int64_t id, core_message_fn *each, void *ctx);
+
+/* Local: queue a change of message `id`, which counts once the conversation's log has it: of two
+ * edits the one that the log has last. client_id as core_send's, in one space with it. done may be
+ * NULL. NOT_FOUND: there is no such message; NOT_YOURS: somebody else wrote it; CANNOT_CHANGE: it
+ * is of a kind that has no such change, or was deleted.
+ *
+ * core_edit: another text in place of a text's. core_delete: nothing in its place, a text or file,
+ * at everybody who follows; what they saved of it, or what a broken client keeps, stays.
+ * core_react: to a text or file; reaction: UTF-8 without control characters, at most
+ * CORE_REACTION_MAX bytes, in place of an earlier one; empty: none any more. */
+struct core_change {
+    struct core_id conversation;
+    char client_id[CORE_CLIENT_ID_MAX + 1];
+};
+#define CORE_REACTION_MAX 256
+sotto_error core_edit(struct core *core, int64_t id, const char *client_id, sotto_bytes text,
+                      bool markdown, struct core_change *done);
+sotto_error core_delete(struct core *core, int64_t id, const char *client_id,
+                        struct core_change *done);
+sotto_error core_react(struct core *core, int64_t id, const char *client_id, sotto_bytes reaction,
+                       struct core_change *done);
+
+/* Local. Status and seq of an own message, or of an own change of one. NOT_FOUND. */
 sotto_error core_sending(struct core *core, const struct core_id *conversation,
                          const char *client_id, enum core_message_status *status, uint64_t *seq);
 
@@ -426,7 +482,7 @@ void core_stop(struct core *core);
 
 enum core_event_kind {
     CORE_EVENT_MESSAGE = 1,         /* there is one: received, or written and waiting */
-    CORE_EVENT_MESSAGE_CHANGED = 2, /* its status, text or kind */
+    CORE_EVENT_MESSAGE_CHANGED = 2, /* its status, text, kind or reactions */
     CORE_EVENT_CONVERSATION = 3,    /* made, changed (title, state, members, unread), or erased */
     CORE_EVENT_CONTACT = 4,
     CORE_EVENT_REQUEST = 5, /* made, or answered */

@@ -119,8 +119,8 @@ static sotto_error queue(struct core *core, const struct store_room *row,
     sotto_error error =
         content_write(core->env, &content, &core->identity.account, &row->room, &bytes);
     if (error == SOTTO_OK)
-        error = room_show_waiting(core, &row->room, CORE_FILE, content.id, caption,
-                                  sotto_buf_view(&bytes), client_id);
+        error = room_show_waiting(core, &row->room, CORE_FILE, &content, sotto_buf_view(&bytes),
+                                  client_id);
     if (error == SOTTO_OK)
         error = upload_store(core, &row->room, sending, client_id);
     if (error == SOTTO_OK)
@@ -139,12 +139,11 @@ static sotto_error store(struct core *core, const struct room_id *id, const stru
 {
     struct arena arena;
     struct store_room row;
-    struct store_message before;
     bool told = false;
     arena_init(&arena, core->env);
     sotto_error error = store_begin(core->store);
     if (error == SOTTO_OK)
-        error = store_message_by_client(core->store, id, client_id, &arena, &before);
+        error = core_client_id_used(core, id, client_id);
     if (error == SOTTO_NOT_FOUND) {
         error = core_room_open(core, id, &arena, &row);
         told = error != SOTTO_OK;
@@ -165,17 +164,6 @@ static sotto_error store(struct core *core, const struct room_id *id, const stru
     return error;
 }
 
-/* A repetition of what was sent before does not read the file again, which may be gone. */
-static bool was_sent(struct core *core, const struct room_id *id, const char *client_id)
-{
-    struct arena arena;
-    struct store_message before;
-    arena_init(&arena, core->env);
-    sotto_error error = store_message_by_client(core->store, id, client_id, &arena, &before);
-    arena_free(&arena);
-    return error == SOTTO_OK;
-}
-
 sotto_error core_send_file(struct core *core, const struct core_id *conversation,
                            const char *client_id, const char *path, sotto_bytes caption,
                            char *client_id_out)
@@ -188,15 +176,10 @@ sotto_error core_send_file(struct core *core, const struct core_id *conversation
         return problem_set(&core->problem, SOTTO_LIMIT, CORE_TOO_LONG,
                            "Send it as a message of its own.",
                            "What is said about a file has at most %d bytes.", CORE_CAPTION_MAX);
-    if (client_id == NULL) {
-        error = core_random_client_id(core, fresh);
-        if (error != SOTTO_OK)
-            return core_store_problem(core, error, "making a message id");
-        client_id = fresh;
-    } else
-        TRY(core_client_id_check(core, client_id));
+    TRY(core_client_id_choose(core, &client_id, fresh));
     memcpy(id.bytes, conversation->bytes, ROOM_ID_SIZE);
-    if (!was_sent(core, &id, client_id)) {
+    /* A repetition of what was sent before does not read the file again, which may be gone. */
+    if (core_client_id_used(core, &id, client_id) != SOTTO_OK) {
         struct sending *sending = mem_alloc(core->env, sizeof *sending);
         if (sending == NULL)
             return core_store_problem(core, SOTTO_NO_MEMORY, "reading the file");

@@ -250,6 +250,7 @@ enum message_intent {
     MESSAGE_INTENT_TEXT = 1,
     MESSAGE_INTENT_PROFILE = 2,
     MESSAGE_INTENT_FILE = 3,
+    MESSAGE_INTENT_CHANGE = 4, /* an edit, a deletion, a reaction */
 };
 struct queued_message {
     uint8_t intent;
@@ -260,10 +261,9 @@ sotto_error queued_message_write(const struct queued_message *message, sotto_buf
 sotto_error queued_message_read(sotto_bytes intent, struct queued_message *message);
 
 /* Inside a transaction: the row that shows a message of one's own while it waits. content: kept
- * with it, may be empty. */
+ * with it, may be empty. client_id is new in the room. */
 sotto_error room_show_waiting(struct core *core, const struct room_id *room,
-                              enum core_message_kind kind,
-                              const uint8_t content_id[static CONTENT_ID_SIZE], sotto_bytes text,
+                              enum core_message_kind kind, const struct content_message *message,
                               sotto_bytes content, const char *client_id);
 /* Inside a transaction: queues a message of one's own, whose row with that client id is there. */
 sotto_error room_queue_content(struct core *core, const struct room_id *room, uint8_t intent,
@@ -271,8 +271,27 @@ sotto_error room_queue_content(struct core *core, const struct room_id *room, ui
 /* Inside a transaction: one's own name first, if the members were not told yet. */
 sotto_error room_queue_profile_if_owed(struct core *core, const struct room_id *room,
                                        uint64_t epoch);
-/* Whether it is fit for a message's id; the problem says why not. */
-sotto_error core_client_id_check(struct core *core, const char *client_id);
+/* *client_id if it is given and fit for a message's id, else a fresh one in fresh; the problem says
+ * why not. */
+sotto_error core_client_id_choose(struct core *core, const char **client_id, char fresh[static 33]);
+/* Whether a message or a change was queued with it before. NOT_FOUND: neither. */
+sotto_error core_client_id_used(struct core *core, const struct room_id *room,
+                                const char *client_id);
+/* Whether it can be sent, else a problem. */
+sotto_error core_text_check(struct core *core, sotto_bytes text);
+/* A failure in a transaction that saves a text: rolled back, and the problem. */
+sotto_error core_text_failed(struct core *core, sotto_error error);
+
+/* ---- change.c ---- */
+
+/* Inside a transaction: the log shows an edit, a deletion or a reaction of sender's. What it may
+ * not change, or is not there, stays as it is. data: the content's bytes. */
+sotto_error change_apply(struct core *core, const struct room_id *room,
+                         const struct account_id *sender, sotto_bytes data,
+                         const struct content_message *content, struct arena *arena);
+/* The message of that number; the problem says that there is none. */
+sotto_error core_message_at(struct core *core, int64_t id, struct arena *arena,
+                            struct store_message *message);
 
 /* ---- upload.c ---- */
 

@@ -3,6 +3,7 @@
 
 #include "core/file_name.h"
 #include "core/internal.h"
+#include "core/text.h"
 
 /* ---- Names of states and kinds ---- */
 
@@ -44,6 +45,8 @@ const char *core_message_kind_name(enum core_message_kind kind)
         return "forked";
     case CORE_FILE:
         return "file";
+    case CORE_DELETED:
+        return "deleted";
     }
     return "newer";
 }
@@ -205,6 +208,56 @@ static void file_show(const struct store_message *from, struct arena *arena,
     out->file_size = content.file.size;
 }
 
+/* As much of the first line as fits, without half a character. */
+static sotto_bytes first_line(sotto_bytes text)
+{
+    size_t size = 0;
+    while (size < text.size && text.data[size] != '\n') {
+        uint32_t scalar = 0;
+        size_t next = text_next(sotto_bytes_of(text.data + size, text.size - size), &scalar);
+        if (next == 0 || size + next > CORE_QUOTE_MAX)
+            break;
+        size += next;
+    }
+    return sotto_bytes_of(text.data, size);
+}
+
+static void quote_show(struct core *core, const struct store_message *from, struct arena *arena,
+                       struct core_message *out)
+{
+    struct store_message to;
+    out->reply = from->kind == CORE_TEXT && from->target.size > 0;
+    out->quote.name = "";
+    if (!out->reply ||
+        store_message_meant(core->store, &from->room, from->target, arena, &to) != SOTTO_OK)
+        return;
+    out->quote.id = to.position;
+    id_out(&out->quote.sender, to.sender.bytes);
+    out->quote.name = names_of(core, &to.sender, arena);
+    out->quote.own = to.own;
+    out->quote.text = first_line(to.text);
+}
+
+static void reactions_show(struct core *core, const struct store_message *from, struct arena *arena,
+                           struct core_message *out)
+{
+    struct store_reaction *rows = NULL;
+    size_t count = 0;
+    if (store_reactions(core->store, from->local, arena, &rows, &count) != SOTTO_OK || count == 0)
+        return;
+    struct core_reaction *shown = arena_array(arena, count, sizeof *shown);
+    if (shown == NULL)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        id_out(&shown[i].sender, rows[i].sender.bytes);
+        shown[i].name = names_of(core, &rows[i].sender, arena);
+        shown[i].own = core_is_own(core, &rows[i].sender);
+        shown[i].text = rows[i].text;
+    }
+    out->reactions = shown;
+    out->reaction_count = count;
+}
+
 void message_show(struct core *core, const struct store_message *from, struct arena *arena,
                   struct core_message *out)
 {
@@ -233,6 +286,11 @@ void message_show(struct core *core, const struct store_message *from, struct ar
     if (from->kind == CORE_FILE)
         file_show(from, arena, out);
     out->client_id = from->client_id;
+    out->markdown = from->markdown;
+    out->edited_s = from->edited_s;
+    quote_show(core, from, arena, out);
+    if (from->kind == CORE_TEXT || from->kind == CORE_FILE)
+        reactions_show(core, from, arena, out);
 }
 
 static void messages_show(struct core *core, const struct store_message *messages, size_t count,
@@ -246,6 +304,19 @@ static void messages_show(struct core *core, const struct store_message *message
         each(ctx, &message);
         arena_free(&arena);
     }
+}
+
+sotto_error core_message(struct core *core, int64_t id, core_message_fn *each, void *ctx)
+{
+    struct arena arena;
+    struct store_message message;
+    TRY(core_need_account(core));
+    arena_init(&arena, core->env);
+    sotto_error error = core_message_at(core, id, &arena, &message);
+    if (error == SOTTO_OK)
+        messages_show(core, &message, 1, each, ctx);
+    arena_free(&arena);
+    return error;
 }
 
 sotto_error core_mark_read(struct core *core, const struct core_id *conversation, int64_t id)
@@ -292,6 +363,10 @@ sotto_error core_sending(struct core *core, const struct core_id *conversation,
     struct room_id id = id_in(conversation);
     arena_init(&arena, core->env);
     sotto_error error = store_message_by_client(core->store, &id, client_id, &arena, &message);
+    if (error == SOTTO_NOT_FOUND) {
+        message.seq = 0;
+        error = store_change_get(core->store, &id, client_id, &message.state, &message.seq);
+    }
     if (error == SOTTO_OK) {
         *status = (enum core_message_status)message.state;
         *seq = message.seq;

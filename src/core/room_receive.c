@@ -45,13 +45,29 @@ static sotto_error fork_found(struct receiving *r, const struct entry *entry, co
 
 /* ---- Own entries ---- */
 
+static sotto_error own_change(struct receiving *r, const struct store_outgoing *outgoing,
+                              sotto_bytes data, uint64_t seq)
+{
+    struct core *core = r->room->core;
+    const struct account_id *self = &core->identity.account;
+    struct content_message content;
+    sotto_fault fault;
+    TRY(content_read(data, self, &r->room->id, r->arena, &content, &fault));
+    TRY(change_apply(core, &r->room->id, self, data, &content, r->arena));
+    sotto_error error =
+        store_change_end(core->store, &r->room->id, outgoing->client_id, STORE_MESSAGE_SENT, seq);
+    return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
+}
+
 static sotto_error own_message(struct receiving *r, const struct store_outgoing *outgoing,
                                const struct entry *entry)
 {
     struct store *store = r->room->core->store;
     struct queued_message queued;
     TRY(queued_message_read(outgoing->intent, &queued));
-    if (queued.intent != MESSAGE_INTENT_PROFILE) {
+    if (queued.intent == MESSAGE_INTENT_CHANGE)
+        TRY(own_change(r, outgoing, queued.content, entry->seq));
+    else if (queued.intent != MESSAGE_INTENT_PROFILE) {
         sotto_error error = store_message_place(store, &r->room->id, outgoing->client_id,
                                                 entry->seq, core_now_s(r->room->core),
                                                 queued.content, queued.content_id, &(int64_t){0});
@@ -159,6 +175,7 @@ static sotto_error content_store(struct receiving *r, const struct entry *entry,
         message.target = sotto_bytes_of(content->target, CONTENT_ID_SIZE);
     message.content = data;
     message.text = text || file ? content->text : sotto_bytes_of(NULL, 0);
+    message.markdown = content->markdown;
     sotto_error error = store_message_add(core->store, &message, &(int64_t){0}, &(int64_t){0});
     return error == SOTTO_EXISTS ? SOTTO_OK : error;
 }
@@ -183,6 +200,9 @@ static sotto_error message_received(struct receiving *r, const struct entry *ent
         return unreadable(r, entry, &sender);
     if (content.kind == CONTENT_PROFILE)
         return is_line(content.text) ? profile_received(r, &sender, content.text) : SOTTO_OK;
+    if (content.kind == CONTENT_EDIT || content.kind == CONTENT_DELETE ||
+        content.kind == CONTENT_REACTION)
+        return change_apply(r->room->core, &r->room->id, &sender, data, &content, r->arena);
     return content_store(r, entry, &sender, data, &content);
 }
 
@@ -402,4 +422,5 @@ void room_receive(struct room *room, const struct entry *entries, size_t count)
         room_local_failure(room, error, "storing what came");
     }
     arena_free(&arena);
+    store_scrub(room->core->store, false);
 }

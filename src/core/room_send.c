@@ -119,6 +119,10 @@ sotto_error room_fail_outbox(struct core *core, const struct room_id *room)
             error = store_upload_erase(core->store, room, outgoing.client_id);
             if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
                 break;
+            error =
+                store_change_end(core->store, room, outgoing.client_id, STORE_MESSAGE_FAILED, 0);
+            if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
+                break;
         }
         error = store_outgoing_erase(core->store, outgoing.id);
         if (error != SOTTO_OK)
@@ -130,7 +134,7 @@ sotto_error room_fail_outbox(struct core *core, const struct room_id *room)
 
 /* ---- core_send ---- */
 
-sotto_error core_client_id_check(struct core *core, const char *client_id)
+static sotto_error client_id_check(struct core *core, const char *client_id)
 {
     size_t size = strlen(client_id);
     bool fits = size >= 1 && size <= CORE_CLIENT_ID_MAX;
@@ -146,7 +150,33 @@ sotto_error core_client_id_check(struct core *core, const char *client_id)
         "A message id has 1 to %d printable ASCII characters without spaces.", CORE_CLIENT_ID_MAX);
 }
 
-static sotto_error text_check(struct core *core, sotto_bytes text)
+sotto_error core_client_id_choose(struct core *core, const char **client_id, char fresh[static 33])
+{
+    if (*client_id != NULL)
+        return client_id_check(core, *client_id);
+    sotto_error error = core_random_client_id(core, fresh);
+    if (error != SOTTO_OK)
+        return core_store_problem(core, error, "making a message id");
+    *client_id = fresh;
+    return SOTTO_OK;
+}
+
+sotto_error core_client_id_used(struct core *core, const struct room_id *room,
+                                const char *client_id)
+{
+    struct arena arena;
+    struct store_message message;
+    enum store_message_state state;
+    uint64_t seq;
+    arena_init(&arena, core->env);
+    sotto_error error = store_message_by_client(core->store, room, client_id, &arena, &message);
+    if (error == SOTTO_NOT_FOUND)
+        error = store_change_get(core->store, room, client_id, &state, &seq);
+    arena_free(&arena);
+    return error;
+}
+
+sotto_error core_text_check(struct core *core, sotto_bytes text)
 {
     if (text.size == 0)
         return problem_set(&core->problem, SOTTO_ARGUMENT, CORE_BAD_TEXT, "Write something.",
@@ -194,105 +224,113 @@ sotto_error core_room_open(struct core *core, const struct room_id *id, struct a
 }
 
 sotto_error room_show_waiting(struct core *core, const struct room_id *room,
-                              enum core_message_kind kind,
-                              const uint8_t content_id[static CONTENT_ID_SIZE], sotto_bytes text,
+                              enum core_message_kind kind, const struct content_message *message,
                               sotto_bytes content, const char *client_id)
 {
-    struct store_message message;
-    memset(&message, 0, sizeof message);
-    message.room = *room;
-    message.kind = kind;
-    message.state = STORE_MESSAGE_WAITING;
-    message.own = true;
-    message.sender = core->identity.account;
-    message.time_s = core_now_s(core);
-    message.client_id = client_id;
-    message.content_id = sotto_bytes_of(content_id, CONTENT_ID_SIZE);
-    message.content = content;
-    message.text = text;
-    return store_message_add(core->store, &message, &(int64_t){0}, &(int64_t){0});
+    struct store_message row;
+    memset(&row, 0, sizeof row);
+    row.room = *room;
+    row.kind = kind;
+    row.state = STORE_MESSAGE_WAITING;
+    row.own = true;
+    row.sender = core->identity.account;
+    row.time_s = core_now_s(core);
+    row.client_id = client_id;
+    row.content_id = sotto_bytes_of(message->id, CONTENT_ID_SIZE);
+    if (message->kind == CONTENT_REPLY)
+        row.target = sotto_bytes_of(message->target, CONTENT_ID_SIZE);
+    row.content = content;
+    row.text = message->text;
+    row.markdown = message->markdown;
+    return store_message_add(core->store, &row, &(int64_t){0}, &(int64_t){0});
 }
 
-/* Inside a transaction: the waiting message and its row in the outbox, or nothing if that id was
- * used before. */
-static sotto_error text_queue(struct core *core, const struct store_room *row, sotto_bytes text,
-                              const char *client_id)
+/* The content id of what is answered: a message of this conversation that people wrote. */
+static sotto_error reply_target(struct core *core, const struct room_id *room, int64_t id,
+                                struct arena *arena, struct content_message *content)
 {
-    struct content_message content;
-    memset(&content, 0, sizeof content);
-    content.kind = CONTENT_TEXT;
-    content.text = text;
+    struct store_message message;
+    sotto_error error = store_message_at(core->store, id, arena, &message);
+    if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
+        return core_store_problem(core, error, "reading what is answered");
+    if (error == SOTTO_NOT_FOUND || memcmp(message.room.bytes, room->bytes, ROOM_ID_SIZE) != 0 ||
+        message.content_id.size != CONTENT_ID_SIZE)
+        return problem_set(&core->problem, SOTTO_NOT_FOUND, CORE_NOT_FOUND,
+                           "`sotto history` shows the number of each message.",
+                           "There is no message %lld to answer in this conversation.",
+                           (long long)id);
+    content->kind = CONTENT_REPLY;
+    memcpy(content->target, message.content_id.data, CONTENT_ID_SIZE);
+    return SOTTO_OK;
+}
+
+/* Inside a transaction: the waiting message and its row in the outbox. */
+static sotto_error text_queue(struct core *core, const struct store_room *row,
+                              struct content_message *content, const char *client_id)
+{
     sotto_buf bytes;
     sotto_buf_init(&bytes, core->env);
     sotto_error error =
-        content_write(core->env, &content, &core->identity.account, &row->room, &bytes);
+        content_write(core->env, content, &core->identity.account, &row->room, &bytes);
     if (error == SOTTO_OK)
-        error = room_show_waiting(core, &row->room, CORE_TEXT, content.id, text, (sotto_bytes){0},
-                                  client_id);
+        error =
+            room_show_waiting(core, &row->room, CORE_TEXT, content, (sotto_bytes){0}, client_id);
     if (error == SOTTO_OK)
         error = room_queue_profile_if_owed(core, &row->room, row->epoch);
     if (error == SOTTO_OK)
         error = room_queue_content(core, &row->room, MESSAGE_INTENT_TEXT,
-                                   sotto_bytes_of(content.id, CONTENT_ID_SIZE),
+                                   sotto_bytes_of(content->id, CONTENT_ID_SIZE),
                                    sotto_buf_view(&bytes), client_id);
     sotto_buf_free(&bytes);
     return error;
 }
 
+sotto_error core_text_failed(struct core *core, sotto_error error)
+{
+    store_rollback(core->store);
+    if (error == SOTTO_VALUE)
+        return problem_set(&core->problem, error, CORE_BAD_TEXT, "Send text in UTF-8.",
+                           "The message is not valid UTF-8 text.");
+    return core_store_problem(core, error, "saving the message");
+}
+
 sotto_error core_send(struct core *core, const struct core_id *conversation, const char *client_id,
-                      sotto_bytes text, char *client_id_out)
+                      const struct core_text *text, char *client_id_out)
 {
     char fresh[33];
     TRY(core_need_account(core));
-    TRY(text_check(core, text));
-    if (client_id == NULL) {
-        sotto_error made = core_random_client_id(core, fresh);
-        if (made != SOTTO_OK)
-            return core_store_problem(core, made, "making a message id");
-        client_id = fresh;
-    } else
-        TRY(core_client_id_check(core, client_id));
+    TRY(core_text_check(core, text->text));
+    TRY(core_client_id_choose(core, &client_id, fresh));
     struct room_id id;
     memcpy(id.bytes, conversation->bytes, ROOM_ID_SIZE);
+    struct content_message content;
+    memset(&content, 0, sizeof content);
+    content.kind = CONTENT_TEXT;
+    content.text = text->text;
+    content.markdown = text->markdown;
     struct arena arena;
     arena_init(&arena, core->env);
     struct store_room row;
-    struct store_message before;
+    bool told = false;
     sotto_error error = store_begin(core->store);
-    if (error != SOTTO_OK) {
-        (void)core_store_problem(core, error, "saving the message");
-        goto out;
-    }
-    error = store_message_by_client(core->store, &id, client_id, &arena, &before);
-    if (error == SOTTO_OK) {
-        store_rollback(core->store);
-        goto named; /* said before: the same message */
-    }
+    if (error == SOTTO_OK)
+        error = core_client_id_used(core, &id, client_id); /* said before: the same message */
     if (error == SOTTO_NOT_FOUND) {
         error = core_room_open(core, &id, &arena, &row);
-        if (error != SOTTO_OK) {
-            store_rollback(core->store);
-            goto out;
-        }
-        error = text_queue(core, &row, text, client_id);
+        if (error == SOTTO_OK && text->reply_to != 0)
+            error = reply_target(core, &id, text->reply_to, &arena, &content);
+        told = error != SOTTO_OK;
+        if (error == SOTTO_OK)
+            error = text_queue(core, &row, &content, client_id);
     }
     if (error == SOTTO_OK)
         error = store_commit(core->store);
-    if (error == SOTTO_VALUE) {
+    if (told)
         store_rollback(core->store);
-        (void)problem_set(&core->problem, error, CORE_BAD_TEXT, "Send text in UTF-8.",
-                          "The message is not valid UTF-8 text.");
-        goto out;
-    }
-    if (error != SOTTO_OK) {
-        store_rollback(core->store);
-        (void)core_store_problem(core, error, "saving the message");
-        goto out;
-    }
-named:
-    if (client_id_out != NULL)
+    else if (error != SOTTO_OK)
+        (void)core_text_failed(core, error);
+    else if (client_id_out != NULL)
         (void)snprintf(client_id_out, CORE_CLIENT_ID_MAX + 1, "%s", client_id);
-out:
     arena_free(&arena);
     return error;
 }
@@ -388,6 +426,9 @@ void room_outgoing_refused(struct room *room, int64_t id)
         error = store_outgoing_get(core->store, id, &arena, &outgoing);
     if (error == SOTTO_OK && outgoing.kind == STORE_OUT_MESSAGE) {
         error = store_message_fail(core->store, &room->id, outgoing.client_id);
+        if (error == SOTTO_NOT_FOUND)
+            error = store_change_end(core->store, &room->id, outgoing.client_id,
+                                     STORE_MESSAGE_FAILED, 0);
         if (error == SOTTO_NOT_FOUND)
             error = SOTTO_OK;
     }

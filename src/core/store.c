@@ -72,6 +72,18 @@ sotto_error store_begin(struct store *store)
     return SOTTO_OK;
 }
 
+void store_scrub(struct store *store, bool always)
+{
+    BUG_UNLESS(!store->in_transaction);
+    if (!store->scrub && !always)
+        return;
+    sqlite3_busy_timeout(store->db, 0); /* nobody is waited for */
+    if (sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
+        SQLITE_OK)
+        store->scrub = false;
+    sqlite3_busy_timeout(store->db, STORE_BUSY_MS);
+}
+
 sotto_error store_commit(struct store *store)
 {
     BUG_UNLESS(store->in_transaction);

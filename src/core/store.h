@@ -22,8 +22,8 @@
  * what it cannot: store_fault says where), NO_MEMORY, INTERNAL. store_message says it in words.
  * Others are named at the function.
  *
- * The parts: store_people.h, store_rooms.h, store_messages.h, store_outbox.h, store_uploads.h, all
- * included here. */
+ * The parts: store_people.h, store_rooms.h, store_messages.h, store_changes.h, store_outbox.h,
+ * store_uploads.h, store_events.h, all included here. */
 #ifndef CORE_STORE_H
 #define CORE_STORE_H
 
@@ -33,7 +33,7 @@
 
 struct store;
 
-#define STORE_VERSION 4     /* PRAGMA user_version */
+#define STORE_VERSION 5     /* PRAGMA user_version */
 #define STORE_BUSY_MS 10000 /* how long a lock is waited for */
 #define STORE_FILE "profile.db"
 
@@ -98,6 +98,11 @@ sotto_error store_data_version(struct store *store, uint64_t *version);
 /* The same for this connection: grows with each row that it changes. */
 uint64_t store_changes(const struct store *store);
 
+/* What was erased is zeros in the database, but stands in the log as it was, sealed like all else,
+ * until the log is emptied. Empties it, if this store has erased something since, or if always. If
+ * another process is just reading or writing, it is left for the next call. */
+void store_scrub(struct store *store, bool always);
+
 /* ---- Small things --------------------------------------------------------------------------- */
 
 /* Named values for what needs no table of its own. [tx] for put and erase. NOT_FOUND. */
@@ -138,6 +143,7 @@ sotto_error store_inbox_advance(struct store *store, uint64_t seq);
 #include "core/store_people.h"
 #include "core/store_rooms.h"
 #include "core/store_messages.h"
+#include "core/store_changes.h"
 #include "core/store_outbox.h"
 #include "core/store_uploads.h"
 #include "core/store_events.h"

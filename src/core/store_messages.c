@@ -3,7 +3,7 @@
 
 #define MESSAGE_COLUMNS                                                                     \
     "local, position, room, seq, part, kind, state, own, unread, sender, subject, time_s, " \
-    "client_id, content_id, target, content, text"
+    "client_id, content_id, target, content, text, edited_s, markdown"
 
 static void read_message(struct query *q, struct arena *arena, struct store_message *out)
 {
@@ -24,6 +24,8 @@ static void read_message(struct query *q, struct arena *arena, struct store_mess
     out->target = column_bytes(q, arena);
     out->content = column_bytes(q, arena);
     out->text = column_bytes(q, arena);
+    out->edited_s = column_u64(q);
+    out->markdown = column_bool(q);
 }
 
 static sotto_error one_message(struct query *q, struct arena *arena, struct store_message *out)
@@ -90,8 +92,8 @@ static sotto_error insert_message(struct store *store, const struct store_messag
     struct query q;
     query_write(&q, store,
                 "INSERT INTO message (room, seq, part, kind, state, own, unread, sender, subject,"
-                " time_s, client_id, content_id, target, content, text)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                " time_s, client_id, content_id, target, content, text, edited_s, markdown)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     query_fixed(&q, m->room.bytes, sizeof m->room.bytes);
     bind_seq_or_null(&q, m->seq);
     query_u64(&q, m->part);
@@ -113,6 +115,8 @@ static sotto_error insert_message(struct store *store, const struct store_messag
     query_bytes(&q, m->target);
     query_bytes(&q, m->content);
     query_utf8(&q, m->text);
+    query_u64(&q, m->edited_s);
+    query_u64(&q, m->markdown);
     return query_run(&q);
 }
 

@@ -33,6 +33,8 @@ struct store_message {
     sotto_bytes target;        /* content id that it replies to, edits, ...; or empty */
     sotto_bytes content; /* as it was sent, so that a newer version can read it; may be empty */
     sotto_bytes text;    /* UTF-8 */
+    uint64_t edited_s;   /* when the newest edit was stored; 0: never edited */
+    bool markdown;       /* text is Markdown */
 };
 
 /* [tx] Inserts a message that has its place in the log (state RECEIVED or SENT), or waits (WAITING,

@@ -29,6 +29,7 @@ struct store {
     char *directory, *path;
     size_t directory_size, path_size;
     bool in_transaction;
+    bool scrub; /* something was erased that the log still holds */
     sotto_fault fault;
     char message[300];
     struct {

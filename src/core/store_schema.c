@@ -222,8 +222,52 @@ static const char version_4[] =
     " INSERT INTO event (kind) VALUES (6); END;"
     "PRAGMA user_version = 4;";
 
-static const char *const steps[STORE_VERSION] = {version_1, version_2, version_3,
-                                                 version_4}; /* steps[n]: from version n to n + 1 */
+/* What people do to messages that are there. */
+static const char version_5[] =
+    "ALTER TABLE message ADD COLUMN edited_s INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE message ADD COLUMN markdown INTEGER NOT NULL DEFAULT 0;"
+    /* Content ids of edits: whoever names one means the message. */
+    "CREATE TABLE revision ("
+    " room BLOB NOT NULL,"
+    " content_id BLOB NOT NULL,"
+    " local INTEGER NOT NULL REFERENCES message ON DELETE CASCADE,"
+    " PRIMARY KEY (room, content_id)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX revision_message ON revision (local);"
+    "CREATE TABLE reaction ("
+    " local INTEGER NOT NULL REFERENCES message ON DELETE CASCADE,"
+    " sender BLOB NOT NULL,"
+    " content_id BLOB NOT NULL,"
+    " text TEXT NOT NULL,"
+    " time_s INTEGER NOT NULL,"
+    " PRIMARY KEY (local, sender)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX reaction_content ON reaction (content_id);"
+    /* One's own edits, deletions and reactions, so that a repetition does nothing. */
+    "CREATE TABLE change ("
+    " room BLOB NOT NULL REFERENCES room ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,"
+    " client_id TEXT NOT NULL,"
+    " state INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL,"
+    " PRIMARY KEY (room, client_id)) STRICT, WITHOUT ROWID;"
+
+    "DROP TRIGGER message_changed;"
+    "CREATE TRIGGER message_changed AFTER UPDATE OF state, kind, text, edited_s ON message"
+    " WHEN OLD.state <> NEW.state OR OLD.kind <> NEW.kind OR OLD.text <> NEW.text"
+    " OR OLD.edited_s <> NEW.edited_s BEGIN"
+    " INSERT INTO event (kind, about, local) VALUES (2, NEW.room, NEW.local); END;"
+    "CREATE TRIGGER reaction_added AFTER INSERT ON reaction BEGIN"
+    " INSERT INTO event (kind, about, local)"
+    " SELECT 2, room, local FROM message WHERE local = NEW.local; END;"
+    "CREATE TRIGGER reaction_changed AFTER UPDATE ON reaction WHEN OLD.text <> NEW.text BEGIN"
+    " INSERT INTO event (kind, about, local)"
+    " SELECT 2, room, local FROM message WHERE local = NEW.local; END;"
+    "CREATE TRIGGER reaction_erased AFTER DELETE ON reaction BEGIN"
+    " INSERT INTO event (kind, about, local)"
+    " SELECT 2, room, local FROM message WHERE local = OLD.local; END;"
+    "PRAGMA user_version = 5;";
+
+/* steps[n]: from version n to n + 1 */
+static const char *const steps[STORE_VERSION] = {version_1, version_2, version_3, version_4,
+                                                 version_5};
 
 static sotto_error version_of(struct store *store, uint64_t *version)
 {

@@ -64,6 +64,17 @@ const char *param_text(const struct call *call, const char *name)
     return json_string_value(json_object_get(call->params, name));
 }
 
+sotto_bytes param_bytes(const struct call *call, const char *name)
+{
+    const json_t *text = json_object_get(call->params, name);
+    return sotto_bytes_of((const uint8_t *)json_string_value(text), json_string_length(text));
+}
+
+bool param_flag(const struct call *call, const char *name)
+{
+    return json_is_true(json_object_get(call->params, name));
+}
+
 uint64_t param_number(const struct call *call, const char *name, uint64_t otherwise)
 {
     const json_t *value = json_object_get(call->params, name);

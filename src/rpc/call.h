@@ -26,7 +26,9 @@ int call_error_code(const struct core_problem *problem);
 
 /* ---- Parameters ---- */
 
-const char *param_text(const struct call *call, const char *name); /* NULL: not given */
+const char *param_text(const struct call *call, const char *name);  /* NULL: not given */
+sotto_bytes param_bytes(const struct call *call, const char *name); /* empty: not given */
+bool param_flag(const struct call *call, const char *name);         /* false: not given */
 uint64_t param_number(const struct call *call, const char *name, uint64_t otherwise);
 struct core_id param_id(const struct call *call, const char *name);
 

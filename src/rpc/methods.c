@@ -30,6 +30,17 @@
     MAYBE("clientId", CORE_CLIENT_ID_MAX,                                                       \
           "a name for this message, printable ASCII: with the same one again nothing is sent a" \
           " second time")
+#define MESSAGE                                                                \
+    {                                                                          \
+        .name = "message", .type = RPC_INTEGER, .least = 1, .most = INT64_MAX, \
+        .text = "the message's id"                                             \
+    }
+#define MARKDOWN                                                                          \
+    {                                                                                     \
+        .name = "markdown", .type = RPC_BOOLEAN, .optional = true,                        \
+        .text = "whether the text is Markdown (GFM-MIMI: no HTML; a mention is a link to" \
+                " sotto:account/ID) (false)"                                              \
+    }
 #define MEMBERS(least_)                                                        \
     {                                                                          \
         .name = "members", .type = RPC_STRINGS, .least = least_, .most = 1000, \
@@ -65,8 +76,19 @@ static const struct rpc_field find[] = {
     TEXT("name", RPC_STRING_MAX, "a title, a person's name, or the beginning of an id"), END};
 static const struct rpc_field mark[] = {
     CONVERSATION, NUMBER("message", 1, INT64_MAX, "the id of the last message that was seen"), END};
-static const struct rpc_field send[] = {CONVERSATION, TEXT("text", CORE_TEXT_MAX, "what is said"),
-                                        CLIENT_ID, END};
+static const struct rpc_field send[] = {
+    CONVERSATION,
+    TEXT("text", CORE_TEXT_MAX, "what is said"),
+    MAYBE_NUMBER("replyTo", 1, INT64_MAX, "the id of the message that it answers"),
+    MARKDOWN,
+    CLIENT_ID,
+    END};
+static const struct rpc_field edit[] = {MESSAGE, TEXT("text", CORE_TEXT_MAX, "what it says now"),
+                                        MARKDOWN, CLIENT_ID, END};
+static const struct rpc_field delete[] = {MESSAGE, CLIENT_ID, END};
+static const struct rpc_field react[] = {
+    MESSAGE, MAYBE("reaction", CORE_REACTION_MAX, "an emoji, or a word; left out: none any more"),
+    CLIENT_ID, END};
 static const struct rpc_field send_file[] = {
     CONVERSATION,
     TEXT("path", RPC_STRING_MAX,
@@ -128,9 +150,16 @@ const struct rpc_method rpc_methods[] = {
      " relay can be reached",
      send, "Sending", false, message_send},
     {"message.sendFile", "Send a file, likewise", send_file, "Sending", true, message_send_file},
+    {"message.edit", "Put another text in an own text's place", edit, "Sending", false,
+     message_edit},
+    {"message.delete", "Take an own text or file back, at everybody: nothing is left of it", delete,
+     "Sending", false, message_delete},
+    {"message.react", "React to a text or file, in place of an earlier reaction", react, "Sending",
+     false, message_react},
     {"message.list", "A conversation's messages, newest page first; none counts as read by this",
      history, "Messages", false, message_list},
-    {"message.status", "How far an own message is", sent, "Sending", false, message_status},
+    {"message.status", "How far an own message is, or an own change of one", sent, "Sending", false,
+     message_status},
     {"message.saveFile",
      "Fetch a file that was sent. Nothing that is there is overwritten; broken off, the same call"
      " goes on",

@@ -65,13 +65,46 @@ static bool sending(struct call *call, const struct core_id *conversation, const
 bool message_send(struct call *call)
 {
     struct core_id id = param_id(call, "conversation");
-    const json_t *text = json_object_get(call->params, "text");
-    sotto_bytes bytes =
-        sotto_bytes_of((const uint8_t *)json_string_value(text), json_string_length(text));
+    const struct core_text text = {param_bytes(call, "text"), param_flag(call, "markdown"),
+                                   (int64_t)param_number(call, "replyTo", 0)};
     char client_id[CORE_CLIENT_ID_MAX + 1];
-    if (core_send(call->core, &id, param_text(call, "clientId"), bytes, client_id) != SOTTO_OK)
+    if (core_send(call->core, &id, param_text(call, "clientId"), &text, client_id) != SOTTO_OK)
         return call_fail(call);
     return sending(call, &id, client_id);
+}
+
+/* ---- Changing ------------------------------------------------------------------------------- */
+
+static bool changed(struct call *call, sotto_error error, const struct core_change *done)
+{
+    return error == SOTTO_OK ? sending(call, &done->conversation, done->client_id)
+                             : call_fail(call);
+}
+
+bool message_edit(struct call *call)
+{
+    struct core_change done;
+    sotto_error error = core_edit(call->core, (int64_t)param_number(call, "message", 0),
+                                  param_text(call, "clientId"), param_bytes(call, "text"),
+                                  param_flag(call, "markdown"), &done);
+    return changed(call, error, &done);
+}
+
+bool message_delete(struct call *call)
+{
+    struct core_change done;
+    sotto_error error = core_delete(call->core, (int64_t)param_number(call, "message", 0),
+                                    param_text(call, "clientId"), &done);
+    return changed(call, error, &done);
+}
+
+bool message_react(struct call *call)
+{
+    struct core_change done;
+    sotto_error error =
+        core_react(call->core, (int64_t)param_number(call, "message", 0),
+                   param_text(call, "clientId"), param_bytes(call, "reaction"), &done);
+    return changed(call, error, &done);
 }
 
 bool message_send_file(struct call *call)

@@ -57,6 +57,34 @@ void object_set_id(json_t *object, const char *key, const struct core_id *id)
     set_hex(object, key, id->bytes);
 }
 
+static json_t *object_quote(const sotto_env *env, const struct core_quote *quote)
+{
+    json_t *object = json_object();
+    if (quote->id == 0)
+        return object;
+    object_set_number(object, "id", (uint64_t)quote->id);
+    object_set_id(object, "sender", &quote->sender);
+    object_set_text(env, object, "name", quote->name);
+    set_bool(object, "own", quote->own);
+    (void)json_object_set_new(object, "text", object_text(env, quote->text));
+    return object;
+}
+
+static json_t *object_reactions(const sotto_env *env, const struct core_message *message)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < message->reaction_count; i++) {
+        const struct core_reaction *one = &message->reactions[i];
+        json_t *object = json_object();
+        object_set_id(object, "sender", &one->sender);
+        object_set_text(env, object, "name", one->name);
+        set_bool(object, "own", one->own);
+        (void)json_object_set_new(object, "reaction", object_text(env, one->text));
+        (void)json_array_append_new(list, object);
+    }
+    return list;
+}
+
 json_t *object_message(const sotto_env *env, const struct core_message *message)
 {
     json_t *object = json_object();
@@ -85,6 +113,14 @@ json_t *object_message(const sotto_env *env, const struct core_message *message)
     }
     if (message->client_id[0] != '\0')
         object_set_text(env, object, "clientId", message->client_id);
+    if (message->markdown)
+        set_bool(object, "markdown", true);
+    if (message->edited_s != 0)
+        object_set_number(object, "edited", message->edited_s);
+    if (message->reply)
+        (void)json_object_set_new(object, "replyTo", object_quote(env, &message->quote));
+    if (message->reaction_count > 0)
+        (void)json_object_set_new(object, "reactions", object_reactions(env, message));
     return object;
 }
 

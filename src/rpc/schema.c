@@ -135,9 +135,9 @@ static const struct rpc_field message[] = {
     MAYBE_NUMBER("id", "grows with each message of this profile; absent while it waits"),
     ID("conversation", "where it is"),
     STRING("title", "what the conversation is called"),
-    ONE_OF("kind", "text|file|unreadable|newer|added|removed|left|joined|forked",
-           "unreadable: of a member, cannot be read; newer: needs a newer version; behind these"
-           " what happened in the conversation"),
+    ONE_OF("kind", "text|file|deleted|unreadable|newer|added|removed|left|joined|forked",
+           "deleted: its sender took it back; unreadable: of a member, cannot be read; newer: needs"
+           " a newer version; behind these what happened in the conversation"),
     ONE_OF("status", "received|sent|waiting|failed|unknown", "waiting: in the outbox"),
     MAYBE_NUMBER("seq", "its place in the conversation's log; absent while it waits"),
     ID("sender", "the account that sent it, or did it"),
@@ -154,12 +154,41 @@ static const struct rpc_field message[] = {
     MAYBE_ID("subject", "who was added or removed, or left"),
     MAYBE("subjectName", "as that person calls themself"),
     MAYBE("clientId", "of one's own messages: what it was sent with"),
+    {.name = "markdown",
+     .type = RPC_BOOLEAN,
+     .optional = true,
+     .text = "whether the text is Markdown (GFM-MIMI: no HTML in it)"},
+    MAYBE_NUMBER("edited", "when the newest edit came; absent: never"),
+    OBJECT("replyTo", "Quote", "what it answers"),
+    {.name = "reactions",
+     .type = RPC_OBJECTS,
+     .optional = true,
+     .of = "Reaction",
+     .text = "oldest first; absent: none"},
+    END,
+};
+
+static const struct rpc_field quote[] = {
+    MAYBE_NUMBER("id", "the message's; absent, like all else: it is not here, or gone"),
+    MAYBE_ID("sender", "the account that sent it"),
+    MAYBE("name", "as that person calls themself"),
+    {.name = "own", .type = RPC_BOOLEAN, .optional = true, .text = "whether it is one's own"},
+    MAYBE("text", "the beginning of its first line; of a file, of what was said about it"),
+    END,
+};
+
+static const struct rpc_field reaction[] = {
+    ID("sender", "the account that reacted"),
+    STRING("name", "as that person calls themself"),
+    BOOLEAN("own", "whether it is one's own"),
+    STRING("reaction", "an emoji, or a word"),
     END,
 };
 
 static const struct rpc_field sending[] = {
     ID("conversation", "where it goes"),
-    STRING("clientId", "the message's: sending it again with the same one sends it once"),
+    STRING("clientId",
+           "the message's or the change's: sending it again with the same one sends it once"),
     ONE_OF("status", "received|sent|waiting|failed|unknown", "as of a message"),
     MAYBE_NUMBER("seq", "its place in the conversation's log, once it is sent"),
     END,
@@ -226,7 +255,9 @@ const struct rpc_object rpc_objects[] = {
     {"Members", "A page of members.", members},
     {"Message", "A message, or what happened in a conversation.", message},
     {"Messages", "A page of messages.", messages},
-    {"Sending", "How far an own message is.", sending},
+    {"Quote", "What a message answers.", quote},
+    {"Reaction", "What somebody thinks of a message: one a person.", reaction},
+    {"Sending", "How far an own message is, or an own change of one.", sending},
     {"Saved", "A file that was fetched.", saved},
     {"Subscription", "From where on events come.", subscription},
     {"Event", "Something that changed: the parameters of the notification `event`.", event},

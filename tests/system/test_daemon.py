@@ -89,6 +89,15 @@ def conversation():
         saved = b("message.saveFile", message=message["id"], to=world.directory + "/saved")["path"]
         assert open(saved, "rb").read() == open(path, "rb").read()
         assert b.fails("message.saveFile", message=message["id"], to=saved) == "exists"
+        # Messages that are there are changed: test_messages.py has the rest.
+        mine = [m["id"] for m in a("message.list", conversation=room)["messages"] if m.get("text") == "first"][0]
+        a("message.send", conversation=room, text="gone soon", clientId="gone")
+        gone = eventually(lambda: [m["id"] for m in a("message.list", conversation=room)["messages"]
+                                   if m.get("text") == "gone soon" and "id" in m], "its number")[0]
+        assert a("message.edit", message=mine, text="first")["status"] in ("waiting", "sent")
+        a("message.react", message=mine, reaction="!")
+        a("message.delete", message=gone)
+        b.events(lambda n: n["params"].get("message", {}).get("kind") == "deleted")
         a("sync")
         b("events.unsubscribe")
 

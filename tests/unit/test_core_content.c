@@ -300,6 +300,11 @@ static void what_is_written_is_read_back(void **state)
                                             : sotto_bytes_str("text");
         back_and_forth(&m);
     }
+    m.has_replaced = true;
+    memset(m.replaced, 1, sizeof m.replaced);
+    struct content_message read = back_and_forth(&m); /* one reaction instead of another */
+    assert_true(read.has_replaced);
+    assert_memory_equal(read.replaced, m.replaced, CONTENT_ID_SIZE);
     m = (struct content_message){.kind = CONTENT_PROFILE, .text = sotto_bytes_str("Ålice")};
     back_and_forth(&m);
 }

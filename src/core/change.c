@@ -1,0 +1,249 @@
+/* Edits, deletions and reactions: queueing one's own, and what the log shows of anybody's. */
+#include <string.h>
+
+#include "core/internal.h"
+#include "core/text.h"
+
+/* ---- What the log shows ---- */
+
+/* The message that a change is about. NOT_FOUND: none that sender may change so. */
+static sotto_error own_target(struct core *core, const struct room_id *room,
+                              const struct account_id *sender,
+                              const struct content_message *content, struct arena *arena,
+                              struct store_message *target)
+{
+    TRY(store_message_meant(core->store, room, sotto_bytes_of(content->target, CONTENT_ID_SIZE),
+                            arena, target));
+    return memcmp(target->sender.bytes, sender->bytes, ACCOUNT_ID_SIZE) == 0 ? SOTTO_OK
+                                                                             : SOTTO_NOT_FOUND;
+}
+
+static sotto_error apply_edit(struct core *core, const struct room_id *room,
+                              const struct account_id *sender, sotto_bytes data,
+                              const struct content_message *content, struct arena *arena)
+{
+    struct store_message target;
+    TRY(own_target(core, room, sender, content, arena, &target));
+    if (target.kind != CORE_TEXT)
+        return SOTTO_NOT_FOUND;
+    return store_message_edit(core->store, target.local, content->text, content->markdown, data,
+                              sotto_bytes_of(content->id, CONTENT_ID_SIZE), core_now_s(core));
+}
+
+/* Of a message, or of a reaction: both are taken back in the same way. */
+static sotto_error apply_delete(struct core *core, const struct room_id *room,
+                                const struct account_id *sender,
+                                const struct content_message *content, struct arena *arena)
+{
+    struct store_message target;
+    sotto_error error = own_target(core, room, sender, content, arena, &target);
+    if (error == SOTTO_NOT_FOUND)
+        return store_reaction_erase(core->store, room, sender,
+                                    sotto_bytes_of(content->target, CONTENT_ID_SIZE));
+    TRY(error);
+    if (target.kind != CORE_TEXT && target.kind != CORE_FILE && target.kind != CORE_NEWER)
+        return SOTTO_NOT_FOUND;
+    return store_message_erase(core->store, target.local);
+}
+
+static sotto_error apply_reaction(struct core *core, const struct room_id *room,
+                                  const struct account_id *sender,
+                                  const struct content_message *content, struct arena *arena)
+{
+    struct store_message target;
+    TRY(store_message_meant(core->store, room, sotto_bytes_of(content->target, CONTENT_ID_SIZE),
+                            arena, &target));
+    if (target.kind != CORE_TEXT && target.kind != CORE_FILE && target.kind != CORE_NEWER)
+        return SOTTO_NOT_FOUND;
+    const struct store_reaction reaction = {
+        .sender = *sender,
+        .content_id = sotto_bytes_of(content->id, CONTENT_ID_SIZE),
+        .text = content->text,
+        .time_s = core_now_s(core),
+    };
+    return store_reaction_put(core->store, target.local, &reaction);
+}
+
+sotto_error change_apply(struct core *core, const struct room_id *room,
+                         const struct account_id *sender, sotto_bytes data,
+                         const struct content_message *content, struct arena *arena)
+{
+    sotto_error error = SOTTO_NOT_FOUND;
+    if (content->kind == CONTENT_EDIT)
+        error = apply_edit(core, room, sender, data, content, arena);
+    if (content->kind == CONTENT_DELETE)
+        error = apply_delete(core, room, sender, content, arena);
+    if (content->kind == CONTENT_REACTION)
+        error = apply_reaction(core, room, sender, content, arena);
+    /* The log has a message before what changes it. So what is not found came before this member,
+     * was erased here, or is somebody else's. */
+    return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
+}
+
+/* ---- Queueing ---- */
+
+sotto_error core_message_at(struct core *core, int64_t id, struct arena *arena,
+                            struct store_message *message)
+{
+    sotto_error error =
+        id > 0 ? store_message_at(core->store, id, arena, message) : SOTTO_NOT_FOUND;
+    if (error == SOTTO_NOT_FOUND)
+        return problem_set(&core->problem, error, CORE_NOT_FOUND,
+                           "`sotto history` shows the number of each message.",
+                           "There is no message %lld.", (long long)id);
+    return error == SOTTO_OK ? error : core_store_problem(core, error, "reading the message");
+}
+
+static sotto_error cannot(struct core *core, enum core_code code, const char *what)
+{
+    return problem_set(&core->problem, SOTTO_STATE, code, "", "%s", what);
+}
+
+/* Inside a transaction: whether that may be done to it, else a problem. */
+static sotto_error target_check(struct core *core, const struct content_message *content,
+                                const struct store_message *target)
+{
+    if (target->kind == CORE_DELETED)
+        return cannot(core, CORE_CANNOT_CHANGE, "The message was deleted.");
+    if (target->kind != CORE_TEXT && (target->kind != CORE_FILE || content->kind == CONTENT_EDIT))
+        return cannot(core, CORE_CANNOT_CHANGE,
+                      content->kind == CONTENT_EDIT ? "Only a text can be edited."
+                                                    : "That is no message of a person's.");
+    if (!target->own && content->kind != CONTENT_REACTION)
+        return cannot(core, CORE_NOT_YOURS, "Somebody else wrote that message.");
+    return SOTTO_OK;
+}
+
+/* A reaction in place of an earlier one says so; taking one back means that one. NOT_FOUND: there
+ * is none to take back. */
+static sotto_error reaction_before(struct core *core, const struct store_message *target,
+                                   struct arena *arena, struct content_message *content)
+{
+    struct store_reaction *rows = NULL;
+    size_t count = 0;
+    TRY(store_reactions(core->store, target->local, arena, &rows, &count));
+    for (size_t i = 0; i < count; i++) {
+        if (!core_is_own(core, &rows[i].sender) || rows[i].content_id.size != CONTENT_ID_SIZE)
+            continue;
+        if (content->text.size > 0) {
+            content->has_replaced = true;
+            memcpy(content->replaced, rows[i].content_id.data, CONTENT_ID_SIZE);
+        } else {
+            content->kind = CONTENT_DELETE;
+            memcpy(content->target, rows[i].content_id.data, CONTENT_ID_SIZE);
+        }
+        return SOTTO_OK;
+    }
+    return content->text.size > 0 ? SOTTO_OK : SOTTO_NOT_FOUND;
+}
+
+/* Inside a transaction. */
+static sotto_error change_store(struct core *core, const struct store_room *row,
+                                struct content_message *content, const char *client_id)
+{
+    sotto_buf bytes;
+    sotto_buf_init(&bytes, core->env);
+    sotto_error error =
+        content_write(core->env, content, &core->identity.account, &row->room, &bytes);
+    if (error == SOTTO_OK)
+        error = store_change_add(core->store, &row->room, client_id);
+    if (error == SOTTO_OK)
+        error = room_queue_content(core, &row->room, MESSAGE_INTENT_CHANGE,
+                                   sotto_bytes_of(content->id, CONTENT_ID_SIZE),
+                                   sotto_buf_view(&bytes), client_id);
+    sotto_buf_free(&bytes);
+    return error;
+}
+
+/* Inside a transaction. *told: the problem is set. */
+static sotto_error change_make(struct core *core, const struct store_message *target,
+                               struct content_message *content, const char *client_id,
+                               struct arena *arena, bool *told)
+{
+    struct store_room row;
+    *told = true;
+    TRY(target_check(core, content, target));
+    TRY(core_room_open(core, &target->room, arena, &row));
+    *told = false;
+    memcpy(content->target, target->content_id.data, CONTENT_ID_SIZE);
+    if (content->kind == CONTENT_REACTION) {
+        sotto_error error = reaction_before(core, target, arena, content);
+        if (error == SOTTO_NOT_FOUND) {
+            *told = true;
+            return problem_set(&core->problem, error, CORE_NOT_FOUND, "",
+                               "There is no reaction of yours to take back.");
+        }
+        TRY(error);
+    }
+    return change_store(core, &row, content, client_id);
+}
+
+/* Queues the content, whose target is message `id`. */
+static sotto_error change(struct core *core, int64_t id, const char *client_id,
+                          struct content_message *content, struct core_change *done)
+{
+    char fresh[33];
+    struct arena arena;
+    struct store_message target;
+    bool told = false;
+    TRY(core_need_account(core));
+    TRY(core_client_id_choose(core, &client_id, fresh));
+    arena_init(&arena, core->env);
+    sotto_error error = store_begin(core->store);
+    if (error == SOTTO_OK) {
+        error = core_message_at(core, id, &arena, &target);
+        told = error != SOTTO_OK;
+    }
+    if (error == SOTTO_OK) {
+        error = core_client_id_used(core, &target.room, client_id);
+        if (error == SOTTO_NOT_FOUND)
+            error = change_make(core, &target, content, client_id, &arena, &told);
+    }
+    if (error == SOTTO_OK)
+        error = store_commit(core->store);
+    if (told)
+        store_rollback(core->store);
+    else if (error != SOTTO_OK)
+        (void)core_text_failed(core, error);
+    else if (done != NULL) {
+        memcpy(done->conversation.bytes, target.room.bytes, ROOM_ID_SIZE);
+        (void)snprintf(done->client_id, sizeof done->client_id, "%s", client_id);
+    }
+    arena_free(&arena);
+    return error;
+}
+
+sotto_error core_edit(struct core *core, int64_t id, const char *client_id, sotto_bytes text,
+                      bool markdown, struct core_change *done)
+{
+    TRY(core_text_check(core, text));
+    struct content_message content;
+    memset(&content, 0, sizeof content);
+    content.kind = CONTENT_EDIT;
+    content.text = text;
+    content.markdown = markdown;
+    return change(core, id, client_id, &content, done);
+}
+
+sotto_error core_delete(struct core *core, int64_t id, const char *client_id,
+                        struct core_change *done)
+{
+    struct content_message content;
+    memset(&content, 0, sizeof content);
+    content.kind = CONTENT_DELETE;
+    return change(core, id, client_id, &content, done);
+}
+
+sotto_error core_react(struct core *core, int64_t id, const char *client_id, sotto_bytes reaction,
+                       struct core_change *done)
+{
+    if (reaction.size > CORE_REACTION_MAX || !text_is_line(reaction))
+        return problem_set(&core->problem, SOTTO_ARGUMENT, CORE_BAD_TEXT, "Give one emoji.",
+                           "A reaction is one line of UTF-8, of %d bytes at most.",
+                           CORE_REACTION_MAX);
+    struct content_message content;
+    memset(&content, 0, sizeof content);
+    content.kind = CONTENT_REACTION;
+    content.text = reaction;
+    return change(core, id, client_id, &content, done);
+}

@@ -1,0 +1,258 @@
+"""What people do to messages that are there: replies, edits, deletions, reactions, over real daemons,
+with people who are away, programs that are killed, and a member whose program lies."""
+import json
+import os
+import subprocess
+
+from rpc import Daemon
+from world import PATIENCE, World, eventually, main
+
+
+class Group:
+    """`with Group() as (world, people, daemons, rpcs, room)`: three people in one group, each with a
+    daemon that runs, and everybody's name known."""
+
+    names = ("Alice", "Bob", "Carol")
+
+    def __enter__(self):
+        self.world = World(*self.names)
+        world, *people = self.world.__enter__()
+        for person in people:
+            person.register()
+        alice, bob, carol = people
+        world.befriend(alice, bob)
+        world.befriend(alice, carol)
+        room = alice.ok("group", "create", "Kitchen", "Bob", "Carol").of("conversation")[0]["conversation"]
+        for person in people[1:]:
+            person.ok("sync")
+            person.let_in()
+            person.ok("sync")
+        self.people = people
+        self.daemons = {}
+        return self, people, room
+
+    def rpc(self, person):
+        self.daemons[person] = Daemon(person)
+        return self.daemons[person].rpc()
+
+    def away(self, person):
+        assert self.daemons.pop(person).stop().code == 0
+
+    def __exit__(self, *reason):
+        try:
+            if reason[0] is None:
+                for person in list(self.daemons):
+                    self.away(person)
+        finally:
+            for daemon in self.daemons.values():
+                if daemon.process.poll() is None:
+                    daemon.kill()
+            self.world.__exit__(*reason)
+
+
+def messages(rpc, room):
+    return [m for m in rpc("message.list", conversation=room)["messages"]
+            if m["kind"] in ("text", "file", "deleted", "newer", "unreadable")]
+
+
+def look(message):
+    """What all members see alike."""
+    return (message["seq"], message["kind"], message["sender"], message.get("text"), "edited" in message,
+            message.get("replyTo", {}).get("text"),
+            sorted((r["sender"], r["reaction"]) for r in message.get("reactions", [])))
+
+
+def seen(rpc, room):
+    return [look(m) for m in messages(rpc, room)]
+
+
+def numbered(rpc, room, text):
+    """The number that a message of that text has here, once it is here."""
+    return eventually(lambda: [m["id"] for m in messages(rpc, room) if m.get("text") == text and "id" in m],
+                      "the message " + text)[0]
+
+
+def same(room, *rpcs):
+    eventually(lambda: all(seen(rpc, room) == seen(rpcs[0], room) for rpc in rpcs), "everybody seeing the same")
+    return seen(rpcs[0], room)
+
+
+def sent(rpc, room, done):
+    eventually(lambda: rpc("message.status", conversation=room, clientId=done["clientId"])["status"] != "waiting",
+               "it being sent")
+
+
+def content_id(person, text):
+    found = person.sql("SELECT content_id FROM message WHERE text = '%s'" % text)
+    assert len(found) == 1, found
+    return found[0][0]["blob"]
+
+
+def lie(person, room, *what):
+    done = subprocess.run([os.environ["SOTTO_LIAR"], person.profile, room, *what], capture_output=True,
+                          encoding="utf-8", timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+
+
+def together():
+    """replies, edits, reactions and deletions are the same for all three, one of whom was away"""
+    with Group() as (group, (alice, bob, carol), room):
+        a, b = group.rpc(alice), group.rpc(bob)
+        a("message.send", conversation=room, text="dinner at eight?\nor later")
+        first = numbered(b, room, "dinner at eight?\nor later")
+        b("events.subscribe")
+        b("message.send", conversation=room, text="**fine**", replyTo=first, markdown=True)
+        b("message.react", message=first, reaction="👍")
+        number = numbered(a, room, "**fine**")
+        answer = a("message.list", conversation=room, limit=1)["messages"][-1]
+        assert answer["markdown"] is True
+        assert answer["replyTo"] == {"id": numbered(a, room, "dinner at eight?\nor later"), "own": True,
+                                     "sender": a("account.get")["account"], "name": "Alice",
+                                     "text": "dinner at eight?"}, answer
+        # Another reaction takes the first one's place; the edit's text that of the text.
+        sent(b, room, b("message.react", message=first, reaction="❤"))
+        sent(a, room, a("message.edit", message=numbered(a, room, "dinner at eight?\nor later"), text="dinner at nine?"))
+        sent(a, room, a("message.react", message=number, reaction="🎉"))
+        b.events(lambda n: n["params"].get("type") == "messageChanged"
+                 and n["params"]["message"].get("text") == "dinner at nine?")
+        b.events(lambda n: n["params"].get("message", {}).get("reactions", [{}])[0].get("reaction") == "🎉")
+        c = group.rpc(carol)
+        whole = same(room, a, b, c)
+        assert [(m[1], m[3], m[4], m[5]) for m in whole] == [
+            ("text", "dinner at nine?", True, None), ("text", "**fine**", False, "dinner at nine?")], whole
+        assert [[r[1] for r in m[6]] for m in whole] == [["❤"], ["🎉"]], whole
+        # Back again, and gone.
+        sent(b, room, b("message.react", message=first))
+        assert b.fails("message.react", message=first) == "not_found"
+        group.away(carol)
+        sent(a, room, a("message.delete", message=numbered(a, room, "dinner at nine?")))
+        b.events(lambda n: n["params"].get("message", {}).get("kind") == "deleted")
+        c = group.rpc(carol)
+        whole = same(room, a, b, c)
+        assert [(m[1], m[3], m[5], m[6]) for m in whole][:1] == [("deleted", None, None, [])], whole
+        assert whole[1][5] == "", whole  # what was quoted is gone too
+        for rpc, me in ((a, True), (b, False)):
+            gone = messages(rpc, room)[0]["id"]
+            assert rpc.fails("message.edit", message=gone, text="x") == "cannot_change"
+            assert rpc.fails("message.react", message=gone, reaction="x") == "cannot_change"
+        for person in (alice, bob, carol):
+            left = json.dumps(person.sql("SELECT * FROM message") + person.sql("SELECT * FROM outgoing"))
+            assert "dinner" not in left and b"dinner".hex() not in left, left
+
+
+def racing():
+    """edits that race a deletion, and each other: the log's order decides, for everybody alike"""
+    with Group() as (group, (alice, bob, carol), room):
+        a = group.rpc(alice)
+        for text in ("one", "two", "three"):
+            a("message.send", conversation=room, text=text)
+        ids = {text: numbered(a, room, text) for text in ("one", "two", "three")}
+        group.away(alice)
+
+        def call(method, **params):
+            return json.loads(alice.ok("call", "message." + method, json.dumps(params)).out)
+        # All are queued before any leaves; what comes last in the log counts.
+        call("edit", message=ids["one"], text="one, first")
+        call("delete", message=ids["one"])
+        call("edit", message=ids["one"], text="one, too late")
+        call("react", message=ids["one"], reaction="!")
+        call("edit", message=ids["two"], text="two, first")
+        call("edit", message=ids["two"], text="two, last", clientId="last")
+        assert call("edit", message=ids["two"], text="never again", clientId="last")["status"] == "waiting"
+        assert [m[3] for m in seen(group.rpc(alice), room)][0] in ("one", None)
+        a = group.daemons[alice].rpc()
+        sent(a, room, {"clientId": "last"})
+        b, c = group.rpc(bob), group.rpc(carol)
+        whole = same(room, a, b, c)
+        assert [(m[1], m[3]) for m in whole] == [("deleted", None), ("text", "two, last"), ("text", "three")], whole
+        for person in (alice, bob, carol):
+            assert not person.sql("SELECT text FROM message WHERE text LIKE 'one%' OR text LIKE '%never%'")
+
+
+def lying():
+    """a member whose program lies changes nothing that is not its own"""
+    with Group() as (group, (alice, bob, carol), room):
+        a, c = group.rpc(alice), group.rpc(carol)
+        a("message.send", conversation=room, text="mine")
+        sent(c, room, c("message.react", message=numbered(c, room, "mine"), reaction="👍"))
+        bob.ok("sync")
+        before = same(room, a, c)
+        target = content_id(bob, "mine")
+        reaction = bob.sql("SELECT content_id FROM reaction")[0][0]["blob"]
+        assert bob.ok("call", "message.list", json.dumps({"conversation": room}))
+        number = json.loads(bob.ok("call", "message.list", json.dumps({"conversation": room})).out)["messages"][-1]["id"]
+        assert bob.run("edit", str(number), "x").error == "not_yours"
+        assert bob.run("delete", str(number)).error == "not_yours"
+        lie(bob, room, "edit", target, "not what Alice said")
+        lie(bob, room, "delete", target)
+        lie(bob, room, "delete", reaction)
+        lie(bob, room, "edit", reaction, "x")
+        lie(bob, room, "delete", "01" + "00" * 31)
+        lie(bob, room, "edit", "01" + "00" * 31, "of nothing")
+        lie(bob, room, "react", "01" + "00" * 31, "👎")
+        bob.ok("send", "Kitchen", "and now?")
+        numbered(a, room, "and now?")
+        numbered(c, room, "and now?")
+        assert seen(a, room)[:1] == before == seen(c, room)[:1], (before, seen(a, room))
+        assert len(seen(a, room)) == len(seen(c, room)) == 2, seen(a, room)
+        # An edit of an edit means the message; a reply to nothing is a text.
+        bob.ok("edit", str(json.loads(bob.ok("call", "message.list", json.dumps({"conversation": room})).out)
+                           ["messages"][-1]["id"]), "and now??")
+        revision = bob.sql("SELECT content_id FROM revision")[0][0]["blob"]
+        lie(bob, room, "edit", revision, "and now???")
+        lie(bob, room, "reply", "01" + "00" * 31, "to nothing")
+        last = [m for m in messages(a, room) if m["id"] == numbered(a, room, "to nothing")][0]
+        assert last["replyTo"] == {}, last
+        assert [m[3] for m in same(room, a, c)] == ["mine", "and now???", "to nothing"]
+
+
+def killed():
+    """a change that was answered for happens once, whenever the program is killed"""
+    with Group() as (group, (alice, bob, carol), room):
+        alice.ok("send", "Kitchen", "0")
+        for turn in range(8):
+            a = group.rpc(alice)
+            number = [m["id"] for m in messages(a, room) if "id" in m][0]
+            a("message.edit", message=number, text=str(turn + 1), clientId="edit%d" % turn)
+            a("message.react", message=number, reaction=str(turn), clientId="react%d" % turn)
+            if turn % 2:
+                sent(a, room, {"clientId": "edit%d" % turn})
+            group.daemons.pop(alice).kill()
+        a, b, c = group.rpc(alice), group.rpc(bob), group.rpc(carol)
+        eventually(lambda: len(a("message.list", conversation=room)["messages"]) and
+                   a("message.status", conversation=room, clientId="react7")["status"] == "sent", "the last one sent")
+        whole = same(room, a, b, c)
+        assert [(m[3], [r[1] for r in m[6]]) for m in whole] == [("8", ["7"])], whole
+
+
+def shown():
+    """the command line shows all of it, to people too"""
+    with World("Alice", "Bob") as (world, alice, bob):
+        alice.register()
+        bob.register()
+        world.befriend(alice, bob)
+        assert alice.ok("send", "Bob", "eigth").of("sending")[0]["status"] == "sent"
+        number = str(alice.history("Bob")[-1]["id"])
+        assert alice.ok("edit", number, "eight").of("sending")[0]["status"] == "sent"
+        bob.ok("sync")
+        theirs = str(bob.history("Alice")[-1]["id"])
+        bob.ok("react", theirs, "👍")
+        bob.ok("reply", theirs, "-", text="good\n")
+        alice.ok("sync")
+
+        def text(person, who):
+            argv = [a for a in person.argv("history", who) if a != "--json"]
+            return subprocess.run(argv, capture_output=True, encoding="utf-8", check=True).stdout
+        lines = text(alice, "Bob").splitlines()[-4:]
+        assert lines[0].startswith(number + " [") and lines[0].endswith("You: eight  (edited)"), lines
+        assert lines[1:3] == ["    👍 Bob", "    > You: eight"] and lines[3].endswith("Bob: good"), lines
+        alice.ok("delete", number)
+        bob.ok("sync")
+        lines = text(bob, "Alice").splitlines()[-3:]
+        assert lines[0].endswith("-- Alice: a message that was deleted") and lines[1] == "    > Alice: ", lines
+        assert bob.run("delete", theirs).error == "cannot_change"
+        assert bob.run("react", "99999", "👍").error == "not_found"
+        assert bob.run("reply", "x", "y").error == "usage"
+
+
+main([together, racing, lying, killed, shown])
