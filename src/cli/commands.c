@@ -50,6 +50,12 @@ static const struct option_spec history_options[] = {
     {"before", "ID", "only messages before the one with this number"},
     {NULL, NULL, NULL}};
 
+static const struct option_spec search_options[] = {
+    {"in", "WHO", "only in that conversation"},
+    {"limit", "N", "how many messages (50)"},
+    {"before", "ID", "only messages before the one with this number"},
+    {NULL, NULL, NULL}};
+
 static const struct option_spec daemon_options[] = {
     {"socket", "PATH", "listen there (PROFILE/daemon.sock)"},
     {"stdio", NULL, "serve standard input and output instead, until their end"},
@@ -130,6 +136,9 @@ const struct command commands[] = {
      run_conversations, false},
     {"history", "WHO", "Print a conversation's messages", NULL, "sotto history Bob --limit 20",
      history_options, 1, 1, run_history, false},
+    {"search", "WORDS...", "Find messages that have all these words in them",
+     "Words in any case, with or without accents, or what they begin with. The newest come first.",
+     "sotto search plan tuesday", search_options, 1, POSITIONALS_ANY, run_search, false},
     {"group create", "TITLE [WHO...]", "Make a group", NULL, "sotto group create Kitchen Bob Carol",
      no_options, 1, POSITIONALS_ANY, run_group_create, false},
     {"group add", "TITLE WHO...", "Add people to a group", NULL, "sotto group add Kitchen Dave",

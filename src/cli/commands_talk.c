@@ -352,3 +352,43 @@ int run_history(struct cli *cli, const struct args *args)
         (void)core_mark_read(cli->core, &conversation, show.last);
     return EXIT_OK;
 }
+
+/* ---- searching ---- */
+
+static void search_show(void *ctx, const struct core_message *message)
+{
+    struct show *show = ctx;
+    show->count++;
+    show->cli->output->message(show->cli, message, true);
+}
+
+int run_search(struct cli *cli, const struct args *args)
+{
+    struct core_problem problem = {SOTTO_OK, CORE_OK, "", ""};
+    struct core_id conversation;
+    struct show show = {cli, 0, 0};
+    uint64_t limit = 50, before = 0;
+    sotto_buf words;
+    bool in_one = args->options[0] != NULL;
+    if ((args->options[1] != NULL &&
+         !options_number("limit", args->options[1], 1000000, &limit, &problem)) ||
+        (args->options[2] != NULL &&
+         !options_number("before", args->options[2], INT64_MAX, &before, &problem)))
+        return cli_problem(cli, &problem);
+    if (in_one && core_find(cli->core, args->options[0], &conversation) != SOTTO_OK)
+        return cli_fail(cli);
+    sotto_buf_init(&words, cli->env);
+    bool joined =
+        words_join(args, 0, &words) && sotto_buf_append(&words, (const uint8_t *)"", 1) == SOTTO_OK;
+    int code = EXIT_OK;
+    if (!joined) {
+        problem_usage(&problem, "Look for less at once.", "Out of memory.");
+        code = cli_problem(cli, &problem);
+    } else if (core_search(cli->core, in_one ? &conversation : NULL, (const char *)words.data,
+                           (uint32_t)limit, (int64_t)before, search_show, &show) != SOTTO_OK)
+        code = cli_fail(cli);
+    else if (show.count == 0)
+        cli->output->nothing(cli, "Nothing was found.");
+    sotto_buf_free(&words);
+    return code;
+}

@@ -413,6 +413,12 @@ sotto_error core_sending(struct core *core, const struct core_id *conversation,
 sotto_error core_history(struct core *core, const struct core_id *conversation, uint32_t limit,
                          int64_t before, core_message_fn *each, void *ctx);
 
+/* Local. Messages in which all the words of `words` are found, or begin a word (any case, accents
+ * left out), the newest first: in one conversation (NULL: in all), with an id below `before` (0: no
+ * bound). BAD_TEXT: there is no word in it. */
+sotto_error core_search(struct core *core, const struct core_id *conversation, const char *words,
+                        uint32_t limit, int64_t before, core_message_fn *each, void *ctx);
+
 /* Local. The person has seen the conversation's messages up to that id. */
 sotto_error core_mark_read(struct core *core, const struct core_id *conversation, int64_t id);
 

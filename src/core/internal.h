@@ -160,6 +160,7 @@ struct core {
     atomic_int stop; /* lock-free, so that a signal handler may set it */
     int stop_pipe[2];
     uint64_t data_version;
+    uint64_t tidied_ms; /* when search_tidy was called last, where the core serves */
 
     char fault_text[128]; /* why a leaf was refused, for the problem */
     struct core_problem problem;
@@ -463,6 +464,15 @@ sotto_error room_make(struct core *core, enum store_room_kind kind, const char *
 /* A stored message as faces see it; strings live in arena. */
 void message_show(struct core *core, const struct store_message *from, struct arena *arena,
                   struct core_message *out);
+
+/* Each in turn. */
+void messages_show(struct core *core, const struct store_message *messages, size_t count,
+                   core_message_fn *each, void *ctx);
+
+/* ---- search.c ---- */
+
+/* Sees to it that what was deleted is in no index any more, every ten minutes at most. */
+sotto_error search_tidy(struct core *core);
 
 /* ---- keys.c: KeyPackages ---- */
 

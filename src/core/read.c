@@ -293,8 +293,8 @@ void message_show(struct core *core, const struct store_message *from, struct ar
         reactions_show(core, from, arena, out);
 }
 
-static void messages_show(struct core *core, const struct store_message *messages, size_t count,
-                          core_message_fn *each, void *ctx)
+void messages_show(struct core *core, const struct store_message *messages, size_t count,
+                   core_message_fn *each, void *ctx)
 {
     for (size_t i = 0; i < count; i++) {
         struct arena arena;

@@ -33,7 +33,7 @@
 
 struct store;
 
-#define STORE_VERSION 5     /* PRAGMA user_version */
+#define STORE_VERSION 6     /* PRAGMA user_version */
 #define STORE_BUSY_MS 10000 /* how long a lock is waited for */
 #define STORE_FILE "profile.db"
 

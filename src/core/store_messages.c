@@ -305,6 +305,44 @@ sotto_error store_messages_after(struct store *store, int64_t after, uint32_t li
     return many_messages(&q, arena, messages, count);
 }
 
+/* Rows are numbered as they come, so that the index gives the newest first without sorting. */
+sotto_error store_messages_search(struct store *store, const char *query,
+                                  const struct room_id *room, int64_t before, uint32_t limit,
+                                  struct arena *arena, struct store_message **messages,
+                                  size_t *count)
+{
+    struct query q;
+    query_read(&q, store,
+               "SELECT " MESSAGE_COLUMNS
+               " FROM (SELECT rowid AS hit FROM search WHERE search MATCH ?1)"
+               " CROSS JOIN message ON local = hit WHERE (?2 IS NULL OR room = ?2)"
+               " AND (?3 = 0 OR position < ?3) ORDER BY hit DESC LIMIT ?4");
+    query_text(&q, query);
+    if (room != NULL)
+        query_fixed(&q, room->bytes, sizeof room->bytes);
+    else
+        query_null(&q);
+    query_i64(&q, before);
+    query_u64(&q, limit);
+    return many_messages(&q, arena, messages, count);
+}
+
+sotto_error store_search_is_stale(struct store *store, bool *stale)
+{
+    uint64_t number;
+    TRY(store_number_get(store, "search.stale", &number));
+    *stale = number != 0;
+    return SOTTO_OK;
+}
+
+sotto_error store_search_renew(struct store *store)
+{
+    struct query q;
+    query_write(&q, store, "INSERT INTO search (search) VALUES ('optimize')");
+    TRY(query_run(&q));
+    return store_number_put(store, "search.stale", 0);
+}
+
 sotto_error store_messages_head(struct store *store, int64_t *position)
 {
     uint64_t number;

@@ -82,6 +82,16 @@ sotto_error store_messages_waiting(struct store *store, const struct room_id *ro
 sotto_error store_messages_after(struct store *store, int64_t after, uint32_t limit,
                                  struct arena *arena, struct store_message **messages,
                                  size_t *count);
+/* Those of which a text fits an FTS5 query, the newest first: in one room (NULL: in all), with a
+ * position below `before` (0: no bound; then those that wait too). */
+sotto_error store_messages_search(struct store *store, const char *query,
+                                  const struct room_id *room, int64_t before, uint32_t limit,
+                                  struct arena *arena, struct store_message **messages,
+                                  size_t *count);
+/* Words of texts that were deleted or changed stay in the index until it is written anew: *stale
+ * tells whether there are any. [tx] for the other, which takes seconds for a million messages. */
+sotto_error store_search_is_stale(struct store *store, bool *stale);
+sotto_error store_search_renew(struct store *store);
 /* The highest position given so far. */
 sotto_error store_messages_head(struct store *store, int64_t *position);
 

@@ -135,7 +135,9 @@ static sotto_error configure(struct store *store)
 {
     sqlite3_busy_timeout(store->db, STORE_BUSY_MS);
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    /* The schema is our own: nobody without the key can have written it. Its triggers keep the
+     * index of words, which SQLite would else not let them. */
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 1, NULL);
     TRY(store_exec(store, "PRAGMA temp_store = MEMORY;"
                           "PRAGMA secure_delete = ON;"));
     TRY(enter_wal(store));

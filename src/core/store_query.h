@@ -102,7 +102,10 @@ struct rows {
 /* Where the next row goes, zeroed; NULL: no memory, the query has failed. */
 void *rows_add(struct rows *rows, struct query *q);
 
-/* store_schema.c: brings the database to STORE_VERSION. */
+/* store_schema.c: the SQL that leads from that version, below STORE_VERSION, to the next; the last
+ * plain databases were of version 3. */
+const char *store_schema_step(uint64_t version);
+/* Brings the database to STORE_VERSION. */
 sotto_error store_migrate(struct store *store);
 
 /* ---- store_make.c: both under the profile's lock ---- */

@@ -265,9 +265,32 @@ static const char version_5[] =
     " SELECT 2, room, local FROM message WHERE local = OLD.local; END;"
     "PRAGMA user_version = 5;";
 
+/* Full-text search over what messages say: words in any case and without their accents. The texts
+ * themselves stay where they are. */
+static const char version_6[] =
+    "CREATE VIRTUAL TABLE search USING fts5 (text, content = 'message', content_rowid = 'local',"
+    " tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3');"
+    "INSERT INTO search (search) VALUES ('rebuild');"
+    "CREATE TRIGGER search_added AFTER INSERT ON message WHEN NEW.text <> '' BEGIN"
+    " INSERT INTO search (rowid, text) VALUES (NEW.local, NEW.text); END;"
+    "CREATE TRIGGER search_changed AFTER UPDATE OF text ON message WHEN OLD.text <> NEW.text BEGIN"
+    " INSERT INTO search (search, rowid, text) SELECT 'delete', OLD.local, OLD.text"
+    " WHERE OLD.text <> '';"
+    " INSERT INTO search (rowid, text) SELECT NEW.local, NEW.text WHERE NEW.text <> '';"
+    " INSERT OR REPLACE INTO number VALUES ('search.stale', 1); END;"
+    "CREATE TRIGGER search_erased AFTER DELETE ON message WHEN OLD.text <> '' BEGIN"
+    " INSERT INTO search (search, rowid, text) VALUES ('delete', OLD.local, OLD.text);"
+    " INSERT OR REPLACE INTO number VALUES ('search.stale', 1); END;"
+    "PRAGMA user_version = 6;";
+
 /* steps[n]: from version n to n + 1 */
-static const char *const steps[STORE_VERSION] = {version_1, version_2, version_3, version_4,
-                                                 version_5};
+static const char *const steps[STORE_VERSION] = {version_1, version_2, version_3,
+                                                 version_4, version_5, version_6};
+
+const char *store_schema_step(uint64_t version)
+{
+    return steps[version];
+}
 
 static sotto_error version_of(struct store *store, uint64_t *version)
 {

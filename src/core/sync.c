@@ -6,6 +6,7 @@
 
 enum {
     TICK_MS = 250,      /* how often a listener looks whether another process stored something */
+    TIDY_MS = 60000,    /* how often a server looks whether there is something to tidy */
     LISTEN_BATCH = 100, /* messages given to a listener at once */
 };
 
@@ -210,6 +211,8 @@ sotto_error core_sync(struct core *core)
         error = error == SOTTO_OK ? again : error;
     }
     core->inbox.wanted = core->inbox.want_envelopes = false;
+    if (error == SOTTO_OK)
+        (void)search_tidy(core); /* else the next time */
     return error != SOTTO_OK ? error : revisited;
 }
 
@@ -362,6 +365,12 @@ static sotto_error serve_turn(struct core *core)
     if (on && (version != core->data_version || changes != store_changes(core->store)))
         scope_refresh(core);
     core->data_version = version;
+    if (net_now_ms() - core->tidied_ms >= TIDY_MS) {
+        core->tidied_ms = net_now_ms();
+        error = search_tidy(core);
+        if (error != SOTTO_OK)
+            return core_store_problem(core, error, "renewing the index");
+    }
     return on ? revisit(core) : SOTTO_OK;
 }
 

@@ -97,6 +97,15 @@ static const struct rpc_field send_file[] = {
 static const struct rpc_field history[] = {
     CONVERSATION, MAYBE_NUMBER("before", 1, INT64_MAX, "only messages before the one of this id"),
     MAYBE_NUMBER("limit", 1, 1000, "how many at most (100)"), END};
+static const struct rpc_field search[] = {
+    TEXT("words", RPC_STRING_MAX, "in any case, with or without accents"),
+    {.name = "conversation",
+     .type = RPC_ID,
+     .optional = true,
+     .text = "only in this one; left out: in all"},
+    MAYBE_NUMBER("before", 1, INT64_MAX, "only messages before the one of this id"),
+    MAYBE_NUMBER("limit", 1, 1000, "how many at most (100)"),
+    END};
 static const struct rpc_field sent[] = {
     CONVERSATION, TEXT("clientId", CORE_CLIENT_ID_MAX, "what it was sent with"), END};
 static const struct rpc_field save[] = {
@@ -156,8 +165,13 @@ const struct rpc_method rpc_methods[] = {
      "Sending", false, message_delete},
     {"message.react", "React to a text or file, in place of an earlier reaction", react, "Sending",
      false, message_react},
-    {"message.list", "A conversation's messages, newest page first; none counts as read by this",
+    {"message.list",
+     "A conversation's newest messages, oldest first, and what waits behind them; none counts as"
+     " read by this",
      history, "Messages", false, message_list},
+    {"message.search",
+     "Messages that have all these words in them, or words that begin so; the newest first", search,
+     "Messages", false, message_search},
     {"message.status", "How far an own message is, or an own change of one", sent, "Sending", false,
      message_status},
     {"message.saveFile",

@@ -33,6 +33,7 @@ bool message_edit(struct call *call);
 bool message_delete(struct call *call);
 bool message_react(struct call *call);
 bool message_list(struct call *call);
+bool message_search(struct call *call);
 bool message_status(struct call *call);
 bool message_save_file(struct call *call);
 bool rpc_sync(struct call *call);

@@ -161,6 +161,28 @@ bool message_list(struct call *call)
     return true;
 }
 
+bool message_search(struct call *call)
+{
+    struct core_id id = param_id(call, "conversation");
+    bool in_one = json_object_get(call->params, "conversation") != NULL;
+    uint64_t limit = param_number(call, "limit", 100);
+    struct history history = {.env = call->env, .messages = json_array()};
+    sotto_error error =
+        core_search(call->core, in_one ? &id : NULL, param_text(call, "words"), (uint32_t)limit + 1,
+                    (int64_t)param_number(call, "before", 0), history_add, &history);
+    if (error != SOTTO_OK) {
+        json_decref(history.messages);
+        return call_fail(call);
+    }
+    bool more = json_array_size(history.messages) > limit;
+    if (more)
+        (void)json_array_remove(history.messages, limit);
+    call->result = json_object();
+    (void)json_object_set_new(call->result, "messages", history.messages);
+    (void)json_object_set_new(call->result, "more", json_boolean(more));
+    return true;
+}
+
 bool message_save_file(struct call *call)
 {
     char saved[PATH_MAX];

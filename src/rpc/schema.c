@@ -207,9 +207,8 @@ static const struct rpc_field members[] = {
     OBJECTS("members", "Member", "a page of them: one for each device"),
     NUMBER("total", "how many there are in all"), END};
 static const struct rpc_field messages[] = {
-    OBJECTS("messages", "Message",
-            "oldest first; behind them, if before was not given, what waits"),
-    BOOLEAN("more", "whether there are older ones: ask with before set to the first one's id"),
+    OBJECTS("messages", "Message", "a page of them"),
+    BOOLEAN("more", "whether there are older ones: ask with before set to the oldest one's id"),
     END};
 
 static const struct rpc_field conversation_id[] = {ID("conversation", "its id"), END};

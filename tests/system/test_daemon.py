@@ -68,6 +68,12 @@ def conversation():
         b.events(lambda n: text_of(n, "second"))
         assert texts(b, room) == ["first", "second"]
         eventually(lambda: a("message.status", conversation=room, clientId="one")["status"] == "sent", "sent")
+        # What is found.
+        assert [m["text"] for m in b("message.search", words="FIRST")["messages"]] == ["first"]
+        found = b("message.search", words="fir", conversation=room, limit=1)
+        assert [m["text"] for m in found["messages"]] == ["first"] and not found["more"]
+        assert b("message.search", words="first second")["messages"] == []
+        assert b.fails("message.search", words="...") == "bad_text"
         # What was read.
         assert b("conversation.get", conversation=room)["unread"] == 2
         page = b("message.list", conversation=room, limit=1)

@@ -5,6 +5,7 @@
 
 #include "core/internal.h"
 #include "unit/check.h"
+#include "unit/core_account.h"
 
 #define RELAY "127.0.0.1:7443"
 
@@ -17,39 +18,13 @@ static struct person alice, bob, mallory;
 static struct person *const people[] = {&alice, &bob, &mallory};
 static const uint8_t capability[CAPABILITY_SIZE] = {5};
 
-static void store_account(struct core *core, const char *name)
-{
-    struct identity identity;
-    struct store_profile profile;
-    sotto_buf saved, manifest;
-    memset(&identity, 0, sizeof identity);
-    memset(&profile, 0, sizeof profile);
-    sotto_buf_init(&saved, core->env);
-    sotto_buf_init(&manifest, core->env);
-    assert_ok(identity_create(core->crypto, &identity));
-    assert_ok(identity_save(&identity, &saved));
-    assert_ok(identity_first_manifest(&identity, &manifest));
-    profile.registration = STORE_REGISTERED;
-    profile.relay = RELAY;
-    profile.name = name;
-    profile.identity = sotto_buf_view(&saved);
-    profile.manifest = sotto_buf_view(&manifest);
-    assert_ok(store_begin(core->store));
-    assert_ok(store_profile_put(core->store, &profile));
-    assert_ok(store_commit(core->store));
-    identity_wipe(&identity);
-    sotto_buf_free(&saved);
-    sotto_buf_free(&manifest);
-    assert_ok(core_load_profile(core));
-}
-
 static void person_make(struct person *person, const char *name)
 {
     struct core_problem problem;
     snprintf(person->folder, sizeof person->folder, "/tmp/sotto-join-XXXXXX");
     assert_non_null(mkdtemp(person->folder));
     assert_ok(core_open(sotto_env_system(), person->folder, NULL, &person->core, &problem));
-    store_account(person->core, name);
+    core_account_make(person->core, RELAY, name);
 }
 
 static int erase(const char *path, const struct stat *stat, int flag, struct FTW *ftw)

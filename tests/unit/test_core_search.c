@@ -1,0 +1,201 @@
+/* Full-text search over what messages say. */
+#include <string.h>
+
+#include "core/internal.h"
+#include "core/store_query.h"
+#include "unit/check.h"
+#include "unit/core_account.h"
+#include "unit/folder.h"
+
+static char folder[64];
+static struct core *core;
+static uint64_t next_seq;
+
+static const struct room_id kitchen = {{0xA}}, plans = {{0xB}};
+
+static int start(void **state)
+{
+    struct core_problem problem;
+    (void)state;
+    next_seq = 1;
+    if (!folder_make(folder, "search") ||
+        core_open(sotto_env_system(), folder, NULL, &core, &problem) != SOTTO_OK)
+        return -1;
+    core_account_make(core, "127.0.0.1:1", "Alice");
+    for (int i = 0; i < 2; i++) {
+        struct store_room row = {.room = i == 0 ? kitchen : plans,
+                                 .kind = STORE_ROOM_GROUP,
+                                 .state = STORE_ROOM_ACTIVE,
+                                 .title = i == 0 ? "Kitchen" : "Plans",
+                                 .relay = "",
+                                 .trouble = "",
+                                 .next_seq = 1,
+                                 .members = 1};
+        assert_ok(store_begin(core->store));
+        assert_ok(store_room_add(core->store, &row));
+        assert_ok(store_commit(core->store));
+    }
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    core_close(core);
+    return folder_remove(folder);
+}
+
+static void say(const struct room_id *room, const char *text)
+{
+    int64_t position, local;
+    const struct store_message message = {.room = *room,
+                                          .seq = next_seq++,
+                                          .kind = CORE_TEXT,
+                                          .state = STORE_MESSAGE_RECEIVED,
+                                          .sender = core->identity.account,
+                                          .text = sotto_bytes_str(text)};
+    assert_ok(store_begin(core->store));
+    assert_ok(store_message_add(core->store, &message, &position, &local));
+    assert_ok(store_commit(core->store));
+}
+
+struct found {
+    char texts[2000];
+    int64_t last;
+};
+
+static void take(void *ctx, const struct core_message *message)
+{
+    struct found *found = ctx;
+    size_t size = strlen(found->texts);
+    snprintf(found->texts + size, sizeof found->texts - size, "%s%.*s", size > 0 ? "|" : "",
+             (int)message->text.size, (const char *)message->text.data);
+    found->last = message->id;
+}
+
+static struct found search(const char *words, const struct room_id *room, uint32_t limit,
+                           int64_t before)
+{
+    struct found found = {"", 0};
+    struct core_id id;
+    if (room != NULL)
+        memcpy(id.bytes, room->bytes, sizeof id.bytes);
+    assert_ok(core_search(core, room != NULL ? &id : NULL, words, limit, before, take, &found));
+    return found;
+}
+
+#define expect(words, wanted) assert_string_equal(search(words, NULL, 100, 0).texts, wanted)
+
+static void words_are_found_in_any_case_without_accents_and_by_their_beginning(void **state)
+{
+    (void)state;
+    say(&kitchen, "Caf\xC3\xA9 at eight, said M\xC3\xBCller");
+    say(&kitchen, "the caff\xC3\xA8 is closed");
+    say(&plans, "\xD0\x9F\xD1\x80\xD0\xB8\xD0\xB2\xD0\xB5\xD1\x82, eight o'clock");
+    expect("CAFE", "Caf\xC3\xA9 at eight, said M\xC3\xBCller");
+    expect("caf", "the caff\xC3\xA8 is closed|Caf\xC3\xA9 at eight, said M\xC3\xBCller");
+    expect("muller eight", "Caf\xC3\xA9 at eight, said M\xC3\xBCller");
+    expect("\xD0\xBF\xD1\x80\xD0\xB8\xD0\xB2", /* lower case Cyrillic */
+           "\xD0\x9F\xD1\x80\xD0\xB8\xD0\xB2\xD0\xB5\xD1\x82, eight o'clock");
+    expect("eight nine", "");
+    assert_string_equal(search("eight", &plans, 100, 0).texts,
+                        "\xD0\x9F\xD1\x80\xD0\xB8\xD0\xB2\xD0\xB5\xD1\x82, eight o'clock");
+}
+
+static void what_is_typed_is_never_a_query_language(void **state)
+{
+    (void)state;
+    say(&kitchen, "one NOT two");
+    expect("one NOT two", "one NOT two");
+    expect("one AND three", "");
+    expect("\"one", "one NOT two");
+    expect("one*", "one NOT two");
+    expect("text:one", "");
+    expect("NEAR(one two", "");
+    expect("(one) -two ^not {}", "one NOT two");
+    expect("o'n'e", "");
+    static const char *const nothing[] = {"", " ", "\"", "* - ( ) : ^", "'"};
+    for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++) {
+        struct found found = {"", 0};
+        assert_error(core_search(core, NULL, nothing[i], 10, 0, take, &found), ARGUMENT);
+        assert_int_equal(core_problem(core)->code, CORE_BAD_TEXT);
+    }
+}
+
+static void pages_go_back_in_time(void **state)
+{
+    (void)state;
+    char text[32];
+    for (int i = 0; i < 7; i++) {
+        snprintf(text, sizeof text, "word %d", i);
+        say(i % 2 == 0 ? &kitchen : &plans, text);
+    }
+    struct found page = search("word", NULL, 3, 0);
+    assert_string_equal(page.texts, "word 6|word 5|word 4");
+    page = search("word", NULL, 3, page.last);
+    assert_string_equal(page.texts, "word 3|word 2|word 1");
+    page = search("word", NULL, 3, page.last);
+    assert_string_equal(page.texts, "word 0");
+}
+
+/* In how many places of the index a word stands. */
+static uint32_t traces(const char *word)
+{
+    struct query q;
+    query_read(&q, core->store,
+               "SELECT count(*) FROM search_data WHERE instr(block, CAST(? AS BLOB)) > 0");
+    query_text(&q, word);
+    uint32_t count = query_next(&q) ? column_u32(&q) : 0;
+    assert_ok(query_end(&q));
+    return count;
+}
+
+static void what_is_changed_is_found_as_it_is_now(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"", "later", "", "again", "again"};
+    say(&kitchen, "");
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct query q;
+        assert_ok(store_begin(core->store));
+        query_write(&q, core->store, "UPDATE message SET text = ?");
+        query_text(&q, texts[i]);
+        assert_ok(query_run(&q));
+        assert_ok(store_commit(core->store));
+        expect("later", i == 1 ? "later" : "");
+        expect("again", i >= 3 ? "again" : "");
+    }
+    assert_ok(store_exec(core->store, "INSERT INTO search (search, rank) VALUES"
+                                      " ('integrity-check', 1)"));
+}
+
+static void what_is_erased_leaves_no_word_in_the_index(void **state)
+{
+    (void)state;
+    say(&kitchen, "zanzibar");
+    say(&plans, "something else");
+    assert_true(traces("zanzibar") > 0);
+    assert_ok(search_tidy(core)); /* nothing is stale */
+    assert_true(traces("zanzibar") > 0);
+    assert_ok(store_begin(core->store));
+    assert_ok(store_room_erase(core->store, &kitchen));
+    assert_ok(store_commit(core->store));
+    expect("zanzibar", "");
+    assert_ok(search_tidy(core));
+    assert_int_equal(traces("zanzibar"), 0);
+    expect("something", "something else");
+    assert_ok(store_check(core->store));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            words_are_found_in_any_case_without_accents_and_by_their_beginning, start, stop),
+        cmocka_unit_test_setup_teardown(what_is_typed_is_never_a_query_language, start, stop),
+        cmocka_unit_test_setup_teardown(pages_go_back_in_time, start, stop),
+        cmocka_unit_test_setup_teardown(what_is_changed_is_found_as_it_is_now, start, stop),
+        cmocka_unit_test_setup_teardown(what_is_erased_leaves_no_word_in_the_index, start, stop),
+    };
+    return cmocka_run_group_tests_name("core_search", tests, NULL, NULL);
+}
