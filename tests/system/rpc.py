@@ -33,7 +33,8 @@ class Failed(Exception):
 class Rpc:
     """Over a socket, or over a process's standard input and output."""
 
-    def __init__(self, path=None, process=None):
+    def __init__(self, path=None, process=None, quick=False):
+        self.strict = not quick  # checking takes longer than the answer
         if process is None:
             def connect():
                 one = socket.socket(socket.AF_UNIX)
@@ -62,7 +63,7 @@ class Rpc:
             raise EOFError("the daemon closed the connection")
         one = json.loads(text)
         assert one["jsonrpc"] == "2.0"
-        if "method" in one:
+        if "method" in one and self.strict:
             fits(one["params"], {"$ref": "#/components/schemas/" + NOTIFICATIONS[one["method"]]})
         return one
 
@@ -86,10 +87,11 @@ class Rpc:
         answer = self.answer(self.ask(method, params))
         if "error" in answer:
             raise Failed(answer["error"])
-        for one in description["params"]:
+        for one in description["params"] if self.strict else []:
             if one["name"] in params:
                 fits(params[one["name"]], one["schema"])
-        fits(answer["result"], description["result"]["schema"])
+        if self.strict:
+            fits(answer["result"], description["result"]["schema"])
         return answer["result"]
 
     def fails(self, method, **params):
@@ -115,8 +117,8 @@ class Daemon:
         self.person, self.path = person, os.path.join(person.profile, "daemon.sock")
         self.process = person.start("daemon", *options)
 
-    def rpc(self):
-        return Rpc(self.path)
+    def rpc(self, **options):
+        return Rpc(self.path, **options)
 
     def stop(self):
         self.process.terminate()
