@@ -13,14 +13,14 @@ PEERS = {"openmls": prepare.openmls, "mls-rs": prepare.mls_rs}
 
 
 def peers():
-    """Options that name each peer's program, which stands beside its interoperability program."""
+    """Options that name each peer's program."""
     for name, make in PEERS.items():
         try:
-            program = make()[0]
-        except prepare.Unavailable as reason:
+            program = make("bench", "release")[0]
+        except (prepare.Unavailable, prepare.Broken) as reason:
             print(f"bench_mls: {name} is skipped: {reason}", file=sys.stderr)
             continue
-        yield from ("--peer", name, os.path.join(os.path.dirname(program), "bench"))
+        yield from ("--peer", name, program)
 
 
 def main():

@@ -43,9 +43,22 @@ def arguments():
                         help="a further implementation that speaks the protocol")
     parser.add_argument("--only", help="only these implementations, by label: sotto,openmls,...")
     parser.add_argument("--roles", help="only these roles of phase 1")
+    parser.add_argument("--ours", action="store_true",
+                        help="pairs of others in phase 1 only where the rest of the run asks for them")
+    parser.add_argument("--prepare", action="store_true", help="build the implementations, run nothing")
     parser.add_argument("--sotto", default=os.path.join("build", "interop", "peers", "sotto", "sotto-interop"),
                         help="where sotto-interop is")
     return parser.parse_args()
+
+
+def prepare_all():
+    """Whatever cannot be prepared is said by the run itself."""
+    for make in dict.fromkeys(make for make, _ in prepare.PEERS.values()):
+        try:
+            make()
+        except (prepare.Unavailable, prepare.Broken) as reason:
+            print(f"# {reason}", file=sys.stderr)
+    return 0
 
 
 def gather(options, tap):
@@ -65,6 +78,8 @@ def gather(options, tap):
             found.append(Peer(label, commands[make] + more))
         except prepare.Unavailable as reason:
             tap.skip(label, reason)
+        except prepare.Broken as reason:
+            tap.fail(label, reason)
     for number, command in enumerate(options.peer, 1):
         found.append(Peer(f"peer {number}", shlex.split(command)))
     started = []
@@ -72,7 +87,8 @@ def gather(options, tap):
         try:
             name = peer.call("name")["name"]
             if peer.label.startswith("peer "):
-                peer.label = name
+                known = [other.label for other in started]
+                peer.label = name if name not in known else f"{name}/{peer.label}"
             peer.describe()
             print(f"# {peer.label}: {name}, suites {', '.join(map(str, peer.suites))}")
             started.append(peer)
@@ -81,39 +97,44 @@ def gather(options, tap):
     return started
 
 
-def scripted_phase(suite, peers, roles, seed, report):
+def pairs(peers, ours):
+    """Of those that shall be played whatever the rest of the run asks for."""
+    labels = {peer.label for peer in peers}
+    return [(a, b) for a in peers for b in peers
+            if not ours or SOTTO in (a.label, b.label) or SOTTO not in labels]
+
+
+def scripted_phase(suite, peers, roles, ours, report):
     for role in roles:
-        for a in peers:
-            for b in peers:
-                report.add(suite, a.label, role, b.label, scripted.play(role, suite, a, b, seed))
-                print(".", end="", flush=True, file=sys.stderr)
+        for a, b in pairs(peers, ours):
+            report.outcome(suite, a.label, role, b.label)
+            print(".", end="", flush=True, file=sys.stderr)
     print(file=sys.stderr)
 
 
-def tell(suite, peers, roles, report, tap):
+def tell(suite, peers, roles, ours, report, tap):
     """One line for each scenario. What others cannot do among themselves is not Sotto's failure."""
     for role in roles:
-        for a in peers:
-            for b in peers:
-                outcome = report.outcomes[suite, a.label, role][b.label]
-                name = f"suite {suite}: {a.label} as {role} with {b.label}"
-                if outcome.verdict == "ok":
-                    tap.ok(name)
-                elif outcome.verdict == "cannot":
-                    tap.skip(name, f"cannot: {outcome.reason}")
-                elif outcome.verdict == "differs":
-                    tap.skip(name, outcome.reason)
-                else:
-                    failed(name, suite, role, a, b, outcome, report, tap)
+        for a, b in pairs(peers, ours):
+            outcome = report.outcome(suite, a.label, role, b.label)
+            name = f"suite {suite}: {a.label} as {role} with {b.label}"
+            if outcome.verdict == "ok":
+                tap.ok(name)
+            elif outcome.verdict == "cannot":
+                tap.skip(name, f"cannot: {outcome.reason}")
+            elif outcome.verdict == "differs":
+                tap.skip(name, outcome.reason)
+            else:
+                failed(name, suite, role, a, b, outcome, peers, report, tap)
 
 
-def failed(name, suite, role, a, b, outcome, report, tap):
+def failed(name, suite, role, a, b, outcome, peers, report, tap):
     if SOTTO in (a.label, b.label):
         guilty = role_fault(role, (a.label, b.label))
         if guilty is not None:
             tap.skip(name, f"a known fault of {guilty}: {outcome.reason}")
             return
-        guilty = report.blame(suite, role, a.label, b.label)
+        guilty = report.blame(suite, role, a.label, b.label, [peer.label for peer in peers])
         if guilty in (None, SOTTO):
             tap.fail(name, outcome.reason)
         else:
@@ -126,9 +147,9 @@ def operations_phase(suite, peers, seed, operations, report, tap):
     """A mixed group for each way of deriving keys; an implementation does there what phase 1 showed."""
     for way in sorted({peer.derivation.get(suite, "") for peer in peers}):
         alike = [peer for peer in peers if peer.derivation.get(suite, "") == way]
-        if len(alike) < 2:
-            continue
         labels = [peer.label for peer in alike]
+        if len(alike) < 2 or (SOTTO not in labels and SOTTO in [peer.label for peer in peers]):
+            continue
         name = f"suite {suite}: {operations} random operations by {', '.join(labels)}"
         session = Session(suite, alike, seed, lambda peer, role, partners: report.can(
             suite, peer.label, role, partners), SOTTO)
@@ -149,17 +170,20 @@ def operations_phase(suite, peers, seed, operations, report, tap):
 
 def main():
     options = arguments()
+    if options.prepare:
+        return prepare_all()
     seed = options.seed or str(random.SystemRandom().getrandbits(32))
     print(f"# seed {seed}")
     tap = Tap()
-    report = Report()
     suites = [int(suite, 0) for suite in options.suites.split(",")]
     roles = options.roles.split(",") if options.roles else list(scripted.ROLES)
     peers = gather(options, tap)
+    by_label = {peer.label: peer for peer in peers}
+    report = Report(lambda suite, a, role, b: scripted.play(role, suite, by_label[a], by_label[b], seed))
     for suite in suites:
         here = [peer for peer in peers if suite in peer.suites]
-        scripted_phase(suite, here, roles, seed, report)
-        tell(suite, here, roles, report, tap)
+        scripted_phase(suite, here, roles, options.ours, report)
+        tell(suite, here, roles, options.ours, report, tap)
         if options.ops > 0:
             operations_phase(suite, here, seed, options.ops, report, tap)
     for peer in peers:

@@ -6,35 +6,37 @@ from .scripted import ROLES
 
 
 class Report:
-    def __init__(self):
+    """play(suite, label, role, partner) gives the Outcome of a pair when it is first asked for."""
+
+    def __init__(self, play):
+        self.play = play
         self.outcomes = {}  # (suite, label, role) -> {partner: Outcome}
         self.sessions = {}  # suite -> text
 
-    def add(self, suite, label, role, partner, outcome):
-        self.outcomes.setdefault((suite, label, role), {})[partner] = outcome
+    def outcome(self, suite, label, role, partner):
+        known = self.outcomes.setdefault((suite, label, role), {})
+        if partner not in known:
+            known[partner] = self.play(suite, label, role, partner)
+        return known[partner]
 
     def failures(self, suite, label, role):
         return {partner: outcome for partner, outcome in self.outcomes.get((suite, label, role), {}).items()
                 if outcome.verdict != "ok"}
 
     def can(self, suite, label, role, partners):
-        outcomes = self.outcomes.get((suite, label, role), {})
-        return all(partner in outcomes and outcomes[partner].verdict == "ok" for partner in partners)
+        return all(self.outcome(suite, label, role, partner).verdict == "ok" for partner in partners)
 
-    def blame(self, suite, role, first, second):
-        """Which of two is at fault in a scenario that failed: the one that also fails with others;
-        None where that does not tell."""
-        def fails(a, b):
-            outcome = self.outcomes.get((suite, a, role), {}).get(b)
-            return outcome is not None and outcome.verdict == "failed"
-        alike = {other for other, outcome in self.outcomes[suite, first, role].items()
-                 if outcome.verdict != "differs"}
-        others = alike - {first, second}
-        first_bad = [other for other in others if fails(first, other)]
-        second_bad = [other for other in others if fails(other, second)]
-        if fails(first, first) or (others and len(first_bad) == len(others) and not second_bad):
+    def blame(self, suite, role, first, second, labels):
+        """Which of two is at fault in a scenario that failed: the one that also fails with others of
+        labels; None where that does not tell."""
+        def verdict(a, b):
+            return self.outcome(suite, a, role, b).verdict
+        others = {other for other in labels if verdict(first, other) != "differs"} - {first, second}
+        first_bad = [other for other in others if verdict(first, other) == "failed"]
+        second_bad = [other for other in others if verdict(other, second) == "failed"]
+        if verdict(first, first) == "failed" or (others and len(first_bad) == len(others) and not second_bad):
             return first
-        if fails(second, second) or (others and len(second_bad) == len(others) and not first_bad):
+        if verdict(second, second) == "failed" or (others and len(second_bad) == len(others) and not first_bad):
             return second
         return None
 
