@@ -25,6 +25,7 @@ struct crypt_file {
 enum {
     LOG_HEADER = 32,
     FRAME = FRAME_HEADER + PAGE_BYTES,
+    SALTS = 8,         /* drawn anew for each round of the log; in its header and in each frame's */
     FILE_HEADER = 100, /* what SQLite looks at before anything else */
 };
 
@@ -128,16 +129,72 @@ static int write_database(struct crypt_file *file, const uint8_t *page, size_t s
 
 /* ---- The write-ahead log -------------------------------------------------------------------- */
 
-/* Of the header, sealed or not, the page number alone is there from the beginning to the end: salts
- * and checksum are zero at times, and set when the transaction is complete. */
-static struct page_place place_of_frame(const uint8_t header[static FRAME_HEADER], sqlite3_int64 at)
+static uint32_t number_at(const uint8_t *from)
 {
-    return (struct page_place){.page = (uint32_t)header[0] << 24 | (uint32_t)header[1] << 16 |
-                                       (uint32_t)header[2] << 8 | header[3],
-                               .offset = (uint64_t)at};
+    return (uint32_t)from[0] << 24 | (uint32_t)from[1] << 16 | (uint32_t)from[2] << 8 | from[3];
 }
 
-/* The frame at `at`; of it, the page too if it is wanted. */
+/* Of the header, sealed or not, these two are there from the beginning to the end: salts and
+ * checksum are zero at times, and set when the transaction is complete. */
+static struct page_place place_of_frame(const uint8_t header[static FRAME_HEADER], sqlite3_int64 at)
+{
+    return (struct page_place){
+        .page = number_at(header), .size = number_at(header + 4), .offset = (uint64_t)at};
+}
+
+enum frame_state {
+    FRAME_GOOD,
+    FRAME_OLD, /* whole, but not of this round of the log: such stand behind its end */
+    FRAME_BAD,
+};
+
+/* Opens a frame. Its salts are those of the log's header, or zero while its transaction is made. */
+static enum frame_state open_frame(struct crypt_file *file, sqlite3_int64 at,
+                                   const uint8_t salts[static SALTS], uint8_t frame[static FRAME])
+{
+    struct page_cipher *cipher = file->vfs->cipher;
+    const struct page_place place = place_of_frame(frame, at);
+    if (frame_header_open(cipher, frame, frame) != SOTTO_OK ||
+        page_open(cipher, &place, frame + FRAME_HEADER, frame + FRAME_HEADER) != SOTTO_OK)
+        return FRAME_BAD;
+    const uint8_t *own = frame + 8;
+    return memcmp(own, salts, SALTS) == 0 || all_zero(own, SALTS) ? FRAME_GOOD : FRAME_OLD;
+}
+
+/* Whether a whole transaction stands behind the one that the frame at `at` is in. Then that frame
+ * was on the disk before, and it is no power cut that has torn it. */
+static bool log_goes_on(struct crypt_file *file, sqlite3_int64 at,
+                        const uint8_t salts[static SALTS])
+{
+    uint8_t frame[FRAME];
+    unsigned ends = 0;
+    for (sqlite3_int64 i = at; ends < 2 && read_below(file, frame, FRAME, i) == SQLITE_OK;
+         i += FRAME) {
+        enum frame_state state = open_frame(file, i, salts, frame);
+        bool own = memcmp(frame + 8, salts, SALTS) == 0; /* also where the page alone is bad */
+        if (own && number_at(frame + 4) != 0 && (state == FRAME_GOOD || i == at))
+            ends++;
+    }
+    wipe(frame, sizeof frame);
+    return ends == 2;
+}
+
+/* A frame as it is read when the log is recovered. What is not good ends it, unless it goes on. */
+static int recover_frame(struct crypt_file *file, sqlite3_int64 at, uint8_t frame[static FRAME])
+{
+    uint8_t salts[SALTS];
+    int code = read_below(file, salts, SALTS, 16);
+    if (code != SQLITE_OK)
+        return code;
+    enum frame_state state = open_frame(file, at, salts, frame);
+    if (state != FRAME_GOOD && log_goes_on(file, at, salts))
+        return SQLITE_IOERR_DATA;
+    if (state == FRAME_BAD)
+        memset(frame, 0, FRAME);
+    return SQLITE_OK;
+}
+
+/* What is wanted of the frame at `at`. */
 static int read_frame(struct crypt_file *file, sqlite3_int64 at, bool header_wanted,
                       bool page_wanted, uint8_t frame[static FRAME])
 {
@@ -147,18 +204,30 @@ static int read_frame(struct crypt_file *file, sqlite3_int64 at, bool header_wan
         memset(frame, 0, FRAME);
         return code;
     }
-    if (frame_header_open(cipher, frame, frame) != SOTTO_OK)
-        return SQLITE_IOERR_READ;
-    if (!page_wanted)
-        return SQLITE_OK;
+    if (header_wanted && page_wanted)
+        return recover_frame(file, at, frame);
+    if (header_wanted)
+        return frame_header_open(cipher, frame, frame) == SOTTO_OK ? SQLITE_OK : SQLITE_IOERR_READ;
     const struct page_place place = place_of_frame(frame, at);
-    if (page_open(cipher, &place, frame + FRAME_HEADER, frame + FRAME_HEADER) == SOTTO_OK)
-        return SQLITE_OK;
-    if (!header_wanted)
-        return SQLITE_IOERR_DATA;
-    /* The log is being recovered: a frame of zeros ends it. */
-    memset(frame, 0, FRAME);
-    return SQLITE_OK;
+    return page_open(cipher, &place, frame + FRAME_HEADER, frame + FRAME_HEADER) == SOTTO_OK
+               ? SQLITE_OK
+               : SQLITE_IOERR_DATA;
+}
+
+/* The log's header has a checksum of its own, without which SQLite takes the log for empty. It is
+ * smaller than a sector: there all of it, or (of a log that was just begun) nothing. */
+static int check_log_header(const uint8_t header[static LOG_HEADER])
+{
+    uint32_t sums[2] = {0, 0};
+    bool big = (header[3] & 1) != 0; /* the order of bytes that the checksums are made in */
+    for (size_t i = 0; i < 24; i += 8)
+        for (size_t word = 0; word < 2; word++) {
+            const uint8_t *from = header + i + 4 * word;
+            uint32_t value = number_at(from);
+            sums[word] += (big ? value : __builtin_bswap32(value)) + sums[1 - word];
+        }
+    bool good = sums[0] == number_at(header + 24) && sums[1] == number_at(header + 28);
+    return good || all_zero(header, LOG_HEADER) ? SQLITE_OK : SQLITE_IOERR_DATA;
 }
 
 static int read_log(struct crypt_file *file, uint8_t *out, size_t size, sqlite3_int64 at)
@@ -168,6 +237,8 @@ static int read_log(struct crypt_file *file, uint8_t *out, size_t size, sqlite3_
     if (at < LOG_HEADER) {
         size_t n = (size_t)(LOG_HEADER - at) < size ? (size_t)(LOG_HEADER - at) : size;
         code = read_below(file, out, (int)n, at);
+        if (code == SQLITE_OK && n == LOG_HEADER)
+            code = check_log_header(out);
         out += n, size -= n, at += (sqlite3_int64)n;
     }
     while (size > 0 && code == SQLITE_OK) {

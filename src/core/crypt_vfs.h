@@ -9,9 +9,10 @@
  * size of the database after it; in -shm page numbers, salts and a checksum that tells nothing.
  * Memory mapping of the database is not offered.
  *
- * A page that was damaged, cut, moved or put there from elsewhere is SQLITE_IOERR_DATA. In the log
- * it is the end of the log when the log is recovered, as a frame that a power cut has torn is;
- * SQLite cannot tell the two apart, nor can anybody. */
+ * A page that was damaged, cut, moved or put there from elsewhere is SQLITE_IOERR_DATA; so is the
+ * log where it is damaged and goes on behind. In its last transaction nobody can tell damage from
+ * what a power cut leaves: the log ends before it. (synchronous = FULL, which every transaction
+ * but the last has stood.) */
 #ifndef CORE_CRYPT_VFS_H
 #define CORE_CRYPT_VFS_H
 

@@ -10,7 +10,7 @@ enum {
     BODY = PAGE_BYTES - NONCE - TAG,      /* what is encrypted */
     MASK_AT = PAGE_BYTES - PAGE_RESERVED, /* to BODY */
     MASK = BODY - MASK_AT,
-    PLACE = 12,
+    PLACE = 16,
     AT_RESERVED = 20, /* in SQLite's header on page 1: how many bytes are reserved */
     BLOCK = 16,       /* salts and checksum of a frame's header */
 };
@@ -70,10 +70,12 @@ void page_cipher_free(struct page_cipher *cipher)
 
 static void place_write(const struct page_place *place, uint8_t out[static PLACE])
 {
-    for (unsigned i = 0; i < 4; i++)
+    for (unsigned i = 0; i < 4; i++) {
         out[i] = (uint8_t)(place->page >> (24 - 8 * i));
+        out[4 + i] = (uint8_t)(place->size >> (24 - 8 * i));
+    }
     for (unsigned i = 0; i < 8; i++)
-        out[4 + i] = (uint8_t)(place->offset >> (56 - 8 * i));
+        out[8 + i] = (uint8_t)(place->offset >> (56 - 8 * i));
 }
 
 sotto_error page_seal(struct page_cipher *cipher, const struct page_place *place,

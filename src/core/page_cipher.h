@@ -9,8 +9,8 @@
  *
  * XChaCha20-Poly1305, with a fresh random nonce for each writing, which 24 bytes allow as often as
  * one likes. Associated data is the place: so a page is good only where it was written, in the
- * database at its page number, in the log at its offset too. An older version of a page in its old
- * place is good as well. The key is of this database alone (vault.h).
+ * database at its page number, in the log at its offset and behind its header too. An older version
+ * of a page in its old place is good as well. The key is of this database alone (vault.h).
  *
  * Headers of frames in the log hold a running checksum of the pages as SQLite sees them, from which
  * one could check a guess of what is in them. It is encrypted too: with the salts beside it one
@@ -36,6 +36,7 @@ void page_cipher_free(struct page_cipher *cipher); /* wipes; NULL allowed */
 /* Where a page lies. Numbers are SQLite's, from 1. */
 struct page_place {
     uint32_t page;
+    uint32_t size;   /* in the log, of a transaction's last page: pages of the database; else 0 */
     uint64_t offset; /* of the frame in the log; in the database 0 */
 };
 

