@@ -1,8 +1,10 @@
 /* profile_sql DIRECTORY SQL: runs one statement on a profile without a passphrase and prints its
  * rows, a JSON array a line; blobs are {"blob": hex}. For tests, which want to see and to change
- * what a profile holds. */
+ * what a profile holds.
+ * profile_sql --schema VERSION: prints the SQL that makes the tables of that version. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <jansson.h>
 
@@ -53,6 +55,11 @@ int main(int argc, char **argv)
 {
     struct store *store = NULL;
     sotto_fault fault = {SOTTO_OK, "", 0};
+    if (argc == 3 && strcmp(argv[1], "--schema") == 0) {
+        for (uint64_t version = 0; version < strtoul(argv[2], NULL, 10); version++)
+            puts(store_schema_step(version));
+        return 0;
+    }
     if (argc != 3 || store_open(sotto_env_system(), argv[1], NULL, &store, &fault) != SOTTO_OK) {
         fprintf(stderr, "profile_sql: %s\n", argc == 3 ? fault.what : "DIRECTORY SQL");
         return 1;

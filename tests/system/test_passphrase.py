@@ -203,25 +203,25 @@ def test_killed():
 
 
 def plain_copy(person):
-    """Turns the profile into what an older version would have left: tables in plain SQLite, no key."""
-    schema = person.sql("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL "
-                        "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid")
-    tables = [name for kind, name, _ in schema if kind == "table"] + ["sqlite_sequence"]
-    rows = {name: person.sql('SELECT * FROM "%s"' % name) for name in tables}
-    version = person.sql("PRAGMA user_version")[0][0]
-    for name in os.listdir(person.profile):
-        os.unlink(os.path.join(person.profile, name))
-    with sqlite3.connect(os.path.join(person.profile, "profile.db")) as database:
-        database.execute("PRAGMA journal_mode = WAL")
-        for _, _, sql in schema:
-            database.execute(sql)
+    """Turns the profile into what an older version would have left: its tables in plain SQLite, no key."""
+    path = os.path.join(person.profile, "plain")
+    with sqlite3.connect(path) as database:
+        database.executescript(person.schema(3))
+        tables = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         for name in tables:
+            columns = ",".join(row[1] for row in database.execute('PRAGMA table_info("%s")' % name))
+            columns = columns or "name,seq"  # of sqlite_sequence
             database.execute('DELETE FROM "%s"' % name)
-            for row in rows[name]:
+            for row in person.sql('SELECT %s FROM "%s"' % (columns, name)):
                 values = [bytes.fromhex(v["blob"]) if isinstance(v, dict) else v for v in row]
                 database.execute('INSERT INTO "%s" VALUES (%s)' % (name, ",".join("?" * len(values))), values)
-        database.execute("PRAGMA user_version = %d" % version)
+        database.execute("DELETE FROM sqlite_sequence WHERE name NOT IN (%s)" % ",".join("?" * len(tables)), tables)
+    database.execute("PRAGMA journal_mode = WAL")
     database.close()
+    for name in os.listdir(person.profile):
+        if name != "plain":
+            os.unlink(os.path.join(person.profile, name))
+    os.rename(path, os.path.join(person.profile, "profile.db"))
 
 
 def test_older():

@@ -104,12 +104,19 @@ class Person:
         for request in self.ok("requests").of("request"):
             self.run("accept", str(request["request"]))
 
-    def sql(self, statement):
-        """What a statement gives on the profile, which has no passphrase."""
-        done = subprocess.run([os.environ["SOTTO_PROFILE_SQL"], self.profile, statement],
+    def profile_sql(self, *args):
+        done = subprocess.run([os.environ["SOTTO_PROFILE_SQL"], *args],
                               capture_output=True, encoding="utf-8", timeout=PATIENCE)
         assert done.returncode == 0, done.stderr
-        return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
+        return done.stdout
+
+    def sql(self, statement):
+        """What a statement gives on the profile, which has no passphrase."""
+        return [tuple(json.loads(line)) for line in self.profile_sql(self.profile, statement).splitlines()]
+
+    def schema(self, version):
+        """The SQL that makes the tables of that version of the profile."""
+        return self.profile_sql("--schema", str(version))
 
     def rooms(self):
         return {c["title"]: c for c in self.ok("conversations").of("conversation")}
