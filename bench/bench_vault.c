@@ -91,8 +91,9 @@ static sqlite3 *database(const char *name, const char *vfs)
 
 static void fill(sqlite3 *db)
 {
-    exec(db, "CREATE TABLE IF NOT EXISTS message (local INTEGER PRIMARY KEY, room BLOB, seq INTEGER,"
-             " content BLOB, text TEXT, UNIQUE (room, seq))");
+    exec(db,
+         "CREATE TABLE IF NOT EXISTS message (local INTEGER PRIMARY KEY, room BLOB, seq INTEGER,"
+         " content BLOB, text TEXT, UNIQUE (room, seq))");
     char sql[400];
     snprintf(sql, sizeof sql,
              "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)"
@@ -199,7 +200,8 @@ static void bench_open(void)
 
 int main(void)
 {
-    static const char *const names[] = {"keys", "profile.lock", "profile.db", "crypt.db", "plain.db"};
+    static const char *const names[] = {"keys", "profile.lock", "profile.db", "crypt.db",
+                                        "plain.db"};
     const char *top = getenv("TMPDIR");
     struct vault *vault = NULL;
     char path[700];

@@ -60,9 +60,8 @@ static void open_one(struct crowd *crowd, size_t at, const struct load_protocol 
                      unsigned role)
 {
     crowd->lost[at] = false;
-    crowd->conns[at] = load_open(
-        &crowd->loop, protocol, &crowd->start->to, role,
-        role == LOAD_IDLE ? UNKNOWN_ROOM : (uint32_t)at % crowd->start->rooms, on_event, crowd);
+    crowd->conns[at] =
+        load_open(&crowd->loop, protocol, &crowd->start->to, role, UNKNOWN_ROOM, on_event, crowd);
     crowd->conns[at]->from = 2; /* the rooms are there */
 }
 
@@ -87,23 +86,6 @@ static void run(struct crowd *crowd)
     tell_ready(crowd->start);
     for (;;)
         load_loop_step(&crowd->loop, load_now_ns() + 100000000);
-}
-
-/* ---- Readers that do not read, while all that the rooms have is due to them -------------------
- */
-
-static void stop_reading(struct load_conn *conn)
-{
-    const int least = 1;
-    setsockopt(conn->fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof least);
-    epoll_ctl(conn->loop->epoll, EPOLL_CTL_DEL, conn->fd, NULL);
-}
-
-static void slow_readers(void *arg)
-{
-    static struct crowd crowd;
-    begin(&crowd, arg, SLOW_READERS, &load_sotto, LOAD_READS, stop_reading);
-    run(&crowd);
 }
 
 /* ---- Connections on which nothing comes -------------------------------------------------------
@@ -232,6 +214,24 @@ static void everything(void *arg)
 {
     static struct crowd crowd;
     begin(&crowd, arg, EVERYTHING, &load_sotto, LOAD_IDLE, subscribe_all);
+    run(&crowd);
+}
+
+/* ---- Who asks for all of that and reads nothing -----------------------------------------------
+ */
+
+static void stop_reading(struct load_conn *conn)
+{
+    const int least = 1;
+    subscribe_all(conn);
+    setsockopt(conn->fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof least);
+    epoll_ctl(conn->loop->epoll, EPOLL_CTL_DEL, conn->fd, NULL);
+}
+
+static void slow_readers(void *arg)
+{
+    static struct crowd crowd;
+    begin(&crowd, arg, SLOW_READERS, &load_sotto, LOAD_IDLE, stop_reading);
     run(&crowd);
 }
 

@@ -342,6 +342,9 @@ static void abuse(const struct plan *plan)
     size_t rooms = plan->quick ? 10 : 100;
     start_relay(plan->sottod, "sotto", "on", &target);
     target_open(&target, rooms, 1);
+    struct result *backlog = result_new("sotto", "backlog", 16, 0);
+    target_drive(&target, backlog, 0, 2 * plan->seconds);
+    free(backlog);
     for (size_t i = 0; i < load_abuse_count; i++)
         results[i + 1] = result_new("sotto", load_abuses[i].name, 0, 1000);
     for (unsigned round = 0; round < plan->rounds; round++) {
@@ -349,7 +352,7 @@ static void abuse(const struct plan *plan)
         for (size_t i = 0; i < load_abuse_count; i++) {
             struct process bad = {0};
             abuse_start(&load_abuses[i], &target.address, (uint32_t)rooms, &bad);
-            target_drive(&target, results[i + 1], plan->warm_s, plan->seconds);
+            target_drive(&target, results[i + 1], 4 * plan->warm_s, plan->seconds);
             if (!process_alive(&bad))
                 process_die(&bad, "bad clients have given up");
             process_end(&bad);

@@ -350,9 +350,10 @@ static void leave(struct relay *relay, const struct rate_address *address)
 static bool begin_channel(struct connection *connection, int fd)
 {
     struct loop *loop = connection->loop;
-    const int on = 1;
+    const int on = 1, unsent = CONNECTION_UNSENT;
     struct epoll_event event = {.data.ptr = connection};
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
     struct tls *tls = relay_tls(loop->relay);
     sotto_error error =
         channel_accept(loop->relay->env, tls, fd, NULL, &handler, connection, &connection->channel);

@@ -63,6 +63,7 @@ enum {
     CONNECTION_FETCHES = 4,              /* of its subscriptions at a time */
     CONNECTION_QUEUE_LOW = 64 * 1024,    /* outgoing: below it, subscriptions go on */
     CONNECTION_QUEUE_HIGH = 1024 * 1024, /* outgoing: above it, no more requests are read */
+    CONNECTION_UNSENT = 128 * 1024, /* in the kernel, which takes some MiB for who does not read */
 
     /* Parts of messages whose end has not come, of all connections of a loop. The one that goes
      * over it is asked to come back later. */
