@@ -41,10 +41,12 @@ enum {
     KEY_PACKAGE_MAX_DAYS = 91, /* of others': longer ones are refused (RFC 9420, 7.2) */
     COMMIT_INTENTS_MAX = 64,   /* gathered into one commit */
     COMMIT_PROPOSALS_MAX = 256,
-    STALL_MS = 45000,       /* a run without any progress gives up */
-    RESUBSCRIBE_MS = 10000, /* entries that the relay spoke of and does not push */
-    TRANSIENT_PAUSE_S = 5,  /* after a refusal that passes by itself */
-    TOKEN_PAUSE_MS = 500,   /* between looks whether a token that is needed has come */
+    APPENDS_MAX = 32,           /* of one room on the way at once */
+    APPENDS_BYTES = 256 * 1024, /* likewise: no more are begun above it */
+    STALL_MS = 45000,           /* a run without any progress gives up */
+    RESUBSCRIBE_MS = 10000,     /* entries that the relay spoke of and does not push */
+    TRANSIENT_PAUSE_S = 5,      /* after a refusal that passes by itself */
+    TOKEN_PAUSE_MS = 500,       /* between looks whether a token that is needed has come */
 };
 
 /* What a room is doing, as the run loop sees it. */
@@ -88,7 +90,15 @@ struct room {
     struct upload *upload; /* NULL: none is under way */
     unsigned upload_restarts;
 
-    /* The request under way. */
+    /* Appends under way: answered in any case, and then busy ends. */
+    struct append_slot {
+        struct room *room;
+        int64_t row; /* in the outbox */
+        bool leave;
+    } appends[APPENDS_MAX];
+    size_t appends_left;
+
+    /* The request under way, of any other sort. */
     int64_t doing_row;
     struct account_id doing_account;
     struct device_id doing_device;

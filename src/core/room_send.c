@@ -355,9 +355,9 @@ static sotto_error seal_leave(struct room *room, sotto_buf *bytes)
     return sotto_mls_propose(room->group, &proposal, NULL, SOTTO_MLS_PRIVATE, bytes);
 }
 
-/* Inside a transaction. Fresh append_id: these are other bytes than in the epoch before. */
-static sotto_error seal(struct room *room, struct store_room *row, struct store_outgoing *outgoing,
-                        sotto_buf *bytes)
+/* Inside a transaction, before room_save. Fresh append_id: these are other bytes than in the epoch
+ * before. */
+static sotto_error seal(struct room *room, struct store_outgoing *outgoing, sotto_buf *bytes)
 {
     struct core *core = room->core;
     TRY(outgoing->kind == STORE_OUT_LEAVE ? seal_leave(room, bytes)
@@ -366,7 +366,6 @@ static sotto_error seal(struct room *room, struct store_room *row, struct store_
     outgoing->state = STORE_OUT_READY;
     outgoing->epoch = sotto_mls_epoch(room->group);
     outgoing->bytes = sotto_buf_view(bytes);
-    TRY(room_save(room, row));
     return store_outgoing_put(core->store, outgoing);
 }
 
@@ -403,18 +402,6 @@ static sotto_error appended_leave(struct room *room, uint64_t seq)
     return error;
 }
 
-static sotto_error outgoing_kind_of(struct room *room, int64_t id, enum store_outgoing_kind *kind)
-{
-    struct arena arena;
-    struct store_outgoing outgoing;
-    arena_init(&arena, room->core->env);
-    sotto_error error = store_outgoing_get(room->core->store, id, &arena, &outgoing);
-    if (error == SOTTO_OK)
-        *kind = outgoing.kind;
-    arena_free(&arena);
-    return error;
-}
-
 void room_outgoing_refused(struct room *room, int64_t id)
 {
     struct core *core = room->core;
@@ -444,21 +431,28 @@ void room_outgoing_refused(struct room *room, int64_t id)
     arena_free(&arena);
 }
 
+static void append_accepted(struct append_slot *slot, uint64_t seq)
+{
+    struct room *room = slot->room;
+    if (slot->leave) {
+        sotto_error error = appended_leave(room, seq);
+        if (error != SOTTO_OK)
+            room_local_failure(room, error, "leaving the conversation");
+    } else if (seq > room->head) {
+        room->head = seq;
+        room->await_ms = net_now_ms();
+    }
+}
+
 static void on_appended(void *ctx, sotto_error error, const struct message *answer)
 {
-    struct room *room = ctx;
-    room->busy = false;
+    struct append_slot *slot = ctx;
+    struct room *room = slot->room;
+    room->appends_left--;
+    room->busy = room->appends_left > 0;
     room->wake = true;
     if (error == SOTTO_OK) {
-        enum store_outgoing_kind kind = STORE_OUT_MESSAGE;
-        if (outgoing_kind_of(room, room->doing_row, &kind) == SOTTO_OK && kind == STORE_OUT_LEAVE) {
-            error = appended_leave(room, answer->seq);
-            if (error != SOTTO_OK)
-                room_local_failure(room, error, "leaving the conversation");
-        } else if (answer->seq > room->head) {
-            room->head = answer->seq;
-            room->await_ms = net_now_ms();
-        }
+        append_accepted(slot, answer->seq);
         return;
     }
     if (error == SOTTO_REFUSED && answer != NULL && answer->error.code == WIRE_CODE_STALE_EPOCH) {
@@ -474,16 +468,23 @@ static void on_appended(void *ctx, sotto_error error, const struct message *answ
     }
     struct core_problem problem;
     problem_clear(&problem);
-    net_problem(room->doing_conn, error, answer, &problem);
+    net_problem(room->conn, error, answer, &problem);
     if (error == SOTTO_REFUSED && answer != NULL && answer->error.code == WIRE_CODE_LIMIT)
-        room_outgoing_refused(room, room->doing_row);
+        room_outgoing_refused(room, slot->row);
     room_stuck(room, &problem);
 }
 
-static sotto_error append_request(struct room *room, const struct store_outgoing *outgoing)
+/* What is sent at once: one commit or leave, or messages in a row. */
+struct train {
+    struct store_outgoing rows[APPENDS_MAX];
+    sotto_buf bytes[APPENDS_MAX]; /* of those that were sealed now */
+    size_t count;
+};
+
+static sotto_error append_request(struct room *room, const struct store_outgoing *outgoing,
+                                  sotto_bytes token)
 {
-    sotto_buf token;
-    sotto_buf_init(&token, room->core->env);
+    struct append_slot *slot = &room->appends[room->appends_left];
     struct message message;
     memset(&message, 0, sizeof message);
     message.type = MESSAGE_ROOM_APPEND;
@@ -496,14 +497,28 @@ static sotto_error append_request(struct room *room, const struct store_outgoing
     append->has_next_read_gate = outgoing->has_read_gate;
     append->next_read_gate = outgoing->next_read_gate;
     append->bytes = outgoing->bytes;
+    append->write_token = token;
+    *slot = (struct append_slot){room, outgoing->id, outgoing->kind == STORE_OUT_LEAVE};
+    TRY(link_request(room->conn->link, &message, on_appended, slot, NULL));
+    room->appends_left++;
+    return SOTTO_OK;
+}
+
+/* In order, on one connection: the relay takes them in order. A connection that takes no more now
+ * gets the rest after its answers. */
+static sotto_error train_send(struct room *room, const struct train *train)
+{
+    sotto_buf token;
+    sotto_buf_init(&token, room->core->env);
     sotto_error error = room_write_token(room, &token);
-    append->write_token = sotto_buf_view(&token);
-    if (error == SOTTO_OK) {
-        room->doing_row = outgoing->id;
-        error = room_request(room, room->conn, &message, on_appended);
-    }
+    for (size_t i = 0; i < train->count && error == SOTTO_OK; i++)
+        error = append_request(room, &train->rows[i], sotto_buf_view(&token));
     sotto_buf_free(&token);
-    return error;
+    if (room->appends_left == 0)
+        return error;
+    room->busy = true;
+    room->progress = ROOM_BUSY;
+    return SOTTO_OK;
 }
 
 /* ---- Choosing what to do next ---- */
@@ -526,7 +541,7 @@ static sotto_error prepare(struct room *room, struct store_room *row,
             return SOTTO_OK;
     }
     if (outgoing->kind != STORE_OUT_COMMIT)
-        return seal(room, row, outgoing, bytes);
+        return seal(room, outgoing, bytes);
     int64_t carrier = 0;
     sotto_error error = commit_make(room, row, &carrier);
     if (error == SOTTO_NOT_FOUND) {
@@ -537,25 +552,41 @@ static sotto_error prepare(struct room *room, struct store_room *row,
     return store_outgoing_get(core->store, carrier, arena, outgoing);
 }
 
-/* Inside a transaction: the first row that is due and can be made ready. NOT_FOUND: none. */
+/* Inside a transaction: the first row that is due and can be made ready, and if it is a message,
+ * those behind it. NOT_FOUND: none. */
 static sotto_error choose(struct room *room, struct store_room *row, struct arena *arena,
-                          sotto_buf *bytes, struct store_outgoing *outgoing)
+                          struct train *train)
 {
     struct core *core = room->core;
     int64_t after = 0;
-    for (;;) {
-        TRY(store_outgoing_next(core->store, &room->id, STORE_OUT_ENTRIES, after, arena, outgoing));
-        after = outgoing->id;
-        if (outgoing->not_before_s > core_now_s(core)) {
+    size_t size = 0;
+    while (train->count < APPENDS_MAX && size < APPENDS_BYTES) {
+        struct store_outgoing *next = &train->rows[train->count];
+        sotto_error error =
+            store_outgoing_next(core->store, &room->id, STORE_OUT_ENTRIES, after, arena, next);
+        if (error == SOTTO_NOT_FOUND)
+            break;
+        TRY(error);
+        after = next->id;
+        if (next->not_before_s > core_now_s(core)) {
             if (core->patient && room->retry_ms == 0)
                 room->retry_ms = net_now_ms() + 1000;
             continue;
         }
+        if (train->count > 0 && next->kind != STORE_OUT_MESSAGE)
+            break;
         bool ready = false;
-        TRY(prepare(room, row, outgoing, arena, bytes, &ready));
-        if (ready)
-            return SOTTO_OK;
+        TRY(prepare(room, row, next, arena, &train->bytes[train->count], &ready));
+        if (!ready)
+            continue;
+        size += next->bytes.size;
+        train->count++;
+        if (next->kind != STORE_OUT_MESSAGE)
+            break;
     }
+    if (train->count == 0)
+        return SOTTO_NOT_FOUND;
+    return train->rows[0].kind == STORE_OUT_COMMIT ? SOTTO_OK : room_save(room, row);
 }
 
 bool room_send_next(struct room *room)
@@ -563,10 +594,11 @@ bool room_send_next(struct room *room)
     struct core *core = room->core;
     struct arena arena;
     struct store_room row;
-    struct store_outgoing outgoing;
-    sotto_buf bytes;
+    struct train train;
+    memset(&train, 0, sizeof train);
     arena_init(&arena, core->env);
-    sotto_buf_init(&bytes, core->env);
+    for (size_t i = 0; i < APPENDS_MAX; i++)
+        sotto_buf_init(&train.bytes[i], core->env);
     sotto_error error = store_begin(core->store);
     if (error == SOTTO_OK)
         error = room_enter(room, &arena, &row);
@@ -575,7 +607,7 @@ bool room_send_next(struct room *room)
     /* Another process may have applied more in the meantime; what matters is that the group that
      * encrypts is the stored one, and room_enter saw to that. */
     if (error == SOTTO_OK)
-        error = choose(room, &row, &arena, &bytes, &outgoing);
+        error = choose(room, &row, &arena, &train);
     bool nothing = error == SOTTO_NOT_FOUND;
     if (error == SOTTO_OK || nothing)
         error = store_commit(core->store);
@@ -583,11 +615,12 @@ bool room_send_next(struct room *room)
         room_abort(room);
         room_local_failure(room, error, "preparing what is to be sent");
     } else if (!nothing) {
-        error = append_request(room, &outgoing);
+        error = train_send(room, &train);
         if (error != SOTTO_OK)
             room_local_failure(room, error, "sending");
     }
-    sotto_buf_free(&bytes);
+    for (size_t i = 0; i < APPENDS_MAX; i++)
+        sotto_buf_free(&train.bytes[i]);
     arena_free(&arena);
     return error == SOTTO_OK && !nothing;
 }
