@@ -102,6 +102,7 @@ struct shown_sending {
 
 struct output {
     void (*message)(struct cli *cli, const struct core_message *message, bool with_title);
+    void (*receipt)(struct cli *cli, const struct core_receipt *receipt);
     void (*conversation)(struct cli *cli, const struct core_conversation *one);
     void (*contact)(struct cli *cli, const struct core_contact *contact);
     void (*member)(struct cli *cli, const struct core_member *member);
@@ -157,6 +158,7 @@ void problem_usage(struct core_problem *problem, const char *next, const char *f
 /* The commands' functions, in commands_*.c. */
 int run_register(struct cli *cli, const struct args *args);
 int run_name(struct cli *cli, const struct args *args);
+int run_receipts(struct cli *cli, const struct args *args);
 int run_status(struct cli *cli, const struct args *args);
 int run_passphrase_set(struct cli *cli, const struct args *args);
 int run_passphrase_change(struct cli *cli, const struct args *args);
@@ -172,6 +174,7 @@ int run_reply(struct cli *cli, const struct args *args);
 int run_edit(struct cli *cli, const struct args *args);
 int run_delete(struct cli *cli, const struct args *args);
 int run_react(struct cli *cli, const struct args *args);
+int run_info(struct cli *cli, const struct args *args);
 int run_save(struct cli *cli, const struct args *args);
 int run_listen(struct cli *cli, const struct args *args);
 int run_sync(struct cli *cli, const struct args *args);

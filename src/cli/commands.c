@@ -73,6 +73,13 @@ const struct command commands[] = {
      run_register, false},
     {"name", "NAME", "Change the name that others see", NULL, "sotto name 'Alice B.'", no_options,
      1, 1, run_name, false},
+    {"receipts", "SETTING", "Whether others learn that you got and read their messages",
+     "SETTING is on or off. Off, nothing is told, nothing is shown of what others tell, and what "
+     "is "
+     "here is forgotten. On, as it is at first, a conversation's receipts go out together, in at "
+     "most "
+     "one message every ten seconds; in groups of more than 32 devices there are none.",
+     "sotto receipts off", no_options, 1, 1, run_receipts, false},
     {"status", "", "Show this profile's account and what waits", NULL, "sotto status", no_options,
      0, 0, run_status, false},
     {"passphrase set", "", "Lock this profile with a passphrase",
@@ -123,6 +130,8 @@ const struct command commands[] = {
     {"react", "ID [EMOJI]", "React to a message; without EMOJI, take that back",
      "There is one reaction a person and message; another one takes its place.", "sotto react 12 👍",
      change_options, 1, 2, run_react, false},
+    {"info", "ID", "Show a message, and who got and read it", NULL, "sotto info 12", no_options, 1,
+     1, run_info, false},
     {"save", "ID", "Fetch a file that was sent to you",
      "ID is the number that `sotto listen` and `sotto history` show with the file. Nothing that is "
      "there is overwritten. If it is broken off, the same command goes on where it stopped.",

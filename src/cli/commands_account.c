@@ -50,6 +50,22 @@ int run_name(struct cli *cli, const struct args *args)
     return core_settle(cli->core, NULL) == SOTTO_OK ? EXIT_OK : cli_fail(cli);
 }
 
+int run_receipts(struct cli *cli, const struct args *args)
+{
+    struct core_problem problem = {SOTTO_OK, CORE_OK, "", ""};
+    bool on = strcmp(args->positionals[0], "on") == 0;
+    if (!on && strcmp(args->positionals[0], "off") != 0) {
+        problem_usage(&problem, "Use: sotto receipts on, or sotto receipts off",
+                      "Receipts are on or off.");
+        return cli_problem(cli, &problem);
+    }
+    if (core_set_receipts(cli->core, on) != SOTTO_OK)
+        return cli_fail(cli);
+    cli->output->done(cli, on ? "receipts_on" : "receipts_off", NULL,
+                      on ? "Receipts are sent and shown." : "No receipts are sent or shown.");
+    return EXIT_OK;
+}
+
 int run_status(struct cli *cli, const struct args *args)
 {
     (void)args;

@@ -71,7 +71,7 @@ static int settle(struct cli *cli, const struct core_id *conversation, const cha
         return cli_fail(cli);
     cli->output->sending(cli, &shown);
     /* Sent is sent, even if something else of the conversation could not be settled. */
-    if (shown.status == CORE_SENT)
+    if (shown.status == CORE_SENT || shown.status == CORE_DELIVERED || shown.status == CORE_READ)
         return EXIT_OK;
     if (error != SOTTO_OK)
         return cli_problem(cli, &problem);
@@ -201,6 +201,33 @@ int run_react(struct cli *cli, const struct args *args)
     return core_react(cli->core, id, args->options[0], reaction, &done) == SOTTO_OK
                ? settle(cli, &done.conversation, done.client_id)
                : cli_fail(cli);
+}
+
+/* ---- info ---- */
+
+static void info_message(void *ctx, const struct core_message *message)
+{
+    struct cli *cli = ctx;
+    cli->output->message(cli, message, true);
+}
+
+static void info_receipt(void *ctx, const struct core_receipt *receipt)
+{
+    struct cli *cli = ctx;
+    cli->output->receipt(cli, receipt);
+}
+
+int run_info(struct cli *cli, const struct args *args)
+{
+    struct core_id conversation;
+    int64_t id = 0;
+    int code = EXIT_OK;
+    if (!message_take(cli, args, &id, &conversation, &code))
+        return code;
+    if (core_message(cli->core, id, info_message, cli) != SOTTO_OK ||
+        core_receipts(cli->core, id, info_receipt, cli) != SOTTO_OK)
+        return cli_fail(cli);
+    return EXIT_OK;
 }
 
 /* ---- save ---- */

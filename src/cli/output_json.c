@@ -33,6 +33,11 @@ static void json_message(struct cli *cli, const struct core_message *message, bo
     print_as("message", object_message(cli->env, message));
 }
 
+static void json_receipt(struct cli *cli, const struct core_receipt *receipt)
+{
+    print_as("receipt", object_receipt(cli->env, receipt));
+}
+
 static void json_conversation(struct cli *cli, const struct core_conversation *one)
 {
     print_as("conversation", object_conversation(cli->env, one));
@@ -127,7 +132,7 @@ static void json_problem(struct cli *cli, const struct core_problem *problem)
 }
 
 const struct output output_json = {
-    json_message, json_conversation, json_contact,    json_member,      json_request,
-    json_account, json_status,       json_invitation, json_fingerprint, json_sending,
-    json_saved,   json_done,         json_nothing,    json_notice,      json_problem,
+    json_message, json_receipt, json_conversation, json_contact,     json_member,  json_request,
+    json_account, json_status,  json_invitation,   json_fingerprint, json_sending, json_saved,
+    json_done,    json_nothing, json_notice,       json_problem,
 };

@@ -170,12 +170,26 @@ static void text_message(struct cli *cli, const struct core_message *message, bo
         fputs("  (edited)", stdout);
     if (message->status == CORE_WAITING)
         fputs("  (waiting)", stdout);
+    if (message->status == CORE_DELIVERED)
+        fputs("  (delivered)", stdout);
+    if (message->status == CORE_READ)
+        fputs("  (read)", stdout);
     if (message->status == CORE_FAILED)
         fputs(message->kind == CORE_FILE ? "  (not sent)"
                                          : "  (not sent: the conversation is over)",
               stdout);
     putchar('\n');
     reactions_print(message);
+}
+
+static void text_receipt(struct cli *cli, const struct core_receipt *receipt)
+{
+    (void)cli;
+    putchar('[');
+    time_print(receipt->time_s);
+    fputs("] ", stdout);
+    person_print(receipt->name, &receipt->account);
+    puts(receipt->status == CORE_READ ? " read it" : " got it");
 }
 
 static void text_conversation(struct cli *cli, const struct core_conversation *one)
@@ -306,6 +320,8 @@ static void text_sending(struct cli *cli, const struct shown_sending *sending)
     (void)cli;
     switch (sending->status) {
     case CORE_SENT:
+    case CORE_DELIVERED:
+    case CORE_READ:
         puts("Sent.");
         break;
     case CORE_WAITING:
@@ -373,7 +389,7 @@ static void text_problem(struct cli *cli, const struct core_problem *problem)
 }
 
 const struct output output_text = {
-    text_message, text_conversation, text_contact,    text_member,      text_request,
-    text_account, text_status,       text_invitation, text_fingerprint, text_sending,
-    text_saved,   text_done,         text_nothing,    text_notice,      text_problem,
+    text_message, text_receipt, text_conversation, text_contact,     text_member,  text_request,
+    text_account, text_status,  text_invitation,   text_fingerprint, text_sending, text_saved,
+    text_done,    text_nothing, text_notice,       text_problem,
 };

@@ -142,7 +142,8 @@ sotto_error core_account(struct core *core, struct core_account *account)
     account->name = core->profile.name;
     account->relay = core->profile.relay;
     account->suite = sotto_mls_suite_name(core->identity_mls.mls.suite);
-    return SOTTO_OK;
+    sotto_error error = receipts_on(core, &account->receipts);
+    return error == SOTTO_OK ? error : core_store_problem(core, error, "reading the settings");
 }
 
 /* Inside a transaction: every live conversation is told the name. */

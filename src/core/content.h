@@ -2,9 +2,9 @@
  * application data of MLS messages.
  *
  * Two levels. content_write and content_read deal in the few things that Sotto does today (text,
- * reply, edit, delete, reaction, profile, file); content_encode and content_decode deal in the
- * draft's whole message structure. What is well formed but not understood is CONTENT_NEWER: keep
- * its bytes, show "needs a newer version". What is malformed is refused with a fault.
+ * reply, edit, delete, reaction, profile, file, receipts); content_encode and content_decode deal
+ * in the draft's whole message structure. What is well formed but not understood is CONTENT_NEWER:
+ * keep its bytes, show "needs a newer version". What is malformed is refused with a fault.
  *
  * Everything that is written is in the deterministic encoding of RFC 8949, section 4.2.1, and
  * everything that is read must be: definite lengths, shortest heads, no duplicate keys. */
@@ -27,7 +27,8 @@
 #define CONTENT_TOPIC_MAX 4096
 #define CONTENT_NAME_MAX 256     /* a profile's name, bytes of UTF-8 */
 #define CONTENT_REACTION_MAX 256 /* one emoji sequence, or a short word */
-#define CONTENT_ENC_ALG 0xF503   /* file_cipher.h, of the AEAD registry's private values */
+#define CONTENT_STATUSES_MAX 1024
+#define CONTENT_ENC_ALG 0xF503 /* file_cipher.h, of the AEAD registry's private values */
 
 #define CONTENT_ID_SIZE 32
 #define CONTENT_SALT_SIZE 16
@@ -43,6 +44,7 @@ enum content_kind {
     CONTENT_PROFILE = 6,  /* text is the sender's name */
     CONTENT_NEWER = 7,    /* well formed, not understood */
     CONTENT_FILE = 8,     /* a file that waits as a blob; text is what is said about it */
+    CONTENT_STATUS = 9,   /* receipts: what became of messages here */
 };
 
 /* A file as a message has it: an external part, encrypted as file_cipher.h does. */
@@ -54,12 +56,25 @@ struct content_file {
     sotto_bytes name; /* UTF-8, from the sender: file_name_clean it before use; may be empty */
 };
 
+/* What a member says of a message (draft-mahy-mimi-message-status). */
+enum content_status_value {
+    CONTENT_UNREAD = 0,
+    CONTENT_DELIVERED = 1,
+    CONTENT_READ = 2, /* others exist; whoever reads bears all up to 255 */
+};
+struct content_status {
+    uint8_t id[CONTENT_ID_SIZE]; /* of the message */
+    uint8_t status;              /* enum content_status_value */
+};
+
 struct content_message {
     enum content_kind kind;
-    sotto_bytes text;                  /* UTF-8; empty for DELETE and NEWER, may be for FILE */
-    struct content_file file;          /* FILE */
-    bool markdown;                     /* text is Markdown (GFM-MIMI), else plain */
-    uint8_t target[CONTENT_ID_SIZE];   /* REPLY, EDIT, DELETE, REACTION; else zeros */
+    sotto_bytes text;                /* UTF-8; empty for DELETE and NEWER, may be for FILE */
+    struct content_file file;        /* FILE */
+    bool markdown;                   /* text is Markdown (GFM-MIMI), else plain */
+    uint8_t target[CONTENT_ID_SIZE]; /* REPLY, EDIT, DELETE, REACTION; else zeros */
+    struct content_status *statuses; /* STATUS: at least one */
+    size_t status_count;
     bool has_replaced;                 /* REACTION: it takes the place of an earlier one */
     uint8_t replaced[CONTENT_ID_SIZE]; /* of that one */
     uint8_t id[CONTENT_ID_SIZE];       /* this message's own id: filled in by both functions */

@@ -13,6 +13,7 @@
 #define TYPE_PLAIN "text/plain;charset=utf-8"
 #define TYPE_MARKDOWN "text/markdown;variant=GFM-MIMI"
 #define TYPE_PROFILE "application/vnd.sotto.profile+cbor"
+#define TYPE_STATUS "application/mimi-message-status"
 #define TYPE_FILE "application/octet-stream"
 #define BLOB_URI "sotto:blob/"
 #define BASE64_VARIANT sodium_base64_VARIANT_URLSAFE_NO_PADDING
@@ -70,6 +71,52 @@ static sotto_error profile_read(sotto_bytes input, sotto_bytes *name, sotto_faul
     return error;
 }
 
+/* ---- Receipts ------------------------------------------------------------------------------- */
+
+static sotto_error statuses_write(const struct content_message *message, sotto_buf *out)
+{
+    struct cbor_writer w;
+    cbor_writer_init(&w, out);
+    cbor_write_array(&w, message->status_count);
+    for (size_t i = 0; i < message->status_count; i++) {
+        cbor_write_array(&w, 2);
+        cbor_write_bytes(&w, sotto_bytes_of(message->statuses[i].id, CONTENT_ID_SIZE));
+        cbor_write_uint(&w, message->statuses[i].status);
+    }
+    return cbor_writer_finish(&w);
+}
+
+static sotto_error statuses_read(sotto_bytes input, struct arena *arena,
+                                 struct content_message *out, sotto_fault *fault)
+{
+    struct cbor_reader r;
+    cbor_reader_init(&r, input);
+    size_t count = cbor_read_array(&r, CONTENT_STATUSES_MAX, "statuses");
+    if (cbor_ok(&r) && count == 0)
+        cbor_fail(&r, SOTTO_VALUE, "statuses");
+    struct content_status *list = arena_array(arena, count > 0 ? count : 1, sizeof *list);
+    if (list == NULL)
+        return SOTTO_NO_MEMORY;
+    for (size_t i = 0; i < count && cbor_ok(&r); i++) {
+        size_t fields = cbor_read_array(&r, 2, "status");
+        sotto_bytes id = cbor_read_bytes(&r, CONTENT_ID_SIZE, "status.messageId");
+        if (cbor_ok(&r) && (fields != 2 || id.size != CONTENT_ID_SIZE))
+            cbor_fail(&r, SOTTO_LENGTH, "status");
+        list[i].status = (uint8_t)cbor_read_uint(&r, UINT8_MAX, "status.status");
+        if (cbor_ok(&r))
+            memcpy(list[i].id, id.data, CONTENT_ID_SIZE);
+    }
+    sotto_error error = cbor_finish(&r, "statuses");
+    if (error != SOTTO_OK) {
+        *fault = r.fault;
+        return error;
+    }
+    out->kind = CONTENT_STATUS;
+    out->statuses = list;
+    out->status_count = count;
+    return SOTTO_OK;
+}
+
 /* ---- Writing -------------------------------------------------------------------------------- */
 
 /* What each kind demands of its text. */
@@ -97,6 +144,10 @@ static sotto_error check_text(const struct content_message *message)
         if (text.size > CONTENT_FIELD_MAX || message->file.name.size > CONTENT_FIELD_MAX)
             return SOTTO_LIMIT;
         return text_is_utf8(text) && text_is_utf8(message->file.name) ? SOTTO_OK : SOTTO_VALUE;
+    case CONTENT_STATUS:
+        if (message->status_count > CONTENT_STATUSES_MAX)
+            return SOTTO_LIMIT;
+        return text.size == 0 && message->status_count > 0 ? SOTTO_OK : SOTTO_VALUE;
     case CONTENT_NEWER:
         break;
     }
@@ -132,6 +183,7 @@ static void fill_part(const struct content_message *message, sotto_bytes body,
 {
     part->disposition = message->kind == CONTENT_REACTION  ? CONTENT_REACT
                         : message->kind == CONTENT_PROFILE ? CONTENT_PROFILE_OF
+                        : message->kind == CONTENT_STATUS  ? CONTENT_UNSPECIFIED
                                                            : CONTENT_RENDER;
     if (message->kind == CONTENT_DELETE) {
         part->disposition = CONTENT_UNSPECIFIED;
@@ -139,9 +191,10 @@ static void fill_part(const struct content_message *message, sotto_bytes body,
         return;
     }
     part->cardinality = CONTENT_PART_SINGLE;
-    part->u.single.type = sotto_bytes_str(message->kind == CONTENT_PROFILE ? TYPE_PROFILE
-                                          : message->markdown              ? TYPE_MARKDOWN
-                                                                           : TYPE_PLAIN);
+    part->u.single.type = sotto_bytes_str(message->kind == CONTENT_PROFILE  ? TYPE_PROFILE
+                                          : message->kind == CONTENT_STATUS ? TYPE_STATUS
+                                          : message->markdown               ? TYPE_MARKDOWN
+                                                                            : TYPE_PLAIN);
     part->u.single.body = body;
 }
 
@@ -174,27 +227,27 @@ sotto_error content_write(const sotto_env *env, struct content_message *message,
     content.room = sotto_bytes_str(room_uri);
     TRY(env->random(env->ctx, content.salt, CONTENT_SALT_SIZE));
     fill_target(message, &content);
-    sotto_buf profile;
-    sotto_buf_init(&profile, env);
+    sotto_buf body; /* of what is no text */
+    sotto_buf_init(&body, env);
     char blob_uri[BLOB_URI_SIZE] = BLOB_URI;
     size_t start = out->size;
     sotto_error error = SOTTO_OK;
     if (message->kind == CONTENT_PROFILE)
-        error = profile_write(message->text, &profile);
+        error = profile_write(message->text, &body);
+    if (message->kind == CONTENT_STATUS)
+        error = statuses_write(message, &body);
     if (message->kind == CONTENT_FILE) {
         sodium_bin2base64(blob_uri + sizeof BLOB_URI - 1, BLOB_URI_SIZE - sizeof BLOB_URI + 1,
                           message->file.blob.data, BLOB_ID_SIZE, BASE64_VARIANT);
         fill_file(message, blob_uri, &content.part);
     } else
-        fill_part(message,
-                  message->kind == CONTENT_PROFILE ? sotto_buf_view(&profile) : message->text,
-                  &content.part);
+        fill_part(message, body.size > 0 ? sotto_buf_view(&body) : message->text, &content.part);
     if (error == SOTTO_OK)
         error = content_encode(env, &content, out);
     if (error == SOTTO_OK)
         error = content_id(sotto_bytes_of(out->data + start, out->size - start), content.salt,
                            content.sender, content.room, message->id);
-    sotto_buf_free(&profile);
+    sotto_buf_free(&body);
     return error;
 }
 
@@ -344,6 +397,9 @@ static sotto_error understand(const struct content *content, struct arena *arena
         out->kind = CONTENT_PROFILE;
         return profile_read(part->u.single.body, &out->text, fault);
     }
+    if (part->cardinality == CONTENT_PART_SINGLE &&
+        is_type(part->u.single.type, TYPE_STATUS, &parameters))
+        return statuses_read(part->u.single.body, arena, out, fault);
     if (part->cardinality == CONTENT_PART_EXTERNAL)
         return understand_file(content, arena, out, fault);
     return understand_text(content, out, fault);

@@ -170,6 +170,7 @@ struct core_account {
     const char *name;
     const char *relay;
     const char *suite;
+    bool receipts; /* whether delivery and read receipts are sent and shown */
 };
 
 struct core_registration {
@@ -190,6 +191,11 @@ sotto_error core_fingerprint(struct core *core, const char *who, struct core_fin
 
 /* Local. Changes one's own name; the conversations are told at the next settling. */
 sotto_error core_set_name(struct core *core, const char *name);
+
+/* Local. Whether delivery and read receipts are sent and shown; they are unless this is called with
+ * false, which also forgets those that are here. Several receipts are one message of a room, at
+ * most one every ten seconds; in rooms of more than 32 devices there are none. */
+sotto_error core_set_receipts(struct core *core, bool on);
 
 /* ---- Meeting -------------------------------------------------------------------------------- */
 
@@ -301,6 +307,9 @@ enum core_message_status {
     CORE_SENT = 2,
     CORE_WAITING = 3, /* in the outbox */
     CORE_FAILED = 4,  /* will not be sent: the conversation is over */
+    /* Sent, and the other person's receipt is here; between two people alone: */
+    CORE_DELIVERED = 5,
+    CORE_READ = 6,
 };
 
 const char *core_message_status_name(enum core_message_status status);
@@ -404,6 +413,17 @@ sotto_error core_delete(struct core *core, int64_t id, const char *client_id,
 sotto_error core_react(struct core *core, int64_t id, const char *client_id, sotto_bytes reaction,
                        struct core_change *done);
 
+/* Local. What others said of a message of one's own, in the order in which that came; nothing of
+ * others' messages. NOT_FOUND. */
+struct core_receipt {
+    struct core_id account;
+    const char *name;
+    enum core_message_status status; /* DELIVERED or READ */
+    uint64_t time_s;                 /* when this device stored it */
+};
+sotto_error core_receipts(struct core *core, int64_t id,
+                          void (*each)(void *ctx, const struct core_receipt *receipt), void *ctx);
+
 /* Local. Status and seq of an own message, or of an own change of one. NOT_FOUND. */
 sotto_error core_sending(struct core *core, const struct core_id *conversation,
                          const char *client_id, enum core_message_status *status, uint64_t *seq);
@@ -419,7 +439,7 @@ sotto_error core_history(struct core *core, const struct core_id *conversation, 
 sotto_error core_search(struct core *core, const struct core_id *conversation, const char *words,
                         uint32_t limit, int64_t before, core_message_fn *each, void *ctx);
 
-/* Local. The person has seen the conversation's messages up to that id. */
+/* Local. The person has seen the conversation's messages up to that id; a receipt may be owed. */
 sotto_error core_mark_read(struct core *core, const struct core_id *conversation, int64_t id);
 
 /* ---- Groups --------------------------------------------------------------------------------- */

@@ -262,6 +262,7 @@ enum message_intent {
     MESSAGE_INTENT_PROFILE = 2,
     MESSAGE_INTENT_FILE = 3,
     MESSAGE_INTENT_CHANGE = 4, /* an edit, a deletion, a reaction */
+    MESSAGE_INTENT_RECEIPT = 5,
 };
 struct queued_message {
     uint8_t intent;
@@ -303,6 +304,22 @@ sotto_error change_apply(struct core *core, const struct room_id *room,
 /* The message of that number; the problem says that there is none. */
 sotto_error core_message_at(struct core *core, int64_t id, struct arena *arena,
                             struct store_message *message);
+
+/* ---- receipt.c ---- */
+
+sotto_error receipts_on(struct core *core, bool *on);
+/* Whether one is owed for a message that comes in that room. */
+sotto_error receipt_owed(struct core *core, const struct store_room *room, bool *owed);
+/* Inside a transaction: queues what the room owes as one message. NOT_FOUND: nothing, or not yet.
+ */
+sotto_error receipts_queue(struct room *room, const struct store_room *row, struct arena *arena);
+/* Inside a transaction: sender's receipts came. */
+sotto_error receipts_apply(struct core *core, const struct room_id *room,
+                           const struct account_id *sender, const struct content_message *content,
+                           struct arena *arena);
+/* The message's status with what receipts say. */
+enum core_message_status receipt_status(struct core *core, const struct store_message *message,
+                                        const struct store_room *room);
 
 /* ---- upload.c ---- */
 

@@ -62,6 +62,10 @@ const char *core_message_status_name(enum core_message_status status)
         return "waiting";
     case CORE_FAILED:
         return "failed";
+    case CORE_DELIVERED:
+        return "delivered";
+    case CORE_READ:
+        return "read";
     }
     return "unknown";
 }
@@ -265,12 +269,14 @@ void message_show(struct core *core, const struct store_message *from, struct ar
     memset(out, 0, sizeof *out);
     out->id = from->position;
     id_out(&out->conversation, from->room.bytes);
-    out->title = store_room_get(core->store, &from->room, arena, &row) == SOTTO_OK
-                     ? names_title(core, &row, arena)
-                     : "";
+    out->title = "";
+    out->status = (enum core_message_status)from->state;
+    if (store_room_get(core->store, &from->room, arena, &row) == SOTTO_OK) {
+        out->title = names_title(core, &row, arena);
+        out->status = receipt_status(core, from, &row);
+    }
     out->seq = from->seq;
     out->kind = (enum core_message_kind)from->kind;
-    out->status = (enum core_message_status)from->state;
     out->own = from->own;
     id_out(&out->sender, from->sender.bytes);
     out->sender_name = names_of(core, &from->sender, arena);
@@ -324,8 +330,11 @@ sotto_error core_mark_read(struct core *core, const struct core_id *conversation
     TRY(core_need_account(core));
     struct room_id room = id_in(conversation);
     sotto_error error = store_begin(core->store);
+    bool receipts = false;
     if (error == SOTTO_OK)
-        error = store_messages_read(core->store, &room, id);
+        error = receipts_on(core, &receipts);
+    if (error == SOTTO_OK)
+        error = store_messages_read(core->store, &room, id, receipts);
     if (error == SOTTO_OK)
         error = store_commit(core->store);
     if (error == SOTTO_OK)
@@ -363,17 +372,21 @@ sotto_error core_sending(struct core *core, const struct core_id *conversation,
     struct room_id id = id_in(conversation);
     arena_init(&arena, core->env);
     sotto_error error = store_message_by_client(core->store, &id, client_id, &arena, &message);
-    if (error == SOTTO_NOT_FOUND) {
-        message.seq = 0;
-        error = store_change_get(core->store, &id, client_id, &message.state, &message.seq);
-    }
     if (error == SOTTO_OK) {
-        *status = (enum core_message_status)message.state;
-        *seq = message.seq;
-    } else if (error == SOTTO_NOT_FOUND)
+        struct core_message shown;
+        message_show(core, &message, &arena, &shown);
+        *status = shown.status;
+        *seq = shown.seq;
+    } else if (error == SOTTO_NOT_FOUND) {
+        enum store_message_state state = STORE_MESSAGE_WAITING;
+        error = store_change_get(core->store, &id, client_id, &state, seq);
+        if (error == SOTTO_OK)
+            *status = (enum core_message_status)state;
+    }
+    if (error == SOTTO_NOT_FOUND)
         (void)problem_set(&core->problem, error, CORE_NOT_FOUND, NULL,
                           "No message was sent with that id in this conversation.");
-    else
+    else if (error != SOTTO_OK)
         (void)core_store_problem(core, error, "reading the message back");
     arena_free(&arena);
     return error;

@@ -7,6 +7,7 @@ struct receiving {
     struct room *room;
     struct store_room row;
     struct arena *arena;
+    bool quiet; /* the entry is no activity that people care for */
 };
 
 sotto_error event_add(struct core *core, const struct room_id *room, uint64_t seq, uint32_t part,
@@ -65,9 +66,10 @@ static sotto_error own_message(struct receiving *r, const struct store_outgoing 
     struct store *store = r->room->core->store;
     struct queued_message queued;
     TRY(queued_message_read(outgoing->intent, &queued));
+    r->quiet = queued.intent == MESSAGE_INTENT_RECEIPT;
     if (queued.intent == MESSAGE_INTENT_CHANGE)
         TRY(own_change(r, outgoing, queued.content, entry->seq));
-    else if (queued.intent != MESSAGE_INTENT_PROFILE) {
+    else if (queued.intent != MESSAGE_INTENT_PROFILE && queued.intent != MESSAGE_INTENT_RECEIPT) {
         sotto_error error = store_message_place(store, &r->room->id, outgoing->client_id,
                                                 entry->seq, core_now_s(r->room->core),
                                                 queued.content, queued.content_id, &(int64_t){0});
@@ -176,6 +178,8 @@ static sotto_error content_store(struct receiving *r, const struct entry *entry,
     message.content = data;
     message.text = text || file ? content->text : sotto_bytes_of(NULL, 0);
     message.markdown = content->markdown;
+    if ((text || file) && !core_is_own(core, sender))
+        TRY(receipt_owed(core, &r->row, &message.owes));
     sotto_error error = store_message_add(core->store, &message, &(int64_t){0}, &(int64_t){0});
     return error == SOTTO_EXISTS ? SOTTO_OK : error;
 }
@@ -200,6 +204,10 @@ static sotto_error message_received(struct receiving *r, const struct entry *ent
         return unreadable(r, entry, &sender);
     if (content.kind == CONTENT_PROFILE)
         return is_line(content.text) ? profile_received(r, &sender, content.text) : SOTTO_OK;
+    if (content.kind == CONTENT_STATUS) {
+        r->quiet = true;
+        return receipts_apply(r->room->core, &r->room->id, &sender, &content, r->arena);
+    }
     if (content.kind == CONTENT_EDIT || content.kind == CONTENT_DELETE ||
         content.kind == CONTENT_REACTION)
         return change_apply(r->room->core, &r->room->id, &sender, data, &content, r->arena);
@@ -379,6 +387,7 @@ static sotto_error apply(struct receiving *r, const struct entry *entry)
                           "what came before. The conversation was stopped; begin a new "
                           "one.");
     struct store_outgoing outgoing;
+    r->quiet = false;
     sotto_error error = store_outgoing_by_request(core->store, &r->room->id, &entry->append_id,
                                                   r->arena, &outgoing);
     if (error == SOTTO_OK)
@@ -389,7 +398,8 @@ static sotto_error apply(struct receiving *r, const struct entry *entry)
     if (r->row.state == STORE_ROOM_FORKED)
         return SOTTO_OK; /* the cursor stays in front of what was not understood */
     r->row.next_seq = entry->seq + 1;
-    r->row.active_s = core_now_s(core);
+    if (!r->quiet)
+        r->row.active_s = core_now_s(core);
     return SOTTO_OK;
 }
 

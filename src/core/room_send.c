@@ -112,7 +112,7 @@ sotto_error room_fail_outbox(struct core *core, const struct room_id *room)
         struct queued_message queued;
         if (outgoing.kind == STORE_OUT_MESSAGE &&
             queued_message_read(outgoing.intent, &queued) == SOTTO_OK &&
-            queued.intent != MESSAGE_INTENT_PROFILE) {
+            queued.intent != MESSAGE_INTENT_PROFILE && queued.intent != MESSAGE_INTENT_RECEIPT) {
             error = store_message_fail(core->store, room, outgoing.client_id);
             if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
                 break;
@@ -593,7 +593,7 @@ bool room_send_next(struct room *room)
 {
     struct core *core = room->core;
     struct arena arena;
-    struct store_room row;
+    struct store_room row = {0};
     struct train train;
     memset(&train, 0, sizeof train);
     arena_init(&arena, core->env);
@@ -608,6 +608,11 @@ bool room_send_next(struct room *room)
      * encrypts is the stored one, and room_enter saw to that. */
     if (error == SOTTO_OK)
         error = choose(room, &row, &arena, &train);
+    if (error == SOTTO_NOT_FOUND && row.state == STORE_ROOM_ACTIVE) {
+        error = receipts_queue(room, &row, &arena);
+        if (error == SOTTO_OK)
+            error = choose(room, &row, &arena, &train);
+    }
     bool nothing = error == SOTTO_NOT_FOUND;
     if (error == SOTTO_OK || nothing)
         error = store_commit(core->store);

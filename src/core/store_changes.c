@@ -64,7 +64,7 @@ sotto_error store_message_erase(struct store *store, int64_t local)
     TRY(erase_reactions(store, local));
     query_write(&q, store,
                 "UPDATE message SET kind = ?, text = '', content = x'', target = x'',"
-                " edited_s = 0, markdown = 0, unread = 0 WHERE local = ?");
+                " edited_s = 0, markdown = 0, unread = 0, owed = 0 WHERE local = ?");
     query_u64(&q, CORE_DELETED);
     query_i64(&q, local);
     TRY(query_run(&q));

@@ -92,8 +92,8 @@ static sotto_error insert_message(struct store *store, const struct store_messag
     struct query q;
     query_write(&q, store,
                 "INSERT INTO message (room, seq, part, kind, state, own, unread, sender, subject,"
-                " time_s, client_id, content_id, target, content, text, edited_s, markdown)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                " time_s, client_id, content_id, target, content, text, edited_s, markdown, owed)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     query_fixed(&q, m->room.bytes, sizeof m->room.bytes);
     bind_seq_or_null(&q, m->seq);
     query_u64(&q, m->part);
@@ -117,6 +117,7 @@ static sotto_error insert_message(struct store *store, const struct store_messag
     query_utf8(&q, m->text);
     query_u64(&q, m->edited_s);
     query_u64(&q, m->markdown);
+    query_u64(&q, m->owes ? STORE_DELIVERED : STORE_NO_RECEIPT);
     return query_run(&q);
 }
 
@@ -206,11 +207,15 @@ sotto_error store_message_fail(struct store *store, const struct room_id *room,
     return query_run_one(&q);
 }
 
-sotto_error store_messages_read(struct store *store, const struct room_id *room, int64_t position)
+sotto_error store_messages_read(struct store *store, const struct room_id *room, int64_t position,
+                                bool receipts)
 {
     struct query q;
     query_write(&q, store,
-                "UPDATE message SET unread = 0 WHERE room = ? AND unread = 1 AND position <= ?");
+                "UPDATE message SET unread = 0,"
+                " owed = iif(? AND NOT own AND kind IN (1, 9), 2, owed)" /* CORE_TEXT, CORE_FILE */
+                " WHERE room = ? AND unread = 1 AND position <= ?");
+    query_u64(&q, receipts);
     query_fixed(&q, room->bytes, sizeof room->bytes);
     query_i64(&q, position);
     sotto_error error = query_run_one(&q);

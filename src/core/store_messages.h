@@ -35,6 +35,7 @@ struct store_message {
     sotto_bytes text;    /* UTF-8 */
     uint64_t edited_s;   /* when the newest edit was stored; 0: never edited */
     bool markdown;       /* text is Markdown */
+    bool owes;           /* store_message_add: a receipt is owed for it */
 };
 
 /* [tx] Inserts a message that has its place in the log (state RECEIVED or SENT), or waits (WAITING,
@@ -95,8 +96,10 @@ sotto_error store_search_renew(struct store *store);
 /* The highest position given so far. */
 sotto_error store_messages_head(struct store *store, int64_t *position);
 
-/* [tx] Everything of a room up to position was read. Adds an event if that is news. */
-sotto_error store_messages_read(struct store *store, const struct room_id *room, int64_t position);
+/* [tx] Everything of a room up to position was read. Adds an event if that is news. receipts: that
+ * is owed to those who wrote it. */
+sotto_error store_messages_read(struct store *store, const struct room_id *room, int64_t position,
+                                bool receipts);
 sotto_error store_messages_unread(struct store *store, const struct room_id *room, uint32_t *count);
 
 #endif

@@ -283,9 +283,28 @@ static const char version_6[] =
     " INSERT OR REPLACE INTO number VALUES ('search.stale', 1); END;"
     "PRAGMA user_version = 6;";
 
+static const char version_7[] =
+    /* Receipts that are owed to others, and those of others: enum store_receipt_state. */
+    "ALTER TABLE message ADD COLUMN owed INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX message_owed ON message (room) WHERE owed > 0;"
+    "ALTER TABLE room ADD COLUMN receipt_s INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE receipt ("
+    " local INTEGER NOT NULL REFERENCES message ON DELETE CASCADE,"
+    " account BLOB NOT NULL,"
+    " state INTEGER NOT NULL,"
+    " time_s INTEGER NOT NULL,"
+    " PRIMARY KEY (local, account)) STRICT, WITHOUT ROWID;"
+    "CREATE TRIGGER receipt_added AFTER INSERT ON receipt BEGIN"
+    " INSERT INTO event (kind, about, local)"
+    " SELECT 2, room, local FROM message WHERE local = NEW.local; END;"
+    "CREATE TRIGGER receipt_changed AFTER UPDATE ON receipt BEGIN"
+    " INSERT INTO event (kind, about, local)"
+    " SELECT 2, room, local FROM message WHERE local = NEW.local; END;"
+    "PRAGMA user_version = 7;";
+
 /* steps[n]: from version n to n + 1 */
-static const char *const steps[STORE_VERSION] = {version_1, version_2, version_3,
-                                                 version_4, version_5, version_6};
+static const char *const steps[STORE_VERSION] = {version_1, version_2, version_3, version_4,
+                                                 version_5, version_6, version_7};
 
 const char *store_schema_step(uint64_t version)
 {

@@ -66,6 +66,13 @@ static void scope_refresh(struct core *core)
         if (room != NULL)
             room->in_scope = room->wake = true;
     }
+    if (store_receipts_rooms(core->store, &arena, &owing, &owing_count) != SOTTO_OK)
+        owing_count = 0;
+    for (size_t i = 0; i < owing_count; i++) {
+        struct room *room = room_of(core, &owing[i]);
+        if (room != NULL && room->in_scope)
+            room->wake = true;
+    }
     arena_free(&arena);
 }
 
@@ -245,9 +252,16 @@ static sotto_error position_put(struct listening *l)
 static void give_read(struct listening *l, const struct store_message *messages, size_t count)
 {
     struct store *store = l->core->store;
+    bool receipts = false;
     sotto_error error = store_begin(store);
-    for (size_t i = 0; i < count && error == SOTTO_OK; i++)
-        error = store_messages_read(store, &messages[i].room, messages[i].position);
+    if (error == SOTTO_OK)
+        error = receipts_on(l->core, &receipts);
+    for (size_t i = 0; i < count && error == SOTTO_OK; i++) {
+        struct room *room = room_of(l->core, &messages[i].room);
+        error = store_messages_read(store, &messages[i].room, messages[i].position, receipts);
+        if (room != NULL)
+            room->wake = true; /* a receipt may be owed */
+    }
     if (error == SOTTO_OK)
         error = store_commit(store);
     if (error != SOTTO_OK)

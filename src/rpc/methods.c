@@ -85,6 +85,9 @@ static const struct rpc_field send[] = {
     END};
 static const struct rpc_field edit[] = {MESSAGE, TEXT("text", CORE_TEXT_MAX, "what it says now"),
                                         MARKDOWN, CLIENT_ID, END};
+static const struct rpc_field message[] = {MESSAGE, END};
+static const struct rpc_field on[] = {
+    {.name = "on", .type = RPC_BOOLEAN, .text = "whether they are sent and shown"}, END};
 static const struct rpc_field delete[] = {MESSAGE, CLIENT_ID, END};
 static const struct rpc_field react[] = {
     MESSAGE, MAYBE("reaction", CORE_REACTION_MAX, "an emoji, or a word; left out: none any more"),
@@ -128,6 +131,9 @@ const struct rpc_method rpc_methods[] = {
      registration, "Account", true, account_register},
     {"account.setName", "Change the name that others see; the conversations are told", name,
      "Account", false, account_set_name},
+    {"account.setReceipts",
+     "Whether delivery and read receipts are sent and shown. Off also forgets those that are here",
+     on, "Account", false, account_set_receipts},
     {"account.fingerprint", "One's own account's safety number", none, "Fingerprint", false,
      account_fingerprint},
     {"status.get", "The account, and what there is in the profile", none, "Status", false,
@@ -165,6 +171,7 @@ const struct rpc_method rpc_methods[] = {
      "Sending", false, message_delete},
     {"message.react", "React to a text or file, in place of an earlier reaction", react, "Sending",
      false, message_react},
+    {"message.info", "A message, and who has it", message, "MessageInfo", false, message_info},
     {"message.list",
      "A conversation's newest messages, oldest first, and what waits behind them; none counts as"
      " read by this",

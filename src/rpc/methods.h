@@ -8,6 +8,7 @@
 bool account_get(struct call *call);
 bool account_register(struct call *call);
 bool account_set_name(struct call *call);
+bool account_set_receipts(struct call *call);
 bool account_fingerprint(struct call *call);
 bool status_get(struct call *call);
 bool version_get(struct call *call);
@@ -32,6 +33,7 @@ bool message_send_file(struct call *call);
 bool message_edit(struct call *call);
 bool message_delete(struct call *call);
 bool message_react(struct call *call);
+bool message_info(struct call *call);
 bool message_list(struct call *call);
 bool message_search(struct call *call);
 bool message_status(struct call *call);

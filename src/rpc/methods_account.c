@@ -32,6 +32,13 @@ bool account_set_name(struct call *call)
     return account_get(call);
 }
 
+bool account_set_receipts(struct call *call)
+{
+    if (core_set_receipts(call->core, param_flag(call, "on")) != SOTTO_OK)
+        return call_fail(call);
+    return account_get(call);
+}
+
 static bool fingerprint(struct call *call, const char *who)
 {
     struct core_fingerprint fingerprint;

@@ -139,6 +139,41 @@ static void history_add(void *ctx, const struct core_message *message)
     (void)json_array_append_new(history->messages, object_message(history->env, message));
 }
 
+struct info {
+    const sotto_env *env;
+    json_t *message, *receipts;
+};
+
+static void info_take(void *ctx, const struct core_message *message)
+{
+    struct info *info = ctx;
+    info->message = object_message(info->env, message);
+}
+
+static void info_add(void *ctx, const struct core_receipt *receipt)
+{
+    struct info *info = ctx;
+    (void)json_array_append_new(info->receipts, object_receipt(info->env, receipt));
+}
+
+bool message_info(struct call *call)
+{
+    struct info info = {.env = call->env, .receipts = json_array()};
+    int64_t id = (int64_t)param_number(call, "message", 0);
+    sotto_error error = core_message(call->core, id, info_take, &info);
+    if (error == SOTTO_OK)
+        error = core_receipts(call->core, id, info_add, &info);
+    if (error != SOTTO_OK) {
+        json_decref(info.message);
+        json_decref(info.receipts);
+        return call_fail(call);
+    }
+    call->result = json_object();
+    (void)json_object_set_new(call->result, "message", info.message);
+    (void)json_object_set_new(call->result, "receipts", info.receipts);
+    return true;
+}
+
 bool message_list(struct call *call)
 {
     struct core_id id = param_id(call, "conversation");

@@ -124,6 +124,16 @@ json_t *object_message(const sotto_env *env, const struct core_message *message)
     return object;
 }
 
+json_t *object_receipt(const sotto_env *env, const struct core_receipt *receipt)
+{
+    json_t *object = json_object();
+    object_set_id(object, "account", &receipt->account);
+    object_set_text(env, object, "name", receipt->name);
+    object_set_text(env, object, "status", core_message_status_name(receipt->status));
+    object_set_number(object, "time", receipt->time_s);
+    return object;
+}
+
 json_t *object_conversation(const sotto_env *env, const struct core_conversation *one)
 {
     json_t *object = json_object();
@@ -185,6 +195,7 @@ json_t *object_account(const sotto_env *env, const struct core_account *account)
         object_set_text(env, object, "name", account->name);
         object_set_text(env, object, "relay", account->relay);
         object_set_text(env, object, "suite", account->suite);
+        set_bool(object, "receipts", account->receipts);
     }
     return object;
 }

@@ -14,6 +14,7 @@ void object_set_number(json_t *object, const char *key, uint64_t value);
 void object_set_id(json_t *object, const char *key, const struct core_id *id);
 
 json_t *object_message(const sotto_env *env, const struct core_message *message);
+json_t *object_receipt(const sotto_env *env, const struct core_receipt *receipt);
 json_t *object_conversation(const sotto_env *env, const struct core_conversation *one);
 json_t *object_contact(const sotto_env *env, const struct core_contact *contact);
 json_t *object_member(const sotto_env *env, const struct core_member *member);

@@ -53,11 +53,15 @@
 
 /* ---- Objects -------------------------------------------------------------------------------- */
 
-#define ACCOUNT_FIELDS                                                                          \
-    BOOLEAN("registered", "whether there is an account in this profile; without one, no more"), \
-        MAYBE_ID("account", "the account's id: a hash of its key"),                             \
-        MAYBE("device", "this device's id"), MAYBE("name", "the name that others see"),         \
-        MAYBE("relay", "the relay's address"), MAYBE("suite", "the cipher suite of new groups")
+#define ACCOUNT_FIELDS                                                                           \
+    BOOLEAN("registered", "whether there is an account in this profile; without one, no more"),  \
+        MAYBE_ID("account", "the account's id: a hash of its key"),                              \
+        MAYBE("device", "this device's id"), MAYBE("name", "the name that others see"),          \
+        MAYBE("relay", "the relay's address"), MAYBE("suite", "the cipher suite of new groups"), \
+    {                                                                                            \
+        .name = "receipts", .type = RPC_BOOLEAN, .optional = true,                               \
+        .text = "whether delivery and read receipts are sent and shown"                          \
+    }
 
 static const struct rpc_field account[] = {ACCOUNT_FIELDS, END};
 
@@ -138,7 +142,9 @@ static const struct rpc_field message[] = {
     ONE_OF("kind", "text|file|deleted|unreadable|newer|added|removed|left|joined|forked",
            "deleted: its sender took it back; unreadable: of a member, cannot be read; newer: needs"
            " a newer version; behind these what happened in the conversation"),
-    ONE_OF("status", "received|sent|waiting|failed|unknown", "waiting: in the outbox"),
+    ONE_OF("status", "received|sent|waiting|failed|delivered|read|unknown",
+           "waiting: in the outbox; delivered, read: sent, and the other person said so, in"
+           " conversations of two"),
     MAYBE_NUMBER("seq", "its place in the conversation's log; absent while it waits"),
     ID("sender", "the account that sent it, or did it"),
     STRING("name", "as that person calls themself"),
@@ -185,11 +191,25 @@ static const struct rpc_field reaction[] = {
     END,
 };
 
+static const struct rpc_field receipt[] = {
+    ID("account", "whose it is"),
+    STRING("name", "as that person calls themself"),
+    ONE_OF("status", "delivered|read", "what it says"),
+    NUMBER("time", "when this device stored it, in seconds since 1970"),
+    END,
+};
+
+static const struct rpc_field info[] = {
+    OBJECT("message", "Message", "the message"),
+    OBJECTS("receipts", "Receipt", "of one's own message: who has it, in the order of coming"),
+    END,
+};
+
 static const struct rpc_field sending[] = {
     ID("conversation", "where it goes"),
     STRING("clientId",
            "the message's or the change's: sending it again with the same one sends it once"),
-    ONE_OF("status", "received|sent|waiting|failed|unknown", "as of a message"),
+    ONE_OF("status", "received|sent|waiting|failed|delivered|read|unknown", "as of a message"),
     MAYBE_NUMBER("seq", "its place in the conversation's log, once it is sent"),
     END,
 };
@@ -255,6 +275,8 @@ const struct rpc_object rpc_objects[] = {
     {"Message", "A message, or what happened in a conversation.", message},
     {"Messages", "A page of messages.", messages},
     {"Quote", "What a message answers.", quote},
+    {"Receipt", "What a member says of a message: one a person.", receipt},
+    {"MessageInfo", "A message, and who has it.", info},
     {"Reaction", "What somebody thinks of a message: one a person.", reaction},
     {"Sending", "How far an own message is, or an own change of one.", sending},
     {"Saved", "A file that was fetched.", saved},

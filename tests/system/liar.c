@@ -1,6 +1,7 @@
 /* liar PROFILE CONVERSATION KIND TARGET [TEXT]: sends what no `sotto` would: an edit, delete,
  * reaction or receipt about any content id, from a member of the conversation. For tests. KIND:
- * edit, delete, react, reply. CONVERSATION and TARGET in hex. The profile has no passphrase. */
+ * edit, delete, react, reply, read. CONVERSATION and TARGET in hex. The profile has no passphrase.
+ */
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +22,8 @@ static bool kind_of(const char *name, enum content_kind *kind)
     } kinds[] = {{"edit", CONTENT_EDIT},
                  {"delete", CONTENT_DELETE},
                  {"react", CONTENT_REACTION},
-                 {"reply", CONTENT_REPLY}};
+                 {"reply", CONTENT_REPLY},
+                 {"read", CONTENT_STATUS}};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(kinds[i].name, name) == 0) {
             *kind = kinds[i].kind;
@@ -68,6 +70,10 @@ int main(int argc, char **argv)
         return 2;
     }
     message.text = sotto_bytes_str(argc > 5 ? argv[5] : "");
+    struct content_status status = {.status = CONTENT_READ};
+    memcpy(status.id, message.target, CONTENT_ID_SIZE);
+    message.statuses = &status;
+    message.status_count = 1;
     if (core_open(sotto_env_system(), argv[1], NULL, &core, &problem) != SOTTO_OK)
         return 1;
     sotto_error error = queue(core, &conversation, &message);

@@ -24,7 +24,7 @@ def meet(world, a, b):
 
 def texts(rpc, room):
     return [m["text"] for m in rpc("message.list", conversation=room)["messages"]
-            if m["kind"] == "text" and m["status"] in ("sent", "received")]
+            if m["kind"] == "text" and m["status"] in ("sent", "delivered", "read", "received")]
 
 
 class Two:
@@ -67,7 +67,7 @@ def conversation():
         a("message.send", conversation=room, text="second")
         b.events(lambda n: text_of(n, "second"))
         assert texts(b, room) == ["first", "second"]
-        eventually(lambda: a("message.status", conversation=room, clientId="one")["status"] == "sent", "sent")
+        eventually(lambda: a("message.status", conversation=room, clientId="one")["status"] in ("sent", "delivered", "read"), "sent")
         # What is found.
         assert [m["text"] for m in b("message.search", words="FIRST")["messages"]] == ["first"]
         found = b("message.search", words="fir", conversation=room, limit=1)
@@ -102,6 +102,8 @@ def conversation():
                                    if m.get("text") == "gone soon" and "id" in m], "its number")[0]
         assert a("message.edit", message=mine, text="first")["status"] in ("waiting", "sent")
         a("message.react", message=mine, reaction="!")
+        assert a("message.info", message=mine)["message"]["text"] == "first"
+        assert a("account.setReceipts", on=True)["receipts"] is True
         a("message.delete", message=gone)
         b.events(lambda n: n["params"].get("message", {}).get("kind") == "deleted")
         a("sync")

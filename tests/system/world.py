@@ -91,7 +91,7 @@ class Person:
     def texts(self, who):
         """The texts of a conversation in order: (seq, own or name, text)."""
         return [(m["seq"], m["text"]) for m in self.history(who)
-                if m["kind"] == "text" and m["status"] in ("received", "sent")]
+                if m["kind"] == "text" and m["status"] in ("received", "sent", "delivered", "read")]
 
     def history(self, who):
         return self.ok("history", who, "--limit", "100000").of("message")

@@ -34,9 +34,10 @@ static int64_t add_message(const char *text, const char *content_id)
         .content = str("content"),
         .text = str(text),
     };
-    assert_ok(store_begin(store));
+    bool inside = store_in_transaction(store);
+    assert_ok(inside ? SOTTO_OK : store_begin(store));
     assert_ok(store_message_add(store, &message, &position, &local));
-    assert_ok(store_commit(store));
+    assert_ok(inside ? SOTTO_OK : store_commit(store));
     return local;
 }
 
@@ -192,6 +193,64 @@ static void there_is_one_reaction_a_sender(void **state)
     assert_int_equal(events(&after, CORE_EVENT_MESSAGE_CHANGED), 4);
 }
 
+static void what_is_read_is_owed_unless_it_is_off_or_gone(void **state)
+{
+    (void)state;
+    struct store_receipt_owed *owed;
+    struct room_id *rooms;
+    size_t count;
+    int64_t first = add_message("first", "m1"), second = add_message("second", "m2");
+    assert_ok(store_begin(store));
+    assert_ok(store_messages_read(store, &room, 1, false));
+    assert_ok(store_receipts_owed(store, &room, 9, &arena, &owed, &count));
+    assert_int_equal(count, 0);
+    assert_ok(store_messages_read(store, &room, 2, true));
+    assert_ok(store_messages_read(store, &room, 2, true)); /* no news */
+    assert_ok(store_receipts_owed(store, &room, 9, &arena, &owed, &count));
+    assert_int_equal(count, 1);
+    assert_int_equal(owed[0].local, second);
+    assert_int_equal(owed[0].state, STORE_READ);
+    assert_bytes(owed[0].content_id, str("m2"));
+    assert_ok(store_receipts_rooms(store, &arena, &rooms, &count));
+    assert_int_equal(count, 1);
+    assert_ok(store_receipt_paid(store, second));
+    assert_ok(store_receipts_rooms(store, &arena, &rooms, &count));
+    assert_int_equal(count, 0);
+    (void)add_message("x", "m3");
+    assert_ok(store_messages_read(store, &room, 3, true));
+    assert_ok(store_receipts_clear(store));
+    assert_ok(store_receipts_rooms(store, &arena, &rooms, &count));
+    assert_int_equal(count, 0);
+    assert_ok(store_message_erase(store, first));
+    assert_ok(store_commit(store));
+}
+
+static void a_receipt_only_ever_says_more(void **state)
+{
+    (void)state;
+    struct store_receipt *list;
+    enum store_receipt_state best;
+    size_t count;
+    uint64_t after = 0;
+    int64_t local = add_message("text", "m1");
+    (void)events(&after, 0);
+    assert_ok(store_begin(store));
+    assert_ok(store_receipts_best(store, local, &best));
+    assert_int_equal(best, STORE_NO_RECEIPT);
+    assert_ok(store_receipt_put(store, local, &(struct store_receipt){bob, STORE_DELIVERED, 1}));
+    assert_ok(store_receipt_put(store, local, &(struct store_receipt){bob, STORE_READ, 2}));
+    assert_ok(store_receipt_put(store, local, &(struct store_receipt){bob, STORE_DELIVERED, 3}));
+    assert_ok(store_receipt_put(store, local, &(struct store_receipt){bob, STORE_READ, 4}));
+    assert_ok(store_receipts(store, local, &arena, &list, &count));
+    assert_int_equal(count, 1);
+    assert_int_equal(list[0].state, STORE_READ);
+    assert_int_equal(list[0].time_s, 2);
+    assert_ok(store_receipts_best(store, local, &best));
+    assert_int_equal(best, STORE_READ);
+    assert_ok(store_commit(store));
+    assert_int_equal(events(&after, CORE_EVENT_MESSAGE_CHANGED), 2);
+}
+
 static void a_change_has_its_name_once(void **state)
 {
     (void)state;
@@ -222,6 +281,8 @@ int main(void)
         TEST(an_edit_leaves_nothing_of_what_was_there),
         TEST(what_is_erased_is_gone_with_all_that_hangs_on_it),
         TEST(there_is_one_reaction_a_sender),
+        TEST(what_is_read_is_owed_unless_it_is_off_or_gone),
+        TEST(a_receipt_only_ever_says_more),
         TEST(a_change_has_its_name_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -309,6 +309,47 @@ static void what_is_written_is_read_back(void **state)
     back_and_forth(&m);
 }
 
+/* A message whose part is that, of the type of receipts. */
+static sotto_error read_statuses(const char *body, size_t size, struct content_message *read)
+{
+    sotto_fault fault;
+    struct content content = {.part = {.cardinality = CONTENT_PART_SINGLE}};
+    content.part.u.single.type = sotto_bytes_str("application/mimi-message-status");
+    content.part.u.single.body = sotto_bytes_of((const uint8_t *)body, size);
+    sotto_buf_clear(&out);
+    assert_ok(content_encode(sotto_env_system(), &content, &out));
+    return content_read(sotto_buf_view(&out), &alice, &room, &arena, read, &fault);
+}
+
+static void receipts_are_read_back_and_odd_ones_refused(void **state)
+{
+    (void)state;
+    struct content_status statuses[CONTENT_STATUSES_MAX + 1] = {{{1, 2}, CONTENT_READ},
+                                                                {{1, 3}, CONTENT_DELIVERED}};
+    struct content_message m = {.kind = CONTENT_STATUS, .statuses = statuses, .status_count = 2};
+    struct content_message read = back_and_forth(&m);
+    assert_int_equal(read.status_count, 2);
+    assert_memory_equal(read.statuses, statuses, 2 * sizeof *statuses);
+    m.status_count = CONTENT_STATUSES_MAX;
+    assert_int_equal(back_and_forth(&m).status_count, CONTENT_STATUSES_MAX);
+    m.status_count = CONTENT_STATUSES_MAX + 1;
+    sotto_buf_clear(&out);
+    assert_error(content_write(sotto_env_system(), &m, &alice, &room, &out), LIMIT);
+    m.status_count = 0;
+    assert_error(content_write(sotto_env_system(), &m, &alice, &room, &out), VALUE);
+    /* The draft's example, of which two statuses are unknown here or mean nothing. */
+    char body[64] = "\x81\x82\x58\x20";
+    body[36] = 6;
+    assert_ok(read_statuses(body, 37, &read));
+    assert_int_equal(read.kind, CONTENT_STATUS);
+    assert_int_equal(read.statuses[0].status, 6);
+    assert_error(read_statuses(body, 36, &read), TRUNCATED);
+    assert_error(read_statuses(body, 38, &read), TRAILING);
+    assert_error(read_statuses("\x80", 1, &read), VALUE);
+    body[3] = 0x1F; /* an id of 31 bytes */
+    assert_true(read_statuses(body, 36, &read) != SOTTO_OK);
+}
+
 static void what_may_not_be_said_is_refused(void **state)
 {
     (void)state;
@@ -432,6 +473,7 @@ int main(void)
         TEST(limits_hold_at_their_edges),
         TEST(extensions_are_sorted_when_written),
         TEST(what_is_written_is_read_back),
+        TEST(receipts_are_read_back_and_odd_ones_refused),
         TEST(what_may_not_be_said_is_refused),
         TEST(another_sender_or_room_than_mls_proves_is_refused),
         TEST(the_drafts_examples_are_understood_or_need_a_newer_version),

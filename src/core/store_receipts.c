@@ -1,0 +1,137 @@
+#include "core/store_query.h"
+
+/* ---- Owed ----------------------------------------------------------------------------------- */
+
+sotto_error store_receipts_owed(struct store *store, const struct room_id *room, uint32_t limit,
+                                struct arena *arena, struct store_receipt_owed **owed,
+                                size_t *count)
+{
+    struct query q;
+    struct rows rows = {.arena = arena, .size = sizeof **owed};
+    query_read(&q, store,
+               "SELECT local, content_id, owed FROM message WHERE room = ? AND owed > 0"
+               " ORDER BY local LIMIT ?");
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    query_u64(&q, limit);
+    while (query_next(&q)) {
+        struct store_receipt_owed *row = rows_add(&rows, &q);
+        if (row == NULL)
+            continue;
+        row->local = column_i64(&q);
+        row->content_id = column_bytes(&q, arena);
+        row->state = column_between(&q, STORE_DELIVERED, STORE_READ);
+    }
+    TRY(query_end(&q));
+    *owed = (void *)rows.data;
+    *count = rows.count;
+    return SOTTO_OK;
+}
+
+sotto_error store_receipt_paid(struct store *store, int64_t local)
+{
+    struct query q;
+    query_write(&q, store, "UPDATE message SET owed = 0 WHERE local = ?");
+    query_i64(&q, local);
+    return query_run(&q);
+}
+
+sotto_error store_receipts_rooms(struct store *store, struct arena *arena, struct room_id **rooms,
+                                 size_t *count)
+{
+    struct query q;
+    struct rows list = {.arena = arena, .size = sizeof **rooms};
+    query_read(&q, store, "SELECT DISTINCT room FROM message WHERE owed > 0");
+    while (query_next(&q)) {
+        struct room_id *row = rows_add(&list, &q);
+        if (row != NULL)
+            column_fixed(&q, row->bytes, sizeof row->bytes);
+    }
+    TRY(query_end(&q));
+    *rooms = (void *)list.data;
+    *count = list.count;
+    return SOTTO_OK;
+}
+
+sotto_error store_receipts_time(struct store *store, const struct room_id *room, uint64_t *time_s)
+{
+    struct query q;
+    query_read(&q, store, "SELECT receipt_s FROM room WHERE room = ?");
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    uint64_t found = query_next(&q) ? column_u64(&q) : 0;
+    TRY(query_end(&q));
+    *time_s = found;
+    return SOTTO_OK;
+}
+
+sotto_error store_receipts_time_put(struct store *store, const struct room_id *room,
+                                    uint64_t time_s)
+{
+    struct query q;
+    query_write(&q, store, "UPDATE room SET receipt_s = ? WHERE room = ?");
+    query_u64(&q, time_s);
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    return query_run_one(&q);
+}
+
+/* ---- Of others ------------------------------------------------------------------------------ */
+
+sotto_error store_receipt_put(struct store *store, int64_t local,
+                              const struct store_receipt *receipt)
+{
+    struct query q;
+    query_write(&q, store,
+                "INSERT INTO receipt (local, account, state, time_s) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (local, account) DO UPDATE"
+                " SET state = excluded.state, time_s = excluded.time_s"
+                " WHERE excluded.state > state");
+    query_i64(&q, local);
+    query_fixed(&q, receipt->account.bytes, sizeof receipt->account.bytes);
+    query_u64(&q, receipt->state);
+    query_u64(&q, receipt->time_s);
+    return query_run(&q);
+}
+
+sotto_error store_receipts(struct store *store, int64_t local, struct arena *arena,
+                           struct store_receipt **receipts, size_t *count)
+{
+    struct query q;
+    struct rows rows = {.arena = arena, .size = sizeof **receipts};
+    query_read(&q, store,
+               "SELECT account, state, time_s FROM receipt WHERE local = ?"
+               " ORDER BY time_s, account");
+    query_i64(&q, local);
+    while (query_next(&q)) {
+        struct store_receipt *row = rows_add(&rows, &q);
+        if (row == NULL)
+            continue;
+        column_fixed(&q, row->account.bytes, sizeof row->account.bytes);
+        row->state = column_between(&q, STORE_DELIVERED, STORE_READ);
+        row->time_s = column_u64(&q);
+    }
+    TRY(query_end(&q));
+    *receipts = (void *)rows.data;
+    *count = rows.count;
+    return SOTTO_OK;
+}
+
+sotto_error store_receipts_best(struct store *store, int64_t local, enum store_receipt_state *state)
+{
+    struct query q;
+    query_read(&q, store, "SELECT coalesce(max(state), 0) FROM receipt WHERE local = ?");
+    query_i64(&q, local);
+    uint32_t found = query_next(&q) ? column_between(&q, STORE_NO_RECEIPT, STORE_READ) : 0;
+    TRY(query_end(&q));
+    *state = (enum store_receipt_state)found;
+    return SOTTO_OK;
+}
+
+sotto_error store_receipts_clear(struct store *store)
+{
+    struct query q;
+    query_write(&q, store, "UPDATE message SET owed = 0 WHERE owed > 0");
+    TRY(query_run(&q));
+    query_write(&q, store, "DELETE FROM receipt");
+    TRY(query_run(&q));
+    store->scrub = true;
+    return SOTTO_OK;
+}
