@@ -336,7 +336,7 @@ static void mixed(const struct plan *plan)
  * What limits an address is on. */
 static void abuse(const struct plan *plan)
 {
-    enum { KINDS = 16 };
+    enum { KINDS = 16, ABUSE_WARM = 10 }; /* what they begin with is over by then */
     struct target target;
     struct result *results[KINDS] = {result_new("sotto", "abuse_none", 0, 1000)};
     size_t rooms = plan->quick ? 10 : 100;
@@ -352,7 +352,7 @@ static void abuse(const struct plan *plan)
         for (size_t i = 0; i < load_abuse_count; i++) {
             struct process bad = {0};
             abuse_start(&load_abuses[i], &target.address, (uint32_t)rooms, &bad);
-            target_drive(&target, results[i + 1], 4 * plan->warm_s, plan->seconds);
+            target_drive(&target, results[i + 1], ABUSE_WARM * plan->warm_s, plan->seconds);
             if (!process_alive(&bad))
                 process_die(&bad, "bad clients have given up");
             process_end(&bad);
