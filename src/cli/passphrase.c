@@ -88,7 +88,7 @@ static bool read_line(int terminal, sotto_buf *out)
 }
 
 /* Asks with the echo off, and puts it back whatever ends the asking. */
-static bool ask(int terminal, const char *question, sotto_buf *out)
+static bool ask_once(int terminal, const char *question, sotto_buf *out)
 {
     static const int stops[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
     enum { STOPS = sizeof stops / sizeof stops[0] };
@@ -114,8 +114,19 @@ static bool ask(int terminal, const char *question, sotto_buf *out)
     for (size_t i = 0; i < STOPS; i++)
         (void)sigaction(stops[i], &before[i], NULL);
     if (caught != 0)
-        (void)raise(caught); /* ends us, or lets us go on where we were stopped */
+        (void)raise(caught); /* ends or stops us, as it would have */
     return read && out->size > 0;
+}
+
+/* Who was stopped is asked again. */
+static bool ask(int terminal, const char *question, sotto_buf *out)
+{
+    bool given = false;
+    do {
+        sotto_buf_clear(out);
+        given = ask_once(terminal, question, out);
+    } while (!given && caught == SIGTSTP);
+    return given;
 }
 
 /* -1: there is no terminal to ask on, or nobody there to answer. */

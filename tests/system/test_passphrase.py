@@ -175,6 +175,8 @@ def test_terminal():
         assert code == 6 and "not the passphrase" in shown, shown
         shown, code = on_terminal(alice, ["status"], ["\x03"])  # Ctrl-C
         assert code == -signal.SIGINT, (shown, code)
+        shown, code = on_terminal(alice, ["status"], ["ses\x1a", "sesame\n"])  # Ctrl-Z, and back
+        assert code == 0 and "Alice" in shown, shown
         shown, code = on_terminal(alice, ["status"], ["\x04"])  # its end
         assert code == 6 and "locked" in shown, shown
         shown, code = on_terminal(alice, ["passphrase", "change"], ["sesame\n", "one\n", "two\n"])
