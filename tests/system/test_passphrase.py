@@ -85,12 +85,12 @@ def test_at_rest():
             while json.loads(listener.stdout.readline()).get("text", "")[:len(MARK)] != MARK:
                 pass
         address = world.address.split("#")[0]
-        assert_nothing_plain(bob, MARK, "Alice", "Bob", address)
+        assert_nothing_plain(bob, MARK, "Alice", address)
         listener.send_signal(signal.SIGKILL)  # leaves the log
         bob.finish(listener)
         assert "profile.db-wal" in files_of(bob)
-        assert_nothing_plain(bob, MARK, "Alice", "Bob", address)
-        assert_nothing_plain(alice, MARK, "Alice", "Bob", address)
+        assert_nothing_plain(bob, MARK, "Alice", address)
+        assert_nothing_plain(alice, MARK, "Alice", address)
         assert len(bob.texts("Alice")) == 20
         for name in files_of(bob):
             assert os.stat(os.path.join(bob.profile, name)).st_mode & 0o777 == 0o600, name
