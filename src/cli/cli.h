@@ -179,6 +179,7 @@ int run_save(struct cli *cli, const struct args *args);
 int run_listen(struct cli *cli, const struct args *args);
 int run_sync(struct cli *cli, const struct args *args);
 int run_conversations(struct cli *cli, const struct args *args);
+int run_timer(struct cli *cli, const struct args *args);
 int run_history(struct cli *cli, const struct args *args);
 int run_search(struct cli *cli, const struct args *args);
 int run_group_create(struct cli *cli, const struct args *args);

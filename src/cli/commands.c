@@ -143,6 +143,11 @@ const struct command commands[] = {
      no_options, 0, 0, run_sync, false},
     {"conversations", "", "List your conversations", NULL, "sotto conversations", no_options, 0, 0,
      run_conversations, false},
+    {"timer", "WHO TIME|off", "Let what you write disappear after a time",
+     "What you write in that conversation from now on is erased so long after it was read, and "
+     "here "
+     "so long after it was sent. What others write has the time that they chose.",
+     "sotto timer Bob 7d", no_options, 2, 2, run_timer, false},
     {"history", "WHO", "Print a conversation's messages", NULL, "sotto history Bob --limit 20",
      history_options, 1, 1, run_history, false},
     {"search", "WORDS...", "Find messages that have all these words in them",

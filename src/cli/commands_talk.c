@@ -347,6 +347,28 @@ int run_conversations(struct cli *cli, const struct args *args)
     return EXIT_OK;
 }
 
+int run_timer(struct cli *cli, const struct args *args)
+{
+    struct core_problem problem = {SOTTO_OK, CORE_OK, "", ""};
+    struct core_id conversation;
+    uint64_t seconds = 0;
+    if (strcmp(args->positionals[1], "off") != 0 &&
+        !options_duration("TIME", args->positionals[1], &seconds, &problem)) {
+        problem_usage(&problem, "Write for example 15m, 12h or 7d, or off.",
+                      "Messages disappear after a time, or not.");
+        return cli_problem(cli, &problem);
+    }
+    if (seconds > CORE_TIMER_MAX)
+        seconds = (uint64_t)CORE_TIMER_MAX + 1; /* the core says why not */
+    if (core_find(cli->core, args->positionals[0], &conversation) != SOTTO_OK ||
+        core_set_timer(cli->core, &conversation, (uint32_t)seconds) != SOTTO_OK)
+        return cli_fail(cli);
+    cli->output->done(cli, "timer", &conversation,
+                      seconds > 0 ? "What you write here from now on disappears after that time."
+                                  : "What you write here from now on stays.");
+    return EXIT_OK;
+}
+
 static void history_show(void *ctx, const struct core_message *message)
 {
     struct show *show = ctx;

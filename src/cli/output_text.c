@@ -168,6 +168,8 @@ static void text_message(struct cli *cli, const struct core_message *message, bo
     }
     if (message->edited_s != 0)
         fputs("  (edited)", stdout);
+    if (message->timer_s != 0)
+        fputs("  (disappears)", stdout);
     if (message->status == CORE_WAITING)
         fputs("  (waiting)", stdout);
     if (message->status == CORE_DELIVERED)

@@ -28,6 +28,7 @@
 #define CONTENT_NAME_MAX 256     /* a profile's name, bytes of UTF-8 */
 #define CONTENT_REACTION_MAX 256 /* one emoji sequence, or a short word */
 #define CONTENT_STATUSES_MAX 1024
+#define CONTENT_EXPIRES_MAX (366u * 86400) /* after reading, in seconds */
 #define CONTENT_ENC_ALG 0xF503 /* file_cipher.h, of the AEAD registry's private values */
 
 #define CONTENT_ID_SIZE 32
@@ -73,6 +74,8 @@ struct content_message {
     struct content_file file;        /* FILE */
     bool markdown;                   /* text is Markdown (GFM-MIMI), else plain */
     uint8_t target[CONTENT_ID_SIZE]; /* REPLY, EDIT, DELETE, REACTION; else zeros */
+    uint32_t expires_s;              /* erase so long after it was read; 0: that does not count */
+    uint32_t expires_at_s;           /* erase then, in seconds since 1970; only read */
     struct content_status *statuses; /* STATUS: at least one */
     size_t status_count;
     bool has_replaced;                 /* REACTION: it takes the place of an earlier one */

@@ -217,6 +217,8 @@ sotto_error content_write(const sotto_env *env, struct content_message *message,
                           sotto_buf *out)
 {
     TRY(check_text(message));
+    if (message->expires_s > CONTENT_EXPIRES_MAX)
+        return SOTTO_LIMIT;
     if (message->kind == CONTENT_FILE)
         TRY(check_file(&message->file));
     char sender_uri[CONTENT_URI_SIZE], room_uri[CONTENT_URI_SIZE];
@@ -227,6 +229,9 @@ sotto_error content_write(const sotto_env *env, struct content_message *message,
     content.room = sotto_bytes_str(room_uri);
     TRY(env->random(env->ctx, content.salt, CONTENT_SALT_SIZE));
     fill_target(message, &content);
+    content.has_expires = message->expires_s > 0;
+    content.expires.relative = true;
+    content.expires.time = message->expires_s;
     sotto_buf body; /* of what is no text */
     sotto_buf_init(&body, env);
     char blob_uri[BLOB_URI_SIZE] = BLOB_URI;
@@ -432,8 +437,16 @@ sotto_error content_read(sotto_bytes input, const struct account_id *account,
         return refuse(fault, SOTTO_SENDER, "extensions.senderUri");
     if (content.has_room && !sotto_bytes_equal(content.room, sotto_bytes_str(room_uri)))
         return refuse(fault, SOTTO_SENDER, "extensions.roomUri");
+    /* "General handling": more than a year is nonsense. */
+    if (content.has_expires && content.expires.relative &&
+        content.expires.time > CONTENT_EXPIRES_MAX)
+        return refuse(fault, SOTTO_LIMIT, "Expiration.time");
     TRY(understand(&content, arena, &read, fault));
     take_target(&content, &read);
+    if (content.has_expires && content.expires.relative)
+        read.expires_s = content.expires.time > 0 ? content.expires.time : 1;
+    else if (content.has_expires)
+        read.expires_at_s = content.expires.time > 0 ? content.expires.time : 1;
     TRY(content_id(input, content.salt, sotto_bytes_str(sender_uri), sotto_bytes_str(room_uri),
                    read.id));
     *message = read;

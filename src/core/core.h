@@ -257,6 +257,7 @@ struct core_conversation {
     uint32_t members;
     uint32_t waiting; /* in the outbox */
     uint32_t unread;
+    uint32_t timer_s;       /* after which one's own messages disappear; 0: never */
     const char *trouble;    /* empty, or why it is forked or waits */
     char authenticator[65]; /* hex of the epoch authenticator's first 32 bytes; empty if not active
                              */
@@ -269,6 +270,14 @@ sotto_error core_conversations(struct core *core,
 sotto_error core_conversation(struct core *core, const struct core_id *id,
                               void (*each)(void *ctx, const struct core_conversation *one),
                               void *ctx);
+
+/* Local. After how many seconds messages that are written here from now on disappear: at others'
+ * since they read them, here since they were sent; 0: never. Each message carries its own time, so
+ * others' messages have what they chose. They are erased by whatever runs on the profile then: on
+ * time where core_serve or core_listen does, else when it is opened next. USAGE: above
+ * CORE_TIMER_MAX. */
+#define CORE_TIMER_MAX (365u * 86400)
+sotto_error core_set_timer(struct core *core, const struct core_id *conversation, uint32_t seconds);
 
 /* Local. The conversation that who names: a title, a contact's name, an id's prefix. NOT_FOUND;
  * AMBIGUOUS, and the problem's next lists the choices. */
@@ -351,6 +360,8 @@ struct core_message {
     const char *file_name;
     uint64_t file_size;
     const char *client_id; /* of own messages, else "" */
+    uint32_t timer_s;      /* how long after it was read, own ones: sent, it is erased; 0: not */
+    uint64_t erase_s;      /* when; 0: the clock does not run */
     bool markdown;         /* text is Markdown (GFM-MIMI: no HTML in it) */
     uint64_t edited_s;     /* when the newest edit came; 0: never edited */
     bool reply;
@@ -511,14 +522,16 @@ enum core_event_kind {
     CORE_EVENT_MESSAGE_CHANGED = 2, /* its status, text, kind or reactions */
     CORE_EVENT_CONVERSATION = 3,    /* made, changed (title, state, members, unread), or erased */
     CORE_EVENT_CONTACT = 4,
-    CORE_EVENT_REQUEST = 5, /* made, or answered */
-    CORE_EVENT_ACCOUNT = 6, /* one's own: registered, another name */
+    CORE_EVENT_REQUEST = 5,        /* made, or answered */
+    CORE_EVENT_ACCOUNT = 6,        /* one's own: registered, another name, another setting */
+    CORE_EVENT_MESSAGE_ERASED = 7, /* its time was over */
 };
 
 struct core_event {
     uint64_t number; /* grows by one with each; never given twice */
     enum core_event_kind kind;
     struct core_id about; /* the conversation; of a contact, the account; zero for one's account */
+    int64_t erased;       /* MESSAGE_ERASED: the id that it had; 0: it never left */
     const struct core_message *message; /* as it is now; NULL: of another kind, or erased since */
 };
 

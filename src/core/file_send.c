@@ -116,8 +116,9 @@ static sotto_error queue(struct core *core, const struct store_room *row,
     content.file.name = sotto_bytes_str(sending->name);
     sotto_buf bytes;
     sotto_buf_init(&bytes, core->env);
-    sotto_error error =
-        content_write(core->env, &content, &core->identity.account, &row->room, &bytes);
+    sotto_error error = store_room_timer(core->store, &row->room, &content.expires_s);
+    if (error == SOTTO_OK)
+        error = content_write(core->env, &content, &core->identity.account, &row->room, &bytes);
     if (error == SOTTO_OK)
         error = room_show_waiting(core, &row->room, CORE_FILE, &content, sotto_buf_view(&bytes),
                                   client_id);

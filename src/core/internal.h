@@ -170,6 +170,7 @@ struct core {
     atomic_int stop; /* lock-free, so that a signal handler may set it */
     int stop_pipe[2];
     uint64_t data_version;
+    uint64_t swept_ms;  /* when it was looked for messages to erase */
     uint64_t tidied_ms; /* when search_tidy was called last, where the core serves */
 
     char fault_text[128]; /* why a leaf was refused, for the problem */
@@ -304,6 +305,13 @@ sotto_error change_apply(struct core *core, const struct room_id *room,
 /* The message of that number; the problem says that there is none. */
 sotto_error core_message_at(struct core *core, int64_t id, struct arena *arena,
                             struct store_message *message);
+
+/* ---- expire.c ---- */
+
+/* Erases messages whose time has come. */
+sotto_error expire_sweep(struct core *core);
+/* The same in a loop: not at every turn. */
+void expire_sweep_now_and_then(struct core *core);
 
 /* ---- receipt.c ---- */
 

@@ -105,6 +105,7 @@ static sotto_error conversation_show(struct core *core, const struct store_room 
         core_id_hex(row->authenticator, sizeof row->authenticator, one.authenticator);
     TRY(store_outgoing_count(core->store, &row->room, STORE_OUT_ALL, &one.waiting));
     TRY(store_messages_unread(core->store, &row->room, &one.unread));
+    TRY(store_room_timer(core->store, &row->room, &one.timer_s));
     each(ctx, &one);
     return SOTTO_OK;
 }
@@ -293,6 +294,8 @@ void message_show(struct core *core, const struct store_message *from, struct ar
         file_show(from, arena, out);
     out->client_id = from->client_id;
     out->markdown = from->markdown;
+    out->timer_s = from->timer_s;
+    out->erase_s = from->erase_s;
     out->edited_s = from->edited_s;
     quote_show(core, from, arena, out);
     if (from->kind == CORE_TEXT || from->kind == CORE_FILE)
@@ -334,7 +337,7 @@ sotto_error core_mark_read(struct core *core, const struct core_id *conversation
     if (error == SOTTO_OK)
         error = receipts_on(core, &receipts);
     if (error == SOTTO_OK)
-        error = store_messages_read(core->store, &room, id, receipts);
+        error = store_messages_read(core->store, &room, id, receipts, core_now_s(core));
     if (error == SOTTO_OK)
         error = store_commit(core->store);
     if (error == SOTTO_OK)
@@ -352,6 +355,7 @@ sotto_error core_history(struct core *core, const struct core_id *conversation, 
     size_t count = 0, waiting_count = 0;
     struct room_id id = id_in(conversation);
     arena_init(&arena, core->env);
+    (void)expire_sweep(core); /* what is over is not shown once more */
     sotto_error error = store_messages(core->store, &id, before, limit, &arena, &messages, &count);
     if (error == SOTTO_OK && before == 0)
         error = store_messages_waiting(core->store, &id, &arena, &waiting, &waiting_count);
@@ -400,7 +404,8 @@ static sotto_error event_show(struct core *core, const struct store_event *from,
     struct arena arena;
     struct store_message row;
     struct core_message message;
-    struct core_event event = {.number = from->number, .kind = (enum core_event_kind)from->kind};
+    struct core_event event = {
+        .number = from->number, .kind = (enum core_event_kind)from->kind, .erased = from->position};
     if (from->has_about)
         id_out(&event.about, from->about);
     arena_init(&arena, core->env);

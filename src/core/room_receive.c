@@ -178,6 +178,8 @@ static sotto_error content_store(struct receiving *r, const struct entry *entry,
     message.content = data;
     message.text = text || file ? content->text : sotto_bytes_of(NULL, 0);
     message.markdown = content->markdown;
+    message.timer_s = content->expires_s;
+    message.erase_s = content->expires_at_s;
     if ((text || file) && !core_is_own(core, sender))
         TRY(receipt_owed(core, &r->row, &message.owes));
     sotto_error error = store_message_add(core->store, &message, &(int64_t){0}, &(int64_t){0});

@@ -242,6 +242,7 @@ sotto_error room_show_waiting(struct core *core, const struct room_id *room,
     row.content = content;
     row.text = message->text;
     row.markdown = message->markdown;
+    row.timer_s = message->expires_s;
     return store_message_add(core->store, &row, &(int64_t){0}, &(int64_t){0});
 }
 
@@ -270,8 +271,9 @@ static sotto_error text_queue(struct core *core, const struct store_room *row,
 {
     sotto_buf bytes;
     sotto_buf_init(&bytes, core->env);
-    sotto_error error =
-        content_write(core->env, content, &core->identity.account, &row->room, &bytes);
+    sotto_error error = store_room_timer(core->store, &row->room, &content->expires_s);
+    if (error == SOTTO_OK)
+        error = content_write(core->env, content, &core->identity.account, &row->room, &bytes);
     if (error == SOTTO_OK)
         error =
             room_show_waiting(core, &row->room, CORE_TEXT, content, (sotto_bytes){0}, client_id);

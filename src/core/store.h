@@ -23,7 +23,7 @@
  * Others are named at the function.
  *
  * The parts: store_people.h, store_rooms.h, store_messages.h, store_changes.h, store_receipts.h,
- * store_outbox.h,
+ * store_expiry.h, store_outbox.h,
  * store_uploads.h, store_events.h, all included here. */
 #ifndef CORE_STORE_H
 #define CORE_STORE_H
@@ -34,7 +34,7 @@
 
 struct store;
 
-#define STORE_VERSION 7     /* PRAGMA user_version */
+#define STORE_VERSION 8     /* PRAGMA user_version */
 #define STORE_BUSY_MS 10000 /* how long a lock is waited for */
 #define STORE_FILE "profile.db"
 
@@ -145,6 +145,7 @@ sotto_error store_inbox_advance(struct store *store, uint64_t seq);
 #include "core/store_messages.h"
 #include "core/store_changes.h"
 #include "core/store_receipts.h"
+#include "core/store_expiry.h"
 #include "core/store_outbox.h"
 #include "core/store_uploads.h"
 #include "core/store_events.h"

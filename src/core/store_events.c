@@ -6,7 +6,7 @@ sotto_error store_events(struct store *store, uint64_t after, uint32_t limit, st
     struct query q;
     struct rows rows = {.arena = arena, .size = sizeof **events};
     query_read(&q, store,
-               "SELECT number, kind, about, local FROM event WHERE number > ?"
+               "SELECT number, kind, about, local, position FROM event WHERE number > ?"
                " ORDER BY number LIMIT ?");
     query_u64(&q, after);
     query_u64(&q, limit);
@@ -18,6 +18,7 @@ sotto_error store_events(struct store *store, uint64_t after, uint32_t limit, st
         row->kind = column_u32(&q);
         row->has_about = column_fixed(&q, row->about, sizeof row->about);
         row->local = column_i64(&q);
+        row->position = column_i64(&q); /* NULL reads as 0 */
     }
     TRY(query_end(&q));
     *events = (void *)rows.data;

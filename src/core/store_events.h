@@ -10,6 +10,7 @@ struct store_event {
     bool has_about;
     uint8_t about[32]; /* a room's id; of a contact, the account's */
     int64_t local;     /* of a message: its row; else 0 */
+    int64_t position;  /* of a message that was erased: its position; else 0 */
 };
 
 /* Those above `after`, in order, at most limit. */

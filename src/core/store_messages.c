@@ -3,7 +3,8 @@
 
 #define MESSAGE_COLUMNS                                                                     \
     "local, position, room, seq, part, kind, state, own, unread, sender, subject, time_s, " \
-    "client_id, content_id, target, content, text, edited_s, markdown"
+    "client_id, content_id, target, content, text, edited_s, markdown, "                    \
+    "timer_s, erase_s"
 
 static void read_message(struct query *q, struct arena *arena, struct store_message *out)
 {
@@ -26,6 +27,8 @@ static void read_message(struct query *q, struct arena *arena, struct store_mess
     out->text = column_bytes(q, arena);
     out->edited_s = column_u64(q);
     out->markdown = column_bool(q);
+    out->timer_s = column_u32(q);
+    out->erase_s = column_u64(q);
 }
 
 static sotto_error one_message(struct query *q, struct arena *arena, struct store_message *out)
@@ -90,10 +93,11 @@ static void bind_bytes_or_null(struct query *q, sotto_bytes value)
 static sotto_error insert_message(struct store *store, const struct store_message *m)
 {
     struct query q;
-    query_write(&q, store,
-                "INSERT INTO message (room, seq, part, kind, state, own, unread, sender, subject,"
-                " time_s, client_id, content_id, target, content, text, edited_s, markdown, owed)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    query_write(
+        &q, store,
+        "INSERT INTO message (room, seq, part, kind, state, own, unread, sender, subject,"
+        " time_s, client_id, content_id, target, content, text, edited_s, markdown, owed,"
+        " timer_s, erase_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     query_fixed(&q, m->room.bytes, sizeof m->room.bytes);
     bind_seq_or_null(&q, m->seq);
     query_u64(&q, m->part);
@@ -118,6 +122,8 @@ static sotto_error insert_message(struct store *store, const struct store_messag
     query_u64(&q, m->edited_s);
     query_u64(&q, m->markdown);
     query_u64(&q, m->owes ? STORE_DELIVERED : STORE_NO_RECEIPT);
+    query_u64(&q, m->timer_s);
+    query_u64(&q, m->erase_s);
     return query_run(&q);
 }
 
@@ -180,13 +186,14 @@ sotto_error store_message_place(struct store *store, const struct room_id *room,
         return SOTTO_EXISTS;
     struct query q;
     query_write(&q, store,
-                "UPDATE message SET seq = ?, state = ?, time_s = ?, content = ?, content_id = ?"
-                " WHERE local = ?");
+                "UPDATE message SET seq = ?, state = ?, time_s = ?, content = ?, content_id = ?,"
+                " erase_s = iif(timer_s > 0, ? + timer_s, erase_s) WHERE local = ?");
     query_u64(&q, seq);
     query_u64(&q, STORE_MESSAGE_SENT);
     query_u64(&q, now_s);
     query_bytes(&q, content);
     bind_bytes_or_null(&q, content_id);
+    query_u64(&q, now_s);
     query_i64(&q, local);
     TRY(query_run_one(&q));
     TRY(give_position(store, local, &given));
@@ -208,14 +215,16 @@ sotto_error store_message_fail(struct store *store, const struct room_id *room,
 }
 
 sotto_error store_messages_read(struct store *store, const struct room_id *room, int64_t position,
-                                bool receipts)
+                                bool receipts, uint64_t now_s)
 {
     struct query q;
     query_write(&q, store,
                 "UPDATE message SET unread = 0,"
                 " owed = iif(? AND NOT own AND kind IN (1, 9), 2, owed)" /* CORE_TEXT, CORE_FILE */
+                ", erase_s = iif(timer_s > 0, ? + timer_s, erase_s)"
                 " WHERE room = ? AND unread = 1 AND position <= ?");
     query_u64(&q, receipts);
+    query_u64(&q, now_s);
     query_fixed(&q, room->bytes, sizeof room->bytes);
     query_i64(&q, position);
     sotto_error error = query_run_one(&q);

@@ -36,6 +36,8 @@ struct store_message {
     uint64_t edited_s;   /* when the newest edit was stored; 0: never edited */
     bool markdown;       /* text is Markdown */
     bool owes;           /* store_message_add: a receipt is owed for it */
+    uint32_t timer_s;    /* how long after it was read, or sent, it is erased; 0: not */
+    uint64_t erase_s;    /* when it is erased; 0: nothing counts */
 };
 
 /* [tx] Inserts a message that has its place in the log (state RECEIVED or SENT), or waits (WAITING,
@@ -46,7 +48,7 @@ sotto_error store_message_add(struct store *store, const struct store_message *m
                               int64_t *position, int64_t *local);
 
 /* [tx] A waiting own message took its place in the log: SENT, with seq, time and the content as
- * sent. NOT_FOUND; EXISTS: placed before. */
+ * sent, and its clock starts. NOT_FOUND; EXISTS: placed before. */
 sotto_error store_message_place(struct store *store, const struct room_id *room,
                                 const char *client_id, uint64_t seq, uint64_t now_s,
                                 sotto_bytes content, sotto_bytes content_id, int64_t *position);
@@ -97,9 +99,9 @@ sotto_error store_search_renew(struct store *store);
 sotto_error store_messages_head(struct store *store, int64_t *position);
 
 /* [tx] Everything of a room up to position was read. Adds an event if that is news. receipts: that
- * is owed to those who wrote it. */
+ * is owed to those who wrote it. The clocks of those that disappear start at now_s. */
 sotto_error store_messages_read(struct store *store, const struct room_id *room, int64_t position,
-                                bool receipts);
+                                bool receipts, uint64_t now_s);
 sotto_error store_messages_unread(struct store *store, const struct room_id *room, uint32_t *count);
 
 #endif

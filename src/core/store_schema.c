@@ -302,9 +302,22 @@ static const char version_7[] =
     " SELECT 2, room, local FROM message WHERE local = NEW.local; END;"
     "PRAGMA user_version = 7;";
 
+static const char version_8[] =
+    /* How long after they were read messages are erased, and when that is: 0 while nothing counts.
+     */
+    "ALTER TABLE message ADD COLUMN timer_s INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE message ADD COLUMN erase_s INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX message_erase ON message (erase_s) WHERE erase_s > 0;"
+    "ALTER TABLE room ADD COLUMN timer_s INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE event ADD COLUMN position INTEGER;" /* of a message that was erased, else NULL */
+    "CREATE TRIGGER room_timer AFTER UPDATE OF timer_s ON room WHEN OLD.timer_s <> NEW.timer_s "
+    "BEGIN"
+    " INSERT INTO event (kind, about) VALUES (3, NEW.room); END;"
+    "PRAGMA user_version = 8;";
+
 /* steps[n]: from version n to n + 1 */
 static const char *const steps[STORE_VERSION] = {version_1, version_2, version_3, version_4,
-                                                 version_5, version_6, version_7};
+                                                 version_5, version_6, version_7, version_8};
 
 const char *store_schema_step(uint64_t version)
 {

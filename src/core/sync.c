@@ -258,7 +258,8 @@ static void give_read(struct listening *l, const struct store_message *messages,
         error = receipts_on(l->core, &receipts);
     for (size_t i = 0; i < count && error == SOTTO_OK; i++) {
         struct room *room = room_of(l->core, &messages[i].room);
-        error = store_messages_read(store, &messages[i].room, messages[i].position, receipts);
+        error = store_messages_read(store, &messages[i].room, messages[i].position, receipts,
+                                    core_now_s(l->core));
         if (room != NULL)
             room->wake = true; /* a receipt may be owed */
     }
@@ -343,6 +344,7 @@ static sotto_error listen_loop(struct listening *l, uint32_t seconds)
             scope_refresh(core);
         }
         TRY(revisit(core));
+        expire_sweep_now_and_then(core);
         TRY(give(l));
     }
     return SOTTO_OK;
@@ -379,6 +381,7 @@ static sotto_error serve_turn(struct core *core)
     if (on && (version != core->data_version || changes != store_changes(core->store)))
         scope_refresh(core);
     core->data_version = version;
+    expire_sweep_now_and_then(core);
     if (net_now_ms() - core->tidied_ms >= TIDY_MS) {
         core->tidied_ms = net_now_ms();
         error = search_tidy(core);

@@ -35,6 +35,8 @@ static const char *type_name(enum core_event_kind kind)
     switch (kind) {
     case CORE_EVENT_MESSAGE:
         return "message";
+    case CORE_EVENT_MESSAGE_ERASED:
+        return "messageErased";
     case CORE_EVENT_MESSAGE_CHANGED:
         return "messageChanged";
     case CORE_EVENT_CONVERSATION:
@@ -77,6 +79,10 @@ static void add_object(struct push *push, const struct core_event *event)
         break;
     case CORE_EVENT_CONTACT:
         (void)core_contact(push->core, &event->about, take_contact, push);
+        break;
+    case CORE_EVENT_MESSAGE_ERASED:
+        if (event->erased != 0)
+            object_set_number(push->params, "erased", (uint64_t)event->erased);
         break;
     case CORE_EVENT_REQUEST:
         break;

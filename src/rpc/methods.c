@@ -85,6 +85,8 @@ static const struct rpc_field send[] = {
     END};
 static const struct rpc_field edit[] = {MESSAGE, TEXT("text", CORE_TEXT_MAX, "what it says now"),
                                         MARKDOWN, CLIENT_ID, END};
+static const struct rpc_field timer[] = {
+    CONVERSATION, NUMBER("seconds", 0, CORE_TIMER_MAX, "after being read; 0: never"), END};
 static const struct rpc_field message[] = {MESSAGE, END};
 static const struct rpc_field on[] = {
     {.name = "on", .type = RPC_BOOLEAN, .text = "whether they are sent and shown"}, END};
@@ -157,6 +159,10 @@ const struct rpc_method rpc_methods[] = {
     {"conversation.get", "One of them", conversation, "Conversation", false, conversation_get},
     {"conversation.find", "The one that a name means", find, "ConversationId", false,
      conversation_find},
+    {"conversation.setTimer",
+     "After how long messages that are written here from now on disappear: elsewhere since they are"
+     " read, here since they are sent",
+     timer, "Conversation", false, conversation_set_timer},
     {"conversation.markRead", "Messages up to one were seen", mark, "Nothing", false,
      conversation_mark_read},
 

@@ -28,6 +28,7 @@ bool conversation_list(struct call *call);
 bool conversation_get(struct call *call);
 bool conversation_find(struct call *call);
 bool conversation_mark_read(struct call *call);
+bool conversation_set_timer(struct call *call);
 bool message_send(struct call *call);
 bool message_send_file(struct call *call);
 bool message_edit(struct call *call);

@@ -50,6 +50,14 @@ bool conversation_mark_read(struct call *call)
                      core_mark_read(call->core, &id, (int64_t)param_number(call, "message", 0)));
 }
 
+bool conversation_set_timer(struct call *call)
+{
+    struct core_id id = param_id(call, "conversation");
+    if (core_set_timer(call->core, &id, (uint32_t)param_number(call, "seconds", 0)) != SOTTO_OK)
+        return call_fail(call);
+    return call_done(call, core_conversation(call->core, &id, conversation_take, call));
+}
+
 /* ---- Sending -------------------------------------------------------------------------------- */
 
 static bool sending(struct call *call, const struct core_id *conversation, const char *client_id)

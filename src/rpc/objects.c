@@ -115,6 +115,10 @@ json_t *object_message(const sotto_env *env, const struct core_message *message)
         object_set_text(env, object, "clientId", message->client_id);
     if (message->markdown)
         set_bool(object, "markdown", true);
+    if (message->timer_s != 0)
+        object_set_number(object, "timer", message->timer_s);
+    if (message->erase_s != 0)
+        object_set_number(object, "erase", message->erase_s);
     if (message->edited_s != 0)
         object_set_number(object, "edited", message->edited_s);
     if (message->reply)
@@ -147,6 +151,8 @@ json_t *object_conversation(const sotto_env *env, const struct core_conversation
     object_set_number(object, "members", one->members);
     object_set_number(object, "waiting", one->waiting);
     object_set_number(object, "unread", one->unread);
+    if (one->timer_s != 0)
+        object_set_number(object, "timer", one->timer_s);
     if (one->authenticator[0] != '\0')
         object_set_text(env, object, "epochAuthenticator", one->authenticator);
     if (one->trouble[0] != '\0')

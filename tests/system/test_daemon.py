@@ -103,6 +103,7 @@ def conversation():
         assert a("message.edit", message=mine, text="first")["status"] in ("waiting", "sent")
         a("message.react", message=mine, reaction="!")
         assert a("message.info", message=mine)["message"]["text"] == "first"
+        assert a("conversation.setTimer", conversation=room, seconds=0)["conversation"] == room
         assert a("account.setReceipts", on=True)["receipts"] is True
         a("message.delete", message=gone)
         b.events(lambda n: n["params"].get("message", {}).get("kind") == "deleted")

@@ -3,6 +3,7 @@ with people who are away, programs that are killed, and a member whose program l
 import json
 import os
 import subprocess
+import time
 
 from rpc import Daemon
 from world import PATIENCE, World, eventually, main
@@ -284,6 +285,58 @@ def receipts():
                             if r["status"] == "read"] == ["Carol"], "Carol's word, which is hers to give")
 
 
+def gone(person, text):
+    """Whether nothing of it is in the profile's tables."""
+    return not person.sql("SELECT 1 FROM message WHERE text LIKE '%%%s%%' OR hex(content) LIKE '%%%s%%'"
+                          % (text, text.encode().hex().upper()))
+
+
+def disappearing():
+    """what disappears is erased on time where a daemon runs, elsewhere when the profile is opened next"""
+    with Group() as (group, (alice, bob, carol), room):
+        a, b = group.rpc(alice), group.rpc(bob)
+        b("events.subscribe")
+        a("message.send", conversation=room, text="this stays")
+        assert a("conversation.setTimer", conversation=room, seconds=2)["timer"] == 2
+        a("message.send", conversation=room, text="soon over")
+        path = os.path.join(group.world.directory, "file")
+        with open(path, "wb") as file:
+            file.write(b"bytes")
+        a("message.sendFile", conversation=room, path=path, caption="soon over too")
+        assert a("conversation.setTimer", conversation=room, seconds=0).get("timer") is None
+        a("message.send", conversation=room, text="this stays too")
+        last = numbered(b, room, "this stays too")
+        number, file = numbered(b, room, "soon over"), numbered(b, room, "soon over too")
+        b("message.react", message=number, reaction="!")
+        unread = [m for m in messages(b, room) if m["id"] == number][0]
+        assert unread["timer"] == 2 and "erase" not in unread, unread
+        # Alice's clock ran since it was sent; Bob's begins now, Carol's much later.
+        eventually(lambda: gone(alice, "soon over"), "Alice's being erased")
+        assert not gone(bob, "soon over")
+        b("message.send", conversation=room, text="about that", replyTo=number)
+        about = numbered(b, room, "about that")
+        assert [m for m in messages(b, room) if m["id"] == about][0]["replyTo"]["text"] == "soon over"
+        b("conversation.markRead", conversation=room, message=last)
+        erased = []
+        while len(erased) < 2:
+            erased += [n["params"]["erased"] for n in b.events(lambda n: n["params"].get("type") == "messageErased")
+                       if n["params"].get("type") == "messageErased"]
+        assert erased == [number, file], erased
+        eventually(lambda: gone(bob, "soon over"), "Bob's being erased")
+        assert [m for m in messages(b, room) if m["id"] == about][0]["replyTo"] == {}
+        assert b.fails("message.info", message=number) == "not_found"
+        assert [m.get("text") for m in messages(b, room)][:2] == ["this stays", "this stays too"]
+        carol.ok("sync")
+        assert not gone(carol, "soon over")
+        assert "soon over" in [m.get("text") for m in carol.history("Kitchen")]
+        when = carol.sql("SELECT max(erase_s) FROM message")[0][0]
+        eventually(lambda: time.time() > when, "its time")
+        assert not gone(carol, "soon over")  # nobody was there to do it
+        carol.ok("status")
+        assert gone(carol, "soon over")
+        assert "soon over" not in [m.get("text") for m in carol.history("Kitchen")]
+
+
 def shown():
     """the command line shows all of it, to people too"""
     with World("Alice", "Bob") as (world, alice, bob):
@@ -314,4 +367,4 @@ def shown():
         assert bob.run("reply", "x", "y").error == "usage"
 
 
-main([together, racing, lying, killed, receipts, shown])
+main([together, racing, lying, killed, receipts, disappearing, shown])

@@ -201,11 +201,11 @@ static void what_is_read_is_owed_unless_it_is_off_or_gone(void **state)
     size_t count;
     int64_t first = add_message("first", "m1"), second = add_message("second", "m2");
     assert_ok(store_begin(store));
-    assert_ok(store_messages_read(store, &room, 1, false));
+    assert_ok(store_messages_read(store, &room, 1, false, 100));
     assert_ok(store_receipts_owed(store, &room, 9, &arena, &owed, &count));
     assert_int_equal(count, 0);
-    assert_ok(store_messages_read(store, &room, 2, true));
-    assert_ok(store_messages_read(store, &room, 2, true)); /* no news */
+    assert_ok(store_messages_read(store, &room, 2, true, 100));
+    assert_ok(store_messages_read(store, &room, 2, true, 100)); /* no news */
     assert_ok(store_receipts_owed(store, &room, 9, &arena, &owed, &count));
     assert_int_equal(count, 1);
     assert_int_equal(owed[0].local, second);
@@ -217,7 +217,7 @@ static void what_is_read_is_owed_unless_it_is_off_or_gone(void **state)
     assert_ok(store_receipts_rooms(store, &arena, &rooms, &count));
     assert_int_equal(count, 0);
     (void)add_message("x", "m3");
-    assert_ok(store_messages_read(store, &room, 3, true));
+    assert_ok(store_messages_read(store, &room, 3, true, 100));
     assert_ok(store_receipts_clear(store));
     assert_ok(store_receipts_rooms(store, &arena, &rooms, &count));
     assert_int_equal(count, 0);
@@ -249,6 +249,79 @@ static void a_receipt_only_ever_says_more(void **state)
     assert_int_equal(best, STORE_READ);
     assert_ok(store_commit(store));
     assert_int_equal(events(&after, CORE_EVENT_MESSAGE_CHANGED), 2);
+}
+
+static void the_clock_starts_when_it_is_read_and_nothing_stays(void **state)
+{
+    (void)state;
+    struct store_message message;
+    struct store_event *list;
+    struct store_reaction *reactions;
+    size_t count;
+    int64_t position, local;
+    uint64_t after = 0;
+    bool due = true;
+    (void)add_message("stays", "m0");
+    message = (struct store_message){.room = room,
+                                     .seq = 50,
+                                     .kind = CORE_TEXT,
+                                     .sender = alice,
+                                     .state = STORE_MESSAGE_RECEIVED,
+                                     .unread = true,
+                                     .timer_s = 10,
+                                     .content_id = str("m1"),
+                                     .text = str("goes")};
+    assert_ok(store_begin(store));
+    assert_ok(store_message_add(store, &message, &position, &local));
+    assert_ok(
+        store_reaction_put(store, local, &(struct store_reaction){bob, str("r"), str("!"), 1}));
+    assert_ok(store_message_edit(store, local, str("goes too"), false, str("c"), str("e1"), 7));
+    assert_ok(store_messages_due(store, 1000000, &due));
+    assert_false(due); /* nobody has read it */
+    assert_ok(store_messages_read(store, &room, position, false, 100));
+    assert_ok(store_messages_read(store, &room, position, false, 105)); /* the first time counts */
+    assert_ok(store_messages_due(store, 109, &due));
+    assert_false(due);
+    assert_ok(store_messages_due(store, 110, &due));
+    assert_true(due);
+    assert_ok(store_commit(store));
+    (void)events(&after, 0);
+    assert_ok(store_begin(store));
+    assert_ok(store_messages_expire(store, 109));
+    assert_ok(store_message_local(store, local, &arena, &message));
+    assert_int_equal(message.erase_s, 110);
+    assert_ok(store_messages_expire(store, 110));
+    assert_ok(store_commit(store));
+    assert_error(store_message_local(store, local, &arena, &message), NOT_FOUND);
+    assert_error(store_message_meant(store, &room, str("e1"), &arena, &message), NOT_FOUND);
+    assert_ok(store_reactions(store, local, &arena, &reactions, &count));
+    assert_int_equal(count, 0);
+    assert_ok(store_message_by_content(store, &room, str("m0"), &arena, &message));
+    assert_ok(store_events(store, after, 100, &arena, &list, &count));
+    assert_int_equal(count, 1);
+    assert_int_equal(list[0].kind, CORE_EVENT_MESSAGE_ERASED);
+    assert_int_equal(list[0].position, position);
+    store_scrub(store, false);
+    assert_int_equal(log_size(), 0);
+    /* Own ones: since they were sent. */
+    message = (struct store_message){.room = room,
+                                     .kind = CORE_TEXT,
+                                     .sender = alice,
+                                     .own = true,
+                                     .state = STORE_MESSAGE_WAITING,
+                                     .client_id = "c1",
+                                     .timer_s = 10,
+                                     .text = str("mine")};
+    assert_ok(store_begin(store));
+    assert_ok(store_message_add(store, &message, &position, &local));
+    assert_ok(store_messages_due(store, 1000000, &due));
+    assert_false(due);
+    assert_ok(store_message_place(store, &room, "c1", 60, 200, str("c"), str("m2"), &position));
+    assert_ok(store_messages_due(store, 209, &due));
+    assert_false(due);
+    assert_ok(store_messages_due(store, 210, &due));
+    assert_true(due);
+    assert_ok(store_commit(store));
 }
 
 static void a_change_has_its_name_once(void **state)
@@ -283,6 +356,7 @@ int main(void)
         TEST(there_is_one_reaction_a_sender),
         TEST(what_is_read_is_owed_unless_it_is_off_or_gone),
         TEST(a_receipt_only_ever_says_more),
+        TEST(the_clock_starts_when_it_is_read_and_nothing_stays),
         TEST(a_change_has_its_name_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -350,6 +350,43 @@ static void receipts_are_read_back_and_odd_ones_refused(void **state)
     assert_true(read_statuses(body, 36, &read) != SOTTO_OK);
 }
 
+static void a_message_says_how_long_it_stays(void **state)
+{
+    (void)state;
+    struct content_message read;
+    sotto_fault fault = {.what = ""};
+    struct content_message m = {
+        .kind = CONTENT_TEXT, .text = sotto_bytes_str("text"), .expires_s = 7};
+    assert_int_equal(back_and_forth(&m).expires_s, 7);
+    m.expires_s = CONTENT_EXPIRES_MAX;
+    assert_int_equal(back_and_forth(&m).expires_s, CONTENT_EXPIRES_MAX);
+    m.expires_s++;
+    sotto_buf_clear(&out);
+    assert_error(content_write(sotto_env_system(), &m, &alice, &room, &out), LIMIT);
+    /* Of others: a time of day, no time at all, and nonsense. */
+    struct content content = {.has_expires = true, .part = {.cardinality = CONTENT_PART_SINGLE}};
+    content.part.u.single.type = sotto_bytes_str("text/plain");
+    content.part.u.single.body = sotto_bytes_str("text");
+    static const struct {
+        bool relative;
+        uint32_t time, after, at;
+    } table[] = {{false, 5, 0, 5}, {true, 0, 1, 0}, {true, 5, 5, 0}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        content.expires.relative = table[i].relative;
+        content.expires.time = table[i].time;
+        sotto_buf_clear(&out);
+        assert_ok(content_encode(sotto_env_system(), &content, &out));
+        assert_ok(content_read(sotto_buf_view(&out), &alice, &room, &arena, &read, &fault));
+        assert_int_equal(read.expires_s, table[i].after);
+        assert_int_equal(read.expires_at_s, table[i].at);
+    }
+    content.expires.time = CONTENT_EXPIRES_MAX + 1;
+    sotto_buf_clear(&out);
+    assert_ok(content_encode(sotto_env_system(), &content, &out));
+    assert_error(content_read(sotto_buf_view(&out), &alice, &room, &arena, &read, &fault), LIMIT);
+    assert_string_equal(fault.what, "Expiration.time");
+}
+
 static void what_may_not_be_said_is_refused(void **state)
 {
     (void)state;
@@ -474,6 +511,7 @@ int main(void)
         TEST(extensions_are_sorted_when_written),
         TEST(what_is_written_is_read_back),
         TEST(receipts_are_read_back_and_odd_ones_refused),
+        TEST(a_message_says_how_long_it_stays),
         TEST(what_may_not_be_said_is_refused),
         TEST(another_sender_or_room_than_mls_proves_is_refused),
         TEST(the_drafts_examples_are_understood_or_need_a_newer_version),

@@ -495,7 +495,7 @@ static void messages_are_stored_exactly_once_and_in_order(void **state)
     assert_ok(store_messages_unread(store, &room_a, &unread));
     assert_int_equal(unread, 3);
     assert_ok(store_begin(store));
-    assert_ok(store_messages_read(store, &room_a, 2, false));
+    assert_ok(store_messages_read(store, &room_a, 2, false, 0));
     assert_ok(store_messages_unread(store, &room_a, &unread));
     assert_int_equal(unread, 1);
     /* Positions are not given again when the newest message is gone. */

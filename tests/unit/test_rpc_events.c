@@ -132,7 +132,7 @@ static void each_change_is_told_once_and_in_order(void **state)
     /* Reading is told once; to read again is nothing. */
     for (int i = 0; i < 2; i++) {
         assert_ok(store_begin(core->store));
-        assert_ok(store_messages_read(core->store, &room, 1, false));
+        assert_ok(store_messages_read(core->store, &room, 1, false, 0));
         assert_ok(store_commit(core->store));
     }
     all = pushed();

@@ -1,0 +1,59 @@
+/* Messages that disappear: erased when their time has come, also by whoever opens the profile next.
+ */
+#include <string.h>
+
+#include "core/internal.h"
+
+enum { SWEEP_EVERY_MS = 500 };
+
+sotto_error expire_sweep(struct core *core)
+{
+    bool due = false;
+    uint64_t now = core_now_s(core);
+    TRY(store_messages_due(core->store, now, &due));
+    if (!due)
+        return SOTTO_OK;
+    sotto_error error = store_begin(core->store);
+    if (error == SOTTO_OK)
+        error = store_messages_expire(core->store, now);
+    if (error == SOTTO_OK)
+        error = store_commit(core->store);
+    if (error != SOTTO_OK)
+        store_rollback(core->store);
+    else
+        store_scrub(core->store, false);
+    return error;
+}
+
+void expire_sweep_now_and_then(struct core *core)
+{
+    if (net_now_ms() - core->swept_ms < SWEEP_EVERY_MS)
+        return;
+    core->swept_ms = net_now_ms();
+    (void)expire_sweep(core); /* else the next time */
+}
+
+sotto_error core_set_timer(struct core *core, const struct core_id *conversation, uint32_t seconds)
+{
+    struct arena arena;
+    struct store_room row;
+    struct room_id id;
+    TRY(core_need_account(core));
+    if (seconds > CORE_TIMER_MAX)
+        return problem_set(&core->problem, SOTTO_LIMIT, CORE_USAGE, "Choose a shorter time.",
+                           "Messages disappear after %u days at most.", CORE_TIMER_MAX / 86400);
+    memcpy(id.bytes, conversation->bytes, ROOM_ID_SIZE);
+    arena_init(&arena, core->env);
+    sotto_error error = core_room_open(core, &id, &arena, &row);
+    arena_free(&arena);
+    TRY(error);
+    error = store_begin(core->store);
+    if (error == SOTTO_OK)
+        error = store_room_timer_put(core->store, &id, seconds);
+    if (error == SOTTO_OK)
+        error = store_commit(core->store);
+    if (error == SOTTO_OK)
+        return error;
+    store_rollback(core->store);
+    return core_store_problem(core, error, "saving the setting");
+}
