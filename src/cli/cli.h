@@ -174,6 +174,8 @@ int run_reply(struct cli *cli, const struct args *args);
 int run_edit(struct cli *cli, const struct args *args);
 int run_delete(struct cli *cli, const struct args *args);
 int run_react(struct cli *cli, const struct args *args);
+int run_forward(struct cli *cli, const struct args *args);
+int run_retry(struct cli *cli, const struct args *args);
 int run_info(struct cli *cli, const struct args *args);
 int run_save(struct cli *cli, const struct args *args);
 int run_listen(struct cli *cli, const struct args *args);

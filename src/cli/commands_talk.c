@@ -203,6 +203,29 @@ int run_react(struct cli *cli, const struct args *args)
                : cli_fail(cli);
 }
 
+int run_forward(struct cli *cli, const struct args *args)
+{
+    struct core_id conversation;
+    char id[CORE_CLIENT_ID_MAX + 1];
+    int64_t number = 0;
+    int code = EXIT_OK;
+    if (!message_take(cli, args, &number, &conversation, &code))
+        return code;
+    return core_find(cli->core, args->positionals[1], &conversation) == SOTTO_OK &&
+                   core_forward(cli->core, number, &conversation, args->options[0], id) == SOTTO_OK
+               ? settle(cli, &conversation, id)
+               : cli_fail(cli);
+}
+
+int run_retry(struct cli *cli, const struct args *args)
+{
+    struct core_id conversation;
+    return core_find(cli->core, args->positionals[0], &conversation) == SOTTO_OK &&
+                   core_retry(cli->core, &conversation, args->positionals[1]) == SOTTO_OK
+               ? settle(cli, &conversation, args->positionals[1])
+               : cli_fail(cli);
+}
+
 /* ---- info ---- */
 
 static void info_message(void *ctx, const struct core_message *message)

@@ -184,7 +184,7 @@ static sotto_error change(struct core *core, int64_t id, const char *client_id,
 {
     char fresh[33];
     struct arena arena;
-    struct store_message target;
+    struct store_message target = {0};
     bool told = false;
     TRY(core_need_account(core));
     TRY(core_client_id_choose(core, &client_id, fresh));

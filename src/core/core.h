@@ -340,6 +340,7 @@ struct core_quote {
     sotto_bytes text; /* its first line, CORE_QUOTE_MAX bytes at most; of a file what was said */
 };
 #define CORE_QUOTE_MAX 120
+#define CORE_MENTIONS_MAX 64
 
 struct core_message {
     int64_t id; /* grows with each message stored in this profile; 0 while waiting */
@@ -365,7 +366,10 @@ struct core_message {
     bool markdown;         /* text is Markdown (GFM-MIMI: no HTML in it) */
     uint64_t edited_s;     /* when the newest edit came; 0: never edited */
     bool reply;
-    struct core_quote quote; /* if reply */
+    struct core_quote quote;        /* if reply */
+    const struct core_id *mentions; /* accounts, in Markdown: links to sotto:account/ and the id in
+                                       base64url; CORE_MENTIONS_MAX at most */
+    size_t mention_count;
     const struct core_reaction *reactions;
     size_t reaction_count;
 };
@@ -384,6 +388,17 @@ struct core_text {
 };
 sotto_error core_send(struct core *core, const struct core_id *conversation, const char *client_id,
                       const struct core_text *text, char *client_id_out);
+
+/* Local: queues what message `id` says, or the file that it is, for that conversation as a message
+ * of one's own; who wrote it is not told. client_id as core_send's. CANNOT_CHANGE: it is neither
+ * text nor file, or the file lies at another relay than the conversation. */
+sotto_error core_forward(struct core *core, int64_t id, const struct core_id *conversation,
+                         const char *client_id, char *client_id_out);
+
+/* Local: queues a text of one's own again that FAILED, under the same id. Nothing, if it waits or
+ * is sent. CANNOT_CHANGE: a file, whose place may have changed. */
+sotto_error core_retry(struct core *core, const struct core_id *conversation,
+                       const char *client_id);
 
 /* Local: reads the file once, whole, and queues. It is read again where it lies while it is sent,
  * in later runs too: until then it has to stay as it is. caption: UTF-8, may be empty, at most

@@ -278,6 +278,9 @@ sotto_error queued_message_read(sotto_bytes intent, struct queued_message *messa
 sotto_error room_show_waiting(struct core *core, const struct room_id *room,
                               enum core_message_kind kind, const struct content_message *message,
                               sotto_bytes content, const char *client_id);
+/* Inside a transaction: the waiting text, with the room's timer, and its row in the outbox. */
+sotto_error room_text_queue(struct core *core, const struct store_room *row,
+                            struct content_message *content, const char *client_id);
 /* Inside a transaction: queues a message of one's own, whose row with that client id is there. */
 sotto_error room_queue_content(struct core *core, const struct room_id *room, uint8_t intent,
                                sotto_bytes content_id, sotto_bytes content, const char *client_id);
@@ -305,6 +308,11 @@ sotto_error change_apply(struct core *core, const struct room_id *room,
 /* The message of that number; the problem says that there is none. */
 sotto_error core_message_at(struct core *core, int64_t id, struct arena *arena,
                             struct store_message *message);
+
+/* ---- mention.c ---- */
+
+/* The next account that a Markdown text mentions behind *at, which moves on. False: none. */
+bool mention_next(sotto_bytes text, size_t *at, struct account_id *account);
 
 /* ---- expire.c ---- */
 

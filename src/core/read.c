@@ -213,6 +213,23 @@ static void file_show(const struct store_message *from, struct arena *arena,
     out->file_size = content.file.size;
 }
 
+static void mentions_show(const struct store_message *from, struct arena *arena,
+                          struct core_message *out)
+{
+    struct account_id account;
+    size_t at = 0, count = 0;
+    struct core_id *list = NULL;
+    while (count < CORE_MENTIONS_MAX && mention_next(from->text, &at, &account)) {
+        if (list == NULL)
+            list = arena_array(arena, CORE_MENTIONS_MAX, sizeof *list);
+        if (list == NULL)
+            return;
+        id_out(&list[count++], account.bytes);
+    }
+    out->mentions = list;
+    out->mention_count = count;
+}
+
 /* As much of the first line as fits, without half a character. */
 static sotto_bytes first_line(sotto_bytes text)
 {
@@ -297,6 +314,8 @@ void message_show(struct core *core, const struct store_message *from, struct ar
     out->timer_s = from->timer_s;
     out->erase_s = from->erase_s;
     out->edited_s = from->edited_s;
+    if (from->markdown)
+        mentions_show(from, arena, out);
     quote_show(core, from, arena, out);
     if (from->kind == CORE_TEXT || from->kind == CORE_FILE)
         reactions_show(core, from, arena, out);

@@ -265,9 +265,8 @@ static sotto_error reply_target(struct core *core, const struct room_id *room, i
     return SOTTO_OK;
 }
 
-/* Inside a transaction: the waiting message and its row in the outbox. */
-static sotto_error text_queue(struct core *core, const struct store_room *row,
-                              struct content_message *content, const char *client_id)
+sotto_error room_text_queue(struct core *core, const struct store_room *row,
+                            struct content_message *content, const char *client_id)
 {
     sotto_buf bytes;
     sotto_buf_init(&bytes, core->env);
@@ -323,7 +322,7 @@ sotto_error core_send(struct core *core, const struct core_id *conversation, con
             error = reply_target(core, &id, text->reply_to, &arena, &content);
         told = error != SOTTO_OK;
         if (error == SOTTO_OK)
-            error = text_queue(core, &row, &content, client_id);
+            error = room_text_queue(core, &row, &content, client_id);
     }
     if (error == SOTTO_OK)
         error = store_commit(core->store);

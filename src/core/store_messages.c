@@ -214,6 +214,18 @@ sotto_error store_message_fail(struct store *store, const struct room_id *room,
     return query_run_one(&q);
 }
 
+sotto_error store_message_again(struct store *store, int64_t local, sotto_bytes content_id)
+{
+    struct query q;
+    query_write(&q, store,
+                "UPDATE message SET state = ?, content_id = ? WHERE local = ? AND state = ?");
+    query_u64(&q, STORE_MESSAGE_WAITING);
+    query_bytes(&q, content_id);
+    query_i64(&q, local);
+    query_u64(&q, STORE_MESSAGE_FAILED);
+    return query_run_one(&q);
+}
+
 sotto_error store_messages_read(struct store *store, const struct room_id *room, int64_t position,
                                 bool receipts, uint64_t now_s)
 {

@@ -56,6 +56,9 @@ sotto_error store_message_place(struct store *store, const struct room_id *room,
 sotto_error store_message_fail(struct store *store, const struct room_id *room,
                                const char *client_id);
 
+/* [tx] A failed one waits again, with another content. NOT_FOUND: it did not fail. */
+sotto_error store_message_again(struct store *store, int64_t local, sotto_bytes content_id);
+
 /* NOT_FOUND. */
 sotto_error store_message_by_client(struct store *store, const struct room_id *room,
                                     const char *client_id, struct arena *arena,

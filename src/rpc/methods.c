@@ -35,11 +35,11 @@
         .name = "message", .type = RPC_INTEGER, .least = 1, .most = INT64_MAX, \
         .text = "the message's id"                                             \
     }
-#define MARKDOWN                                                                          \
-    {                                                                                     \
-        .name = "markdown", .type = RPC_BOOLEAN, .optional = true,                        \
-        .text = "whether the text is Markdown (GFM-MIMI: no HTML; a mention is a link to" \
-                " sotto:account/ID) (false)"                                              \
+#define MARKDOWN                                                                             \
+    {                                                                                        \
+        .name = "markdown", .type = RPC_BOOLEAN, .optional = true,                           \
+        .text = "whether the text is Markdown (GFM-MIMI: no HTML; a mention is a link to"    \
+                " sotto:account/ and the account's id in base64url without padding) (false)" \
     }
 #define MEMBERS(least_)                                                        \
     {                                                                          \
@@ -85,6 +85,8 @@ static const struct rpc_field send[] = {
     END};
 static const struct rpc_field edit[] = {MESSAGE, TEXT("text", CORE_TEXT_MAX, "what it says now"),
                                         MARKDOWN, CLIENT_ID, END};
+static const struct rpc_field forward[] = {
+    MESSAGE, {.name = "conversation", .type = RPC_ID, .text = "where it goes"}, CLIENT_ID, END};
 static const struct rpc_field timer[] = {
     CONVERSATION, NUMBER("seconds", 0, CORE_TIMER_MAX, "after being read; 0: never"), END};
 static const struct rpc_field message[] = {MESSAGE, END};
@@ -177,6 +179,10 @@ const struct rpc_method rpc_methods[] = {
      "Sending", false, message_delete},
     {"message.react", "React to a text or file, in place of an earlier reaction", react, "Sending",
      false, message_react},
+    {"message.forward", "Send a text or a file on to another conversation", forward, "Sending",
+     false, message_forward},
+    {"message.retry", "Send a text once more that failed; nothing, if it did not", sent, "Sending",
+     false, message_retry},
     {"message.info", "A message, and who has it", message, "MessageInfo", false, message_info},
     {"message.list",
      "A conversation's newest messages, oldest first, and what waits behind them; none counts as"

@@ -126,6 +126,24 @@ bool message_send_file(struct call *call)
     return sending(call, &id, client_id);
 }
 
+bool message_forward(struct call *call)
+{
+    struct core_id id = param_id(call, "conversation");
+    char client_id[CORE_CLIENT_ID_MAX + 1];
+    if (core_forward(call->core, (int64_t)param_number(call, "message", 0), &id,
+                     param_text(call, "clientId"), client_id) != SOTTO_OK)
+        return call_fail(call);
+    return sending(call, &id, client_id);
+}
+
+bool message_retry(struct call *call)
+{
+    struct core_id id = param_id(call, "conversation");
+    const char *client_id = param_text(call, "clientId");
+    return core_retry(call->core, &id, client_id) == SOTTO_OK ? sending(call, &id, client_id)
+                                                              : call_fail(call);
+}
+
 bool message_status(struct call *call)
 {
     struct core_id id = param_id(call, "conversation");

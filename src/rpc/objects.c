@@ -70,6 +70,17 @@ static json_t *object_quote(const sotto_env *env, const struct core_quote *quote
     return object;
 }
 
+static json_t *object_mentions(const struct core_message *message)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < message->mention_count; i++) {
+        json_t *one = json_object();
+        object_set_id(one, "account", &message->mentions[i]);
+        (void)json_array_append_new(list, one);
+    }
+    return list;
+}
+
 static json_t *object_reactions(const sotto_env *env, const struct core_message *message)
 {
     json_t *list = json_array();
@@ -115,6 +126,8 @@ json_t *object_message(const sotto_env *env, const struct core_message *message)
         object_set_text(env, object, "clientId", message->client_id);
     if (message->markdown)
         set_bool(object, "markdown", true);
+    if (message->mention_count > 0)
+        (void)json_object_set_new(object, "mentions", object_mentions(message));
     if (message->timer_s != 0)
         object_set_number(object, "timer", message->timer_s);
     if (message->erase_s != 0)

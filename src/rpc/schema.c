@@ -165,6 +165,11 @@ static const struct rpc_field message[] = {
      .type = RPC_BOOLEAN,
      .optional = true,
      .text = "whether the text is Markdown (GFM-MIMI: no HTML in it)"},
+    {.name = "mentions",
+     .type = RPC_OBJECTS,
+     .optional = true,
+     .of = "Mention",
+     .text = "whom a Markdown text links to; absent: nobody"},
     MAYBE_NUMBER("timer",
                  "it disappears so many seconds after it was read, one's own after it was sent"),
     MAYBE_NUMBER("erase", "when it disappears; absent: the clock does not run"),
@@ -186,6 +191,8 @@ static const struct rpc_field quote[] = {
     MAYBE("text", "the beginning of its first line; of a file, of what was said about it"),
     END,
 };
+
+static const struct rpc_field mention[] = {ID("account", "the account's id"), END};
 
 static const struct rpc_field reaction[] = {
     ID("sender", "the account that reacted"),
@@ -283,6 +290,7 @@ const struct rpc_object rpc_objects[] = {
     {"Quote", "What a message answers.", quote},
     {"Receipt", "What a member says of a message: one a person.", receipt},
     {"MessageInfo", "A message, and who has it.", info},
+    {"Mention", "Somebody whom a message mentions.", mention},
     {"Reaction", "What somebody thinks of a message: one a person.", reaction},
     {"Sending", "How far an own message is, or an own change of one.", sending},
     {"Saved", "A file that was fetched.", saved},

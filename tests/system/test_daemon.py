@@ -104,6 +104,8 @@ def conversation():
         a("message.react", message=mine, reaction="!")
         assert a("message.info", message=mine)["message"]["text"] == "first"
         assert a("conversation.setTimer", conversation=room, seconds=0)["conversation"] == room
+        a("message.forward", message=mine, conversation=room, clientId="on")
+        assert a("message.retry", conversation=room, clientId="on")["status"] != "failed"
         assert a("account.setReceipts", on=True)["receipts"] is True
         a("message.delete", message=gone)
         b.events(lambda n: n["params"].get("message", {}).get("kind") == "deleted")

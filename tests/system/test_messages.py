@@ -1,5 +1,6 @@
 """What people do to messages that are there: replies, edits, deletions, reactions, over real daemons,
 with people who are away, programs that are killed, and a member whose program lies."""
+import base64
 import json
 import os
 import subprocess
@@ -316,7 +317,7 @@ def disappearing():
         b("message.send", conversation=room, text="about that", replyTo=number)
         about = numbered(b, room, "about that")
         assert [m for m in messages(b, room) if m["id"] == about][0]["replyTo"]["text"] == "soon over"
-        b("conversation.markRead", conversation=room, message=last)
+        b("conversation.markRead", conversation=room, message=max(last, file))
         erased = []
         while len(erased) < 2:
             erased += [n["params"]["erased"] for n in b.events(lambda n: n["params"].get("type") == "messageErased")
@@ -335,6 +336,54 @@ def disappearing():
         carol.ok("status")
         assert gone(carol, "soon over")
         assert "soon over" not in [m.get("text") for m in carol.history("Kitchen")]
+
+
+def onward():
+    """forwarding, mentions, and sending once more what had failed"""
+    with Group() as (group, (alice, bob, carol), room):
+        a = group.rpc(alice)
+        pair = a("conversation.find", name="Carol")["conversation"]
+        path = os.path.join(group.world.directory, "file")
+        with open(path, "wb") as file:
+            file.write(os.urandom(5000))
+        me = a("account.get")["account"]
+        link = base64.urlsafe_b64encode(bytes.fromhex(me)).decode().rstrip("=")
+        text = "ask [Alice](sotto:account/%s), [x](sotto:account/%s) or [y](sotto:account/short)" % (link, link[:-1])
+        bob.ok("send", "Kitchen", "--markdown", text)
+        bob.ok("send", "Kitchen", "--file", path, "look")
+        number, file = numbered(a, room, text), numbered(a, room, "look")
+        assert [m["mentions"] for m in messages(a, room) if m["id"] == number] == [[{"account": me}]]
+        a("message.forward", message=number, conversation=pair, clientId="f1")
+        a("message.forward", message=number, conversation=pair, clientId="f1")
+        sent(a, pair, a("message.forward", message=file, conversation=pair))
+        c = group.rpc(carol)
+        carols = c("conversation.find", name="Alice")["conversation"]
+        got = numbered(c, carols, "look")
+        assert [(m.get("text"), "mentions" in m, m["name"]) for m in messages(c, carols)] == [
+            (text, True, "Alice"), ("look", False, "Alice")]
+        saved = c("message.saveFile", message=got, to=group.world.directory + "/saved")["path"]
+        assert open(saved, "rb").read() == open(path, "rb").read()
+        event = [m["id"] for m in a("message.list", conversation=room)["messages"] if m["kind"] == "added"][0]
+        assert a.fails("message.forward", message=event, conversation=pair) == "cannot_change"
+        # Bob writes while he is being removed: it fails; once he is back, it can be sent.
+        bob.ok("call", "message.send", json.dumps({"conversation": room, "text": "late", "clientId": "late",
+                                                   "replyTo": int(bob.history("Kitchen")[-1]["id"])}))
+        a("group.remove", conversation=room, members=["Bob"])
+        eventually(lambda: len(a("group.members", conversation=room)["members"]) == 2, "Bob being out")
+        bob.run("sync")
+        assert [m["status"] for m in bob.history("Kitchen") if m.get("text") == "late"] == ["failed"]
+        assert bob.run("retry", "Kitchen", "late").error == "not_member"
+        assert bob.run("retry", "Kitchen", "never").error == "not_found"
+        a("group.add", conversation=room, members=["Bob"])
+        eventually(lambda: len(a("group.members", conversation=room)["members"]) == 3, "Bob being in again")
+        bob.ok("sync")
+        bob.let_in()
+        bob.ok("sync")
+        again = bob.ok("retry", "Kitchen", "late").of("sending")[0]
+        assert again["status"] == "sent" and again["clientId"] == "late", again
+        assert bob.ok("retry", "Kitchen", "late").of("sending")[0]["seq"] == again["seq"]
+        late = [m for m in messages(a, room) if m["id"] == numbered(a, room, "late")]
+        assert len(late) == 1 and late[0]["replyTo"]["text"] == "look", late
 
 
 def shown():
@@ -367,4 +416,4 @@ def shown():
         assert bob.run("reply", "x", "y").error == "usage"
 
 
-main([together, racing, lying, killed, receipts, disappearing, shown])
+main([together, racing, lying, killed, receipts, disappearing, onward, shown])

@@ -1,0 +1,164 @@
+/* Sending again: what somebody wrote, elsewhere; and what failed, once more. */
+#include <string.h>
+
+#include "core/internal.h"
+
+/* ---- Forwarding ---- */
+
+/* A file is not fetched and sent once more: the message names the same blob and key, so it has to
+ * be at the relay that the other conversation uses. Inside a transaction. */
+static sotto_error file_forward(struct core *core, const struct store_message *from,
+                                const struct store_room *to, const char *client_id,
+                                struct arena *arena)
+{
+    struct content_message content;
+    struct store_room there;
+    sotto_fault fault;
+    TRY(store_room_get(core->store, &from->room, arena, &there));
+    if (strcmp(there.relay, to->relay) != 0)
+        return problem_set(&core->problem, SOTTO_STATE, CORE_CANNOT_CHANGE,
+                           "Save it, and send it from there.",
+                           "The file lies at another relay than that conversation.");
+    TRY(content_read(from->content, &from->sender, &from->room, arena, &content, &fault));
+    content.expires_s = content.expires_at_s = 0;
+    sotto_buf bytes;
+    sotto_buf_init(&bytes, core->env);
+    sotto_error error = store_room_timer(core->store, &to->room, &content.expires_s);
+    if (error == SOTTO_OK)
+        error = content_write(core->env, &content, &core->identity.account, &to->room, &bytes);
+    if (error == SOTTO_OK)
+        error = room_show_waiting(core, &to->room, CORE_FILE, &content, sotto_buf_view(&bytes),
+                                  client_id);
+    if (error == SOTTO_OK)
+        error = room_queue_profile_if_owed(core, &to->room, to->epoch);
+    if (error == SOTTO_OK)
+        error = room_queue_content(core, &to->room, MESSAGE_INTENT_FILE,
+                                   sotto_bytes_of(content.id, CONTENT_ID_SIZE),
+                                   sotto_buf_view(&bytes), client_id);
+    sotto_buf_free(&bytes);
+    return error;
+}
+
+/* Inside a transaction. */
+static sotto_error forward(struct core *core, int64_t id, const struct room_id *room,
+                           const char *client_id, struct arena *arena)
+{
+    struct store_message from;
+    struct store_room to;
+    TRY(core_message_at(core, id, arena, &from));
+    TRY(core_room_open(core, room, arena, &to));
+    if (from.kind == CORE_FILE)
+        return file_forward(core, &from, &to, client_id, arena);
+    if (from.kind != CORE_TEXT)
+        return problem_set(&core->problem, SOTTO_STATE, CORE_CANNOT_CHANGE, "",
+                           "Only texts and files can be forwarded.");
+    struct content_message content;
+    memset(&content, 0, sizeof content);
+    content.kind = CONTENT_TEXT;
+    content.text = from.text;
+    content.markdown = from.markdown;
+    return room_text_queue(core, &to, &content, client_id);
+}
+
+/* The end of both: commits, or rolls back with a problem. */
+static sotto_error finish(struct core *core, sotto_error error)
+{
+    if (error == SOTTO_OK)
+        error = store_commit(core->store);
+    if (error == SOTTO_OK)
+        return error;
+    store_rollback(core->store);
+    return core->problem.code != CORE_OK ? error
+                                         : core_store_problem(core, error, "saving the message");
+}
+
+sotto_error core_forward(struct core *core, int64_t id, const struct core_id *conversation,
+                         const char *client_id, char *client_id_out)
+{
+    char fresh[33];
+    struct arena arena;
+    struct room_id room;
+    TRY(core_need_account(core));
+    TRY(core_client_id_choose(core, &client_id, fresh));
+    memcpy(room.bytes, conversation->bytes, ROOM_ID_SIZE);
+    problem_clear(&core->problem);
+    arena_init(&arena, core->env);
+    sotto_error error = store_begin(core->store);
+    if (error == SOTTO_OK)
+        error = core_client_id_used(core, &room, client_id);
+    if (error == SOTTO_NOT_FOUND)
+        error = forward(core, id, &room, client_id, &arena);
+    error = finish(core, error);
+    if (error == SOTTO_OK && client_id_out != NULL)
+        (void)snprintf(client_id_out, CORE_CLIENT_ID_MAX + 1, "%s", client_id);
+    arena_free(&arena);
+    return error;
+}
+
+/* ---- Once more ---- */
+
+/* Inside a transaction: the same row waits again, under the same name. */
+static sotto_error again(struct core *core, const struct store_room *row,
+                         const struct store_message *message, struct content_message *content)
+{
+    sotto_buf bytes;
+    sotto_buf_init(&bytes, core->env);
+    sotto_error error =
+        content_write(core->env, content, &core->identity.account, &row->room, &bytes);
+    const sotto_bytes id = sotto_bytes_of(content->id, CONTENT_ID_SIZE);
+    if (error == SOTTO_OK)
+        error = store_message_again(core->store, message->local, id);
+    if (error == SOTTO_OK)
+        error = room_queue_profile_if_owed(core, &row->room, row->epoch);
+    if (error == SOTTO_OK)
+        error = room_queue_content(core, &row->room, MESSAGE_INTENT_TEXT, id,
+                                   sotto_buf_view(&bytes), message->client_id);
+    sotto_buf_free(&bytes);
+    return error;
+}
+
+/* Inside a transaction. */
+static sotto_error retry(struct core *core, const struct room_id *room, const char *client_id,
+                         struct arena *arena)
+{
+    struct store_message message;
+    struct store_room row;
+    sotto_error error = store_message_by_client(core->store, room, client_id, arena, &message);
+    if (error == SOTTO_NOT_FOUND)
+        return problem_set(&core->problem, error, CORE_NOT_FOUND, NULL,
+                           "No message was sent with that id in this conversation.");
+    TRY(error);
+    if (message.state != STORE_MESSAGE_FAILED)
+        return SOTTO_OK; /* it is on its way, or there */
+    if (message.kind != CORE_TEXT)
+        return problem_set(&core->problem, SOTTO_STATE, CORE_CANNOT_CHANGE, "Send the file again.",
+                           "Only a text can be sent once more.");
+    TRY(core_room_open(core, room, arena, &row));
+    struct content_message content;
+    memset(&content, 0, sizeof content);
+    content.kind = CONTENT_TEXT;
+    content.text = message.text;
+    content.markdown = message.markdown;
+    if (message.target.size == CONTENT_ID_SIZE) {
+        content.kind = CONTENT_REPLY;
+        memcpy(content.target, message.target.data, CONTENT_ID_SIZE);
+    }
+    content.expires_s = message.timer_s;
+    return again(core, &row, &message, &content);
+}
+
+sotto_error core_retry(struct core *core, const struct core_id *conversation, const char *client_id)
+{
+    struct arena arena;
+    struct room_id room;
+    TRY(core_need_account(core));
+    memcpy(room.bytes, conversation->bytes, ROOM_ID_SIZE);
+    problem_clear(&core->problem);
+    arena_init(&arena, core->env);
+    sotto_error error = store_begin(core->store);
+    if (error == SOTTO_OK)
+        error = retry(core, &room, client_id, &arena);
+    error = finish(core, error);
+    arena_free(&arena);
+    return error;
+}
