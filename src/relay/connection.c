@@ -255,7 +255,8 @@ static void refuse_message(struct connection *connection, const struct message *
 
 static bool must_pause(const struct connection *connection)
 {
-    return connection->barrier || connection->requests >= CONNECTION_REQUESTS ||
+    return connection->barrier || connection->turn >= CONNECTION_TURN ||
+           connection->requests >= CONNECTION_REQUESTS ||
            connection->request_bytes >= CONNECTION_BYTES ||
            channel_queued(connection->channel) + connection->promised >= CONNECTION_QUEUE_HIGH;
 }
@@ -277,6 +278,7 @@ static void on_message(void *ctx, sotto_bytes bytes)
     if (connection->drop)
         return;
     connection->message_ms = 0;
+    connection->turn++;
     count_own(&connection->loop->figures.messages_in, 1);
     count_own(&connection->loop->figures.bytes_in, bytes.size);
     arena_init(&arena, connection->loop->relay->env);
@@ -454,6 +456,7 @@ void connection_settle(struct connection *connection)
         subscription_go_on(connection);
         inbox_go_on(connection);
         channel_flush(connection->channel);
+        connection->turn = 0;
         pause_if_needed(connection);
         watch_events(connection);
     }

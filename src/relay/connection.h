@@ -45,6 +45,7 @@ struct connection {
     size_t promised;      /* bytes of blobs in answers under way: as good as queued */
     bool barrier;         /* nothing more is read until the answer */
     bool paused;
+    unsigned turn; /* messages since it was settled */
 
     /* account */
     bool signed_in;

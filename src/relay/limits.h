@@ -57,6 +57,7 @@ enum {
     FETCH_COUNT = 256,        /* entries read at once for one subscription */
     FETCH_BYTES = 128 * 1024, /* the first entry may be larger */
 
+    CONNECTION_TURN = 16,               /* messages of one connection before the others' turn */
     CONNECTION_REQUESTS = 64,           /* unanswered on one connection: more are left unread */
     CONNECTION_BYTES = 8 * 1024 * 1024, /* of such requests */
     CONNECTION_SUBSCRIPTIONS = 1024,
