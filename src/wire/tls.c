@@ -13,6 +13,7 @@ struct tls {
     SSL_CTX *context;
     BIO_METHOD *method;
     atomic_uint references;
+    atomic_bool has_roots; /* of a client */
     uint8_t pin[PIN_SIZE];
 };
 
@@ -81,15 +82,24 @@ static bool spki_hash(X509 *certificate, uint8_t hash[static PIN_SIZE])
     return true;
 }
 
+/* To read the system's roots takes longer than all else that a short command does: only for an
+ * address without a pin. Two threads that do it at once do no harm. */
+static void load_roots(struct tls *tls)
+{
+    if (!atomic_load(&tls->has_roots) && SSL_CTX_set_default_verify_paths(tls->context) == 1)
+        atomic_store(&tls->has_roots, true); /* else no chain is good, and the next one tries */
+}
+
 /* With a pin, exactly that key and nothing else counts: no chain, no name, no dates. Without one,
  * OpenSSL checks the chain to the system's roots and the name (set in channel_connect). */
-static int verify_certificate(X509_STORE_CTX *store, void *unused)
+static int verify_certificate(X509_STORE_CTX *store, void *ctx)
 {
-    (void)unused;
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
     struct tls_socket *socket = SSL_get_app_data(ssl);
-    if (!socket->has_pin)
+    if (!socket->has_pin) {
+        load_roots(ctx);
         return X509_verify_cert(store);
+    }
     uint8_t hash[PIN_SIZE];
     X509 *certificate = X509_STORE_CTX_get0_cert(store);
     bool same = certificate != NULL && spki_hash(certificate, hash) &&
@@ -175,9 +185,8 @@ sotto_error tls_client(const sotto_env *env, struct tls **out)
     static const unsigned char http[] = "\x08http/1.1"; /* what a browser says for a WebSocket */
     TRY(tls_new(env, TLS_client_method(), &tls));
     SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_cert_verify_callback(tls->context, verify_certificate, NULL);
-    if (SSL_CTX_set_default_verify_paths(tls->context) != 1 ||
-        SSL_CTX_set_alpn_protos(tls->context, http, sizeof http - 1) != 0) {
+    SSL_CTX_set_cert_verify_callback(tls->context, verify_certificate, tls);
+    if (SSL_CTX_set_alpn_protos(tls->context, http, sizeof http - 1) != 0) {
         tls_free(tls);
         return SOTTO_INTERNAL;
     }

@@ -1,10 +1,13 @@
 /* Two channels over a socket pair, with real TLS, in one thread. */
+#include <openssl/pem.h>
+#include <time.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "unit/certificates.h"
 #include "unit/wire_world.h"
 
 #define ROUNDS 20000
@@ -137,6 +140,65 @@ static void without_a_pin_a_self_made_certificate_is_refused(void **state)
         step(pair);
     assert_error(channel_end(pair->client.channel)->error, PIN);
     assert_string_not_equal(channel_end(pair->client.channel)->why, "");
+}
+
+/* The relay's certificate, which an authority has signed for that address: in the world's files. */
+static void certify_server(struct wire_world *world, const char *alternative,
+                           struct certified *authority)
+{
+    struct certified leaf;
+    int64_t now = (int64_t)time(NULL);
+    const struct terms root = {
+        .name = "Root", .authority = true, .not_before = now - 60, .not_after = now + 60};
+    const struct terms terms = {
+        .name = "relay", .alternative = alternative, .not_before = now - 60, .not_after = now + 60};
+    certify_new(authority, &root, NULL);
+    certify_key(&leaf, &terms, authority, EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"));
+    FILE *chain = fopen(world->certificate, "w"), *key = fopen(world->key, "w");
+    assert_true(chain != NULL && key != NULL);
+    assert_true(PEM_write_X509(chain, leaf.certificate));
+    assert_true(PEM_write_PrivateKey(key, leaf.key, NULL, NULL, 0, NULL, NULL));
+    assert_int_equal(fclose(chain) + fclose(key), 0);
+    tls_free(world->server);
+    assert_ok(tls_server(sotto_env_system(), world->certificate, world->key, &world->server, NULL));
+    certified_free(&leaf);
+}
+
+/* Whether a client that trusts the authority connects to 127.0.0.1 without a pin. */
+static bool connects_without_pin(struct pair *pair, const char *alternative, bool trusted)
+{
+    struct certified authority;
+    char roots[128];
+    wire_end_free(&pair->client);
+    wire_end_free(&pair->server);
+    certify_server(&pair->world, alternative, &authority);
+    snprintf(roots, sizeof roots, "%s/roots.pem", pair->world.folder);
+    FILE *file = fopen(roots, "w");
+    assert_non_null(file);
+    if (trusted)
+        assert_true(PEM_write_X509(file, authority.certificate));
+    assert_int_equal(fclose(file), 0);
+    certified_free(&authority);
+    setenv("SSL_CERT_FILE", roots, 1);
+    tls_free(pair->world.client);
+    assert_ok(tls_client(sotto_env_system(), &pair->world.client));
+    pair->world.address.has_pin = false;
+    pair_make_with(pair, NULL);
+    for (int i = 0; i < ROUNDS && channel_state(pair->client.channel) != CHANNEL_CLOSED &&
+                    (pair->client.opened == 0 || pair->server.opened == 0);
+         i++)
+        step(pair);
+    unsetenv("SSL_CERT_FILE");
+    unlink(roots);
+    return pair->client.opened == 1 && pair->server.opened == 1;
+}
+
+static void without_a_pin_the_systems_roots_and_the_name_count(void **state)
+{
+    assert_true(connects_without_pin(*state, "IP:127.0.0.1", true));
+    assert_false(connects_without_pin(*state, "IP:127.0.0.1", false));
+    assert_false(connects_without_pin(*state, "IP:127.0.0.2", true));
+    assert_false(connects_without_pin(*state, "DNS:localhost", true));
 }
 
 static void a_full_queue_says_limit_until_the_peer_reads(void **state)
@@ -330,6 +392,7 @@ int main(void)
         TEST(many_small_messages_keep_their_order_and_share_writes),
         TEST(another_key_than_the_pinned_one_is_refused),
         TEST(without_a_pin_a_self_made_certificate_is_refused),
+        TEST(without_a_pin_the_systems_roots_and_the_name_count),
         TEST(a_full_queue_says_limit_until_the_peer_reads),
         TEST(a_pause_inside_a_record_loses_nothing),
         TEST(an_orderly_close_is_seen_on_both_ends),
