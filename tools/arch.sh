@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # The engine on other machines: `tools/arch.sh [i386] [s390x] [musl] [wasm32]`, all without a name.
 #
-# i386 (32 bits) and s390x (big-endian) run the official vectors and the unit tests under qemu-user,
-# with Debian's own libraries for them unpacked under build-sysroot/: nothing foreign is installed.
+# i386 (32 bits) and s390x (big-endian) run the official vectors and the unit tests, with Debian's own
+# libraries for them unpacked under build-sysroot/: nothing foreign is installed. Where the kernel runs
+# a machine's programs, as that of x86-64 mostly does for i386, they run natively, by the C library's
+# loader; else under qemu-user.
 # musl and wasm32 compile the engine and all cryptography that stands above a provider.
 # Standard output is TAP and Meson's logs in the folder $ARCH_RESULTS, for tools/tally.py.
 set -euo pipefail
@@ -31,7 +33,7 @@ need() { # PACKAGE...: installs what is missing
 # which believes that nothing is installed, so that it brings all that they depend on.
 sysroot() {
     local arch=$1 top="$PWD/build-sysroot/$1" deb
-    [ ! -f "$top/root.ini" ] || return 0
+    ! grep -qs '^wrapper' "$top/root.ini" || return 0
     say "libraries of $arch"
     mkdir -p "$top/apt/lists/partial" "$top/apt/cache/archives/partial"
     : >"$top/apt/status"
@@ -47,12 +49,27 @@ sysroot() {
         dpkg -x "$deb" "$top/root"
     done
     rm -rf "$top/apt"
-    printf '[constants]\nroot = '"'%s'"'\n' "$top/root" >"$top/root.ini"
+    printf '[constants]\nroot = '"'%s'"'\nwrapper = [%s]\n' "$top/root" "$(wrapper "$arch" "$top/root")" >"$top/root.ini"
+}
+
+# wrapper ARCH ROOT: what a program of ARCH is run by, as the members of a Meson array.
+wrapper() {
+    local arch=$1 root=$2 loader folder path=
+    loader=$(find "$root" -name 'ld-linux.so.2' -type f | head -n 1)
+    if [ -n "$loader" ] && "$loader" --version >/dev/null 2>&1; then
+        for folder in "$root"/lib/*-linux-gnu "$root"/usr/lib/*-linux-gnu; do
+            path+=${path:+:}$folder
+        done
+        echo "'$loader', '--library-path', '$path'"
+    else
+        need qemu-user
+        echo "'qemu-$arch', '-L', '$root'"
+    fi
 }
 
 run_tests() { # ARCH COMPILER-PACKAGE
     local arch=$1 build="build-arch-$1"
-    need "$2" qemu-user pkg-config meson ninja-build
+    need "$2" pkg-config meson ninja-build
     sysroot "$arch"
     [ -f "$build/build.ninja" ] ||
         meson setup "$build" --werror -Dparts=engine --cross-file "build-sysroot/$arch/root.ini" \
@@ -60,7 +77,7 @@ run_tests() { # ARCH COMPILER-PACKAGE
         die "meson setup failed; see $build/meson-logs/meson-log.txt"
     say "$arch: compiling"
     ninja -C "$build" >&2
-    say "$arch: vectors and unit tests under qemu-user"
+    say "$arch: vectors and unit tests, by $(sed -n "s/^wrapper = \['\([^']*\)'.*/\1/p" "build-sysroot/$arch/root.ini")"
     # An emulated processor is some ten times slower.
     meson test -C "$build" --no-rebuild --print-errorlogs --num-processes 2 --timeout-multiplier 20 >&2 || true
     cp "$build/meson-logs/testlog.json" "$ARCH_RESULTS/$arch.json"
