@@ -111,6 +111,10 @@ struct output {
     void (*status)(struct cli *cli, const struct core_account *account,
                    const struct core_status *status);
     void (*invitation)(struct cli *cli, const struct shown_invitation *invitation);
+    void (*device_link)(struct cli *cli, const char *link, uint64_t expires_s);
+    void (*device)(struct cli *cli, const struct core_device *device);
+    /* How far something long is; to a terminal alone. */
+    void (*progress)(struct cli *cli, uint64_t done, uint64_t of);
     void (*fingerprint)(struct cli *cli, const struct core_fingerprint *fingerprint, bool own);
     void (*sending)(struct cli *cli, const struct shown_sending *sending);
     void (*saved)(struct cli *cli, const char *path);
@@ -157,6 +161,11 @@ void problem_usage(struct core_problem *problem, const char *next, const char *f
 
 /* The commands' functions, in commands_*.c. */
 int run_register(struct cli *cli, const struct args *args);
+int run_link(struct cli *cli, const struct args *args);
+int run_devices(struct cli *cli, const struct args *args);
+int run_device_add(struct cli *cli, const struct args *args);
+int run_device_rename(struct cli *cli, const struct args *args);
+int run_device_revoke(struct cli *cli, const struct args *args);
 int run_name(struct cli *cli, const struct args *args);
 int run_receipts(struct cli *cli, const struct args *args);
 int run_status(struct cli *cli, const struct args *args);

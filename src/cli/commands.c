@@ -22,6 +22,14 @@ static const struct option_spec invite_options[] = {
     {"expires", "TIME", "for how long it is good, such as 12h or 7d (7d)"},
     {NULL, NULL, NULL}};
 
+static const struct option_spec link_options[] = {
+    {"relay", "ADDRESS", "the account's relay ($SOTTO_RELAY); `sotto status` there shows it"},
+    {"device", "NAME", "what this device is called"},
+    {NULL, NULL, NULL}};
+
+static const struct option_spec device_add_options[] = {
+    {"limited", NULL, "the new device may not link or remove others"}, {NULL, NULL, NULL}};
+
 static const struct option_spec send_options[] = {
     {"id", "ID", "a name for this message: sending it again with the same one sends it once"},
     {"file", "PATH", "send that file; the text is what you say about it"},
@@ -71,6 +79,28 @@ const struct command commands[] = {
      "asks for it; a script runs the command again with --code.",
      "sotto register --relay relay.example:7443#PIN --name Alice", register_options, 0, 0,
      run_register, false},
+    {"link", "", "Make this a device of an account that you have on another one",
+     "Shows a link. Give it to the other device, with `sotto device add LINK` there, and leave "
+     "this "
+     "command running until it is done: your conversations and their history come over. Whoever "
+     "sees the link before it is used could put this device into an account of theirs, so look at "
+     "the fingerprint at the end.",
+     "sotto link --relay relay.example:7443#PIN --device Laptop", link_options, 0, 0, run_link,
+     false},
+    {"devices", "", "List the devices of your account", NULL, "sotto devices", no_options, 0, 0,
+     run_devices, false},
+    {"device add", "LINK", "Let a new device into your account",
+     "LINK is what `sotto link` shows there. The new device gets your conversations, your contacts "
+     "and your whole history, encrypted to it, and may link and remove devices itself. Broken off, "
+     "the same command goes on.",
+     "sotto device add sotto://link/...", device_add_options, 1, 1, run_device_add, false},
+    {"device rename", "DEVICE NAME", "Change what one of your devices is called",
+     "Only your own devices see the name.", "sotto device rename 3fa8 'Old phone'", no_options, 2,
+     2, run_device_rename, false},
+    {"device revoke", "DEVICE", "Remove a device from your account",
+     "It keeps what it has read and can read nothing that comes after, in any conversation. There "
+     "is no way back but to link it anew.",
+     "sotto device revoke 'Old phone'", no_options, 1, 1, run_device_revoke, false},
     {"name", "NAME", "Change the name that others see", NULL, "sotto name 'Alice B.'", no_options,
      1, 1, run_name, false},
     {"receipts", "SETTING", "Whether others learn that you got and read their messages",

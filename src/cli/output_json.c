@@ -78,6 +78,23 @@ static void json_invitation(struct cli *cli, const struct shown_invitation *invi
                                              invitation->expires_s));
 }
 
+static void json_device_link(struct cli *cli, const char *link, uint64_t expires_s)
+{
+    print_as("deviceLink", object_device_link(cli->env, link, expires_s));
+}
+
+static void json_device(struct cli *cli, const struct core_device *device)
+{
+    print_as("device", object_device(cli->env, device));
+}
+
+static void json_progress(struct cli *cli, uint64_t done, uint64_t of)
+{
+    (void)cli;
+    (void)done;
+    (void)of;
+}
+
 static void json_fingerprint(struct cli *cli, const struct core_fingerprint *fingerprint, bool own)
 {
     print_as("fingerprint", object_fingerprint(cli->env, fingerprint, own));
@@ -132,7 +149,8 @@ static void json_problem(struct cli *cli, const struct core_problem *problem)
 }
 
 const struct output output_json = {
-    json_message, json_receipt, json_conversation, json_contact,     json_member,  json_request,
-    json_account, json_status,  json_invitation,   json_fingerprint, json_sending, json_saved,
-    json_done,    json_nothing, json_notice,       json_problem,
+    json_message, json_receipt,  json_conversation, json_contact,    json_member,
+    json_request, json_account,  json_status,       json_invitation, json_device_link,
+    json_device,  json_progress, json_fingerprint,  json_sending,    json_saved,
+    json_done,    json_nothing,  json_notice,       json_problem,
 };

@@ -317,6 +317,35 @@ static void text_fingerprint(struct cli *cli, const struct core_fingerprint *fin
     puts(" sees. The same digits on both sides: nobody is in between.");
 }
 
+static void text_device_link(struct cli *cli, const char *link, uint64_t expires_s)
+{
+    if (cli->terminal)
+        qr_print(stdout, link);
+    puts(link);
+    if (!cli->terminal)
+        return;
+    fputs("On your other device: sotto device add LINK\nGood until ", stdout);
+    time_print(expires_s);
+    puts(". Waiting...");
+}
+
+static void text_device(struct cli *cli, const struct core_device *device)
+{
+    (void)cli;
+    printf("%.12s  ", device->device);
+    clean_print_str(stdout, device->name[0] != '\0' ? device->name : "(no name)");
+    fputs("  since ", stdout);
+    time_print(device->added_s);
+    puts(device->own ? "  (this one)" : "");
+}
+
+static void text_progress(struct cli *cli, uint64_t done, uint64_t of)
+{
+    if (cli->terminal)
+        fprintf(stderr, "\rHistory: %llu of %llu messages%s", (unsigned long long)done,
+                (unsigned long long)of, done == of ? "\n" : "");
+}
+
 static void text_sending(struct cli *cli, const struct shown_sending *sending)
 {
     (void)cli;
@@ -391,7 +420,8 @@ static void text_problem(struct cli *cli, const struct core_problem *problem)
 }
 
 const struct output output_text = {
-    text_message, text_receipt, text_conversation, text_contact,     text_member,  text_request,
-    text_account, text_status,  text_invitation,   text_fingerprint, text_sending, text_saved,
-    text_done,    text_nothing, text_notice,       text_problem,
+    text_message, text_receipt,  text_conversation, text_contact,    text_member,
+    text_request, text_account,  text_status,       text_invitation, text_device_link,
+    text_device,  text_progress, text_fingerprint,  text_sending,    text_saved,
+    text_done,    text_nothing,  text_notice,       text_problem,
 };

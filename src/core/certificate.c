@@ -118,11 +118,13 @@ sotto_error identity_read_leaf(const sotto_mls_leaf *leaf, struct identity_leaf 
 
 /* The ghost defence: a device that the person's own list does not have is nobody. */
 static sotto_error judge_device(const struct identity_leaf *who, const sotto_mls_leaf *leaf,
-                                const struct manifest *manifest, sotto_fault *fault)
+                                const struct manifest *manifest, bool listed, sotto_fault *fault)
 {
     if (memcmp(manifest->account_key, who->account_key, SIGN_KEY_SIZE) != 0)
         return refuse(fault, SOTTO_CREDENTIAL, "Manifest.account_key: not the leaf's account");
     const struct device *device = manifest_device(manifest, &who->device);
+    if (device == NULL && !listed)
+        return SOTTO_OK;
     if (device == NULL)
         return refuse(fault, SOTTO_CREDENTIAL,
                       "Manifest.devices: the leaf's device is not in the newest manifest");
@@ -132,9 +134,9 @@ static sotto_error judge_device(const struct identity_leaf *who, const sotto_mls
     return SOTTO_OK;
 }
 
-sotto_error identity_judge_leaf(const sotto_env *env, const sotto_mls_leaf *leaf,
-                                const sotto_mls_leaf *replaced, sotto_bytes manifest,
-                                sotto_fault *fault)
+static sotto_error judge(const sotto_env *env, const sotto_mls_leaf *leaf,
+                         const sotto_mls_leaf *replaced, sotto_bytes manifest, bool listed,
+                         sotto_fault *fault)
 {
     struct identity_leaf who;
     TRY(identity_read_leaf(leaf, &who, fault));
@@ -149,12 +151,26 @@ sotto_error identity_judge_leaf(const sotto_env *env, const sotto_mls_leaf *leaf
     arena_init(&arena, env);
     sotto_error error = manifest_read(manifest, &arena, &newest, fault);
     if (error == SOTTO_OK)
-        error = judge_device(&who, leaf, &newest, fault);
+        error = judge_device(&who, leaf, &newest, listed, fault);
     else if (!error_is_local(error))
         error =
             refuse(fault, SOTTO_CREDENTIAL, "Manifest: the one kept of the account is not valid");
     arena_free(&arena);
     return error;
+}
+
+sotto_error identity_judge_leaf(const sotto_env *env, const sotto_mls_leaf *leaf,
+                                const sotto_mls_leaf *replaced, sotto_bytes manifest,
+                                sotto_fault *fault)
+{
+    return judge(env, leaf, replaced, manifest, true, fault);
+}
+
+sotto_error identity_judge_member(const sotto_env *env, const sotto_mls_leaf *leaf,
+                                  const sotto_mls_leaf *replaced, sotto_bytes manifest,
+                                  sotto_fault *fault)
+{
+    return judge(env, leaf, replaced, manifest, false, fault);
 }
 
 /* ---- Manifests ---------------------------------------------------------------------------------
@@ -220,7 +236,7 @@ static bool title_is_valid(const struct identity_room *room)
 
 sotto_error identity_room_write(const struct identity_room *room, sotto_buf *out)
 {
-    if ((room->kind != IDENTITY_ROOM_DIRECT && room->kind != IDENTITY_ROOM_GROUP) ||
+    if (room->kind < IDENTITY_ROOM_DIRECT || room->kind > IDENTITY_ROOM_OWN ||
         !title_is_valid(room))
         return SOTTO_ARGUMENT;
     struct writer writer;
@@ -239,7 +255,7 @@ sotto_error identity_room_read(sotto_bytes input, struct identity_room *room, so
     if (reader_u16(&reader, "sotto_room.version") != ROOM_VERSION)
         reader_fail(&reader, SOTTO_VERSION, "sotto_room.version");
     uint8_t kind = reader_u8(&reader, "sotto_room.kind");
-    if (kind != IDENTITY_ROOM_DIRECT && kind != IDENTITY_ROOM_GROUP)
+    if (kind < IDENTITY_ROOM_DIRECT || kind > IDENTITY_ROOM_OWN)
         reader_fail(&reader, SOTTO_VALUE, "sotto_room.kind");
     read.kind = kind;
     read.title = reader_vector(&reader, WIRE_TITLE_MAX, "sotto_room.title");

@@ -8,12 +8,15 @@
 #include "core/content_cbor.h"
 #include "core/file_cipher.h"
 #include "core/text.h"
+#include "wire/limits.h"
 #include "wire/padme.h"
 
 #define TYPE_PLAIN "text/plain;charset=utf-8"
 #define TYPE_MARKDOWN "text/markdown;variant=GFM-MIMI"
 #define TYPE_PROFILE "application/vnd.sotto.profile+cbor"
 #define TYPE_STATUS "application/mimi-message-status"
+#define TYPE_MANIFEST "application/vnd.sotto.manifest"
+#define TYPE_OWN "application/vnd.sotto.own"
 #define TYPE_FILE "application/octet-stream"
 #define BLOB_URI "sotto:blob/"
 #define BASE64_VARIANT sodium_base64_VARIANT_URLSAFE_NO_PADDING
@@ -148,6 +151,14 @@ static sotto_error check_text(const struct content_message *message)
         if (message->status_count > CONTENT_STATUSES_MAX)
             return SOTTO_LIMIT;
         return text.size == 0 && message->status_count > 0 ? SOTTO_OK : SOTTO_VALUE;
+    case CONTENT_MANIFEST:
+        if (text.size > WIRE_MANIFEST_MAX)
+            return SOTTO_LIMIT;
+        return text.size > 0 ? SOTTO_OK : SOTTO_VALUE;
+    case CONTENT_OWN:
+        if (text.size > CONTENT_OWN_MAX)
+            return SOTTO_LIMIT;
+        return text.size > 0 ? SOTTO_OK : SOTTO_VALUE;
     case CONTENT_NEWER:
         break;
     }
@@ -191,10 +202,12 @@ static void fill_part(const struct content_message *message, sotto_bytes body,
         return;
     }
     part->cardinality = CONTENT_PART_SINGLE;
-    part->u.single.type = sotto_bytes_str(message->kind == CONTENT_PROFILE  ? TYPE_PROFILE
-                                          : message->kind == CONTENT_STATUS ? TYPE_STATUS
-                                          : message->markdown               ? TYPE_MARKDOWN
-                                                                            : TYPE_PLAIN);
+    part->u.single.type = sotto_bytes_str(message->kind == CONTENT_PROFILE    ? TYPE_PROFILE
+                                          : message->kind == CONTENT_STATUS   ? TYPE_STATUS
+                                          : message->kind == CONTENT_MANIFEST ? TYPE_MANIFEST
+                                          : message->kind == CONTENT_OWN      ? TYPE_OWN
+                                          : message->markdown                 ? TYPE_MARKDOWN
+                                                                              : TYPE_PLAIN);
     part->u.single.body = body;
 }
 
@@ -405,6 +418,16 @@ static sotto_error understand(const struct content *content, struct arena *arena
     if (part->cardinality == CONTENT_PART_SINGLE &&
         is_type(part->u.single.type, TYPE_STATUS, &parameters))
         return statuses_read(part->u.single.body, arena, out, fault);
+    bool manifest = part->cardinality == CONTENT_PART_SINGLE &&
+                    is_type(part->u.single.type, TYPE_MANIFEST, &parameters);
+    bool own = part->cardinality == CONTENT_PART_SINGLE &&
+               is_type(part->u.single.type, TYPE_OWN, &parameters);
+    if (manifest || own) {
+        out->kind = manifest ? CONTENT_MANIFEST : CONTENT_OWN;
+        out->text = part->u.single.body;
+        sotto_error error = check_text(out);
+        return error == SOTTO_OK ? SOTTO_OK : refuse(fault, error, "SinglePart.content");
+    }
     if (part->cardinality == CONTENT_PART_EXTERNAL)
         return understand_file(content, arena, out, fault);
     return understand_text(content, out, fault);

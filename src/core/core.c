@@ -50,8 +50,8 @@ sotto_error core_store_problem(struct core *core, sotto_error error, const char 
 /* ---- The MLS engine's question about each leaf (RFC 9420, 5.3.1) -------------------------------
  */
 
-/* A leaf counts if its account's certificate covers its key, and if its device is in the newest
- * manifest known: the relay, or a member, cannot slip a device in. */
+/* A leaf counts if its account's certificate covers its key: the relay, or a member, cannot slip a
+ * device in. One that is not in the newest manifest known goes out again at once (room_judge). */
 static sotto_error validate_leaf(void *ctx, const sotto_mls_group *group,
                                  const sotto_mls_leaf *leaf, const sotto_mls_leaf *replaced)
 {
@@ -65,13 +65,13 @@ static sotto_error validate_leaf(void *ctx, const sotto_mls_group *group,
     arena_init(&arena, core->env);
     sotto_error error = identity_leaf_ids(leaf, &account, &device);
     if (error == SOTTO_OK && core_is_own(core, &account))
-        manifest = core->profile.manifest;
+        error = store_own_manifest_get(core->store, &arena, &manifest);
     else if (error == SOTTO_OK)
         error = store_manifest_get(core->store, &account, &arena, &manifest);
     if (error == SOTTO_NOT_FOUND)
         error = SOTTO_OK;
     if (error == SOTTO_OK)
-        error = identity_judge_leaf(core->env, leaf, replaced, manifest, &fault);
+        error = identity_judge_member(core->env, leaf, replaced, manifest, &fault);
     if (error != SOTTO_OK)
         (void)snprintf(core->fault_text, sizeof core->fault_text, "%s", fault.what);
     arena_free(&arena);

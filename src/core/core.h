@@ -94,6 +94,7 @@ enum core_trouble {
     X(EXISTS, "exists", USAGE)                           \
     X(DAEMON_RUNS, "daemon_runs", USAGE)                 \
     X(BUSY, "busy", REFUSED)                             \
+    X(LIMITED_DEVICE, "limited_device", REFUSED)         \
     X(FILE_CHANGED, "file_changed", FAILURE)             \
     X(FILE_GONE, "file_gone", REFUSED)                   \
     X(BAD_FILE, "bad_file", SECURITY)
@@ -196,6 +197,48 @@ sotto_error core_set_name(struct core *core, const char *name);
  * false, which also forgets those that are here. Several receipts are one message of a room, at
  * most one every ten seconds; in rooms of more than 32 devices there are none. */
 sotto_error core_set_receipts(struct core *core, bool on);
+
+/* ---- Devices of one's own ---------------------------------------------------------------------
+ *
+ * A new device calls core_link and shows the link to the person; core_link_wait then waits for the
+ * other device's core_device_add of it. */
+
+typedef void core_progress_fn(void *ctx, uint64_t done, uint64_t of);
+
+/* Local. On the new device, in a profile without an account: makes its keys, and a link that the
+ * account's other device takes; appended, with a NUL. relay: the account's. name: what the device
+ * is called, may be NULL. Again, until it expires: the same link. */
+sotto_error core_link(struct core *core, const char *relay, const char *name, sotto_buf *link,
+                      uint64_t *expires_s);
+/* Network. Waits until the link was taken; then this profile is a device of the account. Joins its
+ * conversations and fetches the history as long as that comes; the rest comes with later calls.
+ * Killed or interrupted, the same call goes on. BAD_IDENTITY: what came was not from a device that
+ * saw the link. progress, of the history, may be NULL. */
+sotto_error core_link_wait(struct core *core, core_progress_fn *progress, void *ctx);
+
+/* Network. On a device that has the account's key: lets the device of that link in, and waits a
+ * while for it to be in all conversations; the rest happens with later calls. limited: it does not
+ * get the account's key, and may not link or remove others. Killed or interrupted, the same call
+ * goes on. device: its id, in hex. LIMITED_DEVICE; INVITATION_USED, INVITATION_EXPIRED: of the
+ * link; BAD_IDENTITY: the relay changed the new device's keys. */
+sotto_error core_device_add(struct core *core, const char *link, bool limited, char device[33]);
+
+struct core_device {
+    char device[33]; /* hex */
+    const char *name;
+    uint64_t added_s;
+    bool own; /* this one */
+};
+
+/* Local. */
+sotto_error core_devices(struct core *core,
+                         void (*each)(void *ctx, const struct core_device *device), void *ctx);
+/* Local; the other devices are told at the next settling. what: a name, or the beginning of an id.
+ */
+sotto_error core_device_rename(struct core *core, const char *what, const char *name);
+/* Network. It is no longer the account's: the relay refuses it, and all members' clients remove it
+ * from all conversations. LIMITED_DEVICE; BUSY: another device changed the list at this moment. */
+sotto_error core_device_revoke(struct core *core, const char *what);
 
 /* ---- Meeting -------------------------------------------------------------------------------- */
 
@@ -560,10 +603,12 @@ sotto_error core_events_range(struct core *core, uint64_t *oldest, uint64_t *new
 
 struct core_status {
     uint32_t conversations, waiting, requests, contacts;
-    uint32_t tokens;            /* anonymous ones in stock */
-    uint32_t token_key;         /* number of the relay's newest issuing key; 0: none seen */
-    uint8_t token_key_hash[32]; /* of its announcement: the same for everybody at the relay */
-    bool passphrase;            /* one is needed to open this profile */
+    uint32_t tokens;              /* anonymous ones in stock */
+    uint32_t token_key;           /* number of the relay's newest issuing key; 0: none seen */
+    uint8_t token_key_hash[32];   /* of its announcement: the same for everybody at the relay */
+    bool passphrase;              /* one is needed to open this profile */
+    uint64_t history, history_of; /* messages of the past that the device which linked this one gave
+                                   * so far, and how many it has; both 0: no device did */
 };
 
 /* Local. */

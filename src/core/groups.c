@@ -27,9 +27,7 @@ sotto_error room_make(struct core *core, enum store_room_kind kind, const char *
                       const struct account_id *peer, struct room_id *id)
 {
     struct store_room row;
-    struct identity_room info = {kind == STORE_ROOM_DIRECT ? IDENTITY_ROOM_DIRECT
-                                                           : IDENTITY_ROOM_GROUP,
-                                 sotto_bytes_str(title)};
+    struct identity_room info = {(enum identity_room_kind)kind, sotto_bytes_str(title)};
     TRY(core->env->random(core->env->ctx, id->bytes, ROOM_ID_SIZE));
     struct room *room = room_of(core, id);
     if (room == NULL)

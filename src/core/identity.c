@@ -8,7 +8,7 @@
 #include "wire/envelope.h"
 #include "wire/manifest.h"
 
-#define SAVED_VERSION 1
+enum { SAVED_FIRST = 1, SAVED_VERSION = 2 }; /* 1: always with the account key */
 
 static const struct suite *suite_of_sotto(const struct crypto *crypto)
 {
@@ -16,15 +16,35 @@ static const struct suite *suite_of_sotto(const struct crypto *crypto)
     return suite != NULL && crypto_has(crypto, suite) ? suite : NULL;
 }
 
-/* What follows from the keys. */
-static sotto_error complete(struct identity *identity)
+static void complete_ids(struct identity *identity)
 {
     account_id_of(identity->account_key, &identity->account);
     memcpy(identity->credential, identity->account.bytes, ACCOUNT_ID_SIZE);
     memcpy(identity->credential + ACCOUNT_ID_SIZE, identity->device.bytes, DEVICE_ID_SIZE);
+}
+
+/* What follows from the keys, the account's own among them. */
+static sotto_error complete(struct identity *identity)
+{
+    complete_ids(identity);
     return certificate_make(&identity->account_private, identity->account_key, &identity->device,
                             sotto_bytes_of(identity->signature_key, SIGN_KEY_SIZE),
                             identity->certificate);
+}
+
+/* The same where the certificate is there: it must be good. */
+static sotto_error complete_certified(struct identity *identity, sotto_fault *fault)
+{
+    uint8_t account_key[SIGN_KEY_SIZE];
+    complete_ids(identity);
+    TRY(certificate_verify(sotto_bytes_of(identity->certificate, CERTIFICATE_SIZE),
+                           sotto_bytes_of(identity->credential, CREDENTIAL_SIZE),
+                           sotto_bytes_of(identity->signature_key, SIGN_KEY_SIZE), account_key,
+                           fault));
+    if (memcmp(account_key, identity->account_key, SIGN_KEY_SIZE) == 0)
+        return SOTTO_OK;
+    *fault = (sotto_fault){.error = SOTTO_CREDENTIAL, .what = "Certificate.account_key"};
+    return SOTTO_CREDENTIAL;
 }
 
 static sotto_error make_sign_key(const sotto_env *env, struct secret *seed,
@@ -89,9 +109,11 @@ void identity_wipe(struct identity *identity)
 /* ---- Keeping --------------------------------------------------------------------------------- */
 
 /* struct {
- *     uint16 version = 1;
+ *     uint16 version = 2;
  *     DeviceId device;
- *     opaque account_private[32];   opaque account_key[32];
+ *     uint8 limited;                           1: without account_private
+ *     opaque account_private[limited ? 0 : 32];   opaque account_key[32];
+ *     opaque certificate[96];
  *     opaque sign_in_private[32];   opaque sign_in_key[32];
  *     opaque signature_private<V>;  opaque signature_key[32];
  *     opaque inbox_private<V>;      opaque inbox_key<V>;
@@ -104,8 +126,10 @@ sotto_error identity_save(const struct identity *identity, sotto_buf *out)
     writer_init(&writer, out);
     writer_u16(&writer, SAVED_VERSION);
     writer_fixed(&writer, sotto_bytes_of(identity->device.bytes, DEVICE_ID_SIZE));
+    writer_u8(&writer, identity->account_private.size == 0);
     writer_fixed(&writer, secret_view(&identity->account_private));
     writer_fixed(&writer, sotto_bytes_of(identity->account_key, SIGN_KEY_SIZE));
+    writer_fixed(&writer, sotto_bytes_of(identity->certificate, CERTIFICATE_SIZE));
     writer_fixed(&writer, secret_view(&identity->sign_in_private));
     writer_fixed(&writer, sotto_bytes_of(identity->sign_in_key, SIGN_KEY_SIZE));
     writer_vector(&writer, secret_view(&identity->signature_private));
@@ -144,10 +168,20 @@ static sotto_error read_saved(struct crypto *crypto, const struct suite *suite,
                *inbox = "SavedIdentity.inbox_private";
     sotto_buf key;
     sotto_buf_init(&key, crypto_env(crypto));
-    if (reader_u16(reader, "SavedIdentity.version") != SAVED_VERSION)
+    uint16_t version = reader_u16(reader, "SavedIdentity.version");
+    if (version != SAVED_FIRST && version != SAVED_VERSION)
         reader_fail(reader, SOTTO_VERSION, "SavedIdentity.version");
     reader_copy(reader, out->device.bytes, DEVICE_ID_SIZE, "SavedIdentity.device");
-    read_sign_pair(reader, &out->account_private, out->account_key, "SavedIdentity.account_key");
+    uint8_t limited = version == SAVED_VERSION ? reader_u8(reader, "SavedIdentity.limited") : 0;
+    if (limited > 1)
+        reader_fail(reader, SOTTO_VALUE, "SavedIdentity.limited");
+    if (limited == 1)
+        reader_copy(reader, out->account_key, SIGN_KEY_SIZE, "SavedIdentity.account_key");
+    else
+        read_sign_pair(reader, &out->account_private, out->account_key,
+                       "SavedIdentity.account_key");
+    if (version != SAVED_FIRST)
+        reader_copy(reader, out->certificate, CERTIFICATE_SIZE, "SavedIdentity.certificate");
     read_sign_pair(reader, &out->sign_in_private, out->sign_in_key, "SavedIdentity.sign_in_key");
     read_secret(reader, &out->signature_private, reader_vector(reader, SECRET_MAX, signature),
                 signature);
@@ -165,6 +199,8 @@ static sotto_error read_saved(struct crypto *crypto, const struct suite *suite,
         error = crypto_kem_check_pair(crypto, suite, secret_view(&out->inbox_private), inbox_key);
     if (error == SOTTO_OK)
         error = sotto_buf_append(&out->inbox_key, inbox_key.data, inbox_key.size);
+    if (error == SOTTO_OK && version == SAVED_FIRST)
+        error = complete(out);
     if (error != SOTTO_OK && reader_ok(reader))
         reader_fail(reader, error, "SavedIdentity: the keys do not belong together");
     sotto_buf_free(&key);
@@ -185,7 +221,7 @@ sotto_error identity_load(struct crypto *crypto, sotto_bytes saved, struct ident
     sotto_buf_init(&read.inbox_key, crypto_env(crypto));
     sotto_error error = read_saved(crypto, suite, &reader, &read);
     if (error == SOTTO_OK)
-        error = complete(&read);
+        error = complete_certified(&read, &reader.fault);
     if (error == SOTTO_OK) {
         *out = read;
     } else {
@@ -200,19 +236,95 @@ sotto_error identity_load(struct crypto *crypto, sotto_bytes saved, struct ident
 /* ---- Saying who one is ------------------------------------------------------------------------
  */
 
-sotto_error identity_first_manifest(const struct identity *identity, sotto_buf *out)
+void identity_device(const struct identity *identity, struct device *device)
 {
-    struct device device = {
+    *device = (struct device){
         .id = identity->device,
         .signature_key = sotto_bytes_of(identity->signature_key, SIGN_KEY_SIZE),
         .inbox_key = sotto_buf_view(&identity->inbox_key),
         .added = identity->created,
     };
-    wire_hash(sotto_bytes_of(identity->sign_in_key, SIGN_KEY_SIZE), device.sign_in_hash);
+    wire_hash(sotto_bytes_of(identity->sign_in_key, SIGN_KEY_SIZE), device->sign_in_hash);
+}
+
+sotto_error identity_first_manifest(const struct identity *identity, sotto_buf *out)
+{
+    struct device device;
+    identity_device(identity, &device);
     struct manifest manifest = {
         .number = 1, .issued = identity->created, .devices = &device, .device_count = 1};
     memcpy(manifest.account_key, identity->account_key, SIGN_KEY_SIZE);
     return manifest_write(&manifest, identity->account_private.data, out);
+}
+
+static sotto_error next_manifest(const struct identity *identity, struct arena *arena,
+                                 sotto_bytes known, uint64_t now_s, const struct device *add,
+                                 const struct device_id *remove, sotto_buf *out, sotto_fault *fault)
+{
+    struct manifest before, next;
+    TRY(manifest_read(known, arena, &before, fault));
+    struct device *devices = arena_array(arena, WIRE_DEVICES_MAX + 1, sizeof *devices);
+    if (devices == NULL)
+        return SOTTO_NO_MEMORY;
+    size_t count = 0;
+    for (size_t i = 0; i < before.device_count; i++)
+        if (remove == NULL || !device_id_equal(&before.devices[i].id, remove))
+            devices[count++] = before.devices[i];
+    if (add != NULL)
+        devices[count++] = *add;
+    next = before;
+    next.number = before.number + 1;
+    next.issued = now_s;
+    next.devices = devices;
+    next.device_count = count;
+    wire_hash(known, next.previous);
+    return manifest_write(&next, identity->account_private.data, out);
+}
+
+sotto_error identity_next_manifest(const struct identity *identity, const sotto_env *env,
+                                   sotto_bytes known, const struct device *add,
+                                   const struct device_id *remove, sotto_buf *out,
+                                   sotto_fault *fault)
+{
+    struct arena arena;
+    *fault = (sotto_fault){SOTTO_OK, "", 0};
+    if (identity->account_private.size == 0)
+        return SOTTO_STATE;
+    arena_init(&arena, env);
+    sotto_error error =
+        next_manifest(identity, &arena, known, env->now(env->ctx), add, remove, out, fault);
+    arena_free(&arena);
+    return error;
+}
+
+sotto_error identity_adopt(struct identity *identity, const uint8_t account_key[SIGN_KEY_SIZE],
+                           sotto_bytes account_private, const uint8_t certificate[CERTIFICATE_SIZE],
+                           sotto_fault *fault)
+{
+    uint8_t expected[SIGN_KEY_SIZE];
+    struct identity adopted = *identity; /* shares what it does not change */
+    memset(&adopted.account_private, 0, sizeof adopted.account_private);
+    memcpy(adopted.account_key, account_key, SIGN_KEY_SIZE);
+    memcpy(adopted.certificate, certificate, CERTIFICATE_SIZE);
+    sotto_error error = complete_certified(&adopted, fault);
+    if (error == SOTTO_OK && account_private.size > 0) {
+        error = account_private.size == SIGN_SEED_SIZE
+                    ? secret_set(&adopted.account_private, account_private)
+                    : SOTTO_LENGTH;
+        if (error == SOTTO_OK) {
+            wire_sign_public(account_private.data, expected);
+            error = memcmp(expected, account_key, SIGN_KEY_SIZE) == 0 ? SOTTO_OK : SOTTO_KEY;
+        }
+        if (error != SOTTO_OK)
+            *fault = (sotto_fault){.error = error, .what = "account_private"};
+    }
+    if (error == SOTTO_OK) {
+        secret_wipe(&identity->account_private);
+        *identity = adopted;
+    } else
+        secret_wipe(&adopted.account_private);
+    wipe(&adopted, sizeof adopted);
+    return error;
 }
 
 void identity_for_mls(const struct identity *identity, struct identity_mls *out)

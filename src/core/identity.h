@@ -9,6 +9,7 @@
 #include "sotto/mls.h"
 #include "wire/ids.h"
 #include "wire/limits.h"
+#include "wire/manifest.h"
 
 #define CREDENTIAL_SIZE (ACCOUNT_ID_SIZE + DEVICE_ID_SIZE)
 #define CERTIFICATE_SIZE (SIGN_KEY_SIZE + SIGNATURE_SIZE)
@@ -20,15 +21,15 @@ enum {
 
 /* ---- Oneself -------------------------------------------------------------------------------- */
 
-/* The account on its first device. Zero-initialised it may be freed. Private keys are seeds. */
+/* The account on this device. Zero-initialised it may be freed. Private keys are seeds. */
 struct identity {
     struct account_id account;
     struct device_id device;
     uint8_t account_key[SIGN_KEY_SIZE];
     uint8_t signature_key[SIGN_KEY_SIZE]; /* MLS signature key */
     uint8_t sign_in_key[SIGN_KEY_SIZE];   /* for one relay */
-    struct secret account_private;
-    struct secret signature_private; /* as sotto_mls_signature_key gives it */
+    struct secret account_private;        /* empty: this device may not link or remove others */
+    struct secret signature_private;      /* as sotto_mls_signature_key gives it */
     struct secret sign_in_private;
     struct secret inbox_private; /* X-Wing seed */
     sotto_buf inbox_key;         /* X-Wing public key, 1216 bytes */
@@ -48,8 +49,26 @@ sotto_error identity_save(const struct identity *identity, sotto_buf *out);
 sotto_error identity_load(struct crypto *crypto, sotto_bytes saved, struct identity *identity,
                           sotto_fault *fault);
 
+/* Makes the device's keys those of a device of another account, which certified them (linking).
+ * account_private: empty where that account key does not come along. CREDENTIAL or KEY with a
+ * fault: they do not belong together; the identity is then as it was. */
+sotto_error identity_adopt(struct identity *identity, const uint8_t account_key[SIGN_KEY_SIZE],
+                           sotto_bytes account_private, const uint8_t certificate[CERTIFICATE_SIZE],
+                           sotto_fault *fault);
+
+/* This device as manifests have it; borrows from identity. */
+void identity_device(const struct identity *identity, struct device *device);
+
 /* The account's manifest number 1, with this one device; appended. */
 sotto_error identity_first_manifest(const struct identity *identity, sotto_buf *manifest);
+
+/* The successor of the manifest `known`, with `add` (NULL: nobody) and without `remove` (NULL:
+ * nobody); appended. Needs the account key (STATE). LIMIT: too many devices; ARGUMENT: none would
+ * be left; a fault where known is not valid. */
+sotto_error identity_next_manifest(const struct identity *identity, const sotto_env *env,
+                                   sotto_bytes known, const struct device *add,
+                                   const struct device_id *remove, sotto_buf *manifest,
+                                   sotto_fault *fault);
 
 /* What MLS is told about oneself; borrows from identity and from itself: neither may move while
  * `mls` is in use. */
@@ -80,7 +99,7 @@ sotto_error identity_read_leaf(const sotto_mls_leaf *leaf, struct identity_leaf 
 sotto_error identity_leaf_ids(const sotto_mls_leaf *leaf, struct account_id *account,
                               struct device_id *device);
 
-/* The judgement behind sotto_mls_config.validate_leaf. manifest: the newest manifest known of the
+/* Whether a device may be added: manifest is the newest known of the
  * leaf's account, empty if none is known. replaced: the leaf before in that place, or NULL.
  * SOTTO_OK, or CREDENTIAL and a fault whose `what` is the reason: the certificate does not verify;
  * the device is not in the newest manifest, or has another signature key there; the successor is of
@@ -88,6 +107,14 @@ sotto_error identity_leaf_ids(const sotto_mls_leaf *leaf, struct account_id *acc
 sotto_error identity_judge_leaf(const sotto_env *env, const sotto_mls_leaf *leaf,
                                 const sotto_mls_leaf *replaced, sotto_bytes manifest,
                                 sotto_fault *fault);
+
+/* The judgement behind sotto_mls_config.validate_leaf: as above, but that a device which is not in
+ * the manifest passes. What a member may commit must not depend on what each of the others happens
+ * to know, or the log would part them: such a device is let in and removed by whoever knows better
+ * (room_judge.c), before anything is said to it. */
+sotto_error identity_judge_member(const sotto_env *env, const sotto_mls_leaf *leaf,
+                                  const sotto_mls_leaf *replaced, sotto_bytes manifest,
+                                  sotto_fault *fault);
 
 /* Whether `offered` (from a relay or an envelope) may stand as the newest manifest of `account`,
  * given the one known so far (empty: none). SOTTO_OK: it is valid and newer, keep it; EXISTS: it is
@@ -132,6 +159,7 @@ const char *identity_fingerprint_advice(void);
 enum identity_room_kind {
     IDENTITY_ROOM_DIRECT = 1, /* person to person */
     IDENTITY_ROOM_GROUP = 2,
+    IDENTITY_ROOM_OWN = 3, /* among the devices of one account */
 };
 
 struct identity_room {

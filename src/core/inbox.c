@@ -129,6 +129,27 @@ static bool register_self(struct core *core)
     return ask(core, &message, on_registered);
 }
 
+/* ---- The manifest ---- */
+
+static void on_manifest_put(void *ctx, sotto_error error, const struct message *answer)
+{
+    struct core *core = ctx;
+    core->inbox.busy = false;
+    if (error != SOTTO_OK)
+        inbox_refused(core, error, answer);
+    else
+        core->inbox.manifest = sotto_bytes_of(NULL, 0);
+}
+
+static bool put_manifest(struct core *core)
+{
+    struct message message;
+    memset(&message, 0, sizeof message);
+    message.type = MESSAGE_PUT_MANIFEST;
+    message.manifest = core->inbox.manifest;
+    return ask(core, &message, on_manifest_put);
+}
+
 /* ---- Grants ---- */
 
 static sotto_error granted_store(struct core *core)
@@ -378,6 +399,8 @@ static bool count_keys(struct core *core)
 static bool signed_in_step(struct core *core)
 {
     struct inbox *inbox = &core->inbox;
+    if (inbox->manifest.size > 0 && !inbox->failed)
+        return put_manifest(core);
     if (grant_next(core))
         return true;
     if (inbox->failed)

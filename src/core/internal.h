@@ -129,6 +129,7 @@ struct inbox {
     uint64_t retry_ms;
     struct core_problem problem;
     const struct core_registration *registering; /* core_register is under way */
+    sotto_bytes manifest; /* to be published; empty: none, or the relay has it */
     uint8_t granting[CAPABILITY_SIZE];
 };
 
@@ -264,7 +265,14 @@ enum message_intent {
     MESSAGE_INTENT_FILE = 3,
     MESSAGE_INTENT_CHANGE = 4, /* an edit, a deletion, a reaction */
     MESSAGE_INTENT_RECEIPT = 5,
+    MESSAGE_INTENT_MANIFEST = 6,
+    MESSAGE_INTENT_OWN = 7,
 };
+/* Whether there is a row that shows it. */
+static inline bool message_intent_shown(uint8_t intent)
+{
+    return intent == MESSAGE_INTENT_TEXT || intent == MESSAGE_INTENT_FILE;
+}
 struct queued_message {
     uint8_t intent;
     sotto_bytes content_id;
@@ -367,9 +375,16 @@ bool room_post_next(struct room *room);
 enum commit_action {
     COMMIT_ADD = 1,           /* account (its device, if that is not zero) */
     COMMIT_REMOVE = 2,        /* all leaves of account */
-    COMMIT_REMOVE_DEVICE = 3, /* a device that left */
+    COMMIT_REMOVE_DEVICE = 3, /* a device that is no longer its account's */
     COMMIT_UPDATE = 4,
+    COMMIT_LEAVE = 5, /* all leaves of account, which asked for it */
 };
+
+/* Beginnings of client ids in the outbox. What goes before everything else: */
+#define OUT_MANIFEST "manifest."
+#define OUT_GONE "gone."
+/* and a device of one's own that is to be added: */
+#define OUT_OWN "own."
 
 /* The encoding of an outbox row of kind COMMIT. made: what the commit that this row carries adds
  * and removes, as struct commit_made's encodings; empty while WANTED. */
@@ -382,7 +397,7 @@ struct commit_intent {
     sotto_bytes made;
 };
 struct commit_made {
-    uint8_t action; /* COMMIT_ADD, COMMIT_REMOVE or COMMIT_REMOVE_DEVICE */
+    uint8_t action; /* that of the intent */
     struct account_id account;
     struct device_id device;
 };
@@ -405,6 +420,10 @@ sotto_error commit_make(struct room *room, struct store_room *row, int64_t *carr
 sotto_error commit_won(struct room *room, struct store_room *row,
                        const struct store_outgoing *carrier, uint64_t seq);
 
+/* Whether an ADD has come about. */
+bool commit_add_done(const struct core *core, const sotto_mls_group *group,
+                     const struct commit_intent *intent);
+
 /* Inside a transaction, after an epoch was entered: drops what was made for the one before. */
 sotto_error commit_unseal(struct room *room, uint64_t epoch);
 
@@ -420,10 +439,72 @@ bool take_next(struct room *room, const struct store_room *row);
 /* Inside a transaction: an intent that cannot be fulfilled goes, with what was taken for it; with
  * it a conversation with one person that it was to begin. */
 sotto_error take_intent_drop(struct room *room, int64_t id);
+/* Whether a KeyPackage was taken for that ADD. */
+bool take_is_of(const struct store_take *take, const struct commit_intent *intent);
 /* Whether all that the room's ADDs need is there. */
 bool take_all_ready(struct room *room);
 /* Whether all that an ADD needs is there. */
 sotto_error take_ready(struct room *room, const struct commit_intent *intent, bool *ready);
+
+/* ---- manifests.c ---- */
+
+/* The newest manifest known; lives in arena. found: whether there is one. */
+sotto_error manifest_newest(struct core *core, const struct account_id *account,
+                            struct arena *arena, struct manifest *manifest, bool *found);
+/* Inside a transaction: keeps an account's manifest, one's own too, if it is newer than the known
+ * one. newest: the one that counts now. Errors and fault as identity_judge_manifest's. */
+sotto_error manifest_learn(struct core *core, const struct account_id *account, sotto_bytes offered,
+                           struct arena *arena, sotto_bytes *newest, sotto_fault *fault);
+/* The same of whichever account it is. */
+sotto_error manifest_learn_any(struct core *core, sotto_bytes offered, struct arena *arena,
+                               struct account_id *account);
+/* Inside a transaction: tells the room's members, before anything else is sent. */
+sotto_error room_queue_manifest(struct core *core, const struct room_id *room,
+                                const struct account_id *account, sotto_bytes manifest,
+                                uint64_t number);
+
+/* ---- room_judge.c ---- */
+
+/* Queues what follows from devices that came and went since the last look. */
+void room_judge(struct room *room);
+
+/* ---- own.c, own_history.c: the room among the devices of one's own account ---- */
+
+/* The one that counts: the living one of the lowest id. NOT_FOUND. */
+sotto_error own_room(struct core *core, struct arena *arena, struct store_room *row);
+/* Inside a transaction: what another device, or this one, said there. */
+sotto_error own_receive(struct core *core, const struct content_message *content,
+                        struct arena *arena);
+/* Inside a transaction; nothing where there are no other devices. records: as own_write_* made
+ * them. to: whom alone it concerns, NULL for all. */
+sotto_error own_queue(struct core *core, const struct device_id *to, sotto_bytes records);
+sotto_error own_tell_contact(struct core *core, const struct account_id *account);
+sotto_error own_tell_device_name(struct core *core, const struct device_id *device,
+                                 const char *name);
+/* Inside a transaction: everything of a room up to position was read, on all devices. */
+sotto_error own_read(struct core *core, const struct room_id *room, int64_t position);
+/* Inside a transaction: a device of one's own was added to a room. Into the own one it gets all
+ * that the others know. */
+sotto_error own_device_added(struct core *core, const struct store_room *row,
+                             const struct device_id *device);
+
+enum {
+    OWN_CONTACT = 1,
+    OWN_READ = 2,
+    OWN_DEVICE_NAME = 3,
+    OWN_ROOM = 4,
+    OWN_MESSAGE = 5,
+    OWN_PROGRESS = 6,
+};
+/* Says the next piece of the past to a device that is to get it, if all before was said. */
+void own_history_step(struct room *room);
+/* Inside a transaction: the records of the past. */
+sotto_error own_room_read(struct core *core, struct reader *reader, struct arena *arena);
+sotto_error own_message_read(struct core *core, struct reader *reader, struct arena *arena);
+sotto_error own_progress_read(struct core *core, struct reader *reader);
+sotto_error own_history_status(struct core *core, uint64_t *given, uint64_t *of);
+/* A text of the record, with a NUL, in the arena. */
+const char *own_text(struct reader *reader, struct arena *arena, size_t max, const char *what);
 
 /* ---- events ---- */
 

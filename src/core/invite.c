@@ -130,7 +130,8 @@ static sotto_error inviter_learn(struct core *core, const struct invitation *inv
         if (contact.name == NULL)
             return SOTTO_NO_MEMORY;
     }
-    return store_contact_put(core->store, &contact);
+    TRY(store_contact_put(core->store, &contact));
+    return own_tell_contact(core, &invitation->account);
 }
 
 /* A conversation with that person that is alive: no second one is begun. */
@@ -265,6 +266,7 @@ static sotto_error request_let_in(struct core *core, const struct store_request 
     contact.contact = true;
     contact.blocked = false;
     TRY(store_contact_put(core->store, &contact));
+    TRY(own_tell_contact(core, &request->sender));
     TRY(store_request_erase(core->store, request->id));
     TRY(envelope_read(request->envelope, &envelope, &fault));
     return join_room(core, &envelope, &request->sender);

@@ -10,6 +10,8 @@ struct joining {
     struct arena arena;
     const struct envelope *envelope;
     struct account_id sender;
+    struct account_id peer; /* of a conversation with one person: the other one */
+    bool has_peer;
     struct store_key_package package;
     struct room *room;
     struct store_room row;
@@ -42,6 +44,7 @@ static sotto_error sender_check(struct joining *j, const sotto_mls_group *group)
 static sotto_error group_check(struct joining *j, const sotto_mls_group *group,
                                struct identity_room *info)
 {
+    bool own = core_is_own(j->core, &j->sender); /* another device of one's own adds this one */
     sotto_bytes data;
     sotto_fault fault;
     if (!sotto_bytes_equal(sotto_mls_group_id(group),
@@ -50,7 +53,9 @@ static sotto_error group_check(struct joining *j, const sotto_mls_group *group,
     TRY(sotto_mls_context_extension(group, IDENTITY_EXTENSION_ROOM, &data));
     TRY(identity_room_read(data, info, &fault));
     TRY(sender_check(j, group));
-    if (info->kind != IDENTITY_ROOM_DIRECT)
+    j->peer = j->sender;
+    j->has_peer = info->kind == IDENTITY_ROOM_DIRECT && !own;
+    if (info->kind == IDENTITY_ROOM_GROUP)
         return SOTTO_OK;
     uint32_t at = 0;
     sotto_mls_leaf leaf;
@@ -58,25 +63,30 @@ static sotto_error group_check(struct joining *j, const sotto_mls_group *group,
         struct account_id account;
         struct device_id device;
         TRY(identity_leaf_ids(&leaf, &account, &device));
-        if (!core_is_own(j->core, &account) && !account_id_equal(&account, &j->sender))
+        if (core_is_own(j->core, &account))
+            continue;
+        if (info->kind == IDENTITY_ROOM_OWN ||
+            (j->has_peer && !account_id_equal(&account, &j->peer)))
             return SOTTO_SENDER;
+        j->peer = account;
+        j->has_peer = true;
     }
-    return SOTTO_OK;
+    return info->kind == IDENTITY_ROOM_OWN && !own ? SOTTO_SENDER : SOTTO_OK;
 }
 
 static sotto_error row_fill(struct joining *j, const struct identity_room *info)
 {
     uint64_t now = core_now_s(j->core);
     j->row.room = j->envelope->room;
-    j->row.kind = info->kind == IDENTITY_ROOM_DIRECT ? STORE_ROOM_DIRECT : STORE_ROOM_GROUP;
+    j->row.kind = (enum store_room_kind)info->kind; /* the same numbers */
     j->row.state = STORE_ROOM_ACTIVE;
     j->row.title = arena_text(&j->arena, info->title);
     j->row.relay = arena_text(&j->arena, j->envelope->relay);
     j->row.trouble = "";
     if (j->row.title == NULL || j->row.relay == NULL)
         return SOTTO_NO_MEMORY;
-    j->row.has_peer = info->kind == IDENTITY_ROOM_DIRECT;
-    j->row.peer = j->sender;
+    j->row.has_peer = j->has_peer;
+    j->row.peer = j->peer;
     memcpy(j->row.read_token, j->envelope->read_token.data, TOKEN_SIZE);
     j->row.next_seq = j->envelope->next_seq;
     j->row.created_s = j->known ? j->before.created_s : now;
@@ -90,6 +100,8 @@ static sotto_error sender_learn(struct joining *j)
 {
     struct store *store = j->core->store;
     struct store_contact contact;
+    if (core_is_own(j->core, &j->sender))
+        return SOTTO_OK;
     TRY(store_contact_get(store, &j->sender, &j->arena, &contact));
     if (contact.relay[0] == '\0')
         contact.relay = arena_text(&j->arena, j->envelope->relay_of_sender);
@@ -103,7 +115,8 @@ static sotto_error sender_learn(struct joining *j)
         else if (error != SOTTO_NOT_FOUND)
             return error;
     }
-    return store_contact_put(store, &contact);
+    TRY(store_contact_put(store, &contact));
+    return contact.contact ? own_tell_contact(j->core, &j->sender) : SOTTO_OK;
 }
 
 static sotto_error joined_store(struct joining *j)
@@ -118,9 +131,12 @@ static sotto_error joined_store(struct joining *j)
         TRY(store_room_add(core->store, &j->row));
     else
         TRY(store_records_clear(core->store, &j->room->id));
+    TRY(store_room_judged_put(core->store, &j->room->id, 0));
     TRY(room_save(j->room, &j->row));
     if (!j->package.last_resort)
         TRY(store_key_package_erase(core->store, j->package.ref));
+    if (core_is_own(core, &j->sender))
+        return SOTTO_OK; /* the person was in before */
     sotto_error error = event_add(core, &j->room->id, j->envelope->next_seq - 1, 0, CORE_JOINED,
                                   &core->identity.account, NULL);
     if (error != SOTTO_OK && error != SOTTO_EXISTS)
@@ -180,25 +196,19 @@ struct considering {
 };
 
 /* Keeps the manifest of the account that the envelope names. It is signed by that account; that the
- * envelope is theirs shows only when joining. */
-static sotto_error manifest_learn(struct considering *c)
+ * envelope is theirs shows only when joining. And those of members, for what they are worth. */
+static sotto_error manifests_learn(struct considering *c)
 {
     struct core *core = c->core;
-    struct manifest manifest;
-    sotto_fault fault;
-    sotto_bytes known = {NULL, 0};
-    uint64_t number = 0;
-    TRY(manifest_read(c->envelope.manifest, c->arena, &manifest, &fault));
-    account_id_of(manifest.account_key, &c->sender);
-    sotto_error error = store_manifest_get(core->store, &c->sender, c->arena, &known);
-    if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
-        return error;
-    error = identity_judge_manifest(core->env, &c->sender, known, c->envelope.manifest, &number,
-                                    &fault);
-    if (error == SOTTO_OK)
-        error = store_manifest_put(core->store, &c->sender, manifest.account_key, number,
-                                   c->envelope.manifest, c->now_s);
-    return error == SOTTO_EXISTS ? SOTTO_OK : error;
+    struct account_id account;
+    sotto_bytes rest = c->envelope.manifests, one;
+    TRY(manifest_learn_any(core, c->envelope.manifest, c->arena, &c->sender));
+    while (envelope_manifest(&rest, &one)) {
+        sotto_error error = manifest_learn_any(core, one, c->arena, &account);
+        if (error_is_local(error))
+            return error;
+    }
+    return SOTTO_OK;
 }
 
 static sotto_error keep(struct considering *c)
@@ -248,10 +258,13 @@ static sotto_error consider(struct considering *c)
     struct store_key_package package;
     sotto_error error = envelope_read(c->opened, &c->envelope, &fault);
     if (error == SOTTO_OK)
-        error = manifest_learn(c);
+        error = manifests_learn(c);
     if (error != SOTTO_OK)
         return drop_if_bad(error);
-    TRY(store_contact_get(core->store, &c->sender, c->arena, &contact));
+    bool own = core_is_own(core, &c->sender);
+    memset(&contact, 0, sizeof contact);
+    if (!own)
+        TRY(store_contact_get(core->store, &c->sender, c->arena, &contact));
     if (contact.blocked)
         return SOTTO_OK;
     /* A KeyPackage that is gone was used: this is the same Welcome again. */
@@ -265,8 +278,9 @@ static sotto_error consider(struct considering *c)
         error == SOTTO_OK && (row.state == STORE_ROOM_ACTIVE || row.state == STORE_ROOM_CREATING);
     if (busy && c->envelope.next_seq <= row.next_seq)
         return SOTTO_OK; /* of an earlier membership */
-    bool in = false;
-    TRY(let_in(c, &contact, &in));
+    bool in = own;
+    if (!own)
+        TRY(let_in(c, &contact, &in));
     if (busy || !in)
         return keep(c); /* busy: first the log must show that the earlier membership ended */
     return drop_if_bad(join_room(core, &c->envelope, &c->sender));
@@ -303,8 +317,11 @@ static sotto_error revisit_one(struct core *core, const struct store_request *re
     struct store_contact contact;
     struct envelope envelope;
     sotto_fault fault;
-    if (store_contact_get(core->store, &request->sender, arena, &contact) != SOTTO_OK ||
-        !contact.contact || contact.blocked || !room_ended(core, &request->room, arena))
+    if (!core_is_own(core, &request->sender) &&
+        (store_contact_get(core->store, &request->sender, arena, &contact) != SOTTO_OK ||
+         !contact.contact || contact.blocked))
+        return SOTTO_OK;
+    if (!room_ended(core, &request->room, arena))
         return SOTTO_OK;
     TRY(store_begin(core->store));
     sotto_error error = store_request_erase(core->store, request->id);
@@ -346,6 +363,8 @@ sotto_error core_requests(struct core *core,
         (void)core_store_problem(core, error, "reading the requests");
     for (size_t i = 0; i < count && error == SOTTO_OK; i++) {
         struct store_contact contact;
+        if (core_is_own(core, &requests[i].sender))
+            continue;
         error = store_contact_get(core->store, &requests[i].sender, &arena, &contact);
         if (error != SOTTO_OK)
             (void)core_store_problem(core, error, "reading the requests");

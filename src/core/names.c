@@ -156,7 +156,7 @@ sotto_error core_find(struct core *core, const char *who, struct core_id *conver
     /* The living first; the others only if none of those fits. */
     for (int pass = 0; pass < 2 && choice.count == 0; pass++)
         for (size_t i = 0; i < count; i++) {
-            if (alive(&rooms[i]) != (pass == 0))
+            if (alive(&rooms[i]) != (pass == 0) || rooms[i].kind == STORE_ROOM_OWN)
                 continue;
             const char *title = names_title(core, &rooms[i], &arena);
             enum fit fit = fit_room(who, &rooms[i], title);

@@ -117,7 +117,12 @@ void problem_refused(struct core_problem *problem, const char *relay,
          "Nothing is lost. Try again later: sotto sync"},
         {WIRE_CODE_SIGN_IN_FAILED, CORE_SIGN_IN_FAILED,
          "The relay %s does not know this account and device.",
-         "If the relay lost its data, register again in a new profile."},
+         "If another device of yours removed this one, it reads nothing more: link it anew, in a "
+         "new "
+         "profile. If the relay lost its data, register again in a new profile."},
+        {WIRE_CODE_BAD_MANIFEST, CORE_BUSY,
+         "Another device of yours changed the list of devices at the relay %s at the same time.",
+         "Run the command again."},
         {WIRE_CODE_CODE_SENT, CORE_CODE_NEEDED, "The relay %s has sent a code to the phone number.",
          "Run the same command again with --code CODE."},
         {WIRE_CODE_WRONG_CODE, CORE_WRONG_CODE, "That is not the code that the relay %s sent.",

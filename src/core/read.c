@@ -121,7 +121,8 @@ sotto_error core_conversations(struct core *core,
     arena_init(&arena, core->env);
     sotto_error error = store_rooms(core->store, &arena, &rooms, &count);
     for (size_t i = 0; i < count && error == SOTTO_OK; i++)
-        error = conversation_show(core, &rooms[i], &arena, each, ctx);
+        if (rooms[i].kind != STORE_ROOM_OWN)
+            error = conversation_show(core, &rooms[i], &arena, each, ctx);
     if (error != SOTTO_OK)
         (void)core_store_problem(core, error, "reading the conversations");
     arena_free(&arena);
@@ -137,6 +138,8 @@ sotto_error core_conversation(struct core *core, const struct core_id *id,
     struct room_id room = id_in(id);
     arena_init(&arena, core->env);
     sotto_error error = store_room_get(core->store, &room, &arena, &row);
+    if (error == SOTTO_OK && row.kind == STORE_ROOM_OWN)
+        error = SOTTO_NOT_FOUND;
     if (error == SOTTO_OK)
         error = conversation_show(core, &row, &arena, each, ctx);
     if (error == SOTTO_NOT_FOUND)
@@ -352,11 +355,8 @@ sotto_error core_mark_read(struct core *core, const struct core_id *conversation
     TRY(core_need_account(core));
     struct room_id room = id_in(conversation);
     sotto_error error = store_begin(core->store);
-    bool receipts = false;
     if (error == SOTTO_OK)
-        error = receipts_on(core, &receipts);
-    if (error == SOTTO_OK)
-        error = store_messages_read(core->store, &room, id, receipts, core_now_s(core));
+        error = own_read(core, &room, id);
     if (error == SOTTO_OK)
         error = store_commit(core->store);
     if (error == SOTTO_OK)
@@ -548,10 +548,13 @@ sotto_error core_status(struct core *core, struct core_status *status)
         error = store_token_chain_get(core->store, &arena, &chain);
     status->token_key = chain.number;
     memcpy(status->token_key_hash, chain.hash, HASH_SIZE);
+    for (size_t i = 0; i < count; i++)
+        status->conversations += rooms[i].kind != STORE_ROOM_OWN;
+    if (error == SOTTO_OK)
+        error = own_history_status(core, &status->history, &status->history_of);
     arena_free(&arena);
     if (error != SOTTO_OK)
         return core_store_problem(core, error, "reading the profile");
-    status->conversations = (uint32_t)count;
     TRY(core_requests(core, count_request, &status->requests));
     return core_contacts(core, count_contact, &status->contacts);
 }

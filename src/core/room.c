@@ -407,6 +407,9 @@ static void step_active(struct room *room, const struct store_room *row)
     }
     if (!room_caught_up(room, row))
         return;
+    room_judge(room);
+    if (room->progress == ROOM_STUCK)
+        return;
     upload_go_on(room, row);
     if (room->progress == ROOM_STUCK)
         return;
@@ -414,8 +417,8 @@ static void step_active(struct room *room, const struct store_room *row)
         return;
     if (room->full_size != 0)
         room_extend_next(room);
-    else
-        (void)room_send_next(room);
+    else if (!room_send_next(room) && row->kind == STORE_ROOM_OWN)
+        own_history_step(room);
 }
 
 static void on_created(void *ctx, sotto_error error, const struct message *answer)

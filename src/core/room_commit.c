@@ -115,6 +115,14 @@ static sotto_error gather_proposal(struct gathered *g, const sotto_mls_proposal 
     return commit_made_write(made, &g->made);
 }
 
+bool commit_add_done(const struct core *core, const sotto_mls_group *group,
+                     const struct commit_intent *intent)
+{
+    /* Of other people all devices come at once; one's own follow one by one. */
+    bool own = core_is_own(core, &intent->account);
+    return group_has(group, &intent->account, own ? &intent->device : NULL, NULL);
+}
+
 /* *wanted: whether anything of it is still to be done. */
 static sotto_error gather_add(struct gathered *g, const struct commit_intent *intent, bool *wanted,
                               bool *ready)
@@ -122,7 +130,7 @@ static sotto_error gather_add(struct gathered *g, const struct commit_intent *in
     struct core *core = g->room->core;
     struct store_take *takes = NULL;
     size_t count = 0;
-    if (group_has(g->room->group, &intent->account, NULL, NULL)) {
+    if (commit_add_done(core, g->room->group, intent)) {
         *wanted = false;
         return SOTTO_OK;
     }
@@ -131,7 +139,7 @@ static sotto_error gather_add(struct gathered *g, const struct commit_intent *in
         return SOTTO_OK;
     TRY(store_takes(core->store, &g->room->id, g->arena, &takes, &count));
     for (size_t i = 0; i < count; i++) {
-        if (!account_id_equal(&takes[i].account, &intent->account))
+        if (!take_is_of(&takes[i], intent))
             continue;
         sotto_mls_proposal proposal;
         memset(&proposal, 0, sizeof proposal);
@@ -184,6 +192,7 @@ static sotto_error gather(struct gathered *g, const struct store_outgoing *outgo
         break;
     case COMMIT_REMOVE:
     case COMMIT_REMOVE_DEVICE:
+    case COMMIT_LEAVE:
         TRY(gather_remove(g, &intent, &wanted));
         break;
     case COMMIT_UPDATE:
@@ -394,7 +403,11 @@ struct winning {
     struct arena *arena;
     uint64_t seq;
     uint32_t part;
-    bool added;
+    bool added; /* people, not only devices of one's own */
+    bool has_told;
+    struct account_id told; /* whom the last line was about */
+    sotto_buf manifests;    /* Envelope.manifests; made for the first Welcome */
+    bool has_manifests;
 };
 
 static sotto_error welcome_owe(struct winning *w, const struct store_take *take, sotto_bytes sealed)
@@ -416,6 +429,38 @@ static sotto_error welcome_owe(struct winning *w, const struct store_take *take,
     return store_outgoing_add(core->store, &outgoing, &(int64_t){0});
 }
 
+/* The newest manifests of the members whose devices changed, as far as there is room: who joins
+ * shall not take one of them for a stranger. One's own stands in the envelope anyway. */
+static sotto_error manifests_gather(struct winning *w)
+{
+    struct core *core = w->room->core;
+    struct account_id last = core->identity.account;
+    uint32_t at = 0;
+    sotto_mls_leaf leaf;
+    w->has_manifests = true;
+    while (sotto_mls_next_member(w->room->group, &at, &leaf)) {
+        struct account_id account;
+        struct device_id device;
+        uint64_t changed = 0;
+        sotto_bytes manifest;
+        struct writer writer;
+        if (identity_leaf_ids(&leaf, &account, &device) != SOTTO_OK ||
+            account_id_equal(&account, &last) || core_is_own(core, &account))
+            continue;
+        last = account;
+        TRY(store_manifest_change(core->store, &account, &changed));
+        if (changed == 0)
+            continue;
+        TRY(store_manifest_get(core->store, &account, w->arena, &manifest));
+        if (manifest.size == 0 || w->manifests.size + manifest.size + 4 > WIRE_MANIFESTS_MAX)
+            continue;
+        writer_init(&writer, &w->manifests);
+        writer_vector(&writer, manifest);
+        TRY(writer_finish(&writer));
+    }
+    return SOTTO_OK;
+}
+
 /* The Welcome with all that the new member needs, sealed to its device. */
 static sotto_error welcome_seal(struct winning *w, const struct store_take *take, sotto_buf *plain,
                                 sotto_buf *sealed)
@@ -430,6 +475,10 @@ static sotto_error welcome_seal(struct winning *w, const struct store_take *take
     memset(&envelope, 0, sizeof envelope);
     sotto_buf_init(&reference, core->env);
     sotto_error error = manifest_read(take->manifest, w->arena, &manifest, &fault);
+    if (error == SOTTO_OK && !w->has_manifests)
+        error = manifests_gather(w);
+    if (error == SOTTO_OK)
+        error = store_own_manifest_get(core->store, w->arena, &envelope.manifest);
     if (error == SOTTO_OK)
         error =
             sotto_mls_key_package_inspect(core->mls, take->key_package, &leaf, &suite, &reference);
@@ -443,11 +492,11 @@ static sotto_error welcome_seal(struct winning *w, const struct store_take *take
         envelope.room = w->room->id;
         envelope.read_token = sotto_bytes_of(w->row->read_token, TOKEN_SIZE);
         envelope.next_seq = w->seq + 1;
-        envelope.manifest = core->profile.manifest;
         envelope.relay_of_sender = sotto_bytes_str(core->profile.relay);
         envelope.capability = take->capability;
         envelope.key_package_ref = sotto_buf_view(&reference);
         envelope.welcome = w->carrier->welcome;
+        envelope.manifests = sotto_buf_view(&w->manifests);
         error = envelope_write(&envelope, plain);
     }
     if (error == SOTTO_OK)
@@ -475,19 +524,35 @@ static sotto_error welcome_one(struct winning *w, const struct commit_made *made
     return error;
 }
 
+/* The line that tells of it: one for each person, none for a device more or less. */
+static sotto_error won_event(struct winning *w, const struct commit_made *made)
+{
+    struct core *core = w->room->core;
+    enum core_message_kind kind = made->action == COMMIT_ADD     ? CORE_ADDED
+                                  : made->action == COMMIT_LEAVE ? CORE_LEFT
+                                                                 : CORE_REMOVED;
+    const struct account_id *who = kind == CORE_LEFT ? &made->account : &core->identity.account;
+    if (core_is_own(core, &made->account) ||
+        (w->has_told && account_id_equal(&w->told, &made->account)) ||
+        (kind == CORE_REMOVED && group_has(w->room->group, &made->account, NULL, NULL)))
+        return SOTTO_OK;
+    w->has_told = true;
+    w->told = made->account;
+    sotto_error error = event_add(core, &w->room->id, w->seq, w->part++, kind, who, &made->account);
+    return error == SOTTO_EXISTS ? SOTTO_OK : error;
+}
+
 static sotto_error won_one(struct winning *w, const struct commit_made *made)
 {
     struct core *core = w->room->core;
-    enum core_message_kind kind = made->action == COMMIT_ADD      ? CORE_ADDED
-                                  : made->action == COMMIT_REMOVE ? CORE_REMOVED
-                                                                  : CORE_LEFT;
-    const struct account_id *who = kind == CORE_LEFT ? &made->account : &core->identity.account;
     if (made->action == COMMIT_ADD) {
-        w->added = true;
+        bool own = core_is_own(core, &made->account);
+        w->added |= !own;
         TRY(welcome_one(w, made));
+        if (own)
+            TRY(own_device_added(core, w->row, &made->device));
     }
-    sotto_error error = event_add(core, &w->room->id, w->seq, w->part++, kind, who, &made->account);
-    return error == SOTTO_EXISTS ? SOTTO_OK : error;
+    return won_event(w, made);
 }
 
 static sotto_error won_all(struct winning *w)
@@ -512,7 +577,8 @@ sotto_error commit_won(struct room *room, struct store_room *row,
 {
     struct arena arena;
     arena_init(&arena, room->core->env);
-    struct winning w = {room, row, carrier, &arena, seq, 0, false};
+    struct winning w = {.room = room, .row = row, .carrier = carrier, .arena = &arena, .seq = seq};
+    sotto_buf_init(&w.manifests, room->core->env);
     sotto_mls_staged *staged = NULL;
     sotto_error error = sotto_mls_staged_load(room->group, carrier->staged, &staged);
     if (error == SOTTO_OK) {
@@ -522,6 +588,7 @@ sotto_error commit_won(struct room *room, struct store_room *row,
     }
     if (error == SOTTO_OK)
         error = won_all(&w);
+    sotto_buf_free(&w.manifests);
     arena_free(&arena);
     return error;
 }

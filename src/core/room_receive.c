@@ -60,6 +60,17 @@ static sotto_error own_change(struct receiving *r, const struct store_outgoing *
     return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
 }
 
+/* What this device told the others counts here at its place among what they told. */
+static sotto_error own_said(struct receiving *r, sotto_bytes bytes)
+{
+    struct core *core = r->room->core;
+    struct content_message content;
+    sotto_fault fault;
+    sotto_error error =
+        content_read(bytes, &core->identity.account, &r->room->id, r->arena, &content, &fault);
+    return error == SOTTO_OK ? own_receive(core, &content, r->arena) : error;
+}
+
 static sotto_error own_message(struct receiving *r, const struct store_outgoing *outgoing,
                                const struct entry *entry)
 {
@@ -69,13 +80,15 @@ static sotto_error own_message(struct receiving *r, const struct store_outgoing 
     r->quiet = queued.intent == MESSAGE_INTENT_RECEIPT;
     if (queued.intent == MESSAGE_INTENT_CHANGE)
         TRY(own_change(r, outgoing, queued.content, entry->seq));
-    else if (queued.intent != MESSAGE_INTENT_PROFILE && queued.intent != MESSAGE_INTENT_RECEIPT) {
+    if (message_intent_shown(queued.intent)) {
         sotto_error error = store_message_place(store, &r->room->id, outgoing->client_id,
                                                 entry->seq, core_now_s(r->room->core),
                                                 queued.content, queued.content_id, &(int64_t){0});
         if (error != SOTTO_OK && error != SOTTO_EXISTS && error != SOTTO_NOT_FOUND)
             return error;
     }
+    if (queued.intent == MESSAGE_INTENT_OWN)
+        TRY(own_said(r, queued.content));
     return store_outgoing_erase(store, outgoing->id);
 }
 
@@ -143,8 +156,11 @@ static sotto_error profile_received(struct receiving *r, const struct account_id
         return SOTTO_NO_MEMORY;
     if (name.size > 0)
         memcpy(text, name.data, name.size);
+    bool same = contact.name != NULL && strcmp(contact.name, text) == 0;
     contact.name = text;
-    return store_contact_put(core->store, &contact);
+    TRY(store_contact_put(core->store, &contact));
+    /* Devices that were added later did not hear it. */
+    return same ? SOTTO_OK : own_tell_contact(core, sender);
 }
 
 static bool is_line(sotto_bytes text)
@@ -167,8 +183,9 @@ static sotto_error content_store(struct receiving *r, const struct entry *entry,
     bool text = content->kind == CONTENT_TEXT || content->kind == CONTENT_REPLY;
     bool file = content->kind == CONTENT_FILE;
     message.kind = text ? CORE_TEXT : file ? CORE_FILE : CORE_NEWER;
-    message.state = STORE_MESSAGE_RECEIVED;
-    message.unread = true;
+    message.own = core_is_own(core, sender); /* written on another device */
+    message.state = message.own ? STORE_MESSAGE_SENT : STORE_MESSAGE_RECEIVED;
+    message.unread = !message.own;
     message.sender = *sender;
     message.time_s = core_now_s(core);
     message.client_id = "";
@@ -180,6 +197,8 @@ static sotto_error content_store(struct receiving *r, const struct entry *entry,
     message.markdown = content->markdown;
     message.timer_s = content->expires_s;
     message.erase_s = content->expires_at_s;
+    if (message.own && message.timer_s > 0)
+        message.erase_s = core_now_s(core) + message.timer_s;
     if ((text || file) && !core_is_own(core, sender))
         TRY(receipt_owed(core, &r->row, &message.owes));
     sotto_error error = store_message_add(core->store, &message, &(int64_t){0}, &(int64_t){0});
@@ -189,6 +208,7 @@ static sotto_error content_store(struct receiving *r, const struct entry *entry,
 static sotto_error message_received(struct receiving *r, const struct entry *entry,
                                     const sotto_mls_received *received)
 {
+    struct core *core = r->room->core;
     sotto_mls_leaf leaf;
     struct account_id sender;
     struct device_id device;
@@ -204,6 +224,18 @@ static sotto_error message_received(struct receiving *r, const struct entry *ent
         return error;
     if (error != SOTTO_OK)
         return unreadable(r, entry, &sender);
+    if (content.kind == CONTENT_MANIFEST) {
+        struct account_id account; /* its own or another one's: the signature says whose it is */
+        error = manifest_learn_any(core, content.text, r->arena, &account);
+        return error_is_local(error) ? error : SOTTO_OK;
+    }
+    if (content.kind == CONTENT_OWN || core_is_own(core, &sender)) {
+        if (r->row.kind == STORE_ROOM_OWN)
+            return own_receive(core, &content, r->arena);
+        r->quiet = content.kind == CONTENT_STATUS;
+        if (content.kind == CONTENT_OWN || content.kind == CONTENT_PROFILE || r->quiet)
+            return SOTTO_OK;
+    }
     if (content.kind == CONTENT_PROFILE)
         return is_line(content.text) ? profile_received(r, &sender, content.text) : SOTTO_OK;
     if (content.kind == CONTENT_STATUS) {
@@ -220,18 +252,23 @@ static sotto_error message_received(struct receiving *r, const struct entry *ent
 
 /* Members propose one thing: that they themselves leave. Everyone who stays queues the commit that
  * does it, by value; who wins the race does not matter. Other proposals are left alone. */
-static sotto_error proposal_received(struct receiving *r, const sotto_mls_received *received)
+static sotto_error proposal_received(struct receiving *r, const struct entry *entry,
+                                     const sotto_mls_received *received)
 {
     struct core *core = r->room->core;
     sotto_mls_leaf leaf;
     struct commit_intent intent;
     memset(&intent, 0, sizeof intent);
-    intent.action = COMMIT_REMOVE_DEVICE;
+    intent.action = COMMIT_LEAVE;
     if (received->proposal.type != SOTTO_MLS_REMOVE ||
         received->proposal.u.remove.index != received->sender ||
         sotto_mls_member(r->room->group, received->sender, &leaf) != SOTTO_OK ||
         identity_leaf_ids(&leaf, &intent.account, &intent.device) != SOTTO_OK)
         return SOTTO_OK;
+    /* The person left, on another device. */
+    if (core_is_own(core, &intent.account))
+        return own_leave(r, entry);
+    memset(&intent.device, 0, sizeof intent.device);
     char account[65], client_id[STORE_CLIENT_ID_MAX + 1];
     core_id_hex(intent.account.bytes, sizeof intent.account.bytes, account);
     (void)snprintf(client_id, sizeof client_id, "leave.%.50s", account);
@@ -244,7 +281,34 @@ static sotto_error proposal_received(struct receiving *r, const sotto_mls_receiv
 
 /* ---- Commits of others ---- */
 
-/* The lines about who came and who went, from the proposals that the commit carries. */
+/* Whether the commit leaves the account another device in the group, or finds one there. */
+static bool account_remains(const struct receiving *r, const sotto_mls_staged *staged,
+                            const struct account_id *account)
+{
+    size_t count = sotto_mls_staged_count(staged);
+    uint32_t at = 0;
+    sotto_mls_leaf leaf;
+    while (sotto_mls_next_member(r->room->group, &at, &leaf)) {
+        struct account_id its_account;
+        struct device_id device;
+        bool removed = false;
+        if (identity_leaf_ids(&leaf, &its_account, &device) != SOTTO_OK ||
+            !account_id_equal(&its_account, account))
+            continue;
+        for (size_t i = 0; i < count && !removed; i++) {
+            sotto_mls_proposal proposal;
+            uint32_t proposer;
+            removed = sotto_mls_staged_proposal(staged, i, &proposal, &proposer) == SOTTO_OK &&
+                      proposal.type == SOTTO_MLS_REMOVE && proposal.u.remove.index == leaf.index;
+        }
+        if (!removed)
+            return true;
+    }
+    return false;
+}
+
+/* The lines about who came and who went, from the proposals that the commit carries: one for each
+ * person, none for a device more or less. */
 static sotto_error commit_events(struct receiving *r, const struct entry *entry,
                                  const sotto_mls_staged *staged, const struct account_id *committer,
                                  bool *adds, bool *removes)
@@ -252,6 +316,8 @@ static sotto_error commit_events(struct receiving *r, const struct entry *entry,
     struct core *core = r->room->core;
     size_t count = sotto_mls_staged_count(staged);
     uint32_t part = 0;
+    struct account_id last;
+    bool has_last = false;
     for (size_t i = 0; i < count; i++) {
         sotto_mls_proposal proposal;
         uint32_t proposer;
@@ -261,7 +327,6 @@ static sotto_error commit_events(struct receiving *r, const struct entry *entry,
         enum core_message_kind kind;
         TRY(sotto_mls_staged_proposal(staged, i, &proposal, &proposer));
         if (proposal.type == SOTTO_MLS_ADD) {
-            *adds = true;
             kind = CORE_ADDED;
             leaf = proposal.u.add.leaf;
         } else if (proposal.type == SOTTO_MLS_REMOVE) {
@@ -273,6 +338,14 @@ static sotto_error commit_events(struct receiving *r, const struct entry *entry,
             continue;
         if (identity_leaf_ids(&leaf, &subject, &device) != SOTTO_OK)
             continue;
+        bool told = has_last && account_id_equal(&last, &subject);
+        last = subject;
+        has_last = true;
+        if (kind == CORE_REMOVED && core_is_own(core, &subject))
+            TRY(store_room_judged_put(core->store, &r->room->id, 0)); /* add it again, if wrongly */
+        if (told || account_remains(r, staged, &subject))
+            continue;
+        *adds |= kind == CORE_ADDED;
         /* Whoever asked to go was not thrown out. */
         if (kind == CORE_REMOVED) {
             char account[65], client_id[STORE_CLIENT_ID_MAX + 1];
@@ -312,9 +385,11 @@ static sotto_error title_update(struct receiving *r)
     return SOTTO_OK;
 }
 
-static sotto_error removed_by(struct receiving *r)
+static sotto_error removed_by(struct receiving *r, bool device)
 {
     r->row.state = STORE_ROOM_REMOVED;
+    if (device) /* the person is still in */
+        r->row.trouble = "This device was removed from your account, and reads nothing more here.";
     room_forget_group(r->room);
     TRY(store_records_clear(r->room->core->store, &r->room->id));
     return room_fail_outbox(r->room->core, &r->room->id);
@@ -335,10 +410,11 @@ static sotto_error commit_received(struct receiving *r, const struct entry *entr
     bool adds = false, removes = false;
     TRY(commit_events(r, entry, received->staged, &committer, &adds, &removes));
     bool out = sotto_mls_staged_removes_self(received->staged);
+    bool person_stays = out && account_remains(r, received->staged, &core->identity.account);
     sotto_mls_staged_apply(room->group, received->staged);
     received->staged = NULL;
     if (out)
-        return removed_by(r);
+        return removed_by(r, person_stays);
     if (removes)
         TRY(room_read_token(room, &r->row));
     if (adds)
@@ -367,7 +443,7 @@ static sotto_error foreign_entry(struct receiving *r, const struct entry *entry)
     else if (error != SOTTO_OK || commit)
         error = unreadable(r, entry, NULL);
     else if (received.kind == SOTTO_MLS_RECEIVED_PROPOSAL)
-        error = proposal_received(r, &received);
+        error = proposal_received(r, entry, &received);
     else
         error = message_received(r, entry, &received);
     sotto_mls_received_clear(&received);

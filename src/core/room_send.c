@@ -112,7 +112,7 @@ sotto_error room_fail_outbox(struct core *core, const struct room_id *room)
         struct queued_message queued;
         if (outgoing.kind == STORE_OUT_MESSAGE &&
             queued_message_read(outgoing.intent, &queued) == SOTTO_OK &&
-            queued.intent != MESSAGE_INTENT_PROFILE && queued.intent != MESSAGE_INTENT_RECEIPT) {
+            message_intent_shown(queued.intent)) {
             error = store_message_fail(core->store, room, outgoing.client_id);
             if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
                 break;
@@ -215,6 +215,8 @@ sotto_error core_room_open(struct core *core, const struct room_id *id, struct a
                            struct store_room *row)
 {
     sotto_error error = store_room_get(core->store, id, arena, row);
+    if (error == SOTTO_OK && row->kind == STORE_ROOM_OWN)
+        error = SOTTO_NOT_FOUND;
     if (error == SOTTO_NOT_FOUND)
         return problem_set(&core->problem, error, CORE_NOT_FOUND, "See `sotto conversations`.",
                            "There is no such conversation.");
@@ -553,10 +555,17 @@ static sotto_error prepare(struct room *room, struct store_room *row,
     return store_outgoing_get(core->store, carrier, arena, outgoing);
 }
 
+/* What the members have to know, or who has to be out, before anything is said. */
+static bool is_urgent(const struct store_outgoing *outgoing)
+{
+    return strncmp(outgoing->client_id, OUT_MANIFEST, strlen(OUT_MANIFEST)) == 0 ||
+           strncmp(outgoing->client_id, OUT_GONE, strlen(OUT_GONE)) == 0;
+}
+
 /* Inside a transaction: the first row that is due and can be made ready, and if it is a message,
  * those behind it. NOT_FOUND: none. */
-static sotto_error choose(struct room *room, struct store_room *row, struct arena *arena,
-                          struct train *train)
+static sotto_error choose_among(struct room *room, struct store_room *row, bool urgent,
+                                struct arena *arena, struct train *train)
 {
     struct core *core = room->core;
     int64_t after = 0;
@@ -569,6 +578,8 @@ static sotto_error choose(struct room *room, struct store_room *row, struct aren
             break;
         TRY(error);
         after = next->id;
+        if (urgent && !is_urgent(next))
+            continue;
         if (next->not_before_s > core_now_s(core)) {
             if (core->patient && room->retry_ms == 0)
                 room->retry_ms = net_now_ms() + 1000;
@@ -588,6 +599,13 @@ static sotto_error choose(struct room *room, struct store_room *row, struct aren
     if (train->count == 0)
         return SOTTO_NOT_FOUND;
     return train->rows[0].kind == STORE_OUT_COMMIT ? SOTTO_OK : room_save(room, row);
+}
+
+static sotto_error choose(struct room *room, struct store_room *row, struct arena *arena,
+                          struct train *train)
+{
+    sotto_error error = choose_among(room, row, true, arena, train);
+    return error == SOTTO_NOT_FOUND ? choose_among(room, row, false, arena, train) : error;
 }
 
 bool room_send_next(struct room *room)

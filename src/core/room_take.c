@@ -12,8 +12,14 @@ static bool device_is_zero(const struct device_id *device)
     return device_id_equal(device, &zero);
 }
 
-/* The takes of one account: how many, and the first that has no KeyPackage yet. */
-static sotto_error takes_of(struct room *room, const struct account_id *account,
+bool take_is_of(const struct store_take *take, const struct commit_intent *intent)
+{
+    return account_id_equal(&take->account, &intent->account) &&
+           (device_is_zero(&intent->device) || device_id_equal(&take->device, &intent->device));
+}
+
+/* The takes of one intent: how many, and the first that has no KeyPackage yet. */
+static sotto_error takes_of(struct room *room, const struct commit_intent *intent,
                             struct arena *arena, size_t *count, struct store_take **missing)
 {
     struct store_take *takes = NULL;
@@ -22,7 +28,7 @@ static sotto_error takes_of(struct room *room, const struct account_id *account,
     *count = 0;
     *missing = NULL;
     for (size_t i = 0; i < all; i++) {
-        if (!account_id_equal(&takes[i].account, account))
+        if (!take_is_of(&takes[i], intent))
             continue;
         ++*count;
         if (takes[i].key_package.size == 0 && *missing == NULL)
@@ -37,7 +43,7 @@ sotto_error take_ready(struct room *room, const struct commit_intent *intent, bo
     struct store_take *missing = NULL;
     size_t count = 0;
     arena_init(&arena, room->core->env);
-    sotto_error error = takes_of(room, &intent->account, &arena, &count, &missing);
+    sotto_error error = takes_of(room, intent, &arena, &count, &missing);
     *ready = error == SOTTO_OK && count > 0 && missing == NULL;
     arena_free(&arena);
     return error;
@@ -81,7 +87,7 @@ sotto_error take_intent_drop(struct room *room, int64_t id)
     if (error == SOTTO_OK)
         error = store_takes(core->store, &room->id, &arena, &takes, &count);
     for (size_t i = 0; i < count && error == SOTTO_OK; i++)
-        if (account_id_equal(&takes[i].account, &intent.account))
+        if (take_is_of(&takes[i], &intent))
             error = store_take_erase(core->store, &room->id, &takes[i].account, &takes[i].device);
     if (error == SOTTO_OK)
         error = store_outgoing_erase(core->store, id);
@@ -126,7 +132,13 @@ static void intent_bad(struct room *room, sotto_error error, const char *what)
     intent_fail(room, &problem);
 }
 
-static void intent_later(struct room *room, const struct core_problem *problem)
+/* A device of one's own that was linked a moment ago publishes its keys in the next one. */
+static uint64_t own_pause_s(uint32_t tries)
+{
+    return tries < 20 ? 1 : tries < 40 ? 10 : 300;
+}
+
+static void intent_later(struct room *room, const struct core_problem *problem, bool own)
 {
     struct core *core = room->core;
     struct arena arena;
@@ -137,7 +149,8 @@ static void intent_later(struct room *room, const struct core_problem *problem)
         error = store_outgoing_get(core->store, room->doing_row, &arena, &outgoing);
     if (error == SOTTO_OK) {
         outgoing.tries++;
-        outgoing.not_before_s = core_now_s(core) + TRANSIENT_PAUSE_S;
+        outgoing.not_before_s =
+            core_now_s(core) + (own ? own_pause_s(outgoing.tries) : TRANSIENT_PAUSE_S);
         outgoing.error = core_code_name(problem->code);
         error = store_outgoing_put(core->store, &outgoing);
     }
@@ -158,41 +171,18 @@ static void take_failed(struct room *room, sotto_error error, const struct messa
     struct core_problem problem;
     problem_clear(&problem);
     net_problem(room->doing_conn, error, answer, &problem);
+    bool own = problem.code == CORE_NO_KEY_PACKAGE && core_is_own(room->core, &room->doing_account);
     if (outcome == TOKEN_AGAIN)
         return;
     if (outcome == TOKEN_WAIT)
         room_wait_token(room);
-    else if (net_transient(error, answer))
-        intent_later(room, &problem);
+    else if (own || net_transient(error, answer))
+        intent_later(room, &problem, own);
     else
         intent_fail(room, &problem);
 }
 
 /* ---- Manifests ---- */
-
-/* Inside a transaction: the newest manifest of the account, given what the relay offers. */
-static sotto_error manifest_accept(struct room *room, const struct account_id *account,
-                                   sotto_bytes offered, struct arena *arena, sotto_bytes *newest,
-                                   sotto_fault *fault)
-{
-    struct core *core = room->core;
-    sotto_bytes known = {NULL, 0};
-    uint64_t number = 0;
-    sotto_error error = store_manifest_get(core->store, account, arena, &known);
-    if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
-        return error;
-    error = identity_judge_manifest(core->env, account, known, offered, &number, fault);
-    if (error == SOTTO_EXISTS) {
-        *newest = known;
-        return SOTTO_OK;
-    }
-    TRY(error);
-    struct manifest manifest;
-    TRY(manifest_read(offered, arena, &manifest, fault));
-    *newest = offered;
-    return store_manifest_put(core->store, account, manifest.account_key, number, offered,
-                              core_now_s(core));
-}
 
 /* Inside a transaction: a take for each device that is to be added. */
 static sotto_error takes_plan(struct room *room, const struct commit_intent *intent,
@@ -229,6 +219,10 @@ static sotto_error takes_plan(struct room *room, const struct commit_intent *int
         TRY(core->env->random(core->env->ctx, take.take_id.bytes, REQUEST_ID_SIZE));
         TRY(store_take_put(core->store, &take));
     }
+    /* The members know the devices before they come. */
+    if (planned > 0 && manifest.number > 1 && room->group != NULL &&
+        sotto_mls_member_count(room->group) > 1)
+        return room_queue_manifest(core, &room->id, &intent->account, bytes, manifest.number);
     if (planned > 0)
         return SOTTO_OK;
     *fault =
@@ -258,7 +252,7 @@ static void on_manifest(void *ctx, sotto_error error, const struct message *answ
     if (error == SOTTO_OK)
         error = commit_intent_read(outgoing.intent, &intent);
     if (error == SOTTO_OK)
-        error = manifest_accept(room, &intent.account, answer->manifest, &arena, &newest, &fault);
+        error = manifest_learn(core, &intent.account, answer->manifest, &arena, &newest, &fault);
     if (error == SOTTO_OK)
         error = takes_plan(room, &intent, newest, &arena, &fault);
     if (error == SOTTO_OK)
@@ -390,7 +384,7 @@ static bool intent_fetch(struct room *room, const struct store_outgoing *outgoin
     size_t count = 0;
     struct store_take *missing = NULL;
     char relay[WIRE_ADDRESS_MAX + 1];
-    if (takes_of(room, &intent->account, arena, &count, &missing) != SOTTO_OK ||
+    if (takes_of(room, intent, arena, &count, &missing) != SOTTO_OK ||
         (count > 0 && missing == NULL))
         return false;
     (void)snprintf(relay, sizeof relay, "%.*s", (int)intent->relay.size,
@@ -405,6 +399,15 @@ static bool intent_fetch(struct room *room, const struct store_outgoing *outgoin
             room->retry_ms = conn->retry_ms;
         return false;
     }
+    /* One's own devices are known without asking. */
+    if (count == 0 && core_is_own(room->core, &intent->account)) {
+        sotto_bytes manifest;
+        sotto_fault fault;
+        if (store_own_manifest_get(room->core->store, arena, &manifest) != SOTTO_OK ||
+            takes_plan(room, intent, manifest, arena, &fault) != SOTTO_OK ||
+            takes_of(room, intent, arena, &count, &missing) != SOTTO_OK || missing == NULL)
+            return false;
+    }
     room->doing_row = outgoing->id;
     memset(&room->doing_id, 0, sizeof room->doing_id);
     return (count == 0 ? manifest_request(room, conn, intent)
@@ -418,7 +421,7 @@ static bool intent_wants(struct room *room, const struct store_outgoing *outgoin
            outgoing->not_before_s <= core_now_s(room->core) &&
            commit_intent_read(outgoing->intent, intent) == SOTTO_OK &&
            intent->action == COMMIT_ADD &&
-           (room->group == NULL || !group_has(room->group, &intent->account, NULL, NULL));
+           (room->group == NULL || !commit_add_done(room->core, room->group, intent));
 }
 
 bool take_next(struct room *room, const struct store_room *row)

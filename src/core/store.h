@@ -34,7 +34,7 @@
 
 struct store;
 
-#define STORE_VERSION 8     /* PRAGMA user_version */
+#define STORE_VERSION 9     /* PRAGMA user_version */
 #define STORE_BUSY_MS 10000 /* how long a lock is waited for */
 #define STORE_FILE "profile.db"
 
@@ -149,5 +149,6 @@ sotto_error store_inbox_advance(struct store *store, uint64_t seq);
 #include "core/store_outbox.h"
 #include "core/store_uploads.h"
 #include "core/store_events.h"
+#include "core/store_devices.h"
 
 #endif

@@ -154,6 +154,21 @@ sotto_error store_message_add(struct store *store, const struct store_message *m
     return SOTTO_OK;
 }
 
+sotto_error store_message_import(struct store *store, const struct store_message *message,
+                                 int64_t *local)
+{
+    struct query q;
+    BUG_UNLESS(message->seq != 0);
+    TRY(insert_message(store, message));
+    int64_t row = sqlite3_last_insert_rowid(store->db);
+    query_write(&q, store, "UPDATE message SET position = ? WHERE local = ?");
+    query_i64(&q, message->position);
+    query_i64(&q, row);
+    TRY(query_run(&q));
+    *local = row;
+    return SOTTO_OK;
+}
+
 /* The row and whether it waits. */
 static sotto_error find_own(struct store *store, const struct room_id *room, const char *client_id,
                             int64_t *local, bool *placed)
@@ -244,6 +259,47 @@ sotto_error store_messages_read(struct store *store, const struct room_id *room,
         return SOTTO_OK;
     TRY(error);
     return store_event_add(store, CORE_EVENT_CONVERSATION, room->bytes);
+}
+
+sotto_error store_messages_read_seq(struct store *store, const struct room_id *room, uint64_t seq,
+                                    uint64_t now_s)
+{
+    struct query q;
+    query_write(&q, store,
+                "UPDATE message SET unread = 0, erase_s = iif(timer_s > 0, ? + timer_s, erase_s)"
+                " WHERE room = ? AND unread = 1 AND seq <= ?");
+    query_u64(&q, now_s);
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    query_u64(&q, seq);
+    sotto_error error = query_run_one(&q);
+    if (error == SOTTO_NOT_FOUND)
+        return SOTTO_OK;
+    TRY(error);
+    return store_event_add(store, CORE_EVENT_CONVERSATION, room->bytes);
+}
+
+sotto_error store_messages_seq(struct store *store, const struct room_id *room, int64_t position,
+                               uint64_t *seq)
+{
+    struct query q;
+    query_read(&q, store,
+               "SELECT coalesce(max(seq), 0) FROM message WHERE room = ? AND position <= ?");
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    query_i64(&q, position);
+    uint64_t found = query_next(&q) ? column_u64(&q) : 0;
+    TRY(query_end(&q));
+    *seq = found;
+    return SOTTO_OK;
+}
+
+sotto_error store_messages_count(struct store *store, uint64_t *count)
+{
+    struct query q;
+    query_read(&q, store, "SELECT count(*) FROM message WHERE position IS NOT NULL");
+    uint64_t found = query_next(&q) ? column_u64(&q) : 0;
+    TRY(query_end(&q));
+    *count = found;
+    return SOTTO_OK;
 }
 
 /* ---- Reading -------------------------------------------------------------------------------- */

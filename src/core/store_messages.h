@@ -47,6 +47,11 @@ struct store_message {
 sotto_error store_message_add(struct store *store, const struct store_message *message,
                               int64_t *position, int64_t *local);
 
+/* [tx] Inserts a message of the past with the position that another device of this account gave it,
+ * which is below all that this one gives. EXISTS: it was stored before. */
+sotto_error store_message_import(struct store *store, const struct store_message *message,
+                                 int64_t *local);
+
 /* [tx] A waiting own message took its place in the log: SENT, with seq, time and the content as
  * sent, and its clock starts. NOT_FOUND; EXISTS: placed before. */
 sotto_error store_message_place(struct store *store, const struct room_id *room,
@@ -100,6 +105,15 @@ sotto_error store_search_is_stale(struct store *store, bool *stale);
 sotto_error store_search_renew(struct store *store);
 /* The highest position given so far. */
 sotto_error store_messages_head(struct store *store, int64_t *position);
+
+/* [tx] Everything of a room up to entry seq was read, on another device; clocks start here too. */
+sotto_error store_messages_read_seq(struct store *store, const struct room_id *room, uint64_t seq,
+                                    uint64_t now_s);
+/* The highest seq of a room up to that position; 0: none. */
+sotto_error store_messages_seq(struct store *store, const struct room_id *room, int64_t position,
+                               uint64_t *seq);
+/* How many have a place in a log. */
+sotto_error store_messages_count(struct store *store, uint64_t *count);
 
 /* [tx] Everything of a room up to position was read. Adds an event if that is news. receipts: that
  * is owed to those who wrote it. The clocks of those that disappear start at now_s. */

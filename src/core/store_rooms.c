@@ -7,7 +7,7 @@
 static void read_room(struct query *q, struct arena *arena, struct store_room *out)
 {
     column_fixed(q, out->room.bytes, sizeof out->room.bytes);
-    out->kind = column_between(q, STORE_ROOM_DIRECT, STORE_ROOM_GROUP);
+    out->kind = column_between(q, STORE_ROOM_DIRECT, STORE_ROOM_OWN);
     out->state = column_between(q, STORE_ROOM_CREATING, STORE_ROOM_REQUEST);
     out->title = column_text(q, arena);
     out->relay = column_text(q, arena);

@@ -8,6 +8,7 @@
 enum store_room_kind {
     STORE_ROOM_DIRECT = 1, /* numbers as in extension 0xF502 */
     STORE_ROOM_GROUP = 2,
+    STORE_ROOM_OWN = 3, /* among the devices of one's own account; nobody's conversation */
 };
 
 enum store_room_state {

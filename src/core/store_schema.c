@@ -315,9 +315,39 @@ static const char version_8[] =
     " INSERT INTO event (kind, about) VALUES (3, NEW.room); END;"
     "PRAGMA user_version = 8;";
 
+/* Several devices of one account. */
+static const char version_9[] =
+    /* Which accounts' lists of devices changed, and up to which change each room was looked at. */
+    "CREATE TABLE manifest_change ("
+    " number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " account BLOB NOT NULL UNIQUE) STRICT;"
+    "CREATE TABLE room_judged ("
+    " room BLOB PRIMARY KEY REFERENCES room ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,"
+    " number INTEGER NOT NULL) STRICT;"
+    /* Histories that are being given to devices of one's own. */
+    "CREATE TABLE history ("
+    " device BLOB PRIMARY KEY,"
+    " position INTEGER NOT NULL,"
+    " given INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE device_name ("
+    " device BLOB PRIMARY KEY,"
+    " name TEXT NOT NULL) STRICT;"
+    /* The room among one's own devices is nobody's conversation. */
+    "DROP TRIGGER room_added; DROP TRIGGER room_changed; DROP TRIGGER room_erased;"
+    "CREATE TRIGGER room_added AFTER INSERT ON room WHEN NEW.kind <> 3 BEGIN"
+    " INSERT INTO event (kind, about) VALUES (3, NEW.room); END;"
+    "CREATE TRIGGER room_changed AFTER UPDATE OF state, title, members, trouble ON room"
+    " WHEN NEW.kind <> 3 AND (OLD.state <> NEW.state OR OLD.title <> NEW.title"
+    " OR OLD.members <> NEW.members OR OLD.trouble <> NEW.trouble) BEGIN"
+    " INSERT INTO event (kind, about) VALUES (3, NEW.room); END;"
+    "CREATE TRIGGER room_erased AFTER DELETE ON room WHEN OLD.kind <> 3 BEGIN"
+    " INSERT INTO event (kind, about) VALUES (3, OLD.room); END;"
+    "PRAGMA user_version = 9;";
+
 /* steps[n]: from version n to n + 1 */
-static const char *const steps[STORE_VERSION] = {version_1, version_2, version_3, version_4,
-                                                 version_5, version_6, version_7, version_8};
+static const char *const steps[STORE_VERSION] = {version_1, version_2, version_3,
+                                                 version_4, version_5, version_6,
+                                                 version_7, version_8, version_9};
 
 const char *store_schema_step(uint64_t version)
 {

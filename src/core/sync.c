@@ -252,14 +252,10 @@ static sotto_error position_put(struct listening *l)
 static void give_read(struct listening *l, const struct store_message *messages, size_t count)
 {
     struct store *store = l->core->store;
-    bool receipts = false;
     sotto_error error = store_begin(store);
-    if (error == SOTTO_OK)
-        error = receipts_on(l->core, &receipts);
     for (size_t i = 0; i < count && error == SOTTO_OK; i++) {
         struct room *room = room_of(l->core, &messages[i].room);
-        error = store_messages_read(store, &messages[i].room, messages[i].position, receipts,
-                                    core_now_s(l->core));
+        error = own_read(l->core, &messages[i].room, messages[i].position);
         if (room != NULL)
             room->wake = true; /* a receipt may be owed */
     }

@@ -65,6 +65,20 @@ static const struct rpc_field registration[] = {
 static const struct rpc_field name[] = {TEXT("name", 256, "the name that others see"), END};
 static const struct rpc_field who[] = {
     TEXT("contact", RPC_STRING_MAX, "a person, by account id, the beginning of one, or name"), END};
+#define DEVICE TEXT("device", RPC_STRING_MAX, "its name, or the beginning of its id")
+static const struct rpc_field link_device[] = {
+    TEXT("relay", RPC_STRING_MAX, "the account's relay, as host:port or host:port#PIN"),
+    MAYBE("name", 256, "what the device is called"), END};
+static const struct rpc_field add_device[] = {
+    TEXT("link", RPC_STRING_MAX, "sotto://link/..., whole"),
+    {.name = "limited",
+     .type = RPC_BOOLEAN,
+     .optional = true,
+     .text = "it may not link or remove others (false)"},
+    END};
+static const struct rpc_field rename_device[] = {
+    DEVICE, TEXT("name", 256, "what it is called from now on"), END};
+static const struct rpc_field which_device[] = {DEVICE, END};
 static const struct rpc_field invite[] = {
     MAYBE_NUMBER("uses", 1, 1000, "for how many people (1)"),
     MAYBE_NUMBER("lifetime", 1, 3650 * UINT64_C(86400), "seconds (7 days)"), END};
@@ -142,6 +156,24 @@ const struct rpc_method rpc_methods[] = {
      account_fingerprint},
     {"status.get", "The account, and what there is in the profile", none, "Status", false,
      status_get},
+
+    {"device.link",
+     "On a new device, without an account: make its keys and a link for the account's other device."
+     " Then call device.waitLinked",
+     link_device, "DeviceLink", false, device_link},
+    {"device.waitLinked",
+     "Wait until the other device has let this one in; then this is a device of the account, and"
+     " gets its conversations and their history",
+     none, "Account", true, device_wait_linked},
+    {"device.add",
+     "On a device of the account: let the new device in whose link that is. Safe to repeat",
+     add_device, "DeviceId", true, device_add},
+    {"device.list", "The account's devices", page, "Devices", false, device_list},
+    {"device.rename", "Change what one's own devices call one of them", rename_device, "Nothing",
+     false, device_rename},
+    {"device.revoke",
+     "Remove a device from the account: it reads nothing more, in any conversation", which_device,
+     "Nothing", true, device_revoke},
 
     {"invitation.create", "Make a link with which somebody can write to you", invite, "Invitation",
      true, invitation_create},

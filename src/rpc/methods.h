@@ -23,6 +23,14 @@ bool request_decline(struct call *call);
 bool contact_list(struct call *call);
 bool contact_fingerprint(struct call *call);
 
+/* methods_device.c */
+bool device_link(struct call *call);
+bool device_wait_linked(struct call *call);
+bool device_add(struct call *call);
+bool device_list(struct call *call);
+bool device_rename(struct call *call);
+bool device_revoke(struct call *call);
+
 /* methods_talk.c */
 bool conversation_list(struct call *call);
 bool conversation_get(struct call *call);

@@ -229,6 +229,10 @@ void object_set_status(json_t *object, const struct core_status *status)
     object_set_number(object, "tokens", status->tokens);
     object_set_number(object, "tokenKey", status->token_key);
     set_hex(object, "tokenKeyHash", status->token_key_hash);
+    if (status->history_of > 0) {
+        object_set_number(object, "history", status->history);
+        object_set_number(object, "historyOf", status->history_of);
+    }
 }
 
 json_t *object_invitation(const sotto_env *env, const char *link, uint32_t uses, uint64_t expires_s)
@@ -237,6 +241,24 @@ json_t *object_invitation(const sotto_env *env, const char *link, uint32_t uses,
     object_set_text(env, object, "link", link);
     object_set_number(object, "uses", uses);
     object_set_number(object, "expires", expires_s);
+    return object;
+}
+
+json_t *object_device_link(const sotto_env *env, const char *link, uint64_t expires_s)
+{
+    json_t *object = json_object();
+    object_set_text(env, object, "link", link);
+    object_set_number(object, "expires", expires_s);
+    return object;
+}
+
+json_t *object_device(const sotto_env *env, const struct core_device *device)
+{
+    json_t *object = json_object();
+    object_set_text(env, object, "device", device->device);
+    object_set_text(env, object, "name", device->name);
+    object_set_number(object, "added", device->added_s);
+    set_bool(object, "own", device->own);
     return object;
 }
 

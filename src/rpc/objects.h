@@ -24,6 +24,8 @@ json_t *object_account(const sotto_env *env, const struct core_account *account)
 void object_set_status(json_t *object, const struct core_status *status);
 json_t *object_invitation(const sotto_env *env, const char *link, uint32_t uses,
                           uint64_t expires_s);
+json_t *object_device_link(const sotto_env *env, const char *link, uint64_t expires_s);
+json_t *object_device(const sotto_env *env, const struct core_device *device);
 json_t *object_fingerprint(const sotto_env *env, const struct core_fingerprint *fingerprint,
                            bool own);
 json_t *object_sending(const sotto_env *env, const struct core_id *conversation,

@@ -75,6 +75,8 @@ static const struct rpc_field status[] = {
     NUMBER("tokens", "anonymous tokens in stock"),
     NUMBER("tokenKey", "number of the relay's newest issuing key; 0: none seen"),
     ID("tokenKeyHash", "of that key's announcement: the same for everybody at the relay"),
+    MAYBE_NUMBER("history", "of a linked device: messages of the past that came so far"),
+    MAYBE_NUMBER("historyOf", "of how many"),
     END,
 };
 
@@ -225,6 +227,17 @@ static const struct rpc_field sending[] = {
     END,
 };
 
+static const struct rpc_field device_link[] = {
+    STRING("link", "to be shown as text or as a QR code, and given to the account's other device,"
+                   " which takes it with device.add"),
+    NUMBER("expires", "when it is over, in seconds since 1970"), END};
+static const struct rpc_field device[] = {
+    STRING("device", "its id"), STRING("name", "what it is called; empty: nothing"),
+    NUMBER("added", "when its keys were made, in seconds since 1970"),
+    BOOLEAN("own", "whether it is this one"), END};
+static const struct rpc_field device_id[] = {STRING("device", "its id"), END};
+static const struct rpc_field devices[] = {OBJECTS("devices", "Device", "a page of them"),
+                                           NUMBER("total", "how many there are in all"), END};
 static const struct rpc_field contacts[] = {
     OBJECTS("contacts", "Contact", "a page of them, by name"),
     NUMBER("total", "how many there are in all"), END};
@@ -274,6 +287,10 @@ static const struct rpc_field connection[] = {
 const struct rpc_object rpc_objects[] = {
     {"Account", "One's own account.", account},
     {"Status", "The account, and what there is in the profile.", status},
+    {"Device", "A device of one's own account.", device},
+    {"DeviceId", "Which device.", device_id},
+    {"DeviceLink", "What a new device shows.", device_link},
+    {"Devices", "A page of one's own devices.", devices},
     {"Contact", "Somebody one wants to know.", contact},
     {"Contacts", "A page of contacts.", contacts},
     {"Request", "Somebody who is no contact and wants to write.", request},

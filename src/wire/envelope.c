@@ -71,6 +71,12 @@ static void read_fields(struct reader *reader, struct envelope *envelope)
     envelope->key_package_ref =
         reader_limited(reader, 1, WIRE_KEY_PACKAGE_REF_MAX, "Envelope.key_package_ref");
     envelope->welcome = reader_limited(reader, 1, WIRE_ENVELOPE_MAX, "Envelope.welcome");
+    at = reader->pos;
+    envelope->manifests = reader_vector(reader, WIRE_MANIFESTS_MAX, "Envelope.manifests");
+    sotto_bytes rest = envelope->manifests, one;
+    while (reader_ok(reader) && rest.size > 0)
+        if (!envelope_manifest(&rest, &one))
+            reader_fail_at(reader, at, SOTTO_LENGTH, "Envelope.manifests");
 }
 
 /* The rest must be what the writer would have padded with: another amount could carry a mark. */
@@ -87,6 +93,20 @@ static void read_padding(struct reader *reader)
     sotto_bytes padding = reader_fixed(reader, size, "Envelope.padding");
     if (padding.size > 0 && !sodium_is_zero(padding.data, padding.size))
         reader_fail_at(reader, at, SOTTO_VALUE, "Envelope.padding");
+}
+
+bool envelope_manifest(sotto_bytes *manifests, sotto_bytes *manifest)
+{
+    struct reader reader;
+    if (manifests->size == 0)
+        return false;
+    reader_init(&reader, *manifests);
+    sotto_bytes found = reader_limited(&reader, 1, WIRE_MANIFEST_MAX, "Envelope.manifests");
+    if (!reader_ok(&reader))
+        return false;
+    *manifest = found;
+    *manifests = sotto_bytes_of(manifests->data + reader.pos, manifests->size - reader.pos);
+    return true;
 }
 
 sotto_error envelope_read(sotto_bytes bytes, struct envelope *envelope, sotto_fault *fault)
@@ -117,6 +137,7 @@ static void write_fields(struct writer *writer, const struct envelope *envelope)
     writer_vector(writer, envelope->capability);
     writer_limited(writer, envelope->key_package_ref, 1, WIRE_KEY_PACKAGE_REF_MAX);
     writer_limited(writer, envelope->welcome, 1, WIRE_ENVELOPE_MAX);
+    writer_limited(writer, envelope->manifests, 0, WIRE_MANIFESTS_MAX);
 }
 
 sotto_error envelope_write(const struct envelope *envelope, sotto_buf *buf)

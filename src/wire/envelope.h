@@ -36,11 +36,17 @@ struct envelope {
     sotto_bytes capability;      /* CAPABILITY_SIZE bytes or empty */
     sotto_bytes key_package_ref;
     sotto_bytes welcome;
+    /* Manifests of members who have several devices, one vector behind the other: envelope_manifest
+     * reads the next. */
+    sotto_bytes manifests;
 };
 
 /* Reads the plaintext, padding included: zeros, and of exactly Padmé's size. Views borrow from
  * bytes. UNSUPPORTED: a kind newer than this client; VERSION; else a decoding error. */
 sotto_error envelope_read(sotto_bytes bytes, struct envelope *envelope, sotto_fault *fault);
+
+/* The first of `manifests`, which goes behind it. False: that was all. */
+bool envelope_manifest(sotto_bytes *manifests, sotto_bytes *manifest);
 
 /* Appends the padded plaintext. ARGUMENT or LIMIT: what envelope_read would refuse. */
 sotto_error envelope_write(const struct envelope *envelope, sotto_buf *buf);

@@ -37,7 +37,13 @@ enum {
     WIRE_HOST_MAX = 253,    /* a DNS name */
     WIRE_ADDRESS_MAX = 320, /* host:port#PIN as text, brackets of IPv6 included */
 
-    WIRE_LINK_MAX = 2048, /* sotto://invite/... as text */
+    WIRE_LINK_MAX = 2048, /* sotto://invite/... or sotto://link/... as text */
+
+    WIRE_MANIFESTS_MAX = 1024 * 1024, /* Envelope.manifests, all of them */
+
+    /* What is exchanged in linking a device: the plaintexts, padded to one size. */
+    WIRE_DEVICE_KEYS_SIZE = 2048,
+    WIRE_DEVICE_PACKAGE_SIZE = 80 * 1024,
 
     WIRE_ENC_MAX = 1216, /* SealedEnvelope.enc; X-Wing has 1120 */
     WIRE_KEY_PACKAGE_REF_MAX = 64,

@@ -360,6 +360,30 @@ def locked():
         assert [t for _, t in bob.texts("Alice")] == ["m0", "m1", "m2"]
 
 
+def several_devices():
+    """a device is linked, renamed and revoked through two daemons"""
+    with Two() as (world, alice, bob, a, b, room):
+        other = type(alice)(world, "Alice's laptop")
+        daemon = Daemon(other)
+        c, waiting = daemon.rpc(), daemon.rpc()
+        link = c("device.link", relay=world.address, name="Laptop")["link"]
+        wait = waiting.ask("device.waitLinked", {})
+        used.add("device.waitLinked")
+        device = a("device.add", link=link)["device"]
+        assert waiting.answer(wait)["result"]["account"] == a("account.get")["account"]
+        b("message.send", conversation=room, text="to both")
+        eventually(lambda: texts(c, room) == ["to both"], "what is said, on the new device")
+        assert c("status.get")["history"] == c("status.get")["historyOf"]
+        a("device.rename", device="Laptop", name="Old laptop")
+        eventually(lambda: {d["name"] for d in c("device.list")["devices"]} == {"", "Old laptop"}, "its name")
+        assert [d["device"] for d in a("device.list")["devices"] if not d["own"]] == [device]
+        a("device.revoke", device="Old laptop")
+        b("message.send", conversation=room, text="not to it")
+        eventually(lambda: c("conversation.get", conversation=room)["state"] == "removed", "the end of it there")
+        assert texts(c, room) == ["to both"] and a("device.list")["total"] == 1
+        daemon.stop()
+
+
 def whole():
     """every method was called"""
     missing = set(METHODS) - used - {"rpc.discover"}  # which without_daemon asks for
@@ -367,4 +391,4 @@ def whole():
 
 
 main([conversation, groups, readers, other_programs, without_daemon, wrong_lines, alone, stdio, killed, stops,
-      locked, whole])
+      locked, several_devices, whole])

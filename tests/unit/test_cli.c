@@ -13,6 +13,11 @@
         return EXIT_OK;                                      \
     }
 NO_RUN(register)
+NO_RUN(link)
+NO_RUN(devices)
+NO_RUN(device_add)
+NO_RUN(device_rename)
+NO_RUN(device_revoke)
 NO_RUN(name)
 NO_RUN(status)
 NO_RUN(fingerprint)

@@ -64,6 +64,27 @@ static void an_identity_survives_saving(void **state)
     identity_wipe(&loaded);
 }
 
+/* Version 1 had neither the flag nor the certificate. */
+static void an_identity_of_the_first_version_is_read(void **state)
+{
+    (void)state;
+    enum { FLAG = 18, CERTIFICATE_AT = FLAG + 1 + SIGN_SEED_SIZE + SIGN_KEY_SIZE };
+    struct identity loaded = {0};
+    sotto_buf old;
+    sotto_buf_init(&old, sotto_env_system());
+    assert_ok(identity_save(&alice, &out));
+    assert_ok(sotto_buf_append(&old, out.data, FLAG));
+    assert_ok(sotto_buf_append(&old, out.data + FLAG + 1, CERTIFICATE_AT - FLAG - 1));
+    size_t rest = CERTIFICATE_AT + CERTIFICATE_SIZE;
+    assert_ok(sotto_buf_append(&old, out.data + rest, out.size - rest));
+    old.data[1] = 1;
+    assert_ok(identity_load(crypto, sotto_buf_view(&old), &loaded, &fault));
+    assert_memory_equal(loaded.certificate, alice.certificate, CERTIFICATE_SIZE);
+    assert_memory_equal(loaded.credential, alice.credential, CREDENTIAL_SIZE);
+    identity_wipe(&loaded);
+    sotto_buf_free(&old);
+}
+
 static void a_damaged_identity_is_refused(void **state)
 {
     (void)state;
@@ -80,7 +101,7 @@ static void a_damaged_identity_is_refused(void **state)
         assert_true(strlen(fault.what) > 0);
         out.data[at] ^= 1;
     }
-    out.data[1] = 2;
+    out.data[1] = 3;
     assert_error(identity_load(crypto, sotto_buf_view(&out), &loaded, &fault), VERSION);
 }
 
@@ -335,7 +356,7 @@ static void room_extensions_come_back_and_rubbish_does_not(void **state)
     out.data[1] = 2;
     assert_error(identity_room_read(sotto_buf_view(&out), &read, &fault), VERSION);
     out.data[1] = 1;
-    out.data[2] = 3;
+    out.data[2] = 4;
     assert_error(identity_room_read(sotto_buf_view(&out), &read, &fault), VALUE);
     room.title = sotto_bytes_str("two\nlines");
     assert_error(identity_room_write(&room, &out), ARGUMENT);
@@ -364,12 +385,89 @@ static void only_the_device_meant_opens_an_envelope(void **state)
     sotto_buf_free(&opened);
 }
 
+/* Alice's account takes Bob's device in. */
+static void a_device_adopts_the_account_that_certified_it(void **state)
+{
+    (void)state;
+    struct identity device = {0}, loaded = {0};
+    uint8_t certificate[CERTIFICATE_SIZE];
+    sotto_bytes account_private = secret_view(&alice.account_private);
+    assert_ok(identity_create(crypto, &device));
+    assert_ok(certificate_make(&alice.account_private, alice.account_key, &device.device,
+                               sotto_bytes_of(device.signature_key, SIGN_KEY_SIZE), certificate));
+    /* Another account's key, another device's certificate, a key that is not the account's. */
+    assert_error(identity_adopt(&device, bob.account_key, account_private, certificate, &fault),
+                 CREDENTIAL);
+    assert_error(
+        identity_adopt(&device, alice.account_key, account_private, alice.certificate, &fault),
+        CREDENTIAL);
+    assert_error(identity_adopt(&device, alice.account_key, secret_view(&bob.account_private),
+                                certificate, &fault),
+                 KEY);
+    assert_false(account_id_equal(&device.account, &alice.account));
+    /* With the key, and without: both survive saving. */
+    for (int limited = 0; limited < 2; limited++) {
+        assert_ok(identity_adopt(&device, alice.account_key,
+                                 limited ? sotto_bytes_of(NULL, 0) : account_private, certificate,
+                                 &fault));
+        assert_true(account_id_equal(&device.account, &alice.account));
+        assert_int_equal(device.account_private.size, limited ? 0 : SIGN_SEED_SIZE);
+        sotto_buf_clear(&out);
+        assert_ok(identity_save(&device, &out));
+        assert_ok(identity_load(crypto, sotto_buf_view(&out), &loaded, &fault));
+        assert_memory_equal(loaded.certificate, certificate, CERTIFICATE_SIZE);
+        assert_memory_equal(loaded.credential, device.credential, CREDENTIAL_SIZE);
+        assert_int_equal(loaded.account_private.size, device.account_private.size);
+        identity_wipe(&loaded);
+    }
+    assert_error(identity_next_manifest(&device, sotto_env_system(), sotto_buf_view(&manifest),
+                                        NULL, NULL, &out, &fault),
+                 STATE);
+    identity_wipe(&device);
+}
+
+static void manifests_follow_one_another_as_devices_come_and_go(void **state)
+{
+    (void)state;
+    const sotto_env *env = sotto_env_system();
+    struct manifest before, after;
+    struct device device;
+    sotto_buf second, third;
+    sotto_buf_init(&second, env);
+    sotto_buf_init(&third, env);
+    identity_device(&bob, &device);
+    assert_ok(identity_first_manifest(&alice, &manifest));
+    assert_ok(identity_next_manifest(&alice, env, sotto_buf_view(&manifest), &device, NULL, &second,
+                                     &fault));
+    assert_ok(manifest_read(sotto_buf_view(&manifest), &arena, &before, &fault));
+    assert_ok(manifest_read(sotto_buf_view(&second), &arena, &after, &fault));
+    assert_ok(manifest_follows(sotto_buf_view(&manifest), &before, &after, &fault));
+    assert_int_equal(after.device_count, 2);
+    assert_non_null(manifest_device(&after, &bob.device));
+    assert_ok(identity_next_manifest(&alice, env, sotto_buf_view(&second), NULL, &bob.device,
+                                     &third, &fault));
+    assert_ok(manifest_read(sotto_buf_view(&third), &arena, &before, &fault));
+    assert_ok(manifest_follows(sotto_buf_view(&second), &after, &before, &fault));
+    assert_int_equal(before.device_count, 1);
+    /* The last one stays; nobody is in twice. */
+    sotto_buf_clear(&out);
+    assert_error(identity_next_manifest(&alice, env, sotto_buf_view(&third), NULL, &alice.device,
+                                        &out, &fault),
+                 ARGUMENT);
+    assert_error(
+        identity_next_manifest(&alice, env, sotto_buf_view(&second), &device, NULL, &out, &fault),
+        ARGUMENT);
+    sotto_buf_free(&third);
+    sotto_buf_free(&second);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(an_identity_survives_saving),
+        TEST(an_identity_of_the_first_version_is_read),
         TEST(a_damaged_identity_is_refused),
         TEST(the_first_manifest_lists_this_device),
         TEST(an_honest_leaf_is_accepted),
@@ -382,6 +480,8 @@ int main(void)
         TEST(fingerprints_are_fixed_and_pairs_symmetric),
         TEST(room_extensions_come_back_and_rubbish_does_not),
         TEST(only_the_device_meant_opens_an_envelope),
+        TEST(a_device_adopts_the_account_that_certified_it),
+        TEST(manifests_follow_one_another_as_devices_come_and_go),
     };
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

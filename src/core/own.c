@@ -1,0 +1,348 @@
+/* The room among the devices of one account: what they tell each other so that all know the same
+ * (PROTOCOL.md, section 6, "Among one's own devices"). A room like any other to the relay; nobody's
+ * conversation to people. */
+#include <string.h>
+
+#include "codec/writer.h"
+#include "core/internal.h"
+
+enum { OWN_VERSION = 1, SNAPSHOT_SIZE = 256 * 1024 };
+
+sotto_error own_room(struct core *core, struct arena *arena, struct store_room *row)
+{
+    struct store_room *rooms = NULL;
+    const struct store_room *found = NULL;
+    size_t count = 0;
+    TRY(store_rooms(core->store, arena, &rooms, &count));
+    for (size_t i = 0; i < count; i++)
+        if (rooms[i].kind == STORE_ROOM_OWN &&
+            (rooms[i].state == STORE_ROOM_ACTIVE || rooms[i].state == STORE_ROOM_CREATING) &&
+            (found == NULL || memcmp(rooms[i].room.bytes, found->room.bytes, ROOM_ID_SIZE) < 0))
+            found = &rooms[i];
+    if (found == NULL)
+        return SOTTO_NOT_FOUND;
+    *row = *found;
+    return SOTTO_OK;
+}
+
+/* ---- Telling -------------------------------------------------------------------------------- */
+
+static sotto_error queue_in(struct core *core, const struct room_id *room,
+                            const struct device_id *to, sotto_bytes records)
+{
+    static const struct device_id all;
+    struct content_message message;
+    struct writer writer;
+    sotto_buf body, content;
+    memset(&message, 0, sizeof message);
+    sotto_buf_init(&body, core->env);
+    sotto_buf_init(&content, core->env);
+    writer_init(&writer, &body);
+    writer_u8(&writer, OWN_VERSION);
+    writer_fixed(&writer, sotto_bytes_of((to != NULL ? to : &all)->bytes, DEVICE_ID_SIZE));
+    writer_fixed(&writer, records);
+    sotto_error error = writer_finish(&writer);
+    message.kind = CONTENT_OWN;
+    message.text = sotto_buf_view(&body);
+    if (error == SOTTO_OK)
+        error = content_write(core->env, &message, &core->identity.account, room, &content);
+    if (error == SOTTO_OK)
+        error = room_queue_content(core, room, MESSAGE_INTENT_OWN,
+                                   sotto_bytes_of(message.id, CONTENT_ID_SIZE),
+                                   sotto_buf_view(&content), "");
+    sotto_buf_free(&body);
+    sotto_buf_free(&content);
+    return error;
+}
+
+sotto_error own_queue(struct core *core, const struct device_id *to, sotto_bytes records)
+{
+    struct arena arena;
+    struct store_room row;
+    arena_init(&arena, core->env);
+    sotto_error error = own_room(core, &arena, &row);
+    if (error == SOTTO_OK)
+        error = queue_in(core, &row.room, to, records);
+    else if (error == SOTTO_NOT_FOUND)
+        error = SOTTO_OK;
+    arena_free(&arena);
+    return error;
+}
+
+static sotto_error contact_write(const struct store_contact *contact, sotto_buf *out)
+{
+    struct writer writer;
+    writer_init(&writer, out);
+    writer_u8(&writer, OWN_CONTACT);
+    writer_fixed(&writer, sotto_bytes_of(contact->account.bytes, ACCOUNT_ID_SIZE));
+    writer_u8(&writer,
+              (uint8_t)(contact->contact | contact->verified << 1 | contact->blocked << 2));
+    writer_vector(&writer, sotto_bytes_str(contact->name));
+    writer_vector(&writer, sotto_bytes_str(contact->relay));
+    writer_vector(&writer, contact->manifest);
+    return writer_finish(&writer);
+}
+
+sotto_error own_tell_contact(struct core *core, const struct account_id *account)
+{
+    struct arena arena;
+    struct store_contact contact;
+    sotto_buf record;
+    arena_init(&arena, core->env);
+    sotto_buf_init(&record, core->env);
+    sotto_error error = store_contact_get(core->store, account, &arena, &contact);
+    if (error == SOTTO_OK)
+        error = contact_write(&contact, &record);
+    if (error == SOTTO_OK)
+        error = own_queue(core, NULL, sotto_buf_view(&record));
+    sotto_buf_free(&record);
+    arena_free(&arena);
+    return error;
+}
+
+static sotto_error device_name_write(const struct device_id *device, const char *name,
+                                     sotto_buf *out)
+{
+    struct writer writer;
+    writer_init(&writer, out);
+    writer_u8(&writer, OWN_DEVICE_NAME);
+    writer_fixed(&writer, sotto_bytes_of(device->bytes, DEVICE_ID_SIZE));
+    writer_vector(&writer, sotto_bytes_str(name));
+    return writer_finish(&writer);
+}
+
+sotto_error own_tell_device_name(struct core *core, const struct device_id *device,
+                                 const char *name)
+{
+    sotto_buf record;
+    sotto_buf_init(&record, core->env);
+    sotto_error error = device_name_write(device, name, &record);
+    if (error == SOTTO_OK)
+        error = own_queue(core, NULL, sotto_buf_view(&record));
+    sotto_buf_free(&record);
+    return error;
+}
+
+sotto_error own_read(struct core *core, const struct room_id *room, int64_t position)
+{
+    uint32_t before = 0, after = 0;
+    uint64_t seq = 0;
+    bool receipts = false;
+    struct writer writer;
+    TRY(store_messages_unread(core->store, room, &before));
+    TRY(receipts_on(core, &receipts));
+    TRY(store_messages_read(core->store, room, position, receipts, core_now_s(core)));
+    TRY(store_messages_unread(core->store, room, &after));
+    TRY(store_messages_seq(core->store, room, position, &seq));
+    if (before == after || seq == 0)
+        return SOTTO_OK;
+    sotto_buf record;
+    sotto_buf_init(&record, core->env);
+    writer_init(&writer, &record);
+    writer_u8(&writer, OWN_READ);
+    writer_fixed(&writer, sotto_bytes_of(room->bytes, ROOM_ID_SIZE));
+    writer_u64(&writer, seq);
+    sotto_error error = writer_finish(&writer);
+    if (error == SOTTO_OK)
+        error = own_queue(core, NULL, sotto_buf_view(&record));
+    sotto_buf_free(&record);
+    return error;
+}
+
+/* ---- A new device --------------------------------------------------------------------------- */
+
+/* Queues what was gathered if it is large enough, or last. */
+static sotto_error snapshot_flush(struct core *core, const struct room_id *room,
+                                  const struct device_id *device, sotto_buf *records, bool last)
+{
+    if (records->size == 0 || (!last && records->size < SNAPSHOT_SIZE))
+        return SOTTO_OK;
+    TRY(queue_in(core, room, device, sotto_buf_view(records)));
+    sotto_buf_clear(records);
+    return SOTTO_OK;
+}
+
+static sotto_error snapshot(struct core *core, const struct room_id *room,
+                            const struct device_id *device, struct arena *arena, sotto_buf *records)
+{
+    struct store_contact *contacts = NULL;
+    size_t count = 0;
+    struct manifest manifest;
+    bool found = false;
+    TRY(store_contacts(core->store, arena, &contacts, &count));
+    for (size_t i = 0; i < count; i++) {
+        TRY(contact_write(&contacts[i], records));
+        TRY(snapshot_flush(core, room, device, records, false));
+    }
+    TRY(manifest_newest(core, &core->identity.account, arena, &manifest, &found));
+    for (size_t i = 0; found && i < manifest.device_count; i++) {
+        const char *name = "";
+        TRY(store_device_name_get(core->store, &manifest.devices[i].id, arena, &name));
+        if (name[0] != '\0')
+            TRY(device_name_write(&manifest.devices[i].id, name, records));
+    }
+    return snapshot_flush(core, room, device, records, true);
+}
+
+sotto_error own_device_added(struct core *core, const struct store_room *row,
+                             const struct device_id *device)
+{
+    struct arena arena;
+    struct store_room own;
+    sotto_buf records;
+    const struct store_history history = {.device = *device, .position = -1};
+    arena_init(&arena, core->env);
+    sotto_buf_init(&records, core->env);
+    sotto_error error = SOTTO_OK;
+    if (row->kind == STORE_ROOM_OWN) {
+        error = snapshot(core, &row->room, device, &arena, &records);
+        if (error == SOTTO_OK)
+            error = store_history_put(core->store, &history);
+    } else if (own_room(core, &arena, &own) == SOTTO_OK) {
+        struct room *room = room_of(core, &own.room); /* its history may be complete now */
+        if (room != NULL)
+            room->wake = true;
+    }
+    sotto_buf_free(&records);
+    arena_free(&arena);
+    return error;
+}
+
+/* ---- Being told ----------------------------------------------------------------------------- */
+
+const char *own_text(struct reader *reader, struct arena *arena, size_t max, const char *what)
+{
+    sotto_bytes text = reader_vector(reader, max, what);
+    char *copy = reader_ok(reader) ? arena_array(arena, text.size + 1, 1) : NULL;
+    if (reader_ok(reader) && copy == NULL)
+        reader_fail(reader, SOTTO_NO_MEMORY, what);
+    if (copy == NULL)
+        return "";
+    if (text.size > 0)
+        memcpy(copy, text.data, text.size);
+    return copy;
+}
+
+static sotto_error contact_read(struct core *core, struct reader *reader, struct arena *arena)
+{
+    struct store_contact contact, told;
+    struct account_id of;
+    memset(&told, 0, sizeof told);
+    reader_copy(reader, told.account.bytes, ACCOUNT_ID_SIZE, "own.account");
+    uint8_t flags = reader_u8(reader, "own.flags");
+    told.name = own_text(reader, arena, WIRE_NAME_MAX, "own.name");
+    told.relay = own_text(reader, arena, WIRE_ADDRESS_MAX, "own.relay");
+    told.manifest = reader_vector(reader, WIRE_MANIFEST_MAX, "own.manifest");
+    if (!reader_ok(reader) || core_is_own(core, &told.account))
+        return reader->fault.error;
+    sotto_error error = store_contact_get(core->store, &told.account, arena, &contact);
+    if (error == SOTTO_NOT_FOUND) {
+        contact = told;
+        contact.manifest = sotto_bytes_of(NULL, 0);
+        contact.added_s = core_now_s(core);
+    } else if (error != SOTTO_OK)
+        return error;
+    bool same = error == SOTTO_OK && contact.contact == (flags & 1) &&
+                contact.verified == (flags >> 1 & 1) && contact.blocked == (flags >> 2 & 1) &&
+                contact.name[0] != '\0' && contact.relay[0] != '\0';
+    contact.contact = flags & 1;
+    contact.verified = flags >> 1 & 1;
+    contact.blocked = flags >> 2 & 1;
+    if (contact.name[0] == '\0')
+        contact.name = told.name;
+    if (contact.relay[0] == '\0')
+        contact.relay = told.relay;
+    if (!same)
+        TRY(store_contact_put(core->store, &contact));
+    if (told.manifest.size == 0)
+        return SOTTO_OK;
+    error = manifest_learn_any(core, told.manifest, arena, &of);
+    return error_is_local(error) ? error : SOTTO_OK;
+}
+
+static sotto_error read_read(struct core *core, struct reader *reader)
+{
+    struct room_id room;
+    reader_copy(reader, room.bytes, ROOM_ID_SIZE, "own.room");
+    uint64_t seq = reader_u64(reader, "own.seq");
+    return reader_ok(reader) ? store_messages_read_seq(core->store, &room, seq, core_now_s(core))
+                             : reader->fault.error;
+}
+
+static sotto_error device_name_read(struct core *core, struct reader *reader, struct arena *arena)
+{
+    struct device_id device;
+    reader_copy(reader, device.bytes, DEVICE_ID_SIZE, "own.device");
+    const char *name = own_text(reader, arena, WIRE_NAME_MAX, "own.name");
+    return reader_ok(reader) ? store_device_name_put(core->store, &device, name)
+                             : reader->fault.error;
+}
+
+static sotto_error record_read(struct core *core, struct reader *reader, struct arena *arena)
+{
+    switch (reader_u8(reader, "own.record")) {
+    case OWN_CONTACT:
+        return contact_read(core, reader, arena);
+    case OWN_READ:
+        return read_read(core, reader);
+    case OWN_DEVICE_NAME:
+        return device_name_read(core, reader, arena);
+    case OWN_ROOM:
+        return own_room_read(core, reader, arena);
+    case OWN_MESSAGE:
+        return own_message_read(core, reader, arena);
+    case OWN_PROGRESS:
+        return own_progress_read(core, reader);
+    default: /* of a newer version: what follows cannot be read */
+        reader_fail(reader, SOTTO_UNSUPPORTED, "own.record");
+        return SOTTO_UNSUPPORTED;
+    }
+}
+
+/* One's own name, changed on another device. */
+static sotto_error name_read(struct core *core, sotto_bytes name, struct arena *arena)
+{
+    struct store_profile profile;
+    char *text = arena_array(arena, name.size + 1, 1);
+    if (text == NULL)
+        return SOTTO_NO_MEMORY;
+    memcpy(text, name.data, name.size);
+    TRY(store_profile_get(core->store, arena, &profile));
+    if (strcmp(profile.name, text) == 0)
+        return SOTTO_OK;
+    profile.name = text;
+    TRY(store_profile_put(core->store, &profile));
+    /* What is in memory is told to people who are met from now on. */
+    char *kept = arena_array(&core->profile_arena, name.size + 1, 1);
+    if (kept == NULL)
+        return SOTTO_NO_MEMORY;
+    memcpy(kept, text, name.size);
+    core->profile.name = kept;
+    return SOTTO_OK;
+}
+
+sotto_error own_receive(struct core *core, const struct content_message *content,
+                        struct arena *arena)
+{
+    static const struct device_id all;
+    struct device_id to;
+    struct reader reader;
+    if (content->kind == CONTENT_PROFILE && content->text.size > 0)
+        return name_read(core, content->text, arena);
+    if (content->kind != CONTENT_OWN)
+        return SOTTO_OK;
+    reader_init(&reader, content->text);
+    if (reader_u8(&reader, "own.version") != OWN_VERSION)
+        return SOTTO_OK;
+    reader_copy(&reader, to.bytes, DEVICE_ID_SIZE, "own.to");
+    if (!device_id_equal(&to, &all) && !device_id_equal(&to, &core->identity.device))
+        return SOTTO_OK;
+    while (reader_more(&reader)) {
+        sotto_error error = record_read(core, &reader, arena);
+        if (error_is_local(error))
+            return error;
+        if (error != SOTTO_OK)
+            break; /* one's own other device is newer, or broken: the log goes on */
+    }
+    return SOTTO_OK;
+}

@@ -1,0 +1,337 @@
+/* The past for a device that was linked: the list of conversations, then all messages, piece by
+ * piece through the room among one's own devices. A piece is made when the one before has left the
+ * outbox, together with the note of how far it got: killed anywhere, it goes on there. What comes
+ * twice, or was received as it happened, is known by its room, seq and part. */
+#include <string.h>
+
+#include "codec/writer.h"
+#include "core/internal.h"
+
+enum { PIECE_SIZE = 256 * 1024, PIECE_COUNT = 200, REACTIONS_MAX = 100, REACTIONS_SIZE = 65536 };
+#define ROOM_WAITS \
+    "This device is not in this conversation yet; another one of yours adds it when it is online."
+
+/* ---- Giving --------------------------------------------------------------------------------- */
+
+static sotto_error room_write(const struct store_room *row, sotto_buf *out)
+{
+    struct writer writer;
+    writer_init(&writer, out);
+    writer_u8(&writer, OWN_ROOM);
+    writer_fixed(&writer, sotto_bytes_of(row->room.bytes, ROOM_ID_SIZE));
+    writer_u8(&writer, (uint8_t)row->kind);
+    writer_u8(&writer, (uint8_t)row->state);
+    writer_vector(&writer, sotto_bytes_str(row->title));
+    writer_vector(&writer, sotto_bytes_str(row->relay));
+    writer_u8(&writer, row->has_peer);
+    writer_fixed(&writer, sotto_bytes_of(row->peer.bytes, ACCOUNT_ID_SIZE));
+    writer_u64(&writer, row->created_s);
+    writer_u64(&writer, row->active_s);
+    return writer_finish(&writer);
+}
+
+static void reactions_write(struct writer *writer, const struct store_reaction *reactions,
+                            size_t count)
+{
+    size_t opened = writer_open(writer);
+    for (size_t i = 0; i < count; i++) {
+        writer_fixed(writer, sotto_bytes_of(reactions[i].sender.bytes, ACCOUNT_ID_SIZE));
+        writer_vector(writer, reactions[i].content_id);
+        writer_vector(writer, reactions[i].text);
+        writer_u64(writer, reactions[i].time_s);
+    }
+    writer_close(writer, opened);
+}
+
+/* The text is in the content where there is one. */
+static sotto_error message_write_record(struct core *core, const struct store_message *message,
+                                        struct arena *arena, sotto_buf *out)
+{
+    struct writer writer;
+    struct store_reaction *reactions = NULL;
+    size_t count = 0;
+    TRY(store_reactions(core->store, message->local, arena, &reactions, &count));
+    if (count > REACTIONS_MAX)
+        count = REACTIONS_MAX;
+    bool contained = message->content.size > 0;
+    writer_init(&writer, out);
+    writer_u8(&writer, OWN_MESSAGE);
+    writer_u64(&writer, (uint64_t)message->position);
+    writer_fixed(&writer, sotto_bytes_of(message->room.bytes, ROOM_ID_SIZE));
+    writer_u64(&writer, message->seq);
+    writer_u32(&writer, message->part);
+    writer_u32(&writer, message->kind);
+    writer_u8(&writer, (uint8_t)message->state);
+    writer_u8(&writer, (uint8_t)(message->own | message->unread << 1 | message->has_subject << 2 |
+                                 message->markdown << 3));
+    writer_fixed(&writer, sotto_bytes_of(message->sender.bytes, ACCOUNT_ID_SIZE));
+    writer_fixed(&writer, sotto_bytes_of(message->subject.bytes, ACCOUNT_ID_SIZE));
+    writer_u64(&writer, message->time_s);
+    writer_u64(&writer, message->edited_s);
+    writer_u32(&writer, message->timer_s);
+    writer_u64(&writer, message->erase_s);
+    writer_vector(&writer, sotto_bytes_str(message->client_id));
+    writer_vector(&writer, message->content_id);
+    writer_vector(&writer, message->target);
+    writer_vector(&writer, message->content);
+    writer_vector(&writer, contained ? sotto_bytes_of(NULL, 0) : message->text);
+    reactions_write(&writer, reactions, count);
+    return writer_finish(&writer);
+}
+
+static sotto_error rooms_give(struct core *core, struct store_history *history, struct arena *arena,
+                              sotto_buf *records)
+{
+    struct store_room *rooms = NULL;
+    size_t count = 0;
+    TRY(store_rooms(core->store, arena, &rooms, &count));
+    for (size_t i = 0; i < count; i++) {
+        if (rooms[i].kind == STORE_ROOM_OWN || rooms[i].state == STORE_ROOM_REQUEST)
+            continue;
+        TRY(room_write(&rooms[i], records));
+        if (records->size >= PIECE_SIZE) {
+            TRY(own_queue(core, &history->device, sotto_buf_view(records)));
+            sotto_buf_clear(records);
+        }
+    }
+    history->position = 0;
+    return SOTTO_OK;
+}
+
+static sotto_error messages_give(struct core *core, struct store_history *history,
+                                 struct arena *arena, sotto_buf *records, bool *all)
+{
+    struct store_message *messages = NULL;
+    size_t count = 0, i = 0;
+    sotto_buf one;
+    TRY(store_messages_after(core->store, history->position, PIECE_COUNT, arena, &messages,
+                             &count));
+    sotto_buf_init(&one, core->env);
+    sotto_error error = SOTTO_OK;
+    for (; i < count && error == SOTTO_OK; i++) {
+        sotto_buf_clear(&one);
+        error = message_write_record(core, &messages[i], arena, &one);
+        if (error != SOTTO_OK || (records->size > 0 && records->size + one.size > PIECE_SIZE))
+            break;
+        error = sotto_buf_append(records, one.data, one.size);
+        history->position = messages[i].position;
+        history->given++;
+    }
+    sotto_buf_free(&one);
+    *all = error == SOTTO_OK && i == count && count < PIECE_COUNT;
+    return error;
+}
+
+static sotto_error progress_give(struct core *core, const struct store_history *history, bool all,
+                                 sotto_buf *records)
+{
+    struct writer writer;
+    uint64_t of = 0;
+    TRY(store_messages_count(core->store, &of));
+    writer_init(&writer, records);
+    writer_u8(&writer, OWN_PROGRESS);
+    writer_u64(&writer, history->given);
+    writer_u64(&writer, of > history->given && !all ? of : history->given);
+    writer_u8(&writer, all);
+    return writer_finish(&writer);
+}
+
+/* Whether that device waits to be added to any room yet: what is said there until then is the past
+ * too. */
+static sotto_error is_waiting(struct core *core, const struct device_id *device, bool *waits)
+{
+    char hex[33], client_id[STORE_CLIENT_ID_MAX + 1];
+    uint32_t count = 0;
+    core_id_hex(device->bytes, DEVICE_ID_SIZE, hex);
+    (void)snprintf(client_id, sizeof client_id, OUT_OWN "%s", hex);
+    TRY(store_outgoing_named(core->store, client_id, &count));
+    *waits = count > 0;
+    return SOTTO_OK;
+}
+
+static sotto_error piece_give(struct core *core, struct store_history *history, struct arena *arena,
+                              sotto_buf *records, bool *queued)
+{
+    bool all = false, waits = false;
+    int64_t before = history->position;
+    TRY(is_waiting(core, &history->device, &waits));
+    if (history->position < 0)
+        TRY(rooms_give(core, history, arena, records));
+    else
+        TRY(messages_give(core, history, arena, records, &all));
+    if (history->position == before && !(all && !waits))
+        return SOTTO_OK; /* nothing new, and not at the end yet */
+    TRY(progress_give(core, history, all && !waits, records));
+    TRY(own_queue(core, &history->device, sotto_buf_view(records)));
+    *queued = true;
+    return all && !waits ? store_history_erase(core->store, &history->device)
+                         : store_history_put(core->store, history);
+}
+
+static sotto_error step(struct room *room, struct arena *arena, sotto_buf *records, bool *queued)
+{
+    struct core *core = room->core;
+    struct store_history history;
+    struct store_room row;
+    uint32_t waiting = 0;
+    TRY(room_enter(room, arena, &row));
+    if (row.state != STORE_ROOM_ACTIVE)
+        return SOTTO_OK;
+    TRY(store_outgoing_count(core->store, &room->id, STORE_OUT_ENTRIES, &waiting));
+    if (waiting > 0)
+        return SOTTO_OK;
+    sotto_error error = store_history_next(core->store, &history);
+    if (error != SOTTO_OK)
+        return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
+    if (!group_has(room->group, &core->identity.account, &history.device, NULL))
+        return store_history_erase(core->store, &history.device); /* it was removed meanwhile */
+    return piece_give(core, &history, arena, records, queued);
+}
+
+void own_history_step(struct room *room)
+{
+    struct core *core = room->core;
+    struct store_history history;
+    if (room->progress != ROOM_IDLE || store_history_next(core->store, &history) != SOTTO_OK)
+        return;
+    struct arena arena;
+    sotto_buf records;
+    bool queued = false;
+    arena_init(&arena, core->env);
+    sotto_buf_init(&records, core->env);
+    sotto_error error = store_begin(core->store);
+    if (error == SOTTO_OK)
+        error = step(room, &arena, &records, &queued);
+    if (error == SOTTO_OK)
+        error = store_commit(core->store);
+    if (error != SOTTO_OK) {
+        room_abort(room);
+        room_local_failure(room, error, "giving a device the history");
+    } else if (queued)
+        room->wake = true;
+    sotto_buf_free(&records);
+    arena_free(&arena);
+}
+
+/* ---- Getting -------------------------------------------------------------------------------- */
+
+sotto_error own_room_read(struct core *core, struct reader *reader, struct arena *arena)
+{
+    struct store_room row, known;
+    memset(&row, 0, sizeof row);
+    reader_copy(reader, row.room.bytes, ROOM_ID_SIZE, "own.room");
+    uint8_t kind = reader_u8(reader, "own.kind"), state = reader_u8(reader, "own.state");
+    row.title = own_text(reader, arena, WIRE_TITLE_MAX, "own.title");
+    row.relay = own_text(reader, arena, WIRE_ADDRESS_MAX, "own.relay");
+    row.has_peer = reader_u8(reader, "own.has_peer") != 0;
+    reader_copy(reader, row.peer.bytes, ACCOUNT_ID_SIZE, "own.peer");
+    row.created_s = reader_u64(reader, "own.created");
+    row.active_s = reader_u64(reader, "own.active");
+    if ((kind != STORE_ROOM_DIRECT && kind != STORE_ROOM_GROUP) || state < STORE_ROOM_CREATING ||
+        state > STORE_ROOM_FORKED)
+        reader_fail(reader, SOTTO_VALUE, "own.kind");
+    TRY(reader->fault.error);
+    sotto_error error = store_room_get(core->store, &row.room, arena, &known);
+    if (error != SOTTO_NOT_FOUND)
+        return error; /* this device is, or was, in it itself */
+    bool alive = state == STORE_ROOM_CREATING || state == STORE_ROOM_ACTIVE;
+    row.kind = kind;
+    row.state = alive ? STORE_ROOM_REMOVED : (enum store_room_state)state;
+    row.trouble = alive ? ROOM_WAITS : "";
+    row.next_seq = 1;
+    return store_room_add(core->store, &row);
+}
+
+/* An edited message is what its last edit says. */
+static sotto_error message_import(struct core *core, struct store_message *message,
+                                  struct arena *arena, int64_t *local)
+{
+    struct content_message content = {0};
+    sotto_fault fault;
+    bool read = message->content.size > 0 && message->kind != CORE_NEWER &&
+                content_read(message->content, &message->sender, &message->room, arena, &content,
+                             &fault) == SOTTO_OK;
+    if (read)
+        message->text = content.text;
+    TRY(store_message_import(core->store, message, local));
+    if (!read || content.kind != CONTENT_EDIT)
+        return SOTTO_OK;
+    return store_message_edit(core->store, *local, message->text, message->markdown,
+                              message->content, sotto_bytes_of(content.id, CONTENT_ID_SIZE),
+                              message->edited_s);
+}
+
+static sotto_error reactions_read(struct core *core, sotto_bytes bytes, int64_t local)
+{
+    struct reader reader;
+    reader_init(&reader, bytes);
+    while (reader_more(&reader)) {
+        struct store_reaction reaction;
+        memset(&reaction, 0, sizeof reaction);
+        reader_copy(&reader, reaction.sender.bytes, ACCOUNT_ID_SIZE, "own.reaction");
+        reaction.content_id = reader_vector(&reader, CONTENT_ID_SIZE, "own.reaction");
+        reaction.text = reader_vector(&reader, CONTENT_REACTION_MAX, "own.reaction");
+        reaction.time_s = reader_u64(&reader, "own.reaction");
+        TRY(reader.fault.error);
+        TRY(store_reaction_put(core->store, local, &reaction));
+    }
+    return SOTTO_OK;
+}
+
+sotto_error own_message_read(struct core *core, struct reader *reader, struct arena *arena)
+{
+    struct store_message message;
+    struct store_room row;
+    int64_t local = 0;
+    memset(&message, 0, sizeof message);
+    message.position = (int64_t)reader_u64(reader, "own.position");
+    reader_copy(reader, message.room.bytes, ROOM_ID_SIZE, "own.room");
+    message.seq = reader_u64(reader, "own.seq");
+    message.part = reader_u32(reader, "own.part");
+    message.kind = reader_u32(reader, "own.kind");
+    uint8_t state = reader_u8(reader, "own.state"), flags = reader_u8(reader, "own.flags");
+    reader_copy(reader, message.sender.bytes, ACCOUNT_ID_SIZE, "own.sender");
+    reader_copy(reader, message.subject.bytes, ACCOUNT_ID_SIZE, "own.subject");
+    message.time_s = reader_u64(reader, "own.time");
+    message.edited_s = reader_u64(reader, "own.edited");
+    message.timer_s = reader_u32(reader, "own.timer");
+    message.erase_s = reader_u64(reader, "own.erase");
+    message.client_id = own_text(reader, arena, STORE_CLIENT_ID_MAX, "own.client_id");
+    message.content_id = reader_vector(reader, CONTENT_ID_SIZE, "own.content_id");
+    message.target = reader_vector(reader, CONTENT_ID_SIZE, "own.target");
+    message.content = reader_vector(reader, CONTENT_MAX, "own.content");
+    message.text = reader_vector(reader, CONTENT_TEXT_MAX, "own.text");
+    sotto_bytes reactions = reader_vector(reader, REACTIONS_SIZE, "own.reactions");
+    if ((state != STORE_MESSAGE_RECEIVED && state != STORE_MESSAGE_SENT) || message.seq == 0 ||
+        message.position <= 0)
+        reader_fail(reader, SOTTO_VALUE, "own.state");
+    TRY(reader->fault.error);
+    message.state = state;
+    message.own = flags & 1;
+    message.unread = flags >> 1 & 1;
+    message.has_subject = flags >> 2 & 1;
+    message.markdown = flags >> 3 & 1;
+    sotto_error error = store_room_get(core->store, &message.room, arena, &row);
+    if (error == SOTTO_OK)
+        error = message_import(core, &message, arena, &local);
+    if (error == SOTTO_OK)
+        error = reactions_read(core, reactions, local);
+    /* Stored before; or of a conversation that was erased here. */
+    return error == SOTTO_EXISTS || error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
+}
+
+sotto_error own_progress_read(struct core *core, struct reader *reader)
+{
+    uint64_t given = reader_u64(reader, "own.given"), of = reader_u64(reader, "own.of");
+    uint8_t all = reader_u8(reader, "own.all");
+    TRY(reader->fault.error);
+    TRY(store_number_put(core->store, "history.given", given));
+    TRY(store_number_put(core->store, "history.of", of));
+    return store_number_put(core->store, "history.all", all != 0);
+}
+
+sotto_error own_history_status(struct core *core, uint64_t *given, uint64_t *of)
+{
+    TRY(store_number_get(core->store, "history.given", given));
+    return store_number_get(core->store, "history.of", of);
+}

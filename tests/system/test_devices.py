@@ -1,0 +1,365 @@
+"""Several devices of one account: linking, history, groups, removal, and who may not."""
+
+import base64
+import json
+import os
+
+from world import Person, World, eventually, main
+
+
+class Device(Person):
+    """Another device of a person."""
+
+    def __init__(self, world, name, number):
+        super().__init__(world, name)
+        self.profile = os.path.join(world.directory, "profile-%s-%d" % (name, number))
+
+
+def begin(device, *more):
+    """Starts `sotto link`; gives the process and the link."""
+    process = device.start("link", "--relay", device.world.address, *more)
+    line = process.stdout.readline()
+    assert line, process.stderr.read()
+    return process, json.loads(line)["link"]
+
+
+def link(world, old, name=None, number=2, *more):
+    """Links another device of that person."""
+    new = Device(world, old.name, number)
+    process, text = begin(new, "--device", name or "Device %d" % number)
+    added = old.ok("device", "add", text, *more)
+    done = new.finish(process)
+    assert done.code == 0, done
+    assert done.of("account")[0]["account"] == old.ok("status").of("status")[0]["account"]
+    assert done.of("fingerprint")[0]["digits"] == old.ok("fingerprint").of("fingerprint")[0]["digits"]
+    assert added.of("device")[0]["name"] == (name or "Device %d" % number), added
+    return new
+
+
+def texts(person, who):
+    return [t for _, t in person.texts(who)]
+
+
+def sync(*people):
+    for person in people:
+        person.ok("sync")
+
+
+def devices(person):
+    return {d["name"]: d for d in person.ok("devices").of("device")}
+
+
+def members(person, title):
+    return sorted((m["name"], m["device"]) for m in person.ok("group", "members", title).of("member"))
+
+
+def agree(people, title):
+    states = {(c["epoch"], c["epochAuthenticator"]) for c in (p.conversation(title) for p in people)}
+    assert len(states) == 1, states
+
+
+def pair():
+    return World("Alice", "Bob")
+
+
+def two(world):
+    alice, bob = world.people[:2]
+    alice.register()
+    bob.register()
+    world.befriend(alice, bob)
+
+
+def test_link():
+    """a device is linked in one step on each side, gets the history, and both talk as one person"""
+    with pair() as (world, alice, bob):
+        two(world)
+        for i in range(5):
+            alice.ok("send", "Bob", "a%d" % i)
+            bob.ok("sync")
+            bob.ok("send", "Alice", "b%d" % i)
+        alice.ok("sync")
+        laptop = link(world, alice, "Laptop")
+        assert texts(laptop, "Bob") == texts(alice, "Bob") and len(texts(laptop, "Bob")) == 10
+        own = [(m["own"], m["text"]) for m in laptop.history("Bob") if m["kind"] == "text"]
+        assert own == [(m["own"], m["text"]) for m in alice.history("Bob") if m["kind"] == "text"]
+        assert [c["name"] for c in laptop.ok("contacts").of("contact")] == ["Bob"]
+        assert laptop.fingerprint("Bob") == alice.fingerprint("Bob") == bob.fingerprint("Alice")
+        assert laptop.conversation("Bob")["state"] == "active"
+        # What is said on one is one's own on the other, in one order.
+        laptop.ok("send", "Bob", "from the laptop")
+        alice.ok("send", "Bob", "from the first")
+        sync(bob, alice, laptop)
+        bob.ok("send", "Alice", "to both")
+        sync(alice, laptop)
+        assert texts(alice, "Bob") == texts(laptop, "Bob") == texts(bob, "Alice")
+        assert texts(bob, "Alice")[-3:] == ["from the laptop", "from the first", "to both"]
+        last = [m for m in alice.history("Bob") if m.get("text") == "from the laptop"][0]
+        assert last["own"] and last["status"] in ("sent", "delivered", "read"), last
+        assert {m["name"] for m in bob.history("Alice") if m["kind"] == "text" and not m["own"]} == {"Alice"}
+        # Nobody sees devices come: no line tells of them.
+        for person, who in ((alice, "Bob"), (laptop, "Bob"), (bob, "Alice")):
+            told = [k for k in person.kinds(who) if k != "text"]
+            assert told == (["joined"] if who == "Bob" else ["added"]), (person.profile, told)
+        assert len(members(bob, "Alice")) == 3
+        assert set(devices(alice)) == set(devices(laptop)) and "Laptop" in devices(alice)
+        # Listening does not tell the past again.
+        heard = [m["text"] for m in laptop.ok("listen", "--once").of("message") if m["kind"] == "text"]
+        assert heard == ["from the laptop", "from the first", "to both"], heard
+
+
+def test_groups():
+    """groups of people with several devices: everybody's devices are in, whoever adds whom and when"""
+    with World("Alice", "Bob", "Carol") as (world, alice, bob, carol):
+        for person in world.people:
+            person.register()
+        world.befriend(alice, bob)
+        world.befriend(alice, carol)
+        laptop, tablet = link(world, alice), link(world, bob)
+        # Carol knows nothing of the new devices yet; who makes the group adds all of them.
+        kitchen = alice.ok("group", "create", "Kitchen", "Bob", "Carol").of("conversation")[0]
+        everybody = [alice, laptop, bob, tablet, carol]
+        sync(*everybody, *everybody)
+        agree(everybody, "Kitchen")
+        assert len(members(carol, "Kitchen")) == 5
+        tablet.ok("send", "Kitchen", "from the tablet")
+        laptop.ok("send", "Kitchen", "from the laptop")
+        sync(*everybody)
+        for one in everybody:
+            assert texts(one, "Kitchen") == ["from the tablet", "from the laptop"], one.profile
+        # Another device while the group lives; and a stranger to it is told nothing by the others.
+        phone = link(world, carol, "Phone")
+        everybody.append(phone)
+        sync(*everybody, *everybody)
+        agree(everybody, "Kitchen")
+        assert texts(phone, "Kitchen") == texts(carol, "Kitchen")
+        phone.ok("send", "Kitchen", "from the phone")
+        sync(*everybody)
+        assert all(texts(one, "Kitchen")[-1] == "from the phone" for one in everybody)
+        # A person leaves with all devices, is added with all of them again, and removed with all.
+        tablet.ok("group", "leave", "Kitchen")
+        sync(*everybody, *everybody)
+        assert len(members(alice, "Kitchen")) == 4
+        assert {d.conversation("Kitchen")["state"] for d in (bob, tablet)} == {"left"}
+        assert laptop.kinds("Kitchen").count("left") == 1
+        laptop.ok("group", "add", "Kitchen", "Bob")
+        sync(*everybody, *everybody)
+        agree(everybody, "Kitchen")
+        assert carol.kinds("Kitchen").count("added") == phone.kinds("Kitchen").count("added"), carol.kinds("Kitchen")
+        carol.ok("group", "remove", "Kitchen", "Alice")
+        sync(*everybody, *everybody)
+        assert {d.conversation("Kitchen")["state"] for d in (alice, laptop)} == {"removed"}
+        assert bob.kinds("Kitchen").count("removed") == 1
+        # A conversation that begins on one device is on the other.
+        dave = Person(world, "Dave")
+        dave.register()
+        dave.ok("accept", laptop.ok("invite").of("invitation")[0]["link"])
+        sync(laptop, dave, laptop, alice, dave)
+        alice.ok("send", "Dave", "hello from the first")
+        sync(dave, laptop)
+        assert texts(dave, "Alice") == texts(laptop, "Dave") == ["hello from the first"]
+        assert "Dave" in [c["name"] for c in alice.ok("contacts").of("contact")]
+        del kitchen
+
+
+def test_in_step():
+    """what was read, the name, contacts and devices' names are the same on all devices"""
+    with World("Alice", "Bob", "Carol") as (world, alice, bob, carol):
+        two(world)
+        carol.register()
+        laptop = link(world, alice, "Laptop")
+        bob.ok("send", "Alice", "one")
+        bob.ok("send", "Alice", "two")
+        sync(alice, laptop)
+        assert alice.conversation("Bob")["unread"] == laptop.conversation("Bob")["unread"] == 2
+        laptop.ok("listen", "--once")
+        sync(laptop, alice)
+        assert alice.conversation("Bob")["unread"] == laptop.conversation("Bob")["unread"] == 0
+        alice.ok("device", "rename", "Laptop", "Old laptop")
+        laptop.ok("sync")
+        assert set(devices(laptop)) == set(devices(alice)) and "Old laptop" in devices(laptop)
+        laptop.ok("name", "Alice A.")
+        sync(laptop, alice, bob)
+        assert alice.ok("status").of("status")[0]["name"] == "Alice A."
+        assert bob.conversation("Alice A.")["state"] == "active"
+        world.befriend(laptop, carol)
+        sync(laptop, alice)
+        assert sorted(c["name"] for c in alice.ok("contacts").of("contact")) == ["Bob", "Carol"]
+        # The room among the devices is nobody's conversation.
+        assert sorted(alice.rooms()) == sorted(laptop.rooms()) == ["Bob", "Carol"]
+        assert alice.ok("status").of("status")[0]["conversations"] == 2
+
+
+def test_history():
+    """a long history with edits, reactions and files comes whole, killed at any moment, once"""
+    with pair() as (world, alice, bob):
+        two(world)
+        for i in range(3):
+            for k in range(40):
+                alice.ok("send", "Bob", "%d.%d %s" % (i, k, "x" * 9000)) if k % 8 == 0 else None
+            bob.ok("sync")
+            bob.ok("send", "Alice", "answer %d" % i)
+        path = os.path.join(world.directory, "file")
+        with open(path, "wb") as file:
+            file.write(os.urandom(50000))
+        alice.ok("send", "Bob", "--file", path, "a file")
+        alice.ok("sync")
+        new = Device(world, "Alice", 2)
+        process, text = begin(new)
+        # The new device is killed again and again, and the old one too.
+        process.kill()
+        new.finish(process)
+        process, again = begin(new)
+        assert again == text
+        added = alice.killed(0.15, "device", "add", text)
+        process.kill()
+        new.finish(process)
+        for delay in (0.1, 0.3, 0.5):
+            process = new.start("link", "--relay", world.address)
+            added = alice.killed(delay, "device", "add", text)
+            process.kill()
+            new.finish(process)
+            if new.ok("status").of("status")[0]["registered"]:
+                break
+        if not new.ok("status").of("status")[0]["registered"]:
+            process = new.start("link", "--relay", world.address)
+            alice.ok("device", "add", text)
+            assert new.finish(process).code == 0
+        else:
+            alice.ok("device", "add", text)
+        for delay in (0.1, 0.2, 0.4):
+            alice.killed(delay, "sync")
+            new.killed(delay, "sync")
+
+        def complete():
+            sync(new, alice, new)
+            return texts(new, "Bob") == texts(alice, "Bob")
+        eventually(complete, "the whole history")
+        shown = [(m["kind"], m.get("text"), m["own"], m["seq"]) for m in alice.history("Bob")]
+        assert shown == [(m["kind"], m.get("text"), m["own"], m["seq"]) for m in new.history("Bob")]
+        status = new.ok("status").of("status")[0]
+        assert status["history"] == status["historyOf"] == len(shown), (status, len(shown))
+        # The file can be fetched from there.
+        message = [m for m in new.history("Bob") if m["kind"] == "file"][0]
+        saved = new.ok("save", str(message["id"]), "--to", os.path.join(world.directory, "saved"))
+        assert open(saved.of("saved")[0]["path"], "rb").read() == open(path, "rb").read()
+
+
+def test_revoke():
+    """a device that is revoked reads nothing from then on, in any room, and says so"""
+    with World("Alice", "Bob", "Carol") as (world, alice, bob, carol):
+        for person in world.people:
+            person.register()
+        world.befriend(alice, bob)
+        world.befriend(alice, carol)
+        laptop = link(world, alice, "Laptop")
+        alice.ok("group", "create", "Kitchen", "Bob", "Carol")
+        sync(bob, carol, laptop, alice, bob, carol)
+        assert len(members(bob, "Kitchen")) == 4
+        alice.ok("device", "revoke", "Laptop")
+        assert list(devices(alice)) == [""], devices(alice)
+        alice.ok("send", "Kitchen", "not for the laptop")
+        alice.ok("send", "Bob", "nor this")
+        sync(bob, carol)
+        assert len(members(bob, "Kitchen")) == 3 and len(members(bob, "Alice")) == 2
+        assert "removed" not in bob.kinds("Kitchen")
+        refused = laptop.run("sync")
+        assert (refused.code, refused.error) == (4, "sign_in_failed") and "removed this one" in refused.out, refused
+        assert "not for the laptop" not in json.dumps(laptop.history("Kitchen"))
+        assert "nor this" not in json.dumps(laptop.history("Bob"))
+        room = laptop.conversation("Kitchen")
+        assert room["state"] == "removed" and "removed from your account" in room["trouble"], room
+        refused = laptop.run("send", "Kitchen", "hello?")
+        assert (refused.code, refused.error) == (4, "not_member") and "your account" in refused.out, refused
+        assert laptop.run("invite").code == 4
+        # Nobody gives out its keys any more, and its name is free.
+        assert alice.run("device", "revoke", "Laptop").error == "not_found"
+
+
+def test_removed_by_others():
+    """a device is removed by whichever member learns first that it was revoked"""
+    with World("Alice", "Bob", "Carol") as (world, alice, bob, carol):
+        for person in world.people:
+            person.register()
+        world.befriend(alice, bob)
+        world.befriend(alice, carol)
+        world.befriend(bob, carol)
+        laptop = link(world, alice, "Laptop")
+        bob.ok("group", "create", "Kitchen", "Alice", "Carol")
+        sync(alice, laptop, carol, alice, bob, carol)
+        assert len(members(bob, "Kitchen")) == 4
+        # The old device tells the relay, and dies before it tells anybody else: with no room of it
+        # running, only the manifest is out.
+        before = {person: len(members(person, "Kitchen")) for person in (bob, carol)}
+        assert set(before.values()) == {4}
+        link_text = None
+        for person in (alice,):
+            person.sql("SELECT count(*) FROM room")
+        killed = None
+        for delay in (0.05, 0.1, 0.15, 0.2, 0.3):
+            killed = alice.killed(delay, "device", "revoke", "Laptop")
+            if "Laptop" not in devices(alice) or killed.code == 0:
+                break
+        if killed.code is None and "Laptop" in devices(alice):
+            alice.ok("device", "revoke", "Laptop")
+        # Bob is told in one conversation, and removes it from all that he shares with it.
+        alice.ok("send", "Bob", "hello")
+        racing = [bob.start("sync"), carol.start("sync"), alice.start("sync")]
+        for process in racing:
+            out, err = process.communicate()
+            assert process.returncode == 0, (out, err)
+        sync(alice, bob, carol, alice, bob, carol)
+        for person in (alice, bob, carol):
+            assert len(members(person, "Kitchen")) == 3, members(person, "Kitchen")
+        agree([alice, bob, carol], "Kitchen")
+        bob.ok("send", "Kitchen", "among us")
+        laptop.run("sync")
+        assert "among us" not in json.dumps(laptop.history("Kitchen"))
+        del link_text
+
+
+def flip(text):
+    """The link with one bit of what it holds turned round, for each of some places."""
+    head, body = "sotto://link/", text[len("sotto://link/"):]
+    data = bytearray(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    for at in (len(data) - 100, len(data) - 60, len(data) - 30):
+        changed = bytearray(data)
+        changed[at] ^= 1
+        yield head + base64.urlsafe_b64encode(bytes(changed)).decode().rstrip("=")
+
+
+def test_refused():
+    """links that are altered, used, of another relay or of another account's device are refused"""
+    with pair() as (world, alice, bob):
+        two(world)
+        new = Device(world, "Alice", 2)
+        process, text = begin(new, "--device", "Laptop")
+        for bad in ("sotto://link/", "sotto://link/AAAA", text[:-8], text.replace("link", "invite")):
+            assert alice.run("device", "add", bad).error == "bad_link", bad
+        assert new.run("device", "add", text).error == "not_registered"
+        assert alice.run("link", "--relay", world.address).error == "already_registered"
+        added = alice.ok("device", "add", text).of("device")[0]
+        assert new.finish(process).code == 0
+        # One use: not for somebody else, and harmless for oneself.
+        assert bob.run("device", "add", text).error == "invitation_used"
+        assert alice.ok("device", "add", text).of("device")[0] == added
+        assert len(devices(alice)) == 2 and len(devices(bob)) == 1
+        # Another relay.
+        other = Device(world, "Alice", 3)
+        process, text = begin(other)
+        process.kill()
+        other.finish(process)
+        with World("Eve") as (elsewhere, eve):
+            eve.register()
+            refused = eve.run("device", "add", text)
+            assert refused.error == "bad_link" and "another relay" in refused.out, refused
+        # A limited device may not let others in, or remove them.
+        limited = link(world, alice, "Kiosk", 4, "--limited")
+        limited.ok("send", "Bob", "from the kiosk")
+        bob.ok("sync")
+        assert texts(bob, "Alice") == ["from the kiosk"]
+        assert limited.run("device", "add", text).error == "limited_device"
+        assert limited.run("device", "revoke", devices(alice)["Kiosk"]["device"]).error == "limited_device"
+
+
+main([test_link, test_groups, test_in_step, test_history, test_revoke, test_removed_by_others,
+      test_refused])
