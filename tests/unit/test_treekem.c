@@ -2,7 +2,6 @@
 
 #include "mls/tree_base.h"
 #include "unit/mls_world.h"
-#include "unit/vectors.h"
 
 static struct world_env test_env;
 
@@ -13,202 +12,7 @@ static int set_up(void **state)
     return 0;
 }
 
-/* ---- Vectors --------------------------------------------------------------------------------- */
-
-struct scenario {
-    struct vectors *vectors;
-    const json_t *item;
-    struct crypto *crypto;
-    const struct suite *suite;
-    struct tree *tree;
-    struct treekem_private *states; /* by leaf */
-    struct secret *signature_private;
-    uint32_t leaves;
-};
-
-static void node_private(const struct scenario *s, sotto_bytes path_secret, struct secret *out)
-{
-    struct secret node_secret = {0};
-    sotto_buf public_key;
-    sotto_buf_init(&public_key, &test_env.env);
-    assert_ok(crypto_derive_secret(s->crypto, s->suite, path_secret, "node", &node_secret));
-    assert_ok(crypto_kem_derive(s->crypto, s->suite, secret_view(&node_secret), out, &public_key));
-    secret_wipe(&node_secret);
-    sotto_buf_free(&public_key);
-}
-
-static void load_leaf(struct scenario *s, const json_t *leaf)
-{
-    uint32_t index = (uint32_t)vectors_u64(s->vectors, leaf, "index");
-    struct treekem_private *own = &s->states[index];
-    struct secret key = {0};
-    treekem_private_init(own, leaf_at(index));
-    assert_ok(secret_set(&key, vectors_hex(s->vectors, leaf, "encryption_priv")));
-    treekem_private_set(own, node_at(2 * index), &key);
-    assert_ok(
-        secret_set(&s->signature_private[index], vectors_hex(s->vectors, leaf, "signature_priv")));
-    size_t i;
-    json_t *entry;
-    json_array_foreach(vectors_member(s->vectors, leaf, "path_secrets"), i, entry)
-    {
-        node_private(s, vectors_hex(s->vectors, entry, "path_secret"), &key);
-        treekem_private_set(own, node_at((uint32_t)vectors_u64(s->vectors, entry, "node")), &key);
-    }
-    struct tree_stage view;
-    tree_stage_init(&view, s->tree);
-    assert_ok(treekem_private_check(own, &view));
-    secret_wipe(&key);
-}
-
-static void load(struct scenario *s)
-{
-    sotto_fault fault = {0};
-    assert_ok(tree_import(s->crypto, s->suite, vectors_hex(s->vectors, s->item, "ratchet_tree"),
-                          &s->tree, &fault));
-    s->leaves = tree_leaf_count(s->tree);
-    s->states = arena_array(&s->vectors->arena, s->leaves, sizeof *s->states);
-    s->signature_private = arena_array(&s->vectors->arena, s->leaves, sizeof *s->signature_private);
-    size_t i;
-    json_t *leaf;
-    json_array_foreach(vectors_member(s->vectors, s->item, "leaves_private"), i, leaf)
-        load_leaf(s, leaf);
-}
-
-/* The provisional GroupContext (8.1) with the stage's tree hash. */
-static void group_context(const struct scenario *s, struct tree_stage *stage, sotto_buf *context)
-{
-    sotto_bytes hash;
-    struct writer writer;
-    assert_ok(tree_stage_root_hash(stage, &hash));
-    writer_init(&writer, context);
-    writer_u16(&writer, MLS_VERSION_10);
-    writer_u16(&writer, s->suite->id);
-    writer_vector(&writer, vectors_hex(s->vectors, s->item, "group_id"));
-    writer_u64(&writer, vectors_u64(s->vectors, s->item, "epoch"));
-    writer_vector(&writer, hash);
-    writer_vector(&writer, vectors_hex(s->vectors, s->item, "confirmed_transcript_hash"));
-    writer_vector(&writer, (sotto_bytes){0});
-    assert_ok(writer_finish(&writer));
-}
-
-/* Every member but the sender processes the path. path_secrets: what each must have decrypted, or
- * NULL. */
-static void process_by_all(struct scenario *s, uint32_t sender, sotto_bytes encoded,
-                           sotto_bytes expected_hash, const json_t *path_secrets,
-                           sotto_bytes commit_secret)
-{
-    struct reader reader;
-    struct arena arena;
-    struct update_path path;
-    arena_init(&arena, &test_env.env);
-    reader_init(&reader, encoded);
-    update_path_read(&reader, &arena, &path);
-    assert_ok(reader_finish(&reader, "UpdatePath"));
-    struct tree_stage stage;
-    sotto_fault fault = {0};
-    sotto_bytes hash;
-    sotto_buf context;
-    sotto_buf_init(&context, &test_env.env);
-    tree_stage_init(&stage, s->tree);
-    /* The signature alone: leaves of these vectors do not list suite 7, even where they use it. */
-    assert_ok(leaf_node_verify(s->crypto, s->suite, &path.leaf,
-                               vectors_hex(s->vectors, s->item, "group_id"), leaf_at(sender)));
-    if (treekem_merge(&stage, leaf_at(sender), &path, &fault) != SOTTO_OK)
-        fail_msg("%s", fault.what);
-    assert_ok(tree_stage_check(&stage, NULL, &fault));
-    assert_ok(tree_stage_root_hash(&stage, &hash));
-    if (expected_hash.size > 0)
-        assert_bytes(hash, expected_hash);
-    group_context(s, &stage, &context);
-    for (struct leaf_index leaf = {0}; tree_stage_next_member(&stage, &leaf); leaf.value++) {
-        if (leaf.value == sender)
-            continue;
-        struct treekem_private next = s->states[leaf.value];
-        struct secret received = {0}, expected = {0};
-        treekem_private_prune(&next, &stage);
-        assert_ok(treekem_decrypt(&stage, leaf_at(sender), &path, sotto_buf_view(&context), &next,
-                                  &received, &fault));
-        assert_bytes(secret_view(&received), commit_secret);
-        assert_ok(treekem_private_check(&next, &stage));
-        if (path_secrets != NULL) {
-            node_private(s, vectors_hex_value(s->vectors, json_array_get(path_secrets, leaf.value)),
-                         &expected);
-            const struct secret *key =
-                treekem_private_find(&next, leaf_common_ancestor(leaf, leaf_at(sender)));
-            assert_non_null(key);
-            assert_bytes(secret_view(key), secret_view(&expected));
-        }
-        treekem_private_wipe(&next);
-    }
-    tree_stage_drop(&stage);
-    sotto_buf_free(&context);
-    arena_free(&arena);
-}
-
-static void make_and_process(struct scenario *s, uint32_t sender)
-{
-    struct tree_stage stage;
-    struct treekem_path path;
-    struct treekem_private own;
-    sotto_buf context, encoded, hash;
-    sotto_bytes root;
-    sotto_buf_init(&context, &test_env.env);
-    sotto_buf_init(&encoded, &test_env.env);
-    sotto_buf_init(&hash, &test_env.env);
-    tree_stage_init(&stage, s->tree);
-    own = s->states[sender];
-    assert_ok(treekem_path_create(&stage, leaf_at(sender), tree_leaf(s->tree, leaf_at(sender)),
-                                  secret_view(&s->signature_private[sender]),
-                                  vectors_hex(s->vectors, s->item, "group_id"), &own, &path));
-    assert_ok(treekem_private_check(&own, &stage));
-    group_context(s, &stage, &context);
-    assert_ok(treekem_path_encrypt(&stage, &path, sotto_buf_view(&context), &encoded));
-    assert_ok(tree_stage_root_hash(&stage, &root));
-    assert_ok(sotto_buf_append(&hash, root.data, root.size));
-    process_by_all(s, sender, sotto_buf_view(&encoded), sotto_buf_view(&hash), NULL,
-                   secret_view(&path.commit_secret));
-    tree_stage_drop(&stage);
-    treekem_path_wipe(&path);
-    treekem_private_wipe(&own);
-    sotto_buf_free(&hash);
-    sotto_buf_free(&encoded);
-    sotto_buf_free(&context);
-}
-
-static void paths_of_the_vectors_are_understood(void **state)
-{
-    (void)state;
-    struct vectors vectors;
-    struct crypto *crypto;
-    unsigned skipped = 0;
-    vectors_open(&vectors, "mls/treekem.json");
-    assert_ok(crypto_new(&test_env.env, &crypto));
-    size_t i, j;
-    json_t *item, *entry;
-    json_array_foreach(vectors.root, i, item)
-    {
-        struct scenario s = {.vectors = &vectors, .item = item, .crypto = crypto};
-        s.suite = suite_by_id((uint16_t)vectors_u64(&vectors, item, "cipher_suite"));
-        if (s.suite == NULL || !crypto_has(crypto, s.suite)) {
-            skipped++;
-            continue;
-        }
-        load(&s);
-        json_array_foreach(vectors_member(&vectors, item, "update_paths"), j, entry)
-        {
-            uint32_t sender = (uint32_t)vectors_u64(&vectors, entry, "sender");
-            process_by_all(&s, sender, vectors_hex(&vectors, entry, "update_path"),
-                           vectors_hex(&vectors, entry, "tree_hash_after"),
-                           vectors_member(&vectors, entry, "path_secrets"),
-                           vectors_hex(&vectors, entry, "commit_secret"));
-            make_and_process(&s, sender);
-        }
-        tree_free(s.tree);
-    }
-    print_message("# treekem: %u skipped\n", skipped);
-    crypto_free(crypto);
-    vectors_close(&vectors);
-}
+/* The official vectors of paths: tools/vectors/trees.c. */
 
 /* ---- Worlds of our own ----------------------------------------------------------------------- */
 
@@ -495,7 +299,6 @@ static void keys_of_changed_nodes_are_forgotten(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(paths_of_the_vectors_are_understood),
         cmocka_unit_test(newcomers_join_with_a_path_secret),
         cmocka_unit_test(an_external_committer_takes_a_blank_leaf),
         cmocka_unit_test(wrong_paths_are_refused),
