@@ -105,7 +105,9 @@ static sotto_error target_check(struct core *core, const struct content_message 
 {
     if (target->kind == CORE_DELETED)
         return cannot(core, CORE_CANNOT_CHANGE, "The message was deleted.");
-    if (target->kind != CORE_TEXT && (target->kind != CORE_FILE || content->kind == CONTENT_EDIT))
+    if ((target->kind != CORE_TEXT &&
+         (target->kind != CORE_FILE || content->kind == CONTENT_EDIT)) ||
+        target->content_id.data == NULL || target->content_id.size != CONTENT_ID_SIZE)
         return cannot(core, CORE_CANNOT_CHANGE,
                       content->kind == CONTENT_EDIT ? "Only a text can be edited."
                                                     : "That is no message of a person's.");
