@@ -105,9 +105,7 @@ static sotto_error target_check(struct core *core, const struct content_message 
 {
     if (target->kind == CORE_DELETED)
         return cannot(core, CORE_CANNOT_CHANGE, "The message was deleted.");
-    if ((target->kind != CORE_TEXT &&
-         (target->kind != CORE_FILE || content->kind == CONTENT_EDIT)) ||
-        target->content_id.data == NULL || target->content_id.size != CONTENT_ID_SIZE)
+    if (target->kind != CORE_TEXT && (target->kind != CORE_FILE || content->kind == CONTENT_EDIT))
         return cannot(core, CORE_CANNOT_CHANGE,
                       content->kind == CONTENT_EDIT ? "Only a text can be edited."
                                                     : "That is no message of a person's.");
@@ -167,7 +165,10 @@ static sotto_error change_make(struct core *core, const struct store_message *ta
     TRY(target_check(core, content, target));
     TRY(core_room_open(core, &target->room, arena, &row));
     *told = false;
-    memcpy(content->target, target->content_id.data, CONTENT_ID_SIZE);
+    const sotto_bytes id = target->content_id;
+    if (id.data == NULL || id.size != CONTENT_ID_SIZE)
+        return SOTTO_INTERNAL; /* every text and file has one */
+    memcpy(content->target, id.data, CONTENT_ID_SIZE);
     if (content->kind == CONTENT_REACTION) {
         sotto_error error = reaction_before(core, target, arena, content);
         if (error == SOTTO_NOT_FOUND) {
