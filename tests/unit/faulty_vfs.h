@@ -9,7 +9,7 @@
 /* Result codes of SQLite; 0: none. */
 extern atomic_int faulty_write_fault, faulty_sync_fault;
 extern atomic_int faulty_writes_left; /* before the write fault strikes; negative: at once */
-extern atomic_int faulty_syncs_left; /* the same for the sync fault */
+extern atomic_int faulty_syncs_left;  /* the same for the sync fault */
 /* How many writes until one has a flipped bit on the disk, and says nothing; negative: none. */
 extern atomic_int faulty_flip;
 
