@@ -560,7 +560,7 @@ sotto_error core_device_revoke(struct core *core, const char *what)
     struct arena arena;
     struct device_id device;
     struct manifest manifest;
-    sotto_bytes newest;
+    sotto_bytes newest = {NULL, 0};
     sotto_fault fault;
     TRY(need_account_key(core));
     arena_init(&arena, core->env);
