@@ -49,7 +49,7 @@ enum content_kind {
     CONTENT_FILE = 8,      /* a file that waits as a blob; text is what is said about it */
     CONTENT_STATUS = 9,    /* receipts: what became of messages here */
     CONTENT_MANIFEST = 10, /* text is an account's manifest, as bytes (wire/manifest.h) */
-    CONTENT_OWN = 11,      /* text is what devices of one account tell each other (own.h) */
+    CONTENT_OWN = 11,      /* text is what devices of one account tell each other (own.c) */
 };
 
 /* A file as a message has it: an external part, encrypted as file_cipher.h does. */
