@@ -4,6 +4,16 @@
 
 #include <stdbool.h>
 
+/* From one kill to the next: sanitized children start slowly, and the plain build tries each. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define KILL_STEP 5
+#endif
+#endif
+#ifndef KILL_STEP
+#define KILL_STEP 1
+#endif
+
 /* Whether this machine lets a process trace its child. */
 bool killed_possible(void);
 

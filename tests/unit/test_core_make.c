@@ -220,7 +220,7 @@ static void nothing_is_lost_wherever_it_is_killed(void **state)
     unsigned n = 0;
     if (!killed_possible())
         skip();
-    for (bool killed = true; killed; n++) {
+    for (bool killed = true; killed; n += KILL_STEP) {
         put_plain();
         killed = killed_before(n, convert, NULL);
         expect_all_there();
@@ -235,7 +235,7 @@ static void a_new_profile_is_made_wherever_it_was_killed_before(void **state)
     unsigned n = 0;
     if (!killed_possible())
         skip();
-    for (bool killed = true; killed; n++) {
+    for (bool killed = true; killed; n += KILL_STEP) {
         struct store *store;
         sotto_fault fault;
         folder_empty(folder);
