@@ -182,10 +182,11 @@ sotto_error vault_open(const sotto_env *env, const char *directory, const sotto_
                        struct vault **out, sotto_fault *fault)
 {
     sotto_buf file;
-    sotto_buf_init(&file, env);
     struct vault *vault = vault_new(env);
-    sotto_error error = vault == NULL ? fail(fault, SOTTO_NO_MEMORY, VAULT_FILE)
-                                      : read_file(directory, &file, fault);
+    if (vault == NULL)
+        return fail(fault, SOTTO_NO_MEMORY, VAULT_FILE);
+    sotto_buf_init(&file, env);
+    sotto_error error = read_file(directory, &file, fault);
     if (error == SOTTO_OK && file.data[AT_KIND] == KIND_OPEN)
         memcpy(vault->key, file.data + AT_SEALED, VAULT_KEY_SIZE);
     else if (error == SOTTO_OK && passphrase == NULL)
