@@ -385,6 +385,8 @@ uint16_t client_listen(struct link *link, unsigned room, unsigned read, uint64_t
     link_wait(link, CALL_MS, is_done, &subscribing.reply);
     assert_true(subscribing.reply.done);
     const struct reply *reply = &subscribing.reply;
+    if (reply->error != SOTTO_OK && reply->error != SOTTO_REFUSED)
+        fail_msg("no answer to a subscription: %s", sotto_error_name(reply->error));
     if (reply->error == SOTTO_OK && room != 0) {
         listener->head = reply->answer.room_subscribe_ok.head;
         listener->first = reply->answer.room_subscribe_ok.first;
