@@ -103,7 +103,7 @@ stop_relay() {
 }
 
 sottod() { on_network sottod --data /var/lib/sottod "$@"; }
-sotto() { on_network sotto --profile "/root/$1" "${@:2}"; }
+sotto() { on_network sotto --profile "/srv/$1" "${@:2}"; }
 address() { sottod status | sed -n 's/^address  *//p' | head -n 1; }
 accounts() { [ "$(sottod status | sed -n 's/^accounts  *//p')" = "$1" ]; }
 runs_as_user() { [ "$(stat -c %u "/proc/$relay")" = "$(run id -u sottod)" ]; }
@@ -200,8 +200,8 @@ test_life() {
     check "nothing that it keeps can be read by others" nothing_found /var/lib/sottod /etc/sotto -perm /007
     check "all that it keeps is its own" nothing_found /var/lib/sottod ! -user sottod
     check "the sandbox holds" run setpriv --reuid=sottod --regid=sottod --clear-groups sottod --data /var/lib/sottod sandbox
-    check "root makes a backup while it serves" sottod backup /root/backup
-    check "the backup is good" sottod check /root/backup
+    check "root makes a backup while it serves" sottod backup /srv/backup
+    check "the backup is good" sottod check /srv/backup
     check "after which all is still its own" nothing_found /var/lib/sottod ! -user sottod
     local before
     before=$(address)
@@ -219,7 +219,7 @@ test_life() {
     check "people write on" talk "after the upgrade"
 
     check "it stops" stop_relay
-    check "root restores the backup" sottod restore --force /root/backup
+    check "root restores the backup" sottod restore --force /srv/backup
     check "what was restored is the relay's" nothing_found /var/lib/sottod ! -user sottod
     check "the relay starts from it" start_relay
     check "with its people again" accounts 2
