@@ -4,18 +4,11 @@
 
 #include <sodium.h>
 
-#include "wire/base64.h"
 #include "wire/fields.h"
+#include "wire/link_text.h"
 
-#define PREFIX_SIZE (sizeof DEVICE_LINK_PREFIX - 1)
 #define PACKAGE_VERSION 0xD1 /* no Envelope's: both are sealed to the inbox key */
 enum { CERTIFICATE_BYTES = SIGN_KEY_SIZE + SIGNATURE_SIZE };
-
-static sotto_error refuse(sotto_fault *fault, sotto_error error, const char *what)
-{
-    *fault = (sotto_fault){error, what, 0};
-    return error;
-}
 
 /* ---- The link ------------------------------------------------------------------------------- */
 
@@ -30,38 +23,12 @@ static void read_link(struct reader *reader, struct device_link *link)
     link->expires = reader_u64(reader, "DeviceLink.expires");
 }
 
-static bool is_space(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-static sotto_bytes trim(sotto_bytes text)
-{
-    while (text.size > 0 && is_space(text.data[text.size - 1]))
-        text.size--;
-    while (text.size > 0 && is_space(text.data[0])) {
-        text.data++;
-        text.size--;
-    }
-    return text;
-}
-
-static sotto_error decode(sotto_bytes text, sotto_buf *bytes, sotto_fault *fault)
-{
-    uint8_t decoded[WIRE_LINK_MAX];
-    size_t size = 0;
-    if (text.size > WIRE_LINK_MAX)
-        return refuse(fault, SOTTO_LIMIT, "device link");
-    if (text.size <= PREFIX_SIZE || memcmp(text.data, DEVICE_LINK_PREFIX, PREFIX_SIZE) != 0)
-        return refuse(fault, SOTTO_VALUE, "device link: sotto://link/ expected");
-    sotto_error error =
-        base64url_read(sotto_bytes_of(text.data + PREFIX_SIZE, text.size - PREFIX_SIZE), decoded,
-                       sizeof decoded, &size);
-    if (error == SOTTO_OK)
-        error = sotto_buf_append(bytes, decoded, size);
-    wipe(decoded, sizeof decoded);
-    return error == SOTTO_OK ? SOTTO_OK : refuse(fault, error, "device link: base64url");
-}
+static const struct link_text form = {
+    .prefix = DEVICE_LINK_PREFIX,
+    .limit = "device link",
+    .expected = "device link: sotto://link/ expected",
+    .base64url = "device link: base64url",
+};
 
 sotto_error device_link_parse(sotto_bytes text, sotto_buf *bytes, struct device_link *out,
                               sotto_fault *fault)
@@ -69,18 +36,17 @@ sotto_error device_link_parse(sotto_bytes text, sotto_buf *bytes, struct device_
     size_t start = bytes->size;
     struct device_link parsed = {0};
     struct reader reader;
+    sotto_bytes content;
     *fault = (sotto_fault){SOTTO_OK, "", 0};
-    TRY(decode(trim(text), bytes, fault));
-    reader_init(&reader, sotto_bytes_of(bytes->data + start, bytes->size - start));
+    TRY(link_text_read(&form, text, bytes, &content, fault));
+    reader_init(&reader, content);
     read_link(&reader, &parsed);
     sotto_error error = reader_finish(&reader, "DeviceLink (end)");
     *fault = reader.fault;
-    if (error == SOTTO_OK) {
+    if (error == SOTTO_OK)
         *out = parsed;
-    } else {
-        wipe(bytes->data + start, bytes->size - start);
-        bytes->size = start;
-    }
+    else
+        link_text_forget(bytes, start);
     return error;
 }
 
@@ -96,20 +62,14 @@ static void write_link(struct writer *writer, const struct device_link *link)
 
 sotto_error device_link_format(const struct device_link *link, sotto_buf *out)
 {
-    char text[WIRE_LINK_MAX + 1];
     sotto_buf bytes;
     struct writer writer;
     sotto_buf_init(&bytes, out->env);
     writer_init(&writer, &bytes);
     write_link(&writer, link);
     sotto_error error = writer_finish(&writer);
-    if (error == SOTTO_OK) {
-        size_t size = base64url_size(bytes.size); /* an address is short enough for all to fit */
-        memcpy(text, DEVICE_LINK_PREFIX, PREFIX_SIZE);
-        base64url_write(sotto_buf_view(&bytes), text + PREFIX_SIZE);
-        error = sotto_buf_append(out, (const uint8_t *)text, PREFIX_SIZE + size);
-        wipe(text, sizeof text);
-    }
+    if (error == SOTTO_OK)
+        error = link_text_write(&form, sotto_buf_view(&bytes), out);
     sotto_buf_free(&bytes);
     return error;
 }
