@@ -185,15 +185,6 @@ sotto_error store_outgoing_rooms(struct store *store, struct arena *arena, struc
                                  size_t *count)
 {
     struct query q;
-    struct rows list = {.arena = arena, .size = sizeof **rooms};
     query_read(&q, store, "SELECT room FROM outgoing GROUP BY room ORDER BY min(id)");
-    while (query_next(&q)) {
-        struct room_id *row = rows_add(&list, &q);
-        if (row != NULL)
-            column_fixed(&q, row->bytes, sizeof row->bytes);
-    }
-    TRY(query_end(&q));
-    *rooms = (void *)list.data;
-    *count = list.count;
-    return SOTTO_OK;
+    return query_end_rooms(&q, arena, rooms, count);
 }

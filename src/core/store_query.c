@@ -364,3 +364,18 @@ void *rows_add(struct rows *rows, struct query *q)
     }
     return rows->data + rows->count++ * rows->size;
 }
+
+sotto_error query_end_rooms(struct query *q, struct arena *arena, struct room_id **rooms,
+                            size_t *count)
+{
+    struct rows list = {.arena = arena, .size = sizeof **rooms};
+    while (query_next(q)) {
+        struct room_id *row = rows_add(&list, q);
+        if (row != NULL)
+            column_fixed(q, row->bytes, sizeof row->bytes);
+    }
+    TRY(query_end(q));
+    *rooms = (void *)list.data;
+    *count = list.count;
+    return SOTTO_OK;
+}

@@ -101,6 +101,9 @@ struct rows {
 };
 /* Where the next row goes, zeroed; NULL: no memory, the query has failed. */
 void *rows_add(struct rows *rows, struct query *q);
+/* Ends a query whose one column is a room: all of them. */
+sotto_error query_end_rooms(struct query *q, struct arena *arena, struct room_id **rooms,
+                            size_t *count);
 
 /* store_schema.c: the SQL that leads from that version, below STORE_VERSION, to the next; the last
  * plain databases were of version 3. */

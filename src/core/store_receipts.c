@@ -39,17 +39,8 @@ sotto_error store_receipts_rooms(struct store *store, struct arena *arena, struc
                                  size_t *count)
 {
     struct query q;
-    struct rows list = {.arena = arena, .size = sizeof **rooms};
     query_read(&q, store, "SELECT DISTINCT room FROM message WHERE owed > 0");
-    while (query_next(&q)) {
-        struct room_id *row = rows_add(&list, &q);
-        if (row != NULL)
-            column_fixed(&q, row->bytes, sizeof row->bytes);
-    }
-    TRY(query_end(&q));
-    *rooms = (void *)list.data;
-    *count = list.count;
-    return SOTTO_OK;
+    return query_end_rooms(&q, arena, rooms, count);
 }
 
 sotto_error store_receipts_time(struct store *store, const struct room_id *room, uint64_t *time_s)
