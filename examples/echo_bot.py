@@ -45,5 +45,5 @@ for line in lines:
                              "clientId": "echo-%d" % message["id"]}})
     elif note.get("id", 0) > 0:
         remember(note["id"])  # the echo is on disk: that event is dealt with
-    elif not since:
+    elif "result" in note and not since:
         remember(note["result"]["event"])

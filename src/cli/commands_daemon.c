@@ -140,11 +140,12 @@ int run_call(struct cli *cli, const struct args *args)
     }
     sotto_error error = server_ask(socket_path(cli, args->options[0], path),
                                    sotto_buf_view(&request), &response, &problem);
-    if (error == SOTTO_NOT_FOUND) { /* no daemon: here, and what was queued leaves now */
+    if (error == SOTTO_NOT_FOUND) { /* no daemon: here; what is queued leaves with `sotto sync` */
         code = cli_open(cli);
         if (code != EXIT_OK)
             goto out;
         error = server_answer_once(cli->env, cli->core, sotto_buf_view(&request), &response);
+        problem = (struct core_problem){error, CORE_NO_MEMORY, "Out of memory.", ""};
     }
     code = error == SOTTO_OK ? response_show(cli, &response) : cli_problem(cli, &problem);
 out:

@@ -42,7 +42,9 @@ bool client_is_full(const struct client *client)
 bool client_is_over(const struct client *client)
 {
     bool silent = client->waiting == 0 && client->output.size == client->written;
-    return client->broken || (client->ended && silent && !client->subscribed);
+    /* Who has only stopped to send may still listen; a pipe's end is the end. */
+    bool listens = client->subscribed && client->owns_fds;
+    return client->broken || (client->ended && silent && !listens);
 }
 
 /* The reading side also when nothing is to be read: it tells that the other end is gone. */

@@ -419,10 +419,13 @@ sotto_error server_ask(const char *path, sotto_bytes request, sotto_buf *answer,
     sent = sent && send(fd, "\n", 1, MSG_NOSIGNAL) == 1 && shutdown(fd, SHUT_WR) == 0;
     ssize_t got = 1;
     sotto_error error = SOTTO_OK;
-    while (sent && error == SOTTO_OK && got != 0) {
+    bool whole = false; /* the answer is one line; events may come behind it */
+    while (sent && error == SOTTO_OK && got != 0 && !whole) {
         got = read(fd, block, sizeof block);
+        const uint8_t *end = got > 0 ? memchr(block, '\n', (size_t)got) : NULL;
+        whole = end != NULL;
         if (got > 0)
-            error = sotto_buf_append(answer, block, (size_t)got);
+            error = sotto_buf_append(answer, block, whole ? (size_t)(end - block) : (size_t)got);
         sent = got >= 0 || errno == EINTR;
     }
     wipe(block, sizeof block);
@@ -430,7 +433,5 @@ sotto_error server_ask(const char *path, sotto_bytes request, sotto_buf *answer,
     if (!sent)
         return problem_set(problem, SOTTO_NETWORK, CORE_UNREACHABLE, "See whether it still runs.",
                            "The daemon broke the connection off.");
-    if (error == SOTTO_OK && answer->size > 0 && answer->data[answer->size - 1] == '\n')
-        answer->size--;
-    return error;
+    return error == SOTTO_OK ? error : problem_local(problem, error, "reading the answer");
 }
