@@ -41,10 +41,10 @@
         .text = "whether the text is Markdown (GFM-MIMI: no HTML; a mention is a link to"    \
                 " sotto:account/ and the account's id in base64url without padding) (false)" \
     }
-#define MEMBERS(least_)                                                        \
-    {                                                                          \
-        .name = "members", .type = RPC_STRINGS, .least = least_, .most = 1000, \
-        .text = "people, by account id, the beginning of one, or name"         \
+#define MEMBERS(least_)                                                               \
+    {                                                                                 \
+        .name = "members", .type = RPC_STRINGS, .least = least_, .most = MEMBERS_MAX, \
+        .text = "people, by account id, the beginning of one, or name"                \
     }
 #define PAGE                                                           \
     MAYBE_NUMBER("offset", 0, INT64_MAX, "how many to leave out (0)"), \

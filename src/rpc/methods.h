@@ -4,6 +4,8 @@
 
 #include "rpc/call.h"
 
+enum { MEMBERS_MAX = 1000 }; /* people that one call names */
+
 /* methods_account.c */
 bool account_get(struct call *call);
 bool account_register(struct call *call);

@@ -2,8 +2,6 @@
 #include "rpc/methods.h"
 #include "rpc/objects.h"
 
-enum { MEMBERS_MAX = 1000 }; /* of one call, as methods.c has it */
-
 /* The parameter members. Returns how many. */
 static size_t members_of(const struct call *call, const char *names[static MEMBERS_MAX])
 {

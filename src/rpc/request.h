@@ -10,7 +10,6 @@ enum {
     REQUEST_INVALID = -32600,
     REQUEST_NO_METHOD = -32601,
     REQUEST_PARAMS = -32602,
-    REQUEST_INTERNAL = -32603,
 };
 
 struct request {

@@ -322,14 +322,6 @@ const struct rpc_object rpc_objects[] = {
     {NULL, NULL, NULL},
 };
 
-const struct rpc_object *rpc_object_named(const char *name)
-{
-    const struct rpc_object *object = rpc_objects;
-    while (object->name != NULL && strcmp(object->name, name) != 0)
-        object++;
-    return object->name != NULL ? object : NULL;
-}
-
 const struct rpc_method *rpc_method_named(const char *name)
 {
     const struct rpc_method *method = rpc_methods;

@@ -55,7 +55,6 @@ struct rpc_method {
 extern const struct rpc_method rpc_methods[];
 
 const struct rpc_method *rpc_method_named(const char *name);
-const struct rpc_object *rpc_object_named(const char *name);
 
 /* Whether params (NULL: none were given) are what the method takes: all that it needs, nothing that
  * it does not know, each of its type and size. False: problem, which names the parameter. */

@@ -180,6 +180,7 @@ def other_programs():
         alice.ok("send", "Bob", "from the command line")
         notes = a.events(lambda n: text_of(n, "from the command line"))
         assert notes[-1]["params"]["message"]["own"] is True
+        assert "event" in json.loads(alice.ok("call", "events.subscribe", '{"since": 0}').out)  # and ends
         found = alice.ok("call", "conversation.find", '{"name": "Bob"}')
         assert json.loads(found.out)["conversation"] == room
         sent = alice.ok("call", "message.send", json.dumps({"conversation": room, "text": "by call"}))
@@ -280,6 +281,7 @@ def stdio():
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
         rpc = Rpc(process=process)
         assert rpc("account.register", relay=world.address, name="Alice")["registered"]
+        rpc("events.subscribe")  # which does not keep it
         # What waits when the input ends is still answered.
         number = rpc.ask("sync", {})
         process.stdin.close()
