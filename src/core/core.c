@@ -190,9 +190,9 @@ static sotto_error open_rest(struct core *core, sotto_error error, struct core *
     }
     if (error == SOTTO_OK) {
         error = core_load_profile(core);
-        if (error == SOTTO_OK)
-            error = expire_sweep(core);
         *problem = core->problem;
+        if (error == SOTTO_OK)
+            (void)expire_sweep(core); /* else the next time: the profile opens all the same */
     }
     if (error != SOTTO_OK) {
         core_close(core);

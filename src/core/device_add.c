@@ -331,12 +331,15 @@ static sotto_error package_other(struct adding *a, const struct link_place *plac
     sotto_error error = meeting_get(core, a->relay, place, LINK_PACKAGE_BLOB, &box);
     if (error == SOTTO_OK)
         error = link_unbox(place, sotto_buf_view(&box), &plain);
-    bool own =
-        error == SOTTO_OK && memcmp(plain.data, core->identity.account.bytes, ACCOUNT_ID_SIZE) == 0;
+    bool own = error == SOTTO_OK && plain.size >= ACCOUNT_ID_SIZE &&
+               memcmp(plain.data, core->identity.account.bytes, ACCOUNT_ID_SIZE) == 0;
     sotto_buf_free(&box);
     sotto_buf_free(&plain);
     if (own)
         return SOTTO_OK;
+    /* What could not be fetched or looked into says nothing of whose it is. */
+    if (error != SOTTO_OK && error != SOTTO_DECRYPT && error != SOTTO_LENGTH)
+        return error_is_local(error) ? core_store_problem(core, error, "linking") : error;
     TRY(change_manifest(core, &a->arena, a->manifest, NULL, &a->link.device, &a->manifest));
     return link_used(core);
 }

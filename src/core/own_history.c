@@ -8,6 +8,8 @@
 #include "core/internal.h"
 
 enum { PIECE_SIZE = 256 * 1024, PIECE_COUNT = 200, REACTIONS_MAX = 100, REACTIONS_SIZE = 65536 };
+/* What one record may be, beside that of the progress. */
+#define PIECE_MAX (CONTENT_OWN_MAX - 64)
 #define ROOM_WAITS \
     "This device is not in this conversation yet; another one of yours adds it when it is online."
 
@@ -111,6 +113,12 @@ static sotto_error messages_give(struct core *core, struct store_history *histor
     for (; i < count && error == SOTTO_OK; i++) {
         sotto_buf_clear(&one);
         error = message_write_record(core, &messages[i], arena, &one);
+        /* What a stranger's program made as large as can be: what could be read of it goes. */
+        if (error == SOTTO_OK && one.size > PIECE_MAX) {
+            messages[i].content = sotto_bytes_of(NULL, 0);
+            sotto_buf_clear(&one);
+            error = message_write_record(core, &messages[i], arena, &one);
+        }
         if (error != SOTTO_OK || (records->size > 0 && records->size + one.size > PIECE_SIZE))
             break;
         error = sotto_buf_append(records, one.data, one.size);

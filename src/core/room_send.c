@@ -101,6 +101,25 @@ sotto_error room_queue_profile_if_owed(struct core *core, const struct room_id *
     return room_queue_profile(core, room, epoch);
 }
 
+static sotto_error unless_missing(sotto_error error)
+{
+    return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
+}
+
+/* Inside a transaction: a message, or a change of one, that will not be sent leaves the outbox. */
+static sotto_error outgoing_fail(struct core *core, const struct store_outgoing *outgoing)
+{
+    const struct room_id *room = &outgoing->room;
+    const char *client_id = outgoing->client_id;
+    if (outgoing->kind == STORE_OUT_MESSAGE) {
+        TRY(unless_missing(store_message_fail(core->store, room, client_id)));
+        TRY(unless_missing(store_upload_erase(core->store, room, client_id)));
+        TRY(unless_missing(
+            store_change_end(core->store, room, client_id, STORE_MESSAGE_FAILED, 0)));
+    }
+    return store_outgoing_erase(core->store, outgoing->id);
+}
+
 sotto_error room_fail_outbox(struct core *core, const struct room_id *room)
 {
     struct arena arena;
@@ -109,22 +128,7 @@ sotto_error room_fail_outbox(struct core *core, const struct room_id *room)
     sotto_error error;
     while ((error = store_outgoing_next(core->store, room, STORE_OUT_ENTRIES, 0, &arena,
                                         &outgoing)) == SOTTO_OK) {
-        struct queued_message queued;
-        if (outgoing.kind == STORE_OUT_MESSAGE &&
-            queued_message_read(outgoing.intent, &queued) == SOTTO_OK &&
-            message_intent_shown(queued.intent)) {
-            error = store_message_fail(core->store, room, outgoing.client_id);
-            if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
-                break;
-            error = store_upload_erase(core->store, room, outgoing.client_id);
-            if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
-                break;
-            error =
-                store_change_end(core->store, room, outgoing.client_id, STORE_MESSAGE_FAILED, 0);
-            if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
-                break;
-        }
-        error = store_outgoing_erase(core->store, outgoing.id);
+        error = outgoing_fail(core, &outgoing);
         if (error != SOTTO_OK)
             break;
     }
@@ -414,16 +418,8 @@ void room_outgoing_refused(struct room *room, int64_t id)
     sotto_error error = store_begin(core->store);
     if (error == SOTTO_OK)
         error = store_outgoing_get(core->store, id, &arena, &outgoing);
-    if (error == SOTTO_OK && outgoing.kind == STORE_OUT_MESSAGE) {
-        error = store_message_fail(core->store, &room->id, outgoing.client_id);
-        if (error == SOTTO_NOT_FOUND)
-            error = store_change_end(core->store, &room->id, outgoing.client_id,
-                                     STORE_MESSAGE_FAILED, 0);
-        if (error == SOTTO_NOT_FOUND)
-            error = SOTTO_OK;
-    }
     if (error == SOTTO_OK)
-        error = store_outgoing_erase(core->store, id);
+        error = outgoing_fail(core, &outgoing);
     if (error == SOTTO_OK)
         error = store_commit(core->store);
     if (error != SOTTO_OK) {

@@ -380,9 +380,7 @@ static sotto_error serve_turn(struct core *core)
     expire_sweep_now_and_then(core);
     if (net_now_ms() - core->tidied_ms >= TIDY_MS) {
         core->tidied_ms = net_now_ms();
-        error = search_tidy(core);
-        if (error != SOTTO_OK)
-            return core_store_problem(core, error, "renewing the index");
+        (void)search_tidy(core); /* else the next time */
     }
     return on ? revisit(core) : SOTTO_OK;
 }
