@@ -172,6 +172,7 @@ struct core {
     int stop_pipe[2];
     uint64_t data_version;
     uint64_t swept_ms;  /* when it was looked for messages to erase */
+    uint64_t revisited; /* store_changes when join_revisit was called last, where the core serves */
     uint64_t tidied_ms; /* when search_tidy was called last, where the core serves */
 
     char fault_text[128]; /* why a leaf was refused, for the problem */

@@ -133,8 +133,10 @@ sotto_error own_read(struct core *core, const struct room_id *room, int64_t posi
     TRY(receipts_on(core, &receipts));
     TRY(store_messages_read(core->store, room, position, receipts, core_now_s(core)));
     TRY(store_messages_unread(core->store, room, &after));
+    if (before == after)
+        return SOTTO_OK;
     TRY(store_messages_seq(core->store, room, position, &seq));
-    if (before == after || seq == 0)
+    if (seq == 0)
         return SOTTO_OK;
     sotto_buf record;
     sotto_buf_init(&record, core->env);

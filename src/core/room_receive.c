@@ -229,11 +229,14 @@ static sotto_error message_received(struct receiving *r, const struct entry *ent
         error = manifest_learn_any(core, content.text, r->arena, &account);
         return error_is_local(error) ? error : SOTTO_OK;
     }
-    if (content.kind == CONTENT_OWN || core_is_own(core, &sender)) {
-        if (r->row.kind == STORE_ROOM_OWN)
-            return own_receive(core, &content, r->arena);
+    bool own = core_is_own(core, &sender);
+    if (own && r->row.kind == STORE_ROOM_OWN)
+        return own_receive(core, &content, r->arena);
+    if (content.kind == CONTENT_OWN)
+        return SOTTO_OK; /* nobody else is obeyed */
+    if (own) {
         r->quiet = content.kind == CONTENT_STATUS;
-        if (content.kind == CONTENT_OWN || content.kind == CONTENT_PROFILE || r->quiet)
+        if (content.kind == CONTENT_PROFILE || r->quiet)
             return SOTTO_OK;
     }
     if (content.kind == CONTENT_PROFILE)

@@ -403,9 +403,14 @@ static bool intent_fetch(struct room *room, const struct store_outgoing *outgoin
     if (count == 0 && core_is_own(room->core, &intent->account)) {
         sotto_bytes manifest;
         sotto_fault fault;
-        if (store_own_manifest_get(room->core->store, arena, &manifest) != SOTTO_OK ||
-            takes_plan(room, intent, manifest, arena, &fault) != SOTTO_OK ||
-            takes_of(room, intent, arena, &count, &missing) != SOTTO_OK || missing == NULL)
+        sotto_error error = store_own_manifest_get(room->core->store, arena, &manifest);
+        if (error == SOTTO_OK)
+            error = takes_plan(room, intent, manifest, arena, &fault);
+        /* It left the account before it came into the room. */
+        if (error != SOTTO_OK && !error_is_local(error))
+            (void)store_outgoing_erase(room->core->store, outgoing->id);
+        if (error != SOTTO_OK || takes_of(room, intent, arena, &count, &missing) != SOTTO_OK ||
+            missing == NULL)
             return false;
     }
     room->doing_row = outgoing->id;

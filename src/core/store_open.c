@@ -71,8 +71,10 @@ static sotto_error make_key(struct store *store)
             error = store_fail(store, SOTTO_VALUE, VAULT_FILE ": the key file is missing");
         if (error == SOTTO_OK) {
             error = vault_create(store->env, store->directory, &store->vault);
-            if (error != SOTTO_OK)
+            if (error == SOTTO_IO || error == SOTTO_FULL)
                 error = fail_errno(store, VAULT_FILE ": the key file cannot be made");
+            else if (error != SOTTO_OK)
+                error = store_fail(store, error, VAULT_FILE ": the key file cannot be made");
         }
     }
     disk_unlock(lock);
@@ -266,8 +268,7 @@ sotto_error store_open_beside(const struct store *first, struct store **out, sot
 
 sotto_error store_passphrase_is_set(struct store *store, bool *set)
 {
-    sotto_error error = vault_look(store->env, store->directory, set, &store->fault);
-    return error;
+    return vault_look(store->env, store->directory, set, &store->fault);
 }
 
 sotto_error store_passphrase_set(struct store *store, const sotto_bytes *passphrase)

@@ -249,11 +249,22 @@ static sotto_error position_put(struct listening *l)
     return error;
 }
 
+/* Whether none behind it is of its room: reading the last one reads those before. */
+static bool is_last_of_room(const struct store_message *messages, size_t count, size_t at)
+{
+    for (size_t i = at + 1; i < count; i++)
+        if (memcmp(messages[i].room.bytes, messages[at].room.bytes, ROOM_ID_SIZE) == 0)
+            return false;
+    return true;
+}
+
 static void give_read(struct listening *l, const struct store_message *messages, size_t count)
 {
     struct store *store = l->core->store;
     sotto_error error = store_begin(store);
     for (size_t i = 0; i < count && error == SOTTO_OK; i++) {
+        if (!is_last_of_room(messages, count, i))
+            continue;
         struct room *room = room_of(l->core, &messages[i].room);
         error = own_read(l->core, &messages[i].room, messages[i].position);
         if (room != NULL)
@@ -374,7 +385,8 @@ static sotto_error serve_turn(struct core *core)
     sotto_error error = store_data_version(core->store, &version);
     if (error != SOTTO_OK)
         return core_store_problem(core, error, "looking for changes");
-    if (on && (version != core->data_version || changes != store_changes(core->store)))
+    bool foreign = version != core->data_version;
+    if (on && (foreign || changes != store_changes(core->store)))
         scope_refresh(core);
     core->data_version = version;
     expire_sweep_now_and_then(core);
@@ -382,11 +394,16 @@ static sotto_error serve_turn(struct core *core)
         core->tidied_ms = net_now_ms();
         (void)search_tidy(core); /* else the next time */
     }
-    return on ? revisit(core) : SOTTO_OK;
+    /* Requests can hold a mebibyte each, and whether one can be let in stands in the store. */
+    if (!on || (!foreign && core->revisited == store_changes(core->store)))
+        return SOTTO_OK;
+    core->revisited = store_changes(core->store);
+    return revisit(core);
 }
 
 sotto_error core_serve(struct core *core, const struct core_host *host)
 {
+    core->revisited = UINT64_MAX; /* not yet */
     sotto_error error = SOTTO_OK;
     core->patient = true;
     core->host = host;
