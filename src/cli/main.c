@@ -4,33 +4,17 @@
 
 #include "cli/cli.h"
 #include "core/process.h"
+#include "rpc/call.h"
 #include "rpc/json_memory.h"
 
 #ifndef PROGRAM_VERSION
 #error "the build says the version"
 #endif
 
+/* The numbers are those of JSON-RPC's errors. */
 int cli_exit_code(const struct core_problem *problem)
 {
-    switch (core_code_trouble(problem->code)) {
-    case CORE_TROUBLE_NONE:
-        return EXIT_OK;
-    case CORE_TROUBLE_FAILURE:
-        return EXIT_FAILED;
-    case CORE_TROUBLE_USAGE:
-        return EXIT_USAGE;
-    case CORE_TROUBLE_NETWORK:
-        return EXIT_NETWORK;
-    case CORE_TROUBLE_REFUSED:
-        return EXIT_REFUSED;
-    case CORE_TROUBLE_NOTFOUND:
-        return EXIT_NOT_FOUND;
-    case CORE_TROUBLE_PERSON:
-        return EXIT_PERSON;
-    case CORE_TROUBLE_SECURITY:
-        return EXIT_SECURITY;
-    }
-    return EXIT_FAILED;
+    return problem->code == CORE_OK ? EXIT_OK : call_error_code(problem);
 }
 
 int cli_problem(struct cli *cli, const struct core_problem *problem)

@@ -1,4 +1,5 @@
 /* For people. All text from others goes through clean_print. */
+#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
@@ -291,6 +292,9 @@ static void text_status(struct cli *cli, const struct core_account *account,
     text_tokens(status);
     printf("%u conversations, %u contacts, %u requests, %u messages waiting to be sent\n",
            status->conversations, status->contacts, status->requests, status->waiting);
+    if (status->history_of > status->history)
+        printf("%" PRIu64 " of %" PRIu64 " messages of the past have come\n", status->history,
+               status->history_of);
 }
 
 static void text_invitation(struct cli *cli, const struct shown_invitation *invitation)

@@ -12,6 +12,7 @@ bool account_register(struct call *call);
 bool account_set_name(struct call *call);
 bool account_set_receipts(struct call *call);
 bool account_fingerprint(struct call *call);
+bool contact_fingerprint(struct call *call);
 bool status_get(struct call *call);
 bool version_get(struct call *call);
 bool rpc_discover(struct call *call);
@@ -23,7 +24,6 @@ bool request_list(struct call *call);
 bool request_accept(struct call *call);
 bool request_decline(struct call *call);
 bool contact_list(struct call *call);
-bool contact_fingerprint(struct call *call);
 
 /* methods_device.c */
 bool device_link(struct call *call);

@@ -25,9 +25,8 @@ bool device_wait_linked(struct call *call)
 bool device_add(struct call *call)
 {
     char device[33];
-    const json_t *limited = json_object_get(call->params, "limited");
-    if (core_device_add(call->core, param_text(call, "link"), json_is_true(limited), device) !=
-        SOTTO_OK)
+    if (core_device_add(call->core, param_text(call, "link"), param_flag(call, "limited"),
+                        device) != SOTTO_OK)
         return call_fail(call);
     call->result = json_object();
     object_set_text(call->env, call->result, "device", device);

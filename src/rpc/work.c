@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "rpc/request.h"
 
 struct work {
     struct work *next;
@@ -91,13 +92,8 @@ static bool show_core(struct work *work, struct core *core)
 static json_t *run(struct work *work)
 {
     struct call call = {.env = work->works->env, .params = work->params};
-    if (core_open_beside(work->works->first_core, &call.core, &call.problem) != SOTTO_OK) {
-        json_t *response = json_object();
-        (void)json_object_set_new(response, "jsonrpc", json_string("2.0"));
-        (void)json_object_set_new(
-            response, "error", call_error(call.env, call_error_code(&call.problem), &call.problem));
-        return response;
-    }
+    if (core_open_beside(work->works->first_core, &call.core, &call.problem) != SOTTO_OK)
+        return response_refusal(call.env, call_error_code(&call.problem), &call.problem, NULL);
     json_t *response = NULL;
     if (show_core(work, call.core))
         response = call_run(work->method, &call);

