@@ -33,7 +33,7 @@ static sotto_error fill(struct store *store, const struct store_room *rooms, siz
         const struct store_message message = {
             .room = rooms[i % count].room,
             .seq = 1000000 + i / count,
-            .kind = CORE_TEXT,
+            .kind = SOTTO_KIND_TEXT,
             .state = STORE_MESSAGE_RECEIVED,
             .sender = rooms[i % count].peer,
             .time_s = 1700000000 + i,
@@ -46,19 +46,19 @@ static sotto_error fill(struct store *store, const struct store_room *rooms, siz
 
 int main(int argc, char **argv)
 {
-    struct core *core;
-    struct core_problem problem;
+    struct sotto *core;
+    struct sotto_problem problem;
     struct arena arena;
     struct store_room *rooms = NULL;
     size_t count = 0;
-    if (argc != 3 || core_open(sotto_env_system(), argv[1], NULL, &core, &problem) != SOTTO_OK)
+    if (argc != 3 || sotto_open(sotto_env_system(), argv[1], NULL, &core, &problem) != SOTTO_OK)
         return 1;
     arena_init(&arena, sotto_env_system());
     sotto_error error = store_rooms(core->store, &arena, &rooms, &count);
     if (error == SOTTO_OK && count > 0)
         error = fill(core->store, rooms, count, strtoull(argv[2], NULL, 10));
     arena_free(&arena);
-    core_close(core);
+    sotto_close(core);
     if (error != SOTTO_OK)
         fprintf(stderr, "core_fill: %s\n", sotto_error_text(error));
     return error == SOTTO_OK && count > 0 ? 0 : 1;

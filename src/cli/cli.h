@@ -1,4 +1,4 @@
-/* The command line: a table of commands over core/core.h. What a command prints goes through a
+/* The command line: a table of commands over sotto/sotto.h. What a command prints goes through a
  * struct output, of which there are two: for people and, with --json, for scripts. */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "base/base.h"
-#include "core/core.h"
+#include "sotto/sotto.h"
 
 /* Exit codes, documented in `sotto --help` and docs/CLI.md; they never change their meaning. */
 enum exit_code {
@@ -22,12 +22,12 @@ enum exit_code {
 
 struct cli {
     const sotto_env *env;
-    struct core *core; /* NULL in commands that need no profile */
+    struct sotto *core; /* NULL in commands that need no profile */
     const char *profile;
     bool json;
     bool terminal; /* standard output is one */
     const struct output *output;
-    struct core_problem
+    struct sotto_problem
         trouble; /* why there is no passphrase, where that is not the core's to say */
 };
 
@@ -72,15 +72,15 @@ struct globals {
 /* Splits argv into the command, its options and positionals (in words, which has room for argc).
  * False: problem says why. *command is NULL when none was named. */
 bool options_parse(int argc, char **argv, struct globals *globals, const struct command **command,
-                   struct args *args, const char **words, struct core_problem *problem);
+                   struct args *args, const char **words, struct sotto_problem *problem);
 
 /* A decimal number from 1 to max. False: problem. */
 bool options_number(const char *option, const char *text, uint64_t max, uint64_t *out,
-                    struct core_problem *problem);
+                    struct sotto_problem *problem);
 
 /* A duration: a number and s, m, h or d; without a unit, seconds. */
 bool options_duration(const char *option, const char *text, uint64_t *seconds,
-                      struct core_problem *problem);
+                      struct sotto_problem *problem);
 
 void help_program(FILE *out);
 void help_command(FILE *out, const struct command *command);
@@ -94,38 +94,38 @@ struct shown_invitation {
 };
 
 struct shown_sending {
-    struct core_id conversation;
+    struct sotto_id conversation;
     const char *client_id;
-    enum core_message_status status;
+    enum sotto_message_status status;
     uint64_t seq;
 };
 
 struct output {
-    void (*message)(struct cli *cli, const struct core_message *message, bool with_title);
-    void (*receipt)(struct cli *cli, const struct core_receipt *receipt);
-    void (*conversation)(struct cli *cli, const struct core_conversation *one);
-    void (*contact)(struct cli *cli, const struct core_contact *contact);
-    void (*member)(struct cli *cli, const struct core_member *member);
-    void (*request)(struct cli *cli, const struct core_request *request);
-    void (*account)(struct cli *cli, const struct core_account *account);
-    void (*status)(struct cli *cli, const struct core_account *account,
-                   const struct core_status *status);
+    void (*message)(struct cli *cli, const struct sotto_message *message, bool with_title);
+    void (*receipt)(struct cli *cli, const struct sotto_receipt *receipt);
+    void (*conversation)(struct cli *cli, const struct sotto_conversation *one);
+    void (*contact)(struct cli *cli, const struct sotto_contact *contact);
+    void (*member)(struct cli *cli, const struct sotto_member *member);
+    void (*request)(struct cli *cli, const struct sotto_request *request);
+    void (*account)(struct cli *cli, const struct sotto_account *account);
+    void (*status)(struct cli *cli, const struct sotto_account *account,
+                   const struct sotto_status *status);
     void (*invitation)(struct cli *cli, const struct shown_invitation *invitation);
     void (*device_link)(struct cli *cli, const char *link, uint64_t expires_s);
-    void (*device)(struct cli *cli, const struct core_device *device);
+    void (*device)(struct cli *cli, const struct sotto_device *device);
     /* How far something long is; to a terminal alone. */
     void (*progress)(struct cli *cli, uint64_t done, uint64_t of);
-    void (*fingerprint)(struct cli *cli, const struct core_fingerprint *fingerprint, bool own);
+    void (*fingerprint)(struct cli *cli, const struct sotto_fingerprint *fingerprint, bool own);
     void (*sending)(struct cli *cli, const struct shown_sending *sending);
     void (*saved)(struct cli *cli, const char *path);
     /* Something was done: a word for scripts, a sentence for people. */
-    void (*done)(struct cli *cli, const char *what, const struct core_id *conversation,
+    void (*done)(struct cli *cli, const char *what, const struct sotto_id *conversation,
                  const char *sentence);
     /* A list had nothing in it: a sentence for people; scripts see no line. */
     void (*nothing)(struct cli *cli, const char *sentence);
     /* The connection: problem NULL when it is back. */
-    void (*notice)(struct cli *cli, const struct core_problem *problem);
-    void (*problem)(struct cli *cli, const struct core_problem *problem);
+    void (*notice)(struct cli *cli, const struct sotto_problem *problem);
+    void (*problem)(struct cli *cli, const struct sotto_problem *problem);
 };
 
 extern const struct output output_text, output_json;
@@ -146,17 +146,17 @@ void qr_print(FILE *out, const char *text);
 
 /* Prints the core's problem and gives the exit code that goes with it. */
 int cli_fail(struct cli *cli);
-int cli_problem(struct cli *cli, const struct core_problem *problem);
-int cli_exit_code(const struct core_problem *problem);
+int cli_problem(struct cli *cli, const struct sotto_problem *problem);
+int cli_exit_code(const struct sotto_problem *problem);
 
-/* Gives the core the passphrase of a locked profile; ctx: a struct cli (struct core_unlock). */
+/* Gives the core the passphrase of a locked profile; ctx: a struct cli (struct sotto_unlock). */
 bool passphrase_unlock(void *ctx, unsigned tries, sotto_buf *out);
 
 /* Opens the profile. EXIT_OK, or the exit code of the problem that was printed. */
 int cli_open(struct cli *cli);
 
 /* Sets a usage problem. */
-void problem_usage(struct core_problem *problem, const char *next, const char *format, ...)
+void problem_usage(struct sotto_problem *problem, const char *next, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* The commands' functions, in commands_*.c. */

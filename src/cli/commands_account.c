@@ -5,7 +5,7 @@
 #include "cli/cli.h"
 
 /* Asks on the terminal for the code. False: the person gave none. */
-static bool code_ask(const struct core_problem *problem, char *code, size_t size)
+static bool code_ask(const struct sotto_problem *problem, char *code, size_t size)
 {
     fprintf(stderr, "%s\nCode: ", problem->message);
     if (fgets(code, (int)size, stdin) == NULL)
@@ -16,25 +16,25 @@ static bool code_ask(const struct core_problem *problem, char *code, size_t size
 
 int run_register(struct cli *cli, const struct args *args)
 {
-    struct core_registration registration = {args->options[0], args->options[1], args->options[2],
-                                             args->options[3], args->options[4]};
+    struct sotto_registration registration = {args->options[0], args->options[1], args->options[2],
+                                              args->options[3], args->options[4]};
     const char *from_environment = getenv("SOTTO_RELAY");
     if (registration.relay == NULL && from_environment != NULL && from_environment[0] != '\0')
         registration.relay = from_environment;
     bool may_ask = !cli->json && isatty(STDIN_FILENO) == 1;
-    sotto_error error = core_register(cli->core, &registration);
+    sotto_error error = sotto_register(cli->core, &registration);
     char code[64];
     for (int tries = 0; error != SOTTO_OK && may_ask && tries < 5; tries++) {
-        const struct core_problem *problem = core_problem(cli->core);
-        if (problem->code != CORE_CODE_NEEDED && problem->code != CORE_WRONG_CODE)
+        const struct sotto_problem *problem = sotto_problem(cli->core);
+        if (problem->code != SOTTO_CODE_CODE_NEEDED && problem->code != SOTTO_CODE_WRONG_CODE)
             break;
         if (!code_ask(problem, code, sizeof code))
             break;
         registration.code = code;
-        error = core_register(cli->core, &registration);
+        error = sotto_register(cli->core, &registration);
     }
-    struct core_account account;
-    if (error != SOTTO_OK || core_account(cli->core, &account) != SOTTO_OK)
+    struct sotto_account account;
+    if (error != SOTTO_OK || sotto_account(cli->core, &account) != SOTTO_OK)
         return cli_fail(cli);
     cli->output->account(cli, &account);
     if (cli->terminal && !cli->json)
@@ -44,22 +44,22 @@ int run_register(struct cli *cli, const struct args *args)
 
 int run_name(struct cli *cli, const struct args *args)
 {
-    if (core_set_name(cli->core, args->positionals[0]) != SOTTO_OK)
+    if (sotto_set_name(cli->core, args->positionals[0]) != SOTTO_OK)
         return cli_fail(cli);
     cli->output->done(cli, "name", NULL, "Changed. Your conversations learn it now.");
-    return core_settle(cli->core, NULL) == SOTTO_OK ? EXIT_OK : cli_fail(cli);
+    return sotto_settle(cli->core, NULL) == SOTTO_OK ? EXIT_OK : cli_fail(cli);
 }
 
 int run_receipts(struct cli *cli, const struct args *args)
 {
-    struct core_problem problem = {SOTTO_OK, CORE_OK, "", ""};
+    struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
     bool on = strcmp(args->positionals[0], "on") == 0;
     if (!on && strcmp(args->positionals[0], "off") != 0) {
         problem_usage(&problem, "Use: sotto receipts on, or sotto receipts off",
                       "Receipts are on or off.");
         return cli_problem(cli, &problem);
     }
-    if (core_set_receipts(cli->core, on) != SOTTO_OK)
+    if (sotto_set_receipts(cli->core, on) != SOTTO_OK)
         return cli_fail(cli);
     cli->output->done(cli, on ? "receipts_on" : "receipts_off", NULL,
                       on ? "Receipts are sent and shown." : "No receipts are sent or shown.");
@@ -69,10 +69,10 @@ int run_receipts(struct cli *cli, const struct args *args)
 int run_status(struct cli *cli, const struct args *args)
 {
     (void)args;
-    struct core_status status;
-    struct core_account account;
-    if (core_status(cli->core, &status) != SOTTO_OK ||
-        core_account(cli->core, &account) != SOTTO_OK)
+    struct sotto_status status;
+    struct sotto_account account;
+    if (sotto_status(cli->core, &status) != SOTTO_OK ||
+        sotto_account(cli->core, &account) != SOTTO_OK)
         return cli_fail(cli);
     cli->output->status(cli, &account, &status);
     return EXIT_OK;
@@ -80,9 +80,9 @@ int run_status(struct cli *cli, const struct args *args)
 
 int run_fingerprint(struct cli *cli, const struct args *args)
 {
-    struct core_fingerprint fingerprint;
+    struct sotto_fingerprint fingerprint;
     const char *who = args->count > 0 ? args->positionals[0] : NULL;
-    if (core_fingerprint(cli->core, who, &fingerprint) != SOTTO_OK)
+    if (sotto_fingerprint(cli->core, who, &fingerprint) != SOTTO_OK)
         return cli_fail(cli);
     cli->output->fingerprint(cli, &fingerprint, who == NULL);
     return EXIT_OK;

@@ -20,12 +20,12 @@ static const char *socket_path(const struct cli *cli, const char *given, char ou
 
 /* ---- daemon ---- */
 
-static struct core *serving;
+static struct sotto *serving;
 
 static void on_signal(int number)
 {
     (void)number;
-    core_stop(serving);
+    sotto_stop(serving);
 }
 
 static int print_document(struct cli *cli)
@@ -46,7 +46,7 @@ static int print_document(struct cli *cli)
 int run_daemon(struct cli *cli, const struct args *args)
 {
     char path[SOCKET_PATH];
-    struct core_problem problem = {SOTTO_OK, CORE_OK, "", ""};
+    struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
     struct sigaction action;
     if (args->options[2] != NULL)
         return print_document(cli);
@@ -72,7 +72,7 @@ int run_daemon(struct cli *cli, const struct args *args)
 /* ---- call ---- */
 
 /* {"jsonrpc":"2.0","id":1,"method":METHOD,"params":PARAMS}. False: problem. */
-static bool request_make(const struct args *args, sotto_buf *out, struct core_problem *problem)
+static bool request_make(const struct args *args, sotto_buf *out, struct sotto_problem *problem)
 {
     json_error_t error;
     json_t *params = json_object();
@@ -99,7 +99,7 @@ static bool request_make(const struct args *args, sotto_buf *out, struct core_pr
 /* Prints what a response holds. Errors print as every command's do. */
 static int response_show(struct cli *cli, const sotto_buf *response)
 {
-    struct core_problem problem = {SOTTO_INTERNAL, CORE_INTERNAL, "", ""};
+    struct sotto_problem problem = {SOTTO_INTERNAL, SOTTO_CODE_INTERNAL, "", ""};
     json_t *whole = json_loadb((const char *)response->data, response->size, 0, NULL);
     const json_t *error = json_object_get(whole, "error");
     const json_t *result = json_object_get(whole, "result");
@@ -116,7 +116,7 @@ static int response_show(struct cli *cli, const sotto_buf *response)
         const json_t *data = json_object_get(error, "data");
         const char *next = json_string_value(json_object_get(data, "next"));
         const char *name = json_string_value(json_object_get(data, "code"));
-        problem.code = core_code_named(name != NULL ? name : "");
+        problem.code = sotto_code_named(name != NULL ? name : "");
         (void)snprintf(problem.message, sizeof problem.message, "%s",
                        message != NULL ? message : "The daemon's answer makes no sense.");
         (void)snprintf(problem.next, sizeof problem.next, "%s", next != NULL ? next : "");
@@ -129,7 +129,7 @@ static int response_show(struct cli *cli, const sotto_buf *response)
 int run_call(struct cli *cli, const struct args *args)
 {
     char path[SOCKET_PATH];
-    struct core_problem problem = {SOTTO_OK, CORE_OK, "", ""};
+    struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
     sotto_buf request, response;
     sotto_buf_init(&request, cli->env);
     sotto_buf_init(&response, cli->env);
@@ -145,7 +145,7 @@ int run_call(struct cli *cli, const struct args *args)
         if (code != EXIT_OK)
             goto out;
         error = server_answer_once(cli->env, cli->core, sotto_buf_view(&request), &response);
-        problem = (struct core_problem){error, CORE_NO_MEMORY, "Out of memory.", ""};
+        problem = (struct sotto_problem){error, SOTTO_CODE_NO_MEMORY, "Out of memory.", ""};
     }
     code = error == SOTTO_OK ? response_show(cli, &response) : cli_problem(cli, &problem);
 out:

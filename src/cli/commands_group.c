@@ -1,17 +1,17 @@
 /* group create, add, remove, leave, members, update. */
 #include "cli/cli.h"
 
-static void conversation_show(void *ctx, const struct core_conversation *one)
+static void conversation_show(void *ctx, const struct sotto_conversation *one)
 {
     struct cli *cli = ctx;
     cli->output->conversation(cli, one);
 }
 
 /* What was queued goes out; then the conversation as it stands, or why not. */
-static int settle(struct cli *cli, const struct core_id *conversation, const char *what,
+static int settle(struct cli *cli, const struct sotto_id *conversation, const char *what,
                   const char *sentence)
 {
-    if (core_settle(cli->core, conversation) != SOTTO_OK)
+    if (sotto_settle(cli->core, conversation) != SOTTO_OK)
         return cli_fail(cli);
     cli->output->done(cli, what, conversation, sentence);
     return EXIT_OK;
@@ -19,24 +19,24 @@ static int settle(struct cli *cli, const struct core_id *conversation, const cha
 
 int run_group_create(struct cli *cli, const struct args *args)
 {
-    struct core_id conversation;
-    if (core_group_create(cli->core, args->positionals[0], args->positionals + 1, args->count - 1,
-                          &conversation) != SOTTO_OK)
+    struct sotto_id conversation;
+    if (sotto_group_create(cli->core, args->positionals[0], args->positionals + 1, args->count - 1,
+                           &conversation) != SOTTO_OK)
         return cli_fail(cli);
-    sotto_error error = core_settle(cli->core, &conversation);
-    struct core_problem problem = *core_problem(cli->core);
-    (void)core_conversation(cli->core, &conversation, conversation_show, cli);
+    sotto_error error = sotto_settle(cli->core, &conversation);
+    struct sotto_problem problem = *sotto_problem(cli->core);
+    (void)sotto_conversation(cli->core, &conversation, conversation_show, cli);
     return error == SOTTO_OK ? EXIT_OK : cli_problem(cli, &problem);
 }
 
-typedef sotto_error group_change(struct core *core, const struct core_id *conversation,
+typedef sotto_error group_change(struct sotto *core, const struct sotto_id *conversation,
                                  const char *const *members, size_t count);
 
 static int change(struct cli *cli, const struct args *args, group_change *queue, const char *what,
                   const char *sentence)
 {
-    struct core_id conversation;
-    if (core_find(cli->core, args->positionals[0], &conversation) != SOTTO_OK ||
+    struct sotto_id conversation;
+    if (sotto_find(cli->core, args->positionals[0], &conversation) != SOTTO_OK ||
         queue(cli->core, &conversation, args->positionals + 1, args->count - 1) != SOTTO_OK)
         return cli_fail(cli);
     return settle(cli, &conversation, what, sentence);
@@ -44,33 +44,33 @@ static int change(struct cli *cli, const struct args *args, group_change *queue,
 
 int run_group_add(struct cli *cli, const struct args *args)
 {
-    return change(cli, args, core_group_add, "added", "Added.");
+    return change(cli, args, sotto_group_add, "added", "Added.");
 }
 
 int run_group_remove(struct cli *cli, const struct args *args)
 {
-    return change(cli, args, core_group_remove, "removed", "Removed.");
+    return change(cli, args, sotto_group_remove, "removed", "Removed.");
 }
 
 int run_group_leave(struct cli *cli, const struct args *args)
 {
-    struct core_id conversation;
-    if (core_find(cli->core, args->positionals[0], &conversation) != SOTTO_OK ||
-        core_group_leave(cli->core, &conversation) != SOTTO_OK)
+    struct sotto_id conversation;
+    if (sotto_find(cli->core, args->positionals[0], &conversation) != SOTTO_OK ||
+        sotto_group_leave(cli->core, &conversation) != SOTTO_OK)
         return cli_fail(cli);
     return settle(cli, &conversation, "left", "You left. The history stays here.");
 }
 
 int run_group_update(struct cli *cli, const struct args *args)
 {
-    struct core_id conversation;
-    if (core_find(cli->core, args->positionals[0], &conversation) != SOTTO_OK ||
-        core_group_update(cli->core, &conversation) != SOTTO_OK)
+    struct sotto_id conversation;
+    if (sotto_find(cli->core, args->positionals[0], &conversation) != SOTTO_OK ||
+        sotto_group_update(cli->core, &conversation) != SOTTO_OK)
         return cli_fail(cli);
     return settle(cli, &conversation, "updated", "Your keys are new.");
 }
 
-static void member_show(void *ctx, const struct core_member *member)
+static void member_show(void *ctx, const struct sotto_member *member)
 {
     struct cli *cli = ctx;
     cli->output->member(cli, member);
@@ -78,9 +78,9 @@ static void member_show(void *ctx, const struct core_member *member)
 
 int run_group_members(struct cli *cli, const struct args *args)
 {
-    struct core_id conversation;
-    if (core_find(cli->core, args->positionals[0], &conversation) != SOTTO_OK ||
-        core_members(cli->core, &conversation, member_show, cli) != SOTTO_OK)
+    struct sotto_id conversation;
+    if (sotto_find(cli->core, args->positionals[0], &conversation) != SOTTO_OK ||
+        sotto_members(cli->core, &conversation, member_show, cli) != SOTTO_OK)
         return cli_fail(cli);
     return EXIT_OK;
 }

@@ -5,7 +5,7 @@
 
 int run_invite(struct cli *cli, const struct args *args)
 {
-    struct core_problem problem = {SOTTO_OK, CORE_OK, "", ""};
+    struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
     uint64_t uses = 1;
     uint64_t lifetime = 7 * 86400;
     if ((args->options[0] != NULL &&
@@ -17,7 +17,7 @@ int run_invite(struct cli *cli, const struct args *args)
     sotto_buf_init(&link, cli->env);
     uint64_t expires = cli->env->now(cli->env->ctx) + lifetime;
     int code = EXIT_OK;
-    if (core_invite(cli->core, (uint32_t)uses, lifetime, &link) != SOTTO_OK)
+    if (sotto_invite(cli->core, (uint32_t)uses, lifetime, &link) != SOTTO_OK)
         code = cli_fail(cli);
     else {
         struct shown_invitation shown = {(const char *)link.data, (uint32_t)uses, expires};
@@ -32,7 +32,7 @@ struct conversation_ctx {
     size_t count;
 };
 
-static void conversation_show(void *ctx, const struct core_conversation *one)
+static void conversation_show(void *ctx, const struct sotto_conversation *one)
 {
     struct conversation_ctx *to = ctx;
     to->count++;
@@ -41,26 +41,26 @@ static void conversation_show(void *ctx, const struct core_conversation *one)
 
 int run_accept(struct cli *cli, const struct args *args)
 {
-    struct core_id conversation;
-    if (core_accept(cli->core, args->positionals[0], &conversation) != SOTTO_OK)
+    struct sotto_id conversation;
+    if (sotto_accept(cli->core, args->positionals[0], &conversation) != SOTTO_OK)
         return cli_fail(cli);
-    sotto_error error = core_settle(cli->core, &conversation);
-    struct core_problem problem = *core_problem(cli->core);
+    sotto_error error = sotto_settle(cli->core, &conversation);
+    struct sotto_problem problem = *sotto_problem(cli->core);
     /* An invitation that was refused leaves no conversation behind; anything else does. */
     struct conversation_ctx ctx = {cli, 0};
-    (void)core_conversation(cli->core, &conversation, conversation_show, &ctx);
+    (void)sotto_conversation(cli->core, &conversation, conversation_show, &ctx);
     return error == SOTTO_OK ? EXIT_OK : cli_problem(cli, &problem);
 }
 
 int run_decline(struct cli *cli, const struct args *args)
 {
-    if (core_decline(cli->core, args->positionals[0]) != SOTTO_OK)
+    if (sotto_decline(cli->core, args->positionals[0]) != SOTTO_OK)
         return cli_fail(cli);
     cli->output->done(cli, "declined", NULL, "Declined.");
     return EXIT_OK;
 }
 
-static void request_show(void *ctx, const struct core_request *request)
+static void request_show(void *ctx, const struct sotto_request *request)
 {
     struct conversation_ctx *to = ctx;
     to->count++;
@@ -71,14 +71,14 @@ int run_requests(struct cli *cli, const struct args *args)
 {
     (void)args;
     struct conversation_ctx ctx = {cli, 0};
-    if (core_requests(cli->core, request_show, &ctx) != SOTTO_OK)
+    if (sotto_requests(cli->core, request_show, &ctx) != SOTTO_OK)
         return cli_fail(cli);
     if (ctx.count == 0)
         cli->output->nothing(cli, "No requests. `sotto sync` looks for new ones.");
     return EXIT_OK;
 }
 
-static void contact_show(void *ctx, const struct core_contact *contact)
+static void contact_show(void *ctx, const struct sotto_contact *contact)
 {
     struct conversation_ctx *to = ctx;
     to->count++;
@@ -89,7 +89,7 @@ int run_contacts(struct cli *cli, const struct args *args)
 {
     (void)args;
     struct conversation_ctx ctx = {cli, 0};
-    if (core_contacts(cli->core, contact_show, &ctx) != SOTTO_OK)
+    if (sotto_contacts(cli->core, contact_show, &ctx) != SOTTO_OK)
         return cli_fail(cli);
     if (ctx.count == 0)
         cli->output->nothing(cli, "Nobody yet. Make a link with `sotto invite`, or take one with "

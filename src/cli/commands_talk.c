@@ -10,7 +10,7 @@
 /* ---- send ---- */
 
 /* Standard input to its end. False: problem. */
-static bool input_read(sotto_buf *text, struct core_problem *problem)
+static bool input_read(sotto_buf *text, struct sotto_problem *problem)
 {
     uint8_t block[65536];
     if (isatty(STDIN_FILENO) == 1)
@@ -27,7 +27,7 @@ static bool input_read(sotto_buf *text, struct core_problem *problem)
         if (n == 0)
             break;
         /* One byte over the limit is enough for the core to say so. */
-        size_t room = CORE_TEXT_MAX + 2 > text->size ? CORE_TEXT_MAX + 2 - text->size : 0;
+        size_t room = SOTTO_TEXT_MAX + 2 > text->size ? SOTTO_TEXT_MAX + 2 - text->size : 0;
         size_t take = (size_t)n < room ? (size_t)n : room;
         if (sotto_buf_append(text, block, take) != SOTTO_OK) {
             problem_usage(problem, "Send less at once.", "Out of memory.");
@@ -51,27 +51,28 @@ static bool words_join(const struct args *args, size_t from, sotto_buf *text)
 
 /* A text, or a file and what is said about it. */
 static sotto_error queue(struct cli *cli, const struct args *args, sotto_bytes text,
-                         const struct core_id *conversation, char *id)
+                         const struct sotto_id *conversation, char *id)
 {
     const char *client_id = args->options[0], *path = args->options[1];
     if (path != NULL)
-        return core_send_file(cli->core, conversation, client_id, path, text, id);
-    return core_send(cli->core, conversation, client_id,
-                     &(struct core_text){text, args->options[2] != NULL, 0}, id);
+        return sotto_send_file(cli->core, conversation, client_id, path, text, id);
+    return sotto_send(cli->core, conversation, client_id,
+                      &(struct sotto_text){text, args->options[2] != NULL, 0}, id);
 }
 
 /* Sends what was queued, and says how far it is. */
-static int settle(struct cli *cli, const struct core_id *conversation, const char *id)
+static int settle(struct cli *cli, const struct sotto_id *conversation, const char *id)
 {
     struct shown_sending shown = {
-        .conversation = *conversation, .client_id = id, .status = CORE_WAITING};
-    sotto_error error = core_settle(cli->core, conversation);
-    struct core_problem problem = *core_problem(cli->core);
-    if (core_sending(cli->core, conversation, id, &shown.status, &shown.seq) != SOTTO_OK)
+        .conversation = *conversation, .client_id = id, .status = SOTTO_STATUS_WAITING};
+    sotto_error error = sotto_settle(cli->core, conversation);
+    struct sotto_problem problem = *sotto_problem(cli->core);
+    if (sotto_sending(cli->core, conversation, id, &shown.status, &shown.seq) != SOTTO_OK)
         return cli_fail(cli);
     cli->output->sending(cli, &shown);
     /* Sent is sent, even if something else of the conversation could not be settled. */
-    if (shown.status == CORE_SENT || shown.status == CORE_DELIVERED || shown.status == CORE_READ)
+    if (shown.status == SOTTO_STATUS_SENT || shown.status == SOTTO_STATUS_DELIVERED ||
+        shown.status == SOTTO_STATUS_READ)
         return EXIT_OK;
     if (error != SOTTO_OK)
         return cli_problem(cli, &problem);
@@ -82,11 +83,11 @@ static int settle(struct cli *cli, const struct core_id *conversation, const cha
  * if needed, without any. EXIT_OK, or the code of the problem that was printed. */
 static int text_take(struct cli *cli, const struct args *args, bool needed, sotto_buf *text)
 {
-    struct core_problem problem = {SOTTO_OK, CORE_OK, "", ""};
+    struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
     bool from_input = (args->count == 1 && needed) ||
                       (args->count == 2 && strcmp(args->positionals[1], "-") == 0);
     if (from_input ? !input_read(text, &problem) : !words_join(args, 1, text)) {
-        if (problem.code == CORE_OK)
+        if (problem.code == SOTTO_CODE_OK)
             problem_usage(&problem, "Send less at once.", "Out of memory.");
         return cli_problem(cli, &problem);
     }
@@ -97,10 +98,10 @@ static int text_take(struct cli *cli, const struct args *args, bool needed, sott
 
 int run_send(struct cli *cli, const struct args *args)
 {
-    struct core_id conversation;
-    char id[CORE_CLIENT_ID_MAX + 1];
+    struct sotto_id conversation;
+    char id[SOTTO_CLIENT_ID_MAX + 1];
     /* A wrong name is said before anybody types a long text. */
-    if (core_find(cli->core, args->positionals[0], &conversation) != SOTTO_OK)
+    if (sotto_find(cli->core, args->positionals[0], &conversation) != SOTTO_OK)
         return cli_fail(cli);
     sotto_buf text;
     sotto_buf_init(&text, cli->env);
@@ -115,16 +116,16 @@ int run_send(struct cli *cli, const struct args *args)
 
 /* ---- reply, edit, delete, react ---- */
 
-static void take_conversation(void *ctx, const struct core_message *message)
+static void take_conversation(void *ctx, const struct sotto_message *message)
 {
-    *(struct core_id *)ctx = message->conversation;
+    *(struct sotto_id *)ctx = message->conversation;
 }
 
 /* The message that the first argument numbers. False: the problem was printed; *code. */
 static bool message_take(struct cli *cli, const struct args *args, int64_t *id,
-                         struct core_id *conversation, int *code)
+                         struct sotto_id *conversation, int *code)
 {
-    struct core_problem problem = {SOTTO_OK, CORE_OK, "", ""};
+    struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
     uint64_t number = 0;
     if (!options_number("ID", args->positionals[0], INT64_MAX, &number, &problem)) {
         problem_usage(&problem, "`sotto history` shows the number of each message.",
@@ -133,7 +134,7 @@ static bool message_take(struct cli *cli, const struct args *args, int64_t *id,
         return false;
     }
     *id = (int64_t)number;
-    if (core_message(cli->core, *id, take_conversation, conversation) == SOTTO_OK)
+    if (sotto_message(cli->core, *id, take_conversation, conversation) == SOTTO_OK)
         return true;
     *code = cli_fail(cli);
     return false;
@@ -141,9 +142,9 @@ static bool message_take(struct cli *cli, const struct args *args, int64_t *id,
 
 int run_reply(struct cli *cli, const struct args *args)
 {
-    struct core_id conversation;
-    struct core_text text = {.markdown = args->options[1] != NULL};
-    char id[CORE_CLIENT_ID_MAX + 1];
+    struct sotto_id conversation;
+    struct sotto_text text = {.markdown = args->options[1] != NULL};
+    char id[SOTTO_CLIENT_ID_MAX + 1];
     int code = EXIT_OK;
     if (!message_take(cli, args, &text.reply_to, &conversation, &code))
         return code;
@@ -152,7 +153,7 @@ int run_reply(struct cli *cli, const struct args *args)
     code = text_take(cli, args, true, &typed);
     text.text = sotto_buf_view(&typed);
     if (code == EXIT_OK)
-        code = core_send(cli->core, &conversation, args->options[0], &text, id) == SOTTO_OK
+        code = sotto_send(cli->core, &conversation, args->options[0], &text, id) == SOTTO_OK
                    ? settle(cli, &conversation, id)
                    : cli_fail(cli);
     sotto_buf_free(&typed);
@@ -161,7 +162,7 @@ int run_reply(struct cli *cli, const struct args *args)
 
 int run_edit(struct cli *cli, const struct args *args)
 {
-    struct core_change done;
+    struct sotto_change done;
     int64_t id = 0;
     int code = EXIT_OK;
     if (!message_take(cli, args, &id, &done.conversation, &code))
@@ -170,8 +171,8 @@ int run_edit(struct cli *cli, const struct args *args)
     sotto_buf_init(&typed, cli->env);
     code = text_take(cli, args, true, &typed);
     if (code == EXIT_OK)
-        code = core_edit(cli->core, id, args->options[0], sotto_buf_view(&typed),
-                         args->options[1] != NULL, &done) == SOTTO_OK
+        code = sotto_edit(cli->core, id, args->options[0], sotto_buf_view(&typed),
+                          args->options[1] != NULL, &done) == SOTTO_OK
                    ? settle(cli, &done.conversation, done.client_id)
                    : cli_fail(cli);
     sotto_buf_free(&typed);
@@ -180,61 +181,61 @@ int run_edit(struct cli *cli, const struct args *args)
 
 int run_delete(struct cli *cli, const struct args *args)
 {
-    struct core_change done;
+    struct sotto_change done;
     int64_t id = 0;
     int code = EXIT_OK;
     if (!message_take(cli, args, &id, &done.conversation, &code))
         return code;
-    return core_delete(cli->core, id, args->options[0], &done) == SOTTO_OK
+    return sotto_delete(cli->core, id, args->options[0], &done) == SOTTO_OK
                ? settle(cli, &done.conversation, done.client_id)
                : cli_fail(cli);
 }
 
 int run_react(struct cli *cli, const struct args *args)
 {
-    struct core_change done;
+    struct sotto_change done;
     int64_t id = 0;
     int code = EXIT_OK;
     if (!message_take(cli, args, &id, &done.conversation, &code))
         return code;
     sotto_bytes reaction = sotto_bytes_str(args->count > 1 ? args->positionals[1] : "");
-    return core_react(cli->core, id, args->options[0], reaction, &done) == SOTTO_OK
+    return sotto_react(cli->core, id, args->options[0], reaction, &done) == SOTTO_OK
                ? settle(cli, &done.conversation, done.client_id)
                : cli_fail(cli);
 }
 
 int run_forward(struct cli *cli, const struct args *args)
 {
-    struct core_id conversation;
-    char id[CORE_CLIENT_ID_MAX + 1];
+    struct sotto_id conversation;
+    char id[SOTTO_CLIENT_ID_MAX + 1];
     int64_t number = 0;
     int code = EXIT_OK;
     if (!message_take(cli, args, &number, &conversation, &code))
         return code;
-    return core_find(cli->core, args->positionals[1], &conversation) == SOTTO_OK &&
-                   core_forward(cli->core, number, &conversation, args->options[0], id) == SOTTO_OK
+    return sotto_find(cli->core, args->positionals[1], &conversation) == SOTTO_OK &&
+                   sotto_forward(cli->core, number, &conversation, args->options[0], id) == SOTTO_OK
                ? settle(cli, &conversation, id)
                : cli_fail(cli);
 }
 
 int run_retry(struct cli *cli, const struct args *args)
 {
-    struct core_id conversation;
-    return core_find(cli->core, args->positionals[0], &conversation) == SOTTO_OK &&
-                   core_retry(cli->core, &conversation, args->positionals[1]) == SOTTO_OK
+    struct sotto_id conversation;
+    return sotto_find(cli->core, args->positionals[0], &conversation) == SOTTO_OK &&
+                   sotto_retry(cli->core, &conversation, args->positionals[1]) == SOTTO_OK
                ? settle(cli, &conversation, args->positionals[1])
                : cli_fail(cli);
 }
 
 /* ---- info ---- */
 
-static void info_message(void *ctx, const struct core_message *message)
+static void info_message(void *ctx, const struct sotto_message *message)
 {
     struct cli *cli = ctx;
     cli->output->message(cli, message, true);
 }
 
-static void info_receipt(void *ctx, const struct core_receipt *receipt)
+static void info_receipt(void *ctx, const struct sotto_receipt *receipt)
 {
     struct cli *cli = ctx;
     cli->output->receipt(cli, receipt);
@@ -242,13 +243,13 @@ static void info_receipt(void *ctx, const struct core_receipt *receipt)
 
 int run_info(struct cli *cli, const struct args *args)
 {
-    struct core_id conversation;
+    struct sotto_id conversation;
     int64_t id = 0;
     int code = EXIT_OK;
     if (!message_take(cli, args, &id, &conversation, &code))
         return code;
-    if (core_message(cli->core, id, info_message, cli) != SOTTO_OK ||
-        core_receipts(cli->core, id, info_receipt, cli) != SOTTO_OK)
+    if (sotto_message(cli->core, id, info_message, cli) != SOTTO_OK ||
+        sotto_receipts(cli->core, id, info_receipt, cli) != SOTTO_OK)
         return cli_fail(cli);
     return EXIT_OK;
 }
@@ -257,7 +258,7 @@ int run_info(struct cli *cli, const struct args *args)
 
 int run_save(struct cli *cli, const struct args *args)
 {
-    struct core_problem problem = {SOTTO_OK, CORE_OK, "", ""};
+    struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
     uint64_t id = 0;
     char saved[PATH_MAX];
     if (!options_number("ID", args->positionals[0], INT64_MAX, &id, &problem)) {
@@ -265,7 +266,7 @@ int run_save(struct cli *cli, const struct args *args)
                       "A file is named by its number.");
         return cli_problem(cli, &problem);
     }
-    if (core_save(cli->core, (int64_t)id, args->options[0], saved, sizeof saved) != SOTTO_OK)
+    if (sotto_save(cli->core, (int64_t)id, args->options[0], saved, sizeof saved) != SOTTO_OK)
         return cli_fail(cli);
     cli->output->saved(cli, saved);
     return EXIT_OK;
@@ -273,27 +274,27 @@ int run_save(struct cli *cli, const struct args *args)
 
 /* ---- listen ---- */
 
-static struct core *listening;
+static struct sotto *listening;
 
 static void on_signal(int number)
 {
     (void)number;
-    core_stop(listening);
+    sotto_stop(listening);
 }
 
-static void listen_message(void *ctx, const struct core_message *message)
+static void listen_message(void *ctx, const struct sotto_message *message)
 {
     struct cli *cli = ctx;
     cli->output->message(cli, message, true);
 }
 
-static void listen_request(void *ctx, const struct core_request *request)
+static void listen_request(void *ctx, const struct sotto_request *request)
 {
     struct cli *cli = ctx;
     cli->output->request(cli, request);
 }
 
-static void listen_notice(void *ctx, const struct core_problem *problem)
+static void listen_notice(void *ctx, const struct sotto_problem *problem)
 {
     struct cli *cli = ctx;
     cli->output->notice(cli, problem);
@@ -307,7 +308,7 @@ static bool listen_flush(void *ctx)
 
 int run_listen(struct cli *cli, const struct args *args)
 {
-    struct core_problem problem = {SOTTO_OK, CORE_OK, "", ""};
+    struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
     uint64_t seconds = 0;
     if (args->options[1] != NULL && !options_duration("for", args->options[1], &seconds, &problem))
         return cli_problem(cli, &problem);
@@ -317,10 +318,10 @@ int run_listen(struct cli *cli, const struct args *args)
     listening = cli->core;
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
-    struct core_listener listener = {cli, listen_message, listen_request, listen_notice,
-                                     listen_flush};
+    struct sotto_listener listener = {cli, listen_message, listen_request, listen_notice,
+                                      listen_flush};
     bool once = args->options[0] != NULL;
-    sotto_error error = core_listen(cli->core, (uint32_t)seconds, once, &listener);
+    sotto_error error = sotto_listen(cli->core, (uint32_t)seconds, once, &listener);
     (void)signal(SIGINT, SIG_DFL);
     (void)signal(SIGTERM, SIG_DFL);
     listening = NULL;
@@ -330,10 +331,10 @@ int run_listen(struct cli *cli, const struct args *args)
 int run_sync(struct cli *cli, const struct args *args)
 {
     (void)args;
-    if (core_sync(cli->core) != SOTTO_OK)
+    if (sotto_sync(cli->core) != SOTTO_OK)
         return cli_fail(cli);
-    struct core_status status;
-    if (core_status(cli->core, &status) != SOTTO_OK)
+    struct sotto_status status;
+    if (sotto_status(cli->core, &status) != SOTTO_OK)
         return cli_fail(cli);
     if (status.requests > 0)
         cli->output->done(cli, "synced", NULL,
@@ -351,7 +352,7 @@ struct show {
     int64_t last; /* the newest message that was shown */
 };
 
-static void conversation_show(void *ctx, const struct core_conversation *one)
+static void conversation_show(void *ctx, const struct sotto_conversation *one)
 {
     struct show *show = ctx;
     show->count++;
@@ -362,7 +363,7 @@ int run_conversations(struct cli *cli, const struct args *args)
 {
     (void)args;
     struct show show = {cli, 0, 0};
-    if (core_conversations(cli->core, conversation_show, &show) != SOTTO_OK)
+    if (sotto_conversations(cli->core, conversation_show, &show) != SOTTO_OK)
         return cli_fail(cli);
     if (show.count == 0)
         cli->output->nothing(cli, "No conversations yet. Make a link with `sotto invite`, or take "
@@ -372,8 +373,8 @@ int run_conversations(struct cli *cli, const struct args *args)
 
 int run_timer(struct cli *cli, const struct args *args)
 {
-    struct core_problem problem = {SOTTO_OK, CORE_OK, "", ""};
-    struct core_id conversation;
+    struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
+    struct sotto_id conversation;
     uint64_t seconds = 0;
     if (strcmp(args->positionals[1], "off") != 0 &&
         !options_duration("TIME", args->positionals[1], &seconds, &problem)) {
@@ -381,10 +382,10 @@ int run_timer(struct cli *cli, const struct args *args)
                       "Messages disappear after a time, or not.");
         return cli_problem(cli, &problem);
     }
-    if (seconds > CORE_TIMER_MAX)
-        seconds = (uint64_t)CORE_TIMER_MAX + 1; /* the core says why not */
-    if (core_find(cli->core, args->positionals[0], &conversation) != SOTTO_OK ||
-        core_set_timer(cli->core, &conversation, (uint32_t)seconds) != SOTTO_OK)
+    if (seconds > SOTTO_TIMER_MAX)
+        seconds = (uint64_t)SOTTO_TIMER_MAX + 1; /* the core says why not */
+    if (sotto_find(cli->core, args->positionals[0], &conversation) != SOTTO_OK ||
+        sotto_set_timer(cli->core, &conversation, (uint32_t)seconds) != SOTTO_OK)
         return cli_fail(cli);
     cli->output->done(cli, "timer", &conversation,
                       seconds > 0 ? "What you write here from now on disappears after that time."
@@ -392,7 +393,7 @@ int run_timer(struct cli *cli, const struct args *args)
     return EXIT_OK;
 }
 
-static void history_show(void *ctx, const struct core_message *message)
+static void history_show(void *ctx, const struct sotto_message *message)
 {
     struct show *show = ctx;
     show->count++;
@@ -403,7 +404,7 @@ static void history_show(void *ctx, const struct core_message *message)
 
 int run_history(struct cli *cli, const struct args *args)
 {
-    struct core_problem problem = {SOTTO_OK, CORE_OK, "", ""};
+    struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
     uint64_t limit = 50;
     uint64_t before = 0;
     if ((args->options[0] != NULL &&
@@ -411,23 +412,23 @@ int run_history(struct cli *cli, const struct args *args)
         (args->options[1] != NULL &&
          !options_number("before", args->options[1], INT64_MAX, &before, &problem)))
         return cli_problem(cli, &problem);
-    struct core_id conversation;
+    struct sotto_id conversation;
     struct show show = {cli, 0, 0};
-    if (core_find(cli->core, args->positionals[0], &conversation) != SOTTO_OK ||
-        core_history(cli->core, &conversation, (uint32_t)limit, (int64_t)before, history_show,
-                     &show) != SOTTO_OK)
+    if (sotto_find(cli->core, args->positionals[0], &conversation) != SOTTO_OK ||
+        sotto_history(cli->core, &conversation, (uint32_t)limit, (int64_t)before, history_show,
+                      &show) != SOTTO_OK)
         return cli_fail(cli);
     if (show.count == 0)
         cli->output->nothing(cli, "Nothing was written here yet.");
     /* Whether they count as read matters less than that they were shown. */
     if (show.last > 0)
-        (void)core_mark_read(cli->core, &conversation, show.last);
+        (void)sotto_mark_read(cli->core, &conversation, show.last);
     return EXIT_OK;
 }
 
 /* ---- searching ---- */
 
-static void search_show(void *ctx, const struct core_message *message)
+static void search_show(void *ctx, const struct sotto_message *message)
 {
     struct show *show = ctx;
     show->count++;
@@ -436,8 +437,8 @@ static void search_show(void *ctx, const struct core_message *message)
 
 int run_search(struct cli *cli, const struct args *args)
 {
-    struct core_problem problem = {SOTTO_OK, CORE_OK, "", ""};
-    struct core_id conversation;
+    struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
+    struct sotto_id conversation;
     struct show show = {cli, 0, 0};
     uint64_t limit = 50, before = 0;
     sotto_buf words;
@@ -447,7 +448,7 @@ int run_search(struct cli *cli, const struct args *args)
         (args->options[2] != NULL &&
          !options_number("before", args->options[2], INT64_MAX, &before, &problem)))
         return cli_problem(cli, &problem);
-    if (in_one && core_find(cli->core, args->options[0], &conversation) != SOTTO_OK)
+    if (in_one && sotto_find(cli->core, args->options[0], &conversation) != SOTTO_OK)
         return cli_fail(cli);
     sotto_buf_init(&words, cli->env);
     bool joined =
@@ -456,8 +457,8 @@ int run_search(struct cli *cli, const struct args *args)
     if (!joined) {
         problem_usage(&problem, "Look for less at once.", "Out of memory.");
         code = cli_problem(cli, &problem);
-    } else if (core_search(cli->core, in_one ? &conversation : NULL, (const char *)words.data,
-                           (uint32_t)limit, (int64_t)before, search_show, &show) != SOTTO_OK)
+    } else if (sotto_search(cli->core, in_one ? &conversation : NULL, (const char *)words.data,
+                            (uint32_t)limit, (int64_t)before, search_show, &show) != SOTTO_OK)
         code = cli_fail(cli);
     else if (show.count == 0)
         cli->output->nothing(cli, "Nothing was found.");

@@ -214,7 +214,7 @@ int run_completion(struct cli *cli, const struct args *args)
         const char *name;
         void (*print)(void);
     } shells[] = {{"bash", print_bash}, {"zsh", print_zsh}, {"fish", print_fish}};
-    struct core_problem problem = {SOTTO_OK, CORE_OK, "", ""};
+    struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
     for (size_t i = 0; i < sizeof shells / sizeof *shells; i++)
         if (strcmp(args->positionals[0], shells[i].name) == 0) {
             shells[i].print();

@@ -12,12 +12,12 @@
 #endif
 
 /* The numbers are those of JSON-RPC's errors. */
-int cli_exit_code(const struct core_problem *problem)
+int cli_exit_code(const struct sotto_problem *problem)
 {
-    return problem->code == CORE_OK ? EXIT_OK : call_error_code(problem);
+    return problem->code == SOTTO_CODE_OK ? EXIT_OK : call_error_code(problem);
 }
 
-int cli_problem(struct cli *cli, const struct core_problem *problem)
+int cli_problem(struct cli *cli, const struct sotto_problem *problem)
 {
     cli->output->problem(cli, problem);
     return cli_exit_code(problem);
@@ -25,7 +25,7 @@ int cli_problem(struct cli *cli, const struct core_problem *problem)
 
 int cli_fail(struct cli *cli)
 {
-    return cli_problem(cli, core_problem(cli->core));
+    return cli_problem(cli, sotto_problem(cli->core));
 }
 
 /* $SOTTO_PROFILE, else the XDG data directory. False: no home to put it in. */
@@ -46,17 +46,17 @@ static bool profile_default(char *out, size_t size)
 
 int cli_open(struct cli *cli)
 {
-    struct core_problem problem;
-    const struct core_unlock unlock = {.passphrase = passphrase_unlock, .ctx = cli};
-    if (core_open(cli->env, cli->profile, &unlock, &cli->core, &problem) == SOTTO_OK)
+    struct sotto_problem problem;
+    const struct sotto_unlock unlock = {.passphrase = passphrase_unlock, .ctx = cli};
+    if (sotto_open(cli->env, cli->profile, &unlock, &cli->core, &problem) == SOTTO_OK)
         return EXIT_OK;
-    return cli_problem(cli, cli->trouble.code != CORE_OK ? &cli->trouble : &problem);
+    return cli_problem(cli, cli->trouble.code != SOTTO_CODE_OK ? &cli->trouble : &problem);
 }
 
 static int command_run(struct cli *cli, const struct command *command, const struct args *args)
 {
     char profile[4096];
-    struct core_problem problem = {SOTTO_OK, CORE_OK, "", ""};
+    struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
     if (cli->profile == NULL) {
         if (!profile_default(profile, sizeof profile)) {
             problem_usage(&problem, "Give a directory with --profile DIR.",
@@ -68,7 +68,7 @@ static int command_run(struct cli *cli, const struct command *command, const str
     int code = command->opens ? EXIT_OK : cli_open(cli);
     if (code == EXIT_OK)
         code = command->run(cli, args);
-    core_close(cli->core);
+    sotto_close(cli->core);
     cli->core = NULL;
     return code;
 }
@@ -90,7 +90,7 @@ int main(int argc, char **argv)
     struct globals globals = {NULL, false, false, false};
     struct args args = {{NULL}, NULL, 0};
     const struct command *command = NULL;
-    struct core_problem problem = {SOTTO_OK, CORE_OK, "", ""};
+    struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
     const char **words = calloc((size_t)argc + 1, sizeof *words);
     if (words == NULL) {
         fputs("Out of memory.\n", stderr);

@@ -3,11 +3,11 @@
 
 #include "cli/cli.h"
 
-void problem_usage(struct core_problem *problem, const char *next, const char *format, ...)
+void problem_usage(struct sotto_problem *problem, const char *next, const char *format, ...)
 {
     va_list list;
     problem->error = SOTTO_ARGUMENT;
-    problem->code = CORE_USAGE;
+    problem->code = SOTTO_CODE_USAGE;
     va_start(list, format);
     (void)vsnprintf(problem->message, sizeof problem->message, format, list);
     va_end(list);
@@ -107,7 +107,7 @@ static const struct command *command_scan(int argc, char **argv, int *first, int
 }
 
 static bool global_option(const struct given *given, struct globals *globals, int argc, char **argv,
-                          int *place, struct core_problem *problem, bool *ok)
+                          int *place, struct sotto_problem *problem, bool *ok)
 {
     *ok = true;
     if (given_is(given, "json"))
@@ -130,7 +130,8 @@ static bool global_option(const struct given *given, struct globals *globals, in
 }
 
 static bool command_option(const struct command *command, const struct given *given, int argc,
-                           char **argv, int *place, struct args *args, struct core_problem *problem)
+                           char **argv, int *place, struct args *args,
+                           struct sotto_problem *problem)
 {
     size_t index = 0;
     bool takes = false;
@@ -161,7 +162,7 @@ static bool command_option(const struct command *command, const struct given *gi
 }
 
 static bool count_check(const struct command *command, const struct args *args,
-                        struct core_problem *problem)
+                        struct sotto_problem *problem)
 {
     char next[200];
     (void)snprintf(next, sizeof next, "Use: sotto %s %s", command->name, command->arguments);
@@ -177,7 +178,7 @@ static bool count_check(const struct command *command, const struct args *args,
 }
 
 bool options_parse(int argc, char **argv, struct globals *globals, const struct command **command,
-                   struct args *args, const char **words, struct core_problem *problem)
+                   struct args *args, const char **words, struct sotto_problem *problem)
 {
     int first = 0, last = 0;
     *command = command_scan(argc, argv, &first, &last);
@@ -236,7 +237,7 @@ static bool number_parse(const char *text, uint64_t max, uint64_t *out, const ch
 }
 
 bool options_number(const char *option, const char *text, uint64_t max, uint64_t *out,
-                    struct core_problem *problem)
+                    struct sotto_problem *problem)
 {
     const char *end = NULL;
     uint64_t value = 0;
@@ -250,7 +251,7 @@ bool options_number(const char *option, const char *text, uint64_t max, uint64_t
 }
 
 bool options_duration(const char *option, const char *text, uint64_t *seconds,
-                      struct core_problem *problem)
+                      struct sotto_problem *problem)
 {
     const uint64_t most = 3650ULL * 86400;
     static const struct {

@@ -27,44 +27,44 @@ static void print_as(const char *type, json_t *object)
     object_print(typed);
 }
 
-static void json_message(struct cli *cli, const struct core_message *message, bool with_title)
+static void json_message(struct cli *cli, const struct sotto_message *message, bool with_title)
 {
     (void)with_title;
     print_as("message", object_message(cli->env, message));
 }
 
-static void json_receipt(struct cli *cli, const struct core_receipt *receipt)
+static void json_receipt(struct cli *cli, const struct sotto_receipt *receipt)
 {
     print_as("receipt", object_receipt(cli->env, receipt));
 }
 
-static void json_conversation(struct cli *cli, const struct core_conversation *one)
+static void json_conversation(struct cli *cli, const struct sotto_conversation *one)
 {
     print_as("conversation", object_conversation(cli->env, one));
 }
 
-static void json_contact(struct cli *cli, const struct core_contact *contact)
+static void json_contact(struct cli *cli, const struct sotto_contact *contact)
 {
     print_as("contact", object_contact(cli->env, contact));
 }
 
-static void json_member(struct cli *cli, const struct core_member *member)
+static void json_member(struct cli *cli, const struct sotto_member *member)
 {
     print_as("member", object_member(cli->env, member));
 }
 
-static void json_request(struct cli *cli, const struct core_request *request)
+static void json_request(struct cli *cli, const struct sotto_request *request)
 {
     print_as("request", object_request(cli->env, request));
 }
 
-static void json_account(struct cli *cli, const struct core_account *account)
+static void json_account(struct cli *cli, const struct sotto_account *account)
 {
     print_as("account", object_account(cli->env, account));
 }
 
-static void json_status(struct cli *cli, const struct core_account *account,
-                        const struct core_status *status)
+static void json_status(struct cli *cli, const struct sotto_account *account,
+                        const struct sotto_status *status)
 {
     json_t *object = object_account(cli->env, account);
     object_set_text(cli->env, object, "profile", cli->profile);
@@ -83,7 +83,7 @@ static void json_device_link(struct cli *cli, const char *link, uint64_t expires
     print_as("deviceLink", object_device_link(cli->env, link, expires_s));
 }
 
-static void json_device(struct cli *cli, const struct core_device *device)
+static void json_device(struct cli *cli, const struct sotto_device *device)
 {
     print_as("device", object_device(cli->env, device));
 }
@@ -95,7 +95,7 @@ static void json_progress(struct cli *cli, uint64_t done, uint64_t of)
     (void)of;
 }
 
-static void json_fingerprint(struct cli *cli, const struct core_fingerprint *fingerprint, bool own)
+static void json_fingerprint(struct cli *cli, const struct sotto_fingerprint *fingerprint, bool own)
 {
     print_as("fingerprint", object_fingerprint(cli->env, fingerprint, own));
 }
@@ -113,7 +113,7 @@ static void json_saved(struct cli *cli, const char *path)
     print_as("saved", object);
 }
 
-static void json_done(struct cli *cli, const char *what, const struct core_id *conversation,
+static void json_done(struct cli *cli, const char *what, const struct sotto_id *conversation,
                       const char *sentence)
 {
     (void)sentence;
@@ -130,7 +130,7 @@ static void json_nothing(struct cli *cli, const char *sentence)
     (void)sentence;
 }
 
-static void json_notice(struct cli *cli, const struct core_problem *problem)
+static void json_notice(struct cli *cli, const struct sotto_problem *problem)
 {
     json_t *object = json_object();
     object_set_text(cli->env, object, "state", problem != NULL ? "lost" : "back");
@@ -140,7 +140,7 @@ static void json_notice(struct cli *cli, const struct core_problem *problem)
     (void)fflush(stdout);
 }
 
-static void json_problem(struct cli *cli, const struct core_problem *problem)
+static void json_problem(struct cli *cli, const struct sotto_problem *problem)
 {
     json_t *object = json_object();
     (void)json_object_set_new(object, "error", object_problem(cli->env, problem));

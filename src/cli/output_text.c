@@ -16,7 +16,7 @@ static void time_print(uint64_t seconds)
 }
 
 /* The name, or the beginning of the id where no name is known yet. */
-static void person_print(const char *name, const struct core_id *account)
+static void person_print(const char *name, const struct sotto_id *account)
 {
     if (name != NULL && name[0] != '\0') {
         clean_print_str(stdout, name);
@@ -27,7 +27,7 @@ static void person_print(const char *name, const struct core_id *account)
     printf("%.8s", hex);
 }
 
-static void subject_print(const struct core_message *message)
+static void subject_print(const struct sotto_message *message)
 {
     if (message->subject_own)
         fputs("you", stdout);
@@ -35,7 +35,7 @@ static void subject_print(const struct core_message *message)
         person_print(message->subject_name, &message->subject);
 }
 
-static void event_print(const struct core_message *message)
+static void event_print(const struct sotto_message *message)
 {
     fputs("-- ", stdout);
     if (message->own)
@@ -43,35 +43,35 @@ static void event_print(const struct core_message *message)
     else
         person_print(message->sender_name, &message->sender);
     switch (message->kind) {
-    case CORE_UNREADABLE:
+    case SOTTO_KIND_UNREADABLE:
         fputs(": a message that could not be read", stdout);
         break;
-    case CORE_NEWER:
+    case SOTTO_KIND_NEWER:
         fputs(": a message that needs a newer version of Sotto", stdout);
         break;
-    case CORE_JOINED:
+    case SOTTO_KIND_JOINED:
         fputs(" joined the conversation", stdout);
         break;
-    case CORE_ADDED:
+    case SOTTO_KIND_ADDED:
         fputs(" added ", stdout);
         subject_print(message);
         break;
-    case CORE_REMOVED:
+    case SOTTO_KIND_REMOVED:
         fputs(" removed ", stdout);
         subject_print(message);
         break;
-    case CORE_LEFT:
+    case SOTTO_KIND_LEFT:
         fputs(" left the conversation", stdout);
         break;
-    case CORE_FORK:
+    case SOTTO_KIND_FORK:
         fputs(": the relay's record of this conversation contradicts itself; it was stopped here",
               stdout);
         break;
-    case CORE_DELETED:
+    case SOTTO_KIND_DELETED:
         fputs(": a message that was deleted", stdout);
         break;
-    case CORE_TEXT:
-    case CORE_FILE:
+    case SOTTO_KIND_TEXT:
+    case SOTTO_KIND_FILE:
         break;
     }
 }
@@ -93,7 +93,7 @@ static void size_print(uint64_t size)
                units[unit]);
 }
 
-static void file_print(const struct core_message *message)
+static void file_print(const struct sotto_message *message)
 {
     fputs("[file] ", stdout);
     clean_print_str(stdout, message->file_name);
@@ -108,7 +108,7 @@ static void file_print(const struct core_message *message)
     }
 }
 
-static void quote_print(const struct core_quote *quote)
+static void quote_print(const struct sotto_quote *quote)
 {
     fputs("    > ", stdout);
     if (quote->id == 0)
@@ -124,10 +124,10 @@ static void quote_print(const struct core_quote *quote)
     putchar('\n');
 }
 
-static void reactions_print(const struct core_message *message)
+static void reactions_print(const struct sotto_message *message)
 {
     for (size_t i = 0; i < message->reaction_count; i++) {
-        const struct core_reaction *one = &message->reactions[i];
+        const struct sotto_reaction *one = &message->reactions[i];
         fputs(i == 0 ? "    " : "  ", stdout);
         clean_print(stdout, one->text, -1);
         putchar(' ');
@@ -140,7 +140,7 @@ static void reactions_print(const struct core_message *message)
         putchar('\n');
 }
 
-static void text_message(struct cli *cli, const struct core_message *message, bool with_title)
+static void text_message(struct cli *cli, const struct sotto_message *message, bool with_title)
 {
     (void)cli;
     if (message->reply)
@@ -154,7 +154,7 @@ static void text_message(struct cli *cli, const struct core_message *message, bo
         person_print(message->title, &message->conversation);
         fputs(" | ", stdout);
     }
-    if (message->kind != CORE_TEXT && message->kind != CORE_FILE)
+    if (message->kind != SOTTO_KIND_TEXT && message->kind != SOTTO_KIND_FILE)
         event_print(message);
     else {
         if (message->own)
@@ -162,7 +162,7 @@ static void text_message(struct cli *cli, const struct core_message *message, bo
         else
             person_print(message->sender_name, &message->sender);
         fputs(": ", stdout);
-        if (message->kind == CORE_FILE)
+        if (message->kind == SOTTO_KIND_FILE)
             file_print(message);
         else
             clean_print(stdout, message->text, 4);
@@ -171,45 +171,45 @@ static void text_message(struct cli *cli, const struct core_message *message, bo
         fputs("  (edited)", stdout);
     if (message->timer_s != 0)
         fputs("  (disappears)", stdout);
-    if (message->status == CORE_WAITING)
+    if (message->status == SOTTO_STATUS_WAITING)
         fputs("  (waiting)", stdout);
-    if (message->status == CORE_DELIVERED)
+    if (message->status == SOTTO_STATUS_DELIVERED)
         fputs("  (delivered)", stdout);
-    if (message->status == CORE_READ)
+    if (message->status == SOTTO_STATUS_READ)
         fputs("  (read)", stdout);
-    if (message->status == CORE_FAILED)
-        fputs(message->kind == CORE_FILE ? "  (not sent)"
-                                         : "  (not sent: the conversation is over)",
+    if (message->status == SOTTO_STATUS_FAILED)
+        fputs(message->kind == SOTTO_KIND_FILE ? "  (not sent)"
+                                               : "  (not sent: the conversation is over)",
               stdout);
     putchar('\n');
     reactions_print(message);
 }
 
-static void text_receipt(struct cli *cli, const struct core_receipt *receipt)
+static void text_receipt(struct cli *cli, const struct sotto_receipt *receipt)
 {
     (void)cli;
     putchar('[');
     time_print(receipt->time_s);
     fputs("] ", stdout);
     person_print(receipt->name, &receipt->account);
-    puts(receipt->status == CORE_READ ? " read it" : " got it");
+    puts(receipt->status == SOTTO_STATUS_READ ? " read it" : " got it");
 }
 
-static void text_conversation(struct cli *cli, const struct core_conversation *one)
+static void text_conversation(struct cli *cli, const struct sotto_conversation *one)
 {
     (void)cli;
     char hex[65];
     hex_print(hex, one->id.bytes, sizeof one->id.bytes);
     printf("%.8s  ", hex);
     clean_print_str(stdout, one->title[0] != '\0' ? one->title : "(no name yet)");
-    if (one->group && one->state == CORE_ROOM_ACTIVE)
+    if (one->group && one->state == SOTTO_ROOM_ACTIVE)
         printf("  (group of %u)", one->members);
     if (one->unread > 0)
         printf("  %u new", one->unread);
     if (one->waiting > 0)
         printf("  %u waiting to be sent", one->waiting);
-    if (one->state != CORE_ROOM_ACTIVE)
-        printf("  [%s]", core_room_state_name(one->state));
+    if (one->state != SOTTO_ROOM_ACTIVE)
+        printf("  [%s]", sotto_room_state_name(one->state));
     if (one->trouble[0] != '\0') {
         fputs("\n          ", stdout);
         clean_print_str(stdout, one->trouble);
@@ -217,7 +217,7 @@ static void text_conversation(struct cli *cli, const struct core_conversation *o
     putchar('\n');
 }
 
-static void text_contact(struct cli *cli, const struct core_contact *contact)
+static void text_contact(struct cli *cli, const struct sotto_contact *contact)
 {
     (void)cli;
     char hex[65];
@@ -229,7 +229,7 @@ static void text_contact(struct cli *cli, const struct core_contact *contact)
     putchar('\n');
 }
 
-static void text_member(struct cli *cli, const struct core_member *member)
+static void text_member(struct cli *cli, const struct sotto_member *member)
 {
     (void)cli;
     char hex[65];
@@ -239,7 +239,7 @@ static void text_member(struct cli *cli, const struct core_member *member)
     puts(member->own ? "  (you)" : "");
 }
 
-static void text_request(struct cli *cli, const struct core_request *request)
+static void text_request(struct cli *cli, const struct sotto_request *request)
 {
     (void)cli;
     char hex[65];
@@ -255,7 +255,7 @@ static void text_request(struct cli *cli, const struct core_request *request)
            (long long)request->id, (long long)request->id);
 }
 
-static void text_account(struct cli *cli, const struct core_account *account)
+static void text_account(struct cli *cli, const struct sotto_account *account)
 {
     (void)cli;
     char hex[65];
@@ -266,7 +266,7 @@ static void text_account(struct cli *cli, const struct core_account *account)
 }
 
 /* Half of the hash in groups, to be read out. */
-static void text_tokens(const struct core_status *status)
+static void text_tokens(const struct sotto_status *status)
 {
     printf("Tokens   %u", status->tokens);
     if (status->token_key != 0)
@@ -276,8 +276,8 @@ static void text_tokens(const struct core_status *status)
     putchar('\n');
 }
 
-static void text_status(struct cli *cli, const struct core_account *account,
-                        const struct core_status *status)
+static void text_status(struct cli *cli, const struct sotto_account *account,
+                        const struct sotto_status *status)
 {
     printf("Profile  %s\n", cli->profile);
     puts(status->passphrase
@@ -308,7 +308,7 @@ static void text_invitation(struct cli *cli, const struct shown_invitation *invi
     puts(". They take it with: sotto accept LINK\nRun sotto listen to be there when they write.");
 }
 
-static void text_fingerprint(struct cli *cli, const struct core_fingerprint *fingerprint, bool own)
+static void text_fingerprint(struct cli *cli, const struct sotto_fingerprint *fingerprint, bool own)
 {
     (void)cli;
     puts(fingerprint->digits);
@@ -333,7 +333,7 @@ static void text_device_link(struct cli *cli, const char *link, uint64_t expires
     puts(". Waiting...");
 }
 
-static void text_device(struct cli *cli, const struct core_device *device)
+static void text_device(struct cli *cli, const struct sotto_device *device)
 {
     (void)cli;
     printf("%.12s  ", device->device);
@@ -354,16 +354,16 @@ static void text_sending(struct cli *cli, const struct shown_sending *sending)
 {
     (void)cli;
     switch (sending->status) {
-    case CORE_SENT:
-    case CORE_DELIVERED:
-    case CORE_READ:
+    case SOTTO_STATUS_SENT:
+    case SOTTO_STATUS_DELIVERED:
+    case SOTTO_STATUS_READ:
         puts("Sent.");
         break;
-    case CORE_WAITING:
+    case SOTTO_STATUS_WAITING:
         puts("Waiting in the outbox.");
         break;
-    case CORE_FAILED:
-    case CORE_RECEIVED:
+    case SOTTO_STATUS_FAILED:
+    case SOTTO_STATUS_RECEIVED:
         puts("Not sent.");
         break;
     }
@@ -377,7 +377,7 @@ static void text_saved(struct cli *cli, const char *path)
     putchar('\n');
 }
 
-static void text_done(struct cli *cli, const char *what, const struct core_id *conversation,
+static void text_done(struct cli *cli, const char *what, const struct sotto_id *conversation,
                       const char *sentence)
 {
     (void)cli;
@@ -394,7 +394,7 @@ static void text_nothing(struct cli *cli, const char *sentence)
 }
 
 /* A problem goes to standard error, so that it never mixes with what a script reads. */
-static void problem_print(const struct core_problem *problem)
+static void problem_print(const struct sotto_problem *problem)
 {
     clean_print_str(stderr, problem->message);
     fputc('\n', stderr);
@@ -404,7 +404,7 @@ static void problem_print(const struct core_problem *problem)
     }
 }
 
-static void text_notice(struct cli *cli, const struct core_problem *problem)
+static void text_notice(struct cli *cli, const struct sotto_problem *problem)
 {
     (void)cli;
     (void)fflush(stdout);
@@ -416,7 +416,7 @@ static void text_notice(struct cli *cli, const struct core_problem *problem)
     }
 }
 
-static void text_problem(struct cli *cli, const struct core_problem *problem)
+static void text_problem(struct cli *cli, const struct sotto_problem *problem)
 {
     (void)cli;
     (void)fflush(stdout);

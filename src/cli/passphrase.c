@@ -9,7 +9,7 @@
 
 #include "cli/cli.h"
 
-enum { TRIES = 3, READ_MAX = CORE_PASSPHRASE_MAX + 2 };
+enum { TRIES = 3, READ_MAX = SOTTO_PASSPHRASE_MAX + 2 };
 
 /* ---- From a file ---- */
 
@@ -43,7 +43,7 @@ static bool from_file(struct cli *cli, const char *path, sotto_buf *out)
         const uint8_t *end = memchr(line, '\n', size);
         size = end != NULL ? (size_t)(end - line) : size;
         size -= size > 0 && line[size - 1] == '\r';
-        if (size == 0 || size > CORE_PASSPHRASE_MAX)
+        if (size == 0 || size > SOTTO_PASSPHRASE_MAX)
             error = SOTTO_LENGTH;
         else
             error = sotto_buf_append(out, line, size);
@@ -54,7 +54,7 @@ static bool from_file(struct cli *cli, const char *path, sotto_buf *out)
     problem_usage(&cli->trouble, "The passphrase is the first line of that file.",
                   "No passphrase can be read from %s: %s.", path,
                   error == SOTTO_IO ? strerror(why) : "it has to have 1 to 1024 bytes");
-    cli->trouble.code = CORE_NO_FILE;
+    cli->trouble.code = SOTTO_CODE_NO_FILE;
     return false;
 }
 
@@ -79,7 +79,7 @@ static bool read_line(int terminal, sotto_buf *out)
         if (n <= 0)
             break;
         ended = byte == '\n';
-        if (!ended && out->size <= CORE_PASSPHRASE_MAX &&
+        if (!ended && out->size <= SOTTO_PASSPHRASE_MAX &&
             sotto_buf_append(out, &byte, 1) != SOTTO_OK)
             break;
     }
@@ -186,7 +186,7 @@ static int set_new(struct cli *cli, const char *path, const char *what, const ch
         code = cli_problem(cli, &cli->trouble);
     } else {
         const sotto_bytes view = sotto_buf_view(&passphrase);
-        if (core_passphrase_set(cli->core, &view) != SOTTO_OK)
+        if (sotto_passphrase_set(cli->core, &view) != SOTTO_OK)
             code = cli_fail(cli);
         else
             cli->output->done(cli, what, NULL, sentence);
@@ -199,7 +199,7 @@ static int set_new(struct cli *cli, const char *path, const char *what, const ch
 static bool suppose(struct cli *cli, bool wanted, int *code)
 {
     bool set = false;
-    if (core_passphrase_is_set(cli->core, &set) != SOTTO_OK) {
+    if (sotto_passphrase_is_set(cli->core, &set) != SOTTO_OK) {
         *code = cli_fail(cli);
         return false;
     }
@@ -239,7 +239,7 @@ int run_passphrase_remove(struct cli *cli, const struct args *args)
     int code = EXIT_OK;
     if (!suppose(cli, true, &code))
         return code;
-    if (core_passphrase_set(cli->core, NULL) != SOTTO_OK)
+    if (sotto_passphrase_set(cli->core, NULL) != SOTTO_OK)
         return cli_fail(cli);
     cli->output->done(cli, "passphrase_removed", NULL,
                       "Removed. Whoever can read the profile's files can open it now.");

@@ -6,22 +6,22 @@
 
 /* ---- Registering ---- */
 
-static sotto_error name_check(struct core *core, const char *name)
+static sotto_error name_check(struct sotto *core, const char *name)
 {
     sotto_bytes text = sotto_bytes_str(name);
     if (text.size > 0 && text.size <= WIRE_NAME_MAX && text_is_utf8(text) && text_is_line(text))
         return SOTTO_OK;
-    return problem_set(&core->problem, SOTTO_ARGUMENT, CORE_BAD_NAME, "Choose another name.",
+    return problem_set(&core->problem, SOTTO_ARGUMENT, SOTTO_CODE_BAD_NAME, "Choose another name.",
                        "A name is one line of text of 1 to %d bytes.", WIRE_NAME_MAX);
 }
 
-static sotto_error relay_check(struct core *core, const char *relay)
+static sotto_error relay_check(struct sotto *core, const char *relay)
 {
     struct address address;
     sotto_fault fault = {SOTTO_OK, "", 0};
     if (address_parse(sotto_bytes_str(relay), &address, &fault) == SOTTO_OK)
         return SOTTO_OK;
-    return problem_set(&core->problem, SOTTO_VALUE, CORE_BAD_ADDRESS,
+    return problem_set(&core->problem, SOTTO_VALUE, SOTTO_CODE_BAD_ADDRESS,
                        "It looks like relay.example:7443 or relay.example:7443#PIN; sottod prints "
                        "its own when it starts.",
                        "`%s` is not a relay's address (%s).", relay, fault.what);
@@ -29,7 +29,7 @@ static sotto_error relay_check(struct core *core, const char *relay)
 
 /* Fresh keys, or those of an earlier try at the same relay: the sign-in key is for one relay only.
  */
-static sotto_error keys_make(struct core *core, const char *relay, const char *name)
+static sotto_error keys_make(struct sotto *core, const char *relay, const char *name)
 {
     struct identity identity;
     sotto_buf saved, manifest;
@@ -63,7 +63,7 @@ static sotto_error keys_make(struct core *core, const char *relay, const char *n
     return error;
 }
 
-static sotto_error name_put(struct core *core, const char *name)
+static sotto_error name_put(struct sotto *core, const char *name)
 {
     struct store_profile profile = core->profile;
     profile.name = name;
@@ -76,14 +76,14 @@ static sotto_error name_put(struct core *core, const char *name)
     return error;
 }
 
-static sotto_error keys_ready(struct core *core, const struct core_registration *with)
+static sotto_error keys_ready(struct sotto *core, const struct sotto_registration *with)
 {
     const char *relay = with->relay;
     if (relay == NULL && core->has_identity)
         relay = core->profile.relay;
     if (relay == NULL || relay[0] == '\0')
         return problem_set(
-            &core->problem, SOTTO_ARGUMENT, CORE_RELAY_NEEDED,
+            &core->problem, SOTTO_ARGUMENT, SOTTO_CODE_RELAY_NEEDED,
             "Say which: --relay ADDRESS. Whoever runs it knows; sottod prints its own "
             "when it starts.",
             "An account lives at a relay, and none was named.");
@@ -101,11 +101,11 @@ static sotto_error keys_ready(struct core *core, const struct core_registration 
     return core_load_profile(core);
 }
 
-sotto_error core_register(struct core *core, const struct core_registration *registration)
+sotto_error sotto_register(struct sotto *core, const struct sotto_registration *registration)
 {
     TRY(core_load_profile(core));
     if (core->has_identity && core->profile.registration == STORE_REGISTERED)
-        return problem_set(&core->problem, SOTTO_EXISTS, CORE_ALREADY_REGISTERED,
+        return problem_set(&core->problem, SOTTO_EXISTS, SOTTO_CODE_ALREADY_REGISTERED,
                            "See `sotto status`. For another account, use another --profile DIR.",
                            "This profile has an account already.");
     TRY(keys_ready(core, registration));
@@ -118,17 +118,17 @@ sotto_error core_register(struct core *core, const struct core_registration *reg
     /* Registered is registered: keys that could not be published go with the next connection. */
     if (core->profile.registration == STORE_REGISTERED)
         return SOTTO_OK;
-    if (core_code_trouble(core->problem.code) == CORE_TROUBLE_NETWORK)
+    if (sotto_code_trouble(core->problem.code) == SOTTO_TROUBLE_NETWORK)
         (void)snprintf(core->problem.next, sizeof core->problem.next,
                        "Is the address right, and the relay running? Then run the command again.");
     return error != SOTTO_OK ? error
-                             : problem_set(&core->problem, SOTTO_TIMEOUT, CORE_TIMEOUT,
+                             : problem_set(&core->problem, SOTTO_TIMEOUT, SOTTO_CODE_TIMEOUT,
                                            "Try again.", "The relay did not answer.");
 }
 
 /* ---- Oneself ---- */
 
-sotto_error core_account(struct core *core, struct core_account *account)
+sotto_error sotto_account(struct sotto *core, struct sotto_account *account)
 {
     memset(account, 0, sizeof *account);
     account->name = account->relay = account->suite = "";
@@ -147,7 +147,7 @@ sotto_error core_account(struct core *core, struct core_account *account)
 }
 
 /* Inside a transaction: every live conversation is told the name. */
-static sotto_error introduce_everywhere(struct core *core, struct arena *arena)
+static sotto_error introduce_everywhere(struct sotto *core, struct arena *arena)
 {
     struct store_room *rooms = NULL;
     size_t count = 0;
@@ -162,7 +162,7 @@ static sotto_error introduce_everywhere(struct core *core, struct arena *arena)
     return SOTTO_OK;
 }
 
-sotto_error core_set_name(struct core *core, const char *name)
+sotto_error sotto_set_name(struct sotto *core, const char *name)
 {
     TRY(core_need_account(core));
     TRY(name_check(core, name));
@@ -184,7 +184,7 @@ sotto_error core_set_name(struct core *core, const char *name)
     return error == SOTTO_OK ? SOTTO_OK : core_store_problem(core, error, "saving the name");
 }
 
-sotto_error core_fingerprint(struct core *core, const char *who, struct core_fingerprint *out)
+sotto_error sotto_fingerprint(struct sotto *core, const char *who, struct sotto_fingerprint *out)
 {
     TRY(core_need_account(core));
     memset(out, 0, sizeof *out);
@@ -198,7 +198,7 @@ sotto_error core_fingerprint(struct core *core, const char *who, struct core_fin
     arena_init(&arena, core->env);
     sotto_error error = names_person(core, who, &arena, &contact);
     if (error == SOTTO_OK && !contact.has_key)
-        error = problem_set(&core->problem, SOTTO_NOT_FOUND, CORE_NOT_FOUND,
+        error = problem_set(&core->problem, SOTTO_NOT_FOUND, SOTTO_CODE_NOT_FOUND,
                             "Run sotto sync, then try again.",
                             "The keys of `%s` are not known yet.", who);
     if (error == SOTTO_OK) {

@@ -7,7 +7,7 @@
 /* ---- What the log shows ---- */
 
 /* The message that a change is about. NOT_FOUND: none that sender may change so. */
-static sotto_error own_target(struct core *core, const struct room_id *room,
+static sotto_error own_target(struct sotto *core, const struct room_id *room,
                               const struct account_id *sender,
                               const struct content_message *content, struct arena *arena,
                               struct store_message *target)
@@ -18,20 +18,20 @@ static sotto_error own_target(struct core *core, const struct room_id *room,
                                                                              : SOTTO_NOT_FOUND;
 }
 
-static sotto_error apply_edit(struct core *core, const struct room_id *room,
+static sotto_error apply_edit(struct sotto *core, const struct room_id *room,
                               const struct account_id *sender, sotto_bytes data,
                               const struct content_message *content, struct arena *arena)
 {
     struct store_message target;
     TRY(own_target(core, room, sender, content, arena, &target));
-    if (target.kind != CORE_TEXT)
+    if (target.kind != SOTTO_KIND_TEXT)
         return SOTTO_NOT_FOUND;
     return store_message_edit(core->store, target.local, content->text, content->markdown, data,
                               sotto_bytes_of(content->id, CONTENT_ID_SIZE), core_now_s(core));
 }
 
 /* Of a message, or of a reaction: both are taken back in the same way. */
-static sotto_error apply_delete(struct core *core, const struct room_id *room,
+static sotto_error apply_delete(struct sotto *core, const struct room_id *room,
                                 const struct account_id *sender,
                                 const struct content_message *content, struct arena *arena)
 {
@@ -41,19 +41,21 @@ static sotto_error apply_delete(struct core *core, const struct room_id *room,
         return store_reaction_erase(core->store, room, sender,
                                     sotto_bytes_of(content->target, CONTENT_ID_SIZE));
     TRY(error);
-    if (target.kind != CORE_TEXT && target.kind != CORE_FILE && target.kind != CORE_NEWER)
+    if (target.kind != SOTTO_KIND_TEXT && target.kind != SOTTO_KIND_FILE &&
+        target.kind != SOTTO_KIND_NEWER)
         return SOTTO_NOT_FOUND;
     return store_message_erase(core->store, target.local);
 }
 
-static sotto_error apply_reaction(struct core *core, const struct room_id *room,
+static sotto_error apply_reaction(struct sotto *core, const struct room_id *room,
                                   const struct account_id *sender,
                                   const struct content_message *content, struct arena *arena)
 {
     struct store_message target;
     TRY(store_message_meant(core->store, room, sotto_bytes_of(content->target, CONTENT_ID_SIZE),
                             arena, &target));
-    if (target.kind != CORE_TEXT && target.kind != CORE_FILE && target.kind != CORE_NEWER)
+    if (target.kind != SOTTO_KIND_TEXT && target.kind != SOTTO_KIND_FILE &&
+        target.kind != SOTTO_KIND_NEWER)
         return SOTTO_NOT_FOUND;
     const struct store_reaction reaction = {
         .sender = *sender,
@@ -64,7 +66,7 @@ static sotto_error apply_reaction(struct core *core, const struct room_id *room,
     return store_reaction_put(core->store, target.local, &reaction);
 }
 
-sotto_error change_apply(struct core *core, const struct room_id *room,
+sotto_error change_apply(struct sotto *core, const struct room_id *room,
                          const struct account_id *sender, sotto_bytes data,
                          const struct content_message *content, struct arena *arena)
 {
@@ -82,41 +84,42 @@ sotto_error change_apply(struct core *core, const struct room_id *room,
 
 /* ---- Queueing ---- */
 
-sotto_error core_message_at(struct core *core, int64_t id, struct arena *arena,
+sotto_error core_message_at(struct sotto *core, int64_t id, struct arena *arena,
                             struct store_message *message)
 {
     sotto_error error =
         id > 0 ? store_message_at(core->store, id, arena, message) : SOTTO_NOT_FOUND;
     if (error == SOTTO_NOT_FOUND)
-        return problem_set(&core->problem, error, CORE_NOT_FOUND,
+        return problem_set(&core->problem, error, SOTTO_CODE_NOT_FOUND,
                            "`sotto history` shows the number of each message.",
                            "There is no message %lld.", (long long)id);
     return error == SOTTO_OK ? error : core_store_problem(core, error, "reading the message");
 }
 
-static sotto_error cannot(struct core *core, enum core_code code, const char *what)
+static sotto_error cannot(struct sotto *core, enum sotto_code code, const char *what)
 {
     return problem_set(&core->problem, SOTTO_STATE, code, "", "%s", what);
 }
 
 /* Inside a transaction: whether that may be done to it, else a problem. */
-static sotto_error target_check(struct core *core, const struct content_message *content,
+static sotto_error target_check(struct sotto *core, const struct content_message *content,
                                 const struct store_message *target)
 {
-    if (target->kind == CORE_DELETED)
-        return cannot(core, CORE_CANNOT_CHANGE, "The message was deleted.");
-    if (target->kind != CORE_TEXT && (target->kind != CORE_FILE || content->kind == CONTENT_EDIT))
-        return cannot(core, CORE_CANNOT_CHANGE,
+    if (target->kind == SOTTO_KIND_DELETED)
+        return cannot(core, SOTTO_CODE_CANNOT_CHANGE, "The message was deleted.");
+    if (target->kind != SOTTO_KIND_TEXT &&
+        (target->kind != SOTTO_KIND_FILE || content->kind == CONTENT_EDIT))
+        return cannot(core, SOTTO_CODE_CANNOT_CHANGE,
                       content->kind == CONTENT_EDIT ? "Only a text can be edited."
                                                     : "That is no message of a person's.");
     if (!target->own && content->kind != CONTENT_REACTION)
-        return cannot(core, CORE_NOT_YOURS, "Somebody else wrote that message.");
+        return cannot(core, SOTTO_CODE_NOT_YOURS, "Somebody else wrote that message.");
     return SOTTO_OK;
 }
 
 /* A reaction in place of an earlier one says so; taking one back means that one. NOT_FOUND: there
  * is none to take back. */
-static sotto_error reaction_before(struct core *core, const struct store_message *target,
+static sotto_error reaction_before(struct sotto *core, const struct store_message *target,
                                    struct arena *arena, struct content_message *content)
 {
     struct store_reaction *rows = NULL;
@@ -138,7 +141,7 @@ static sotto_error reaction_before(struct core *core, const struct store_message
 }
 
 /* Inside a transaction. */
-static sotto_error change_store(struct core *core, const struct store_room *row,
+static sotto_error change_store(struct sotto *core, const struct store_room *row,
                                 struct content_message *content, const char *client_id)
 {
     sotto_buf bytes;
@@ -156,7 +159,7 @@ static sotto_error change_store(struct core *core, const struct store_room *row,
 }
 
 /* Inside a transaction. *told: the problem is set. */
-static sotto_error change_make(struct core *core, const struct store_message *target,
+static sotto_error change_make(struct sotto *core, const struct store_message *target,
                                struct content_message *content, const char *client_id,
                                struct arena *arena, bool *told)
 {
@@ -173,7 +176,7 @@ static sotto_error change_make(struct core *core, const struct store_message *ta
         sotto_error error = reaction_before(core, target, arena, content);
         if (error == SOTTO_NOT_FOUND) {
             *told = true;
-            return problem_set(&core->problem, error, CORE_NOT_FOUND, "",
+            return problem_set(&core->problem, error, SOTTO_CODE_NOT_FOUND, "",
                                "There is no reaction of yours to take back.");
         }
         TRY(error);
@@ -182,8 +185,8 @@ static sotto_error change_make(struct core *core, const struct store_message *ta
 }
 
 /* Queues the content, whose target is message `id`. */
-static sotto_error change(struct core *core, int64_t id, const char *client_id,
-                          struct content_message *content, struct core_change *done)
+static sotto_error change(struct sotto *core, int64_t id, const char *client_id,
+                          struct content_message *content, struct sotto_change *done)
 {
     char fresh[33];
     struct arena arena;
@@ -216,8 +219,8 @@ static sotto_error change(struct core *core, int64_t id, const char *client_id,
     return error;
 }
 
-sotto_error core_edit(struct core *core, int64_t id, const char *client_id, sotto_bytes text,
-                      bool markdown, struct core_change *done)
+sotto_error sotto_edit(struct sotto *core, int64_t id, const char *client_id, sotto_bytes text,
+                       bool markdown, struct sotto_change *done)
 {
     TRY(core_text_check(core, text));
     struct content_message content;
@@ -228,8 +231,8 @@ sotto_error core_edit(struct core *core, int64_t id, const char *client_id, sott
     return change(core, id, client_id, &content, done);
 }
 
-sotto_error core_delete(struct core *core, int64_t id, const char *client_id,
-                        struct core_change *done)
+sotto_error sotto_delete(struct sotto *core, int64_t id, const char *client_id,
+                         struct sotto_change *done)
 {
     struct content_message content;
     memset(&content, 0, sizeof content);
@@ -237,13 +240,13 @@ sotto_error core_delete(struct core *core, int64_t id, const char *client_id,
     return change(core, id, client_id, &content, done);
 }
 
-sotto_error core_react(struct core *core, int64_t id, const char *client_id, sotto_bytes reaction,
-                       struct core_change *done)
+sotto_error sotto_react(struct sotto *core, int64_t id, const char *client_id, sotto_bytes reaction,
+                        struct sotto_change *done)
 {
-    if (reaction.size > CORE_REACTION_MAX || !text_is_line(reaction))
-        return problem_set(&core->problem, SOTTO_ARGUMENT, CORE_BAD_TEXT, "Give one emoji.",
+    if (reaction.size > SOTTO_REACTION_MAX || !text_is_line(reaction))
+        return problem_set(&core->problem, SOTTO_ARGUMENT, SOTTO_CODE_BAD_TEXT, "Give one emoji.",
                            "A reaction is one line of UTF-8, of %d bytes at most.",
-                           CORE_REACTION_MAX);
+                           SOTTO_REACTION_MAX);
     struct content_message content;
     memset(&content, 0, sizeof content);
     content.kind = CONTENT_REACTION;

@@ -1,4 +1,4 @@
-#include "core/core.h"
+#include "sotto/sotto.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -6,12 +6,12 @@
 
 #include "core/internal.h"
 
-const struct core_problem *core_problem(const struct core *core)
+const struct sotto_problem *sotto_problem(const struct sotto *core)
 {
     return &core->problem;
 }
 
-uint64_t core_now_s(const struct core *core)
+uint64_t core_now_s(const struct sotto *core)
 {
     return core->env->now(core->env->ctx);
 }
@@ -26,7 +26,7 @@ void core_id_hex(const uint8_t *id, size_t size, char *out)
     out[2 * size] = '\0';
 }
 
-sotto_error core_random_client_id(struct core *core, char out[33])
+sotto_error core_random_client_id(struct sotto *core, char out[33])
 {
     uint8_t random[16];
     TRY(core->env->random(core->env->ctx, random, sizeof random));
@@ -34,12 +34,12 @@ sotto_error core_random_client_id(struct core *core, char out[33])
     return SOTTO_OK;
 }
 
-bool core_is_own(const struct core *core, const struct account_id *account)
+bool core_is_own(const struct sotto *core, const struct account_id *account)
 {
     return core->has_identity && account_id_equal(account, &core->identity.account);
 }
 
-sotto_error core_store_problem(struct core *core, sotto_error error, const char *doing)
+sotto_error core_store_problem(struct sotto *core, sotto_error error, const char *doing)
 {
     if (error == SOTTO_VALUE && store_fault(core->store)->error == SOTTO_VALUE)
         return problem_damaged(&core->problem, store_path(core->store),
@@ -56,7 +56,7 @@ static sotto_error validate_leaf(void *ctx, const sotto_mls_group *group,
                                  const sotto_mls_leaf *leaf, const sotto_mls_leaf *replaced)
 {
     (void)group;
-    struct core *core = ctx;
+    struct sotto *core = ctx;
     struct account_id account;
     struct device_id device;
     struct arena arena;
@@ -80,7 +80,7 @@ static sotto_error validate_leaf(void *ctx, const sotto_mls_group *group,
 
 /* ---- The profile ---------------------------------------------------------------------------- */
 
-sotto_error core_load_profile(struct core *core)
+sotto_error core_load_profile(struct sotto *core)
 {
     arena_free(&core->profile_arena);
     memset(&core->profile, 0, sizeof core->profile);
@@ -100,13 +100,13 @@ sotto_error core_load_profile(struct core *core)
     return SOTTO_OK;
 }
 
-sotto_error core_need_account(struct core *core)
+sotto_error core_need_account(struct sotto *core)
 {
     if (!core->has_identity || core->profile.registration != STORE_REGISTERED)
         TRY(core_load_profile(core));
     if (core->has_identity && core->profile.registration == STORE_REGISTERED)
         return SOTTO_OK;
-    return problem_set(&core->problem, SOTTO_STATE, CORE_NOT_REGISTERED,
+    return problem_set(&core->problem, SOTTO_STATE, SOTTO_CODE_NOT_REGISTERED,
                        "Begin with: sotto register --relay ADDRESS --name NAME",
                        "There is no account in this profile yet.");
 }
@@ -114,8 +114,8 @@ sotto_error core_need_account(struct core *core)
 /* ---- Opening and closing ------------------------------------------------------------------------
  */
 
-static sotto_error open_store(struct core *core, const char *profile,
-                              const struct core_unlock *unlock, struct core_problem *problem)
+static sotto_error open_store(struct sotto *core, const char *profile,
+                              const struct sotto_unlock *unlock, struct sotto_problem *problem)
 {
     sotto_fault fault = {SOTTO_OK, "", 0};
     struct store_access access = {.passphrase = unlock != NULL ? unlock->passphrase : NULL,
@@ -127,21 +127,21 @@ static sotto_error open_store(struct core *core, const char *profile,
     case SOTTO_OK:
         return SOTTO_OK;
     case SOTTO_STATE:
-        return problem_set(problem, error, CORE_LOCKED,
+        return problem_set(problem, error, SOTTO_CODE_LOCKED,
                            "Run the command on a terminal, which asks for it, or let "
                            "$SOTTO_PASSPHRASE_FILE name a file that holds it.",
                            "The profile in %s is locked: its passphrase is needed.", profile);
     case SOTTO_KEY:
-        return problem_set(problem, error, CORE_WRONG_PASSPHRASE,
+        return problem_set(problem, error, SOTTO_CODE_WRONG_PASSPHRASE,
                            "Try again. Nobody can open the profile without it.",
                            "That is not the passphrase of the profile in %s.", profile);
     case SOTTO_IO:
-        return problem_set(problem, error, CORE_STORAGE,
+        return problem_set(problem, error, SOTTO_CODE_STORAGE,
                            "Give a directory that you may write to: --profile DIR",
                            "The profile in %s cannot be opened: %s.", profile, what);
     case SOTTO_BUSY:
         return problem_set(
-            problem, error, CORE_STORAGE_BUSY,
+            problem, error, SOTTO_CODE_STORAGE_BUSY,
             "Another sotto command works on this profile; try again when it is done.",
             "The profile in %s is in use: %s.", profile, what);
     case SOTTO_VALUE:
@@ -151,7 +151,7 @@ static sotto_error open_store(struct core *core, const char *profile,
     }
 }
 
-static sotto_error open_parts(struct core *core)
+static sotto_error open_parts(struct sotto *core)
 {
     TRY(crypto_new(core->env, &core->crypto));
     TRY(tls_client(core->env, &core->tls));
@@ -168,9 +168,9 @@ static sotto_error open_parts(struct core *core)
     return SOTTO_OK;
 }
 
-static struct core *core_new(const sotto_env *env)
+static struct sotto *core_new(const sotto_env *env)
 {
-    struct core *core = mem_alloc(env, sizeof *core);
+    struct sotto *core = mem_alloc(env, sizeof *core);
     if (core == NULL)
         return NULL;
     core->env = env;
@@ -180,8 +180,8 @@ static struct core *core_new(const sotto_env *env)
 }
 
 /* The rest, once its store was opened, or was not. */
-static sotto_error open_rest(struct core *core, sotto_error error, struct core **out,
-                             struct core_problem *problem)
+static sotto_error open_rest(struct sotto *core, sotto_error error, struct sotto **out,
+                             struct sotto_problem *problem)
 {
     if (error == SOTTO_OK) {
         error = open_parts(core);
@@ -195,28 +195,28 @@ static sotto_error open_rest(struct core *core, sotto_error error, struct core *
             (void)expire_sweep(core); /* else the next time: the profile opens all the same */
     }
     if (error != SOTTO_OK) {
-        core_close(core);
+        sotto_close(core);
         return error;
     }
     *out = core;
     return SOTTO_OK;
 }
 
-sotto_error core_open(const sotto_env *env, const char *profile, const struct core_unlock *unlock,
-                      struct core **out, struct core_problem *problem)
+sotto_error sotto_open(const sotto_env *env, const char *profile, const struct sotto_unlock *unlock,
+                       struct sotto **out, struct sotto_problem *problem)
 {
     problem_clear(problem);
-    struct core *core = core_new(env);
+    struct sotto *core = core_new(env);
     if (core == NULL)
         return problem_local(problem, SOTTO_NO_MEMORY, "starting");
     return open_rest(core, open_store(core, profile, unlock, problem), out, problem);
 }
 
-sotto_error core_open_beside(const struct core *first, struct core **out,
-                             struct core_problem *problem)
+sotto_error sotto_open_beside(const struct sotto *first, struct sotto **out,
+                              struct sotto_problem *problem)
 {
     problem_clear(problem);
-    struct core *core = core_new(first->env);
+    struct sotto *core = core_new(first->env);
     if (core == NULL)
         return problem_local(problem, SOTTO_NO_MEMORY, "starting");
     sotto_error error = store_open_beside(first->store, &core->store, NULL);
@@ -225,25 +225,25 @@ sotto_error core_open_beside(const struct core *first, struct core **out,
     return open_rest(core, error, out, problem);
 }
 
-sotto_error core_passphrase_is_set(struct core *core, bool *set)
+sotto_error sotto_passphrase_is_set(struct sotto *core, bool *set)
 {
     sotto_error error = store_passphrase_is_set(core->store, set);
     return error == SOTTO_OK ? SOTTO_OK : core_store_problem(core, error, "reading the key file");
 }
 
-_Static_assert(CORE_PASSPHRASE_MAX == VAULT_PASSPHRASE_MAX, "one limit");
+_Static_assert(SOTTO_PASSPHRASE_MAX == VAULT_PASSPHRASE_MAX, "one limit");
 
-sotto_error core_passphrase_set(struct core *core, const sotto_bytes *passphrase)
+sotto_error sotto_passphrase_set(struct sotto *core, const sotto_bytes *passphrase)
 {
     sotto_error error = store_passphrase_set(core->store, passphrase);
     if (error == SOTTO_LENGTH)
-        return problem_set(&core->problem, error, CORE_BAD_TEXT,
+        return problem_set(&core->problem, error, SOTTO_CODE_BAD_TEXT,
                            "Several words that nobody would put together are good.",
-                           "A passphrase has 1 to %d bytes.", CORE_PASSPHRASE_MAX);
+                           "A passphrase has 1 to %d bytes.", SOTTO_PASSPHRASE_MAX);
     return error == SOTTO_OK ? SOTTO_OK : core_store_problem(core, error, "writing the key file");
 }
 
-void core_close(struct core *core)
+void sotto_close(struct sotto *core)
 {
     if (core == NULL)
         return;
@@ -261,7 +261,7 @@ void core_close(struct core *core)
     mem_free(core->env, core, sizeof *core);
 }
 
-void core_stop(struct core *core)
+void sotto_stop(struct sotto *core)
 {
     if (core == NULL)
         return;

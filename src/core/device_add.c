@@ -11,7 +11,7 @@
 enum { KEYS_WAIT_S = 60, ROOMS_WAIT_S = 40 };
 
 struct adding {
-    struct core *core;
+    struct sotto *core;
     struct arena arena;
     sotto_buf bytes; /* what link borrows from */
     struct device_link link;
@@ -25,7 +25,7 @@ struct adding {
 /* ---- One's own manifest --------------------------------------------------------------------- */
 
 /* Inside no transaction. */
-static sotto_error keep_manifest(struct core *core, sotto_bytes manifest, struct arena *arena,
+static sotto_error keep_manifest(struct sotto *core, sotto_bytes manifest, struct arena *arena,
                                  sotto_bytes *newest)
 {
     sotto_fault fault = {SOTTO_OK, "manifest", 0};
@@ -40,14 +40,14 @@ static sotto_error keep_manifest(struct core *core, sotto_bytes manifest, struct
     if (error_is_local(error))
         return core_store_problem(core, error, "saving the list of devices");
     return problem_set(
-        &core->problem, error, CORE_BAD_IDENTITY,
+        &core->problem, error, SOTTO_CODE_BAD_IDENTITY,
         "The relay may be lying, or another of your devices was restored from an old "
         "copy. Nothing was changed.",
         "The relay's list of your devices is not good: %s.", fault.what);
 }
 
 /* The newest that the relay has, or the known one if that is newer. Lives in arena. */
-static sotto_error fetch_manifest(struct core *core, struct arena *arena, sotto_bytes *newest)
+static sotto_error fetch_manifest(struct sotto *core, struct arena *arena, sotto_bytes *newest)
 {
     struct meeting_answer answer = {0};
     struct message message;
@@ -67,7 +67,7 @@ static sotto_error fetch_manifest(struct core *core, struct arena *arena, sotto_
     return error;
 }
 
-static sotto_error publish(struct core *core, sotto_bytes manifest)
+static sotto_error publish(struct sotto *core, sotto_bytes manifest)
 {
     inbox_reset(core);
     core->inbox.wanted = true;
@@ -79,13 +79,13 @@ static sotto_error publish(struct core *core, sotto_bytes manifest)
     if (published)
         return SOTTO_OK;
     if (error == SOTTO_OK)
-        return problem_set(&core->problem, SOTTO_TIMEOUT, CORE_TIMEOUT, "Try again.",
+        return problem_set(&core->problem, SOTTO_TIMEOUT, SOTTO_CODE_TIMEOUT, "Try again.",
                            "The relay did not take the new list of devices in time.");
     return error;
 }
 
 /* Changes the manifest at the relay, and here. Lives in arena. */
-static sotto_error change_manifest(struct core *core, struct arena *arena, sotto_bytes known,
+static sotto_error change_manifest(struct sotto *core, struct arena *arena, sotto_bytes known,
                                    const struct device *add, const struct device_id *remove,
                                    sotto_bytes *newest)
 {
@@ -99,7 +99,7 @@ static sotto_error change_manifest(struct core *core, struct arena *arena, sotto
         error = arena_copy(arena, sotto_buf_view(&next), &copy);
     sotto_buf_free(&next);
     if (error == SOTTO_LIMIT)
-        return problem_set(&core->problem, error, CORE_REFUSED,
+        return problem_set(&core->problem, error, SOTTO_CODE_REFUSED,
                            "Remove one that you do not use: sotto device revoke DEVICE",
                            "An account has %d devices at most.", WIRE_DEVICES_MAX);
     if (error != SOTTO_OK)
@@ -108,12 +108,12 @@ static sotto_error change_manifest(struct core *core, struct arena *arena, sotto
     return keep_manifest(core, copy, arena, newest);
 }
 
-static sotto_error need_account_key(struct core *core)
+static sotto_error need_account_key(struct sotto *core)
 {
     TRY(core_need_account(core));
     if (core->identity.account_private.size > 0)
         return SOTTO_OK;
-    return problem_set(&core->problem, SOTTO_STATE, CORE_LIMITED_DEVICE,
+    return problem_set(&core->problem, SOTTO_STATE, SOTTO_CODE_LIMITED_DEVICE,
                        "Do it on the device that linked this one.",
                        "This device was linked without the account's key: it may not link or "
                        "remove devices.");
@@ -137,24 +137,24 @@ static bool same_relay(const char *own, sotto_bytes linked)
 
 static sotto_error link_read(struct adding *a, const char *text)
 {
-    struct core *core = a->core;
+    struct sotto *core = a->core;
     sotto_fault fault;
     sotto_error error = device_link_parse(sotto_bytes_str(text), &a->bytes, &a->link, &fault);
     if (error != SOTTO_OK)
-        return problem_set(&core->problem, error, CORE_BAD_LINK,
+        return problem_set(&core->problem, error, SOTTO_CODE_BAD_LINK,
                            "Copy it whole, from sotto:// to its last character.",
                            "This is not a whole device link (%s).", fault.what);
     if (a->link.expires <= core_now_s(core))
-        return problem_set(&core->problem, SOTTO_LIFETIME, CORE_INVITATION_EXPIRED,
+        return problem_set(&core->problem, SOTTO_LIFETIME, SOTTO_CODE_INVITATION_EXPIRED,
                            "Make a new one on the new device: sotto link",
                            "This link has expired.");
     if (device_id_equal(&a->link.device, &core->identity.device))
-        return problem_set(&core->problem, SOTTO_ARGUMENT, CORE_OWN_LINK,
+        return problem_set(&core->problem, SOTTO_ARGUMENT, SOTTO_CODE_OWN_LINK,
                            "Run this on the device that is to let the new one in.",
                            "This is this device's own link.");
     a->relay = core->profile.relay;
     if (!same_relay(a->relay, a->link.relay))
-        return problem_set(&core->problem, SOTTO_VALUE, CORE_BAD_LINK,
+        return problem_set(&core->problem, SOTTO_VALUE, SOTTO_CODE_BAD_LINK,
                            "Run sotto link there with --relay and the address that `sotto status` "
                            "shows here.",
                            "The new device waits at another relay than your account's.");
@@ -164,16 +164,16 @@ static sotto_error link_read(struct adding *a, const char *text)
 /* ---- Adding: the new device's keys ------------------------------------------------------------
  */
 
-static sotto_error link_used(struct core *core)
+static sotto_error link_used(struct sotto *core)
 {
-    return problem_set(&core->problem, SOTTO_EXISTS, CORE_INVITATION_USED,
+    return problem_set(&core->problem, SOTTO_EXISTS, SOTTO_CODE_INVITATION_USED,
                        "Make a new one on the new device: sotto link",
                        "This link was used already.");
 }
 
 static sotto_error wait_keys(struct adding *a, const struct link_place *place)
 {
-    struct core *core = a->core;
+    struct sotto *core = a->core;
     uint64_t until_s = core_now_s(core) + KEYS_WAIT_S;
     if (until_s > a->link.expires)
         until_s = a->link.expires;
@@ -182,10 +182,10 @@ static sotto_error wait_keys(struct adding *a, const struct link_place *place)
         sotto_error error = meeting_is_whole(core, a->relay, place, &whole);
         if (error == SOTTO_OK && whole)
             return SOTTO_OK;
-        if (error != SOTTO_OK && core_code_trouble(core->problem.code) != CORE_TROUBLE_NETWORK)
+        if (error != SOTTO_OK && sotto_code_trouble(core->problem.code) != SOTTO_TROUBLE_NETWORK)
             return error;
         if (!meeting_wait(core, until_s))
-            return problem_set(&core->problem, SOTTO_TIMEOUT, CORE_TIMEOUT,
+            return problem_set(&core->problem, SOTTO_TIMEOUT, SOTTO_CODE_TIMEOUT,
                                "Leave `sotto link` running there, and run this again.",
                                "The new device does not answer.");
     }
@@ -193,7 +193,7 @@ static sotto_error wait_keys(struct adding *a, const struct link_place *place)
 
 static sotto_error keys_open(struct adding *a, const struct link_place *place)
 {
-    struct core *core = a->core;
+    struct sotto *core = a->core;
     uint8_t hash[HASH_SIZE];
     sotto_buf box;
     sotto_fault fault = {SOTTO_OK, "not of this link", 0};
@@ -215,7 +215,7 @@ static sotto_error keys_open(struct adding *a, const struct link_place *place)
     if (got && error_is_local(error))
         return core_store_problem(core, error, "reading the new device's keys");
     if (got && error != SOTTO_OK)
-        return problem_set(&core->problem, error, CORE_BAD_IDENTITY,
+        return problem_set(&core->problem, error, SOTTO_CODE_BAD_IDENTITY,
                            "Nothing was given out. Make a new link; if it happens again, the relay "
                            "changes what it stores.",
                            "These are not the keys of the device that made the link (%s).",
@@ -249,7 +249,7 @@ static sotto_error keys_get(struct adding *a)
 
 static sotto_error certify(struct adding *a)
 {
-    struct core *core = a->core;
+    struct sotto *core = a->core;
     struct manifest manifest;
     sotto_fault fault;
     TRY(fetch_manifest(core, &a->arena, &a->manifest));
@@ -265,7 +265,7 @@ static sotto_error certify(struct adding *a)
  * add it by themselves (room_judge). */
 static sotto_error note_device(struct adding *a)
 {
-    struct core *core = a->core;
+    struct sotto *core = a->core;
     struct store_room row;
     struct room_id id;
     sotto_error error = own_room(core, &a->arena, &row);
@@ -279,7 +279,7 @@ static sotto_error note_device(struct adding *a)
 static sotto_error package_seal(struct adding *a, bool limited, const struct link_place *place,
                                 sotto_buf *box)
 {
-    struct core *core = a->core;
+    struct sotto *core = a->core;
     struct device_package package;
     struct writer writer;
     uint8_t certificate[CERTIFICATE_SIZE];
@@ -324,7 +324,7 @@ static sotto_error package_seal(struct adding *a, bool limited, const struct lin
  * which was faster: then the device is not this account's. */
 static sotto_error package_other(struct adding *a, const struct link_place *place)
 {
-    struct core *core = a->core;
+    struct sotto *core = a->core;
     sotto_buf box, plain;
     sotto_buf_init(&box, core->env);
     sotto_buf_init(&plain, core->env);
@@ -346,7 +346,7 @@ static sotto_error package_other(struct adding *a, const struct link_place *plac
 
 static sotto_error package_give(struct adding *a, bool limited)
 {
-    struct core *core = a->core;
+    struct sotto *core = a->core;
     struct link_place place;
     sotto_buf box;
     sotto_buf_init(&box, core->env);
@@ -376,7 +376,7 @@ static void given_name(const struct device_id *device, char out[static 64])
 /* The link is spent: by this account, in an earlier run that was killed, or by another one. */
 static sotto_error already_linked(struct adding *a)
 {
-    struct core *core = a->core;
+    struct sotto *core = a->core;
     struct manifest manifest;
     sotto_fault fault;
     TRY(fetch_manifest(core, &a->arena, &a->manifest));
@@ -388,7 +388,7 @@ static sotto_error already_linked(struct adding *a)
 
 static sotto_error give_all(struct adding *a, bool limited)
 {
-    struct core *core = a->core;
+    struct sotto *core = a->core;
     char given[64];
     given_name(&a->link.device, given);
     sotto_error error = keys_get(a);
@@ -418,7 +418,7 @@ static sotto_error give_all(struct adding *a, bool limited)
 }
 
 /* The rooms add it once its KeyPackages are there, which takes it a moment. */
-static sotto_error rooms_add(struct core *core, const struct device_id *device)
+static sotto_error rooms_add(struct sotto *core, const struct device_id *device)
 {
     char hex[33], client_id[STORE_CLIENT_ID_MAX + 1];
     uint64_t until_s = core_now_s(core) + ROOMS_WAIT_S;
@@ -427,8 +427,8 @@ static sotto_error rooms_add(struct core *core, const struct device_id *device)
     core_id_hex(device->bytes, DEVICE_ID_SIZE, hex);
     (void)snprintf(client_id, sizeof client_id, OUT_OWN "%s", hex);
     for (;;) {
-        sotto_error error = core_settle(core, NULL);
-        if (error != SOTTO_OK && core->problem.code != CORE_NO_KEY_PACKAGE)
+        sotto_error error = sotto_settle(core, NULL);
+        if (error != SOTTO_OK && core->problem.code != SOTTO_CODE_NO_KEY_PACKAGE)
             return error;
         error = store_outgoing_named(core->store, client_id, &waiting);
         if (error != SOTTO_OK)
@@ -439,7 +439,7 @@ static sotto_error rooms_add(struct core *core, const struct device_id *device)
     }
 }
 
-static void add_begin(struct adding *a, struct core *core)
+static void add_begin(struct adding *a, struct sotto *core)
 {
     memset(a, 0, sizeof *a);
     a->core = core;
@@ -448,7 +448,7 @@ static void add_begin(struct adding *a, struct core *core)
     sotto_buf_init(&a->keys_bytes, core->env);
 }
 
-sotto_error core_device_add(struct core *core, const char *link, bool limited, char device[33])
+sotto_error sotto_device_add(struct sotto *core, const char *link, bool limited, char device[33])
 {
     struct adding a;
     char given[64];
@@ -476,8 +476,8 @@ sotto_error core_device_add(struct core *core, const char *link, bool limited, c
 
 /* ---- The list ------------------------------------------------------------------------------- */
 
-sotto_error core_devices(struct core *core,
-                         void (*each)(void *ctx, const struct core_device *device), void *ctx)
+sotto_error sotto_devices(struct sotto *core,
+                          void (*each)(void *ctx, const struct sotto_device *device), void *ctx)
 {
     struct arena arena;
     struct manifest manifest;
@@ -486,7 +486,7 @@ sotto_error core_devices(struct core *core,
     arena_init(&arena, core->env);
     sotto_error error = manifest_newest(core, &core->identity.account, &arena, &manifest, &found);
     for (size_t i = 0; error == SOTTO_OK && found && i < manifest.device_count; i++) {
-        struct core_device one;
+        struct sotto_device one;
         memset(&one, 0, sizeof one);
         core_id_hex(manifest.devices[i].id.bytes, DEVICE_ID_SIZE, one.device);
         one.added_s = manifest.devices[i].added;
@@ -500,7 +500,7 @@ sotto_error core_devices(struct core *core,
 }
 
 /* By name or by the beginning of its id. */
-static sotto_error device_find(struct core *core, const char *what, struct arena *arena,
+static sotto_error device_find(struct sotto *core, const char *what, struct arena *arena,
                                struct device_id *device)
 {
     struct manifest manifest;
@@ -523,21 +523,22 @@ static sotto_error device_find(struct core *core, const char *what, struct arena
     if (fitting == 1)
         return SOTTO_OK;
     return problem_set(&core->problem, SOTTO_NOT_FOUND,
-                       fitting == 0 ? CORE_NOT_FOUND : CORE_AMBIGUOUS,
+                       fitting == 0 ? SOTTO_CODE_NOT_FOUND : SOTTO_CODE_AMBIGUOUS,
                        "Say which by the beginning of its id: sotto devices",
                        fitting == 0 ? "Your account has no device `%s`."
                                     : "More than one of your devices fits `%s`.",
                        what);
 }
 
-sotto_error core_device_rename(struct core *core, const char *what, const char *name)
+sotto_error sotto_device_rename(struct sotto *core, const char *what, const char *name)
 {
     struct arena arena;
     struct device_id device;
     TRY(core_need_account(core));
     sotto_bytes text = sotto_bytes_str(name);
     if (text.size == 0 || text.size > WIRE_NAME_MAX || !text_is_utf8(text) || !text_is_line(text))
-        return problem_set(&core->problem, SOTTO_ARGUMENT, CORE_BAD_NAME, "Choose another name.",
+        return problem_set(&core->problem, SOTTO_ARGUMENT, SOTTO_CODE_BAD_NAME,
+                           "Choose another name.",
                            "A device's name is one line of text of 1 to %d bytes.", WIRE_NAME_MAX);
     arena_init(&arena, core->env);
     sotto_error error = device_find(core, what, &arena, &device);
@@ -558,7 +559,7 @@ sotto_error core_device_rename(struct core *core, const char *what, const char *
 
 /* ---- Removing ------------------------------------------------------------------------------- */
 
-sotto_error core_device_revoke(struct core *core, const char *what)
+sotto_error sotto_device_revoke(struct sotto *core, const char *what)
 {
     struct arena arena;
     struct device_id device;
@@ -571,12 +572,12 @@ sotto_error core_device_revoke(struct core *core, const char *what)
     if (error == SOTTO_OK)
         error = device_find(core, what, &arena, &device);
     if (error == SOTTO_OK && device_id_equal(&device, &core->identity.device))
-        error = problem_set(&core->problem, SOTTO_ARGUMENT, CORE_USAGE,
+        error = problem_set(&core->problem, SOTTO_ARGUMENT, SOTTO_CODE_USAGE,
                             "Do it on another device of yours.", "A device cannot remove itself.");
     if (error == SOTTO_OK && (manifest_read(newest, &arena, &manifest, &fault) != SOTTO_OK ||
                               manifest_device(&manifest, &device) != NULL))
         error = change_manifest(core, &arena, newest, NULL, &device, &newest);
     arena_free(&arena);
     /* It is out; every room removes it now, here and at all other members. */
-    return error == SOTTO_OK ? core_settle(core, NULL) : error;
+    return error == SOTTO_OK ? sotto_settle(core, NULL) : error;
 }

@@ -56,7 +56,7 @@ static sotto_error pending_read(sotto_bytes bytes, struct pending *pending)
 }
 
 /* NOT_FOUND: nothing was begun, or it expired. pending's arena is freed by the caller. */
-static sotto_error pending_get(struct core *core, struct pending *pending)
+static sotto_error pending_get(struct sotto *core, struct pending *pending)
 {
     sotto_bytes bytes;
     TRY(store_value_get(core->store, PENDING, &pending->arena, &bytes));
@@ -64,7 +64,7 @@ static sotto_error pending_get(struct core *core, struct pending *pending)
     return pending->expires_s > core_now_s(core) ? SOTTO_OK : SOTTO_NOT_FOUND;
 }
 
-static sotto_error pending_put(struct core *core, const struct pending *pending)
+static sotto_error pending_put(struct sotto *core, const struct pending *pending)
 {
     sotto_buf bytes;
     sotto_buf_init(&bytes, core->env);
@@ -83,7 +83,7 @@ static sotto_error pending_put(struct core *core, const struct pending *pending)
 }
 
 /* Keys for a device of an account that is not known yet. */
-static sotto_error pending_make(struct core *core, const char *relay, const char *name,
+static sotto_error pending_make(struct sotto *core, const char *relay, const char *name,
                                 struct pending *pending)
 {
     struct identity identity;
@@ -138,19 +138,19 @@ static sotto_error link_write(const struct pending *pending, sotto_buf *out)
     return sotto_buf_append(out, (const uint8_t *)"", 1);
 }
 
-static sotto_error not_registered(struct core *core)
+static sotto_error not_registered(struct sotto *core)
 {
     TRY(core_load_profile(core));
     if (core->has_identity && core->profile.registration == STORE_REGISTERED)
-        return problem_set(&core->problem, SOTTO_EXISTS, CORE_ALREADY_REGISTERED,
+        return problem_set(&core->problem, SOTTO_EXISTS, SOTTO_CODE_ALREADY_REGISTERED,
                            "See `sotto status`. To link another device, run this there; here, run "
                            "sotto device add LINK.",
                            "This profile is a device of an account already.");
     return SOTTO_OK;
 }
 
-sotto_error core_link(struct core *core, const char *relay, const char *name, sotto_buf *link,
-                      uint64_t *expires_s)
+sotto_error sotto_link(struct sotto *core, const char *relay, const char *name, sotto_buf *link,
+                       uint64_t *expires_s)
 {
     struct pending pending = {0};
     struct address address;
@@ -160,16 +160,16 @@ sotto_error core_link(struct core *core, const char *relay, const char *name, so
         name = "";
     if (strlen(name) > WIRE_NAME_MAX || !text_is_utf8(sotto_bytes_str(name)) ||
         !text_is_line(sotto_bytes_str(name)))
-        return problem_set(&core->problem, SOTTO_ARGUMENT, CORE_BAD_NAME, "Choose another name.",
-                           "A device's name is one line of text of at most %d bytes.",
-                           WIRE_NAME_MAX);
+        return problem_set(
+            &core->problem, SOTTO_ARGUMENT, SOTTO_CODE_BAD_NAME, "Choose another name.",
+            "A device's name is one line of text of at most %d bytes.", WIRE_NAME_MAX);
     if (relay == NULL || relay[0] == '\0')
-        return problem_set(&core->problem, SOTTO_ARGUMENT, CORE_RELAY_NEEDED,
+        return problem_set(&core->problem, SOTTO_ARGUMENT, SOTTO_CODE_RELAY_NEEDED,
                            "Say which: --relay ADDRESS. `sotto status` on your other device shows "
                            "it.",
                            "Two devices meet at the account's relay, and none was named.");
     if (address_parse(sotto_bytes_str(relay), &address, &fault) != SOTTO_OK)
-        return problem_set(&core->problem, SOTTO_VALUE, CORE_BAD_ADDRESS,
+        return problem_set(&core->problem, SOTTO_VALUE, SOTTO_CODE_BAD_ADDRESS,
                            "`sotto status` on your other device shows it.",
                            "`%s` is not a relay's address (%s).", relay, fault.what);
     arena_init(&pending.arena, core->env);
@@ -212,7 +212,7 @@ static sotto_error manifest_check(const struct identity *identity,
 }
 
 /* Inside a transaction. Positions below the first one here belong to the past that comes. */
-static sotto_error account_store(struct core *core, const struct pending *pending,
+static sotto_error account_store(struct sotto *core, const struct pending *pending,
                                  const struct identity *identity,
                                  const struct device_package *package, struct arena *arena)
 {
@@ -257,7 +257,7 @@ static sotto_error account_store(struct core *core, const struct pending *pendin
     return error;
 }
 
-static sotto_error package_take(struct core *core, const struct pending *pending,
+static sotto_error package_take(struct sotto *core, const struct pending *pending,
                                 struct identity *identity, sotto_bytes plain)
 {
     struct device_package package;
@@ -296,7 +296,7 @@ static sotto_error package_take(struct core *core, const struct pending *pending
 /* ---- Waiting -------------------------------------------------------------------------------- */
 
 /* Puts the keys as soon as there is a place for them. */
-static sotto_error keys_offer(struct core *core, const struct pending *pending)
+static sotto_error keys_offer(struct sotto *core, const struct pending *pending)
 {
     struct link_place place;
     sotto_buf box;
@@ -315,7 +315,7 @@ static sotto_error keys_offer(struct core *core, const struct pending *pending)
 }
 
 /* NOT_FOUND: it is not there yet. */
-static sotto_error package_fetch(struct core *core, const struct pending *pending)
+static sotto_error package_fetch(struct sotto *core, const struct pending *pending)
 {
     struct link_place place;
     struct identity identity;
@@ -336,7 +336,7 @@ static sotto_error package_fetch(struct core *core, const struct pending *pendin
     if (got && error_is_local(error))
         (void)core_store_problem(core, error, "saving the account");
     else if (got && error != SOTTO_OK)
-        (void)problem_set(&core->problem, SOTTO_CREDENTIAL, CORE_BAD_IDENTITY,
+        (void)problem_set(&core->problem, SOTTO_CREDENTIAL, SOTTO_CODE_BAD_IDENTITY,
                           "Nothing was taken over. Make a new link with sotto link; if it happens "
                           "again, the relay changes what it stores.",
                           "What came in answer to the link is not from a device that saw it, or is "
@@ -348,7 +348,7 @@ static sotto_error package_fetch(struct core *core, const struct pending *pendin
     return got && error != SOTTO_OK && !error_is_local(error) ? SOTTO_CREDENTIAL : error;
 }
 
-static sotto_error wait_linked(struct core *core, const struct pending *pending)
+static sotto_error wait_linked(struct sotto *core, const struct pending *pending)
 {
     bool offered = false;
     for (;;) {
@@ -362,27 +362,27 @@ static sotto_error wait_linked(struct core *core, const struct pending *pending)
         if (offered && error == SOTTO_OK)
             return SOTTO_OK;
         if (error != SOTTO_OK && error != SOTTO_NOT_FOUND &&
-            core_code_trouble(core->problem.code) != CORE_TROUBLE_NETWORK)
+            sotto_code_trouble(core->problem.code) != SOTTO_TROUBLE_NETWORK)
             return error;
         if (!meeting_wait(core, pending->expires_s))
             break;
     }
     if (core->stop)
         return problem_set(
-            &core->problem, SOTTO_TIMEOUT, CORE_TIMEOUT,
+            &core->problem, SOTTO_TIMEOUT, SOTTO_CODE_TIMEOUT,
             "Run sotto link again: it goes on with the same link until that expires.",
             "Stopped before the other device answered.");
-    return problem_set(&core->problem, SOTTO_LIFETIME, CORE_INVITATION_EXPIRED,
+    return problem_set(&core->problem, SOTTO_LIFETIME, SOTTO_CODE_INVITATION_EXPIRED,
                        "Make a new one: sotto link", "The link has expired.");
 }
 
 /* The link was used: nothing of what was exchanged stays, and in the keys' place lies something of
  * another size, so that whoever comes with the same link is told so. All of it as far as it goes:
  * nobody answers to the link any more. */
-static void link_spend(struct core *core, const char *relay, sotto_bytes secret)
+static void link_spend(struct sotto *core, const char *relay, sotto_bytes secret)
 {
     struct link_place keys, package;
-    struct core_problem problem = core->problem;
+    struct sotto_problem problem = core->problem;
     link_place(secret, LINK_KEYS, &keys);
     link_place(secret, LINK_PACKAGE, &package);
     meeting_forget(core, relay, &package);
@@ -394,12 +394,12 @@ static void link_spend(struct core *core, const char *relay, sotto_bytes secret)
 }
 
 /* Joins what it is added to, and takes the history, as long as something comes. */
-static sotto_error history_fetch(struct core *core, core_progress_fn *progress, void *ctx)
+static sotto_error history_fetch(struct sotto *core, sotto_progress_fn *progress, void *ctx)
 {
     uint64_t all = 0, given = 0, of = 0, before = UINT64_MAX;
     uint64_t quiet_s = core_now_s(core) + HISTORY_STALL_S;
     for (;;) {
-        TRY(core_sync(core));
+        TRY(sotto_sync(core));
         sotto_error error = store_number_get(core->store, "history.all", &all);
         if (error == SOTTO_OK)
             error = own_history_status(core, &given, &of);
@@ -415,7 +415,7 @@ static sotto_error history_fetch(struct core *core, core_progress_fn *progress, 
     }
 }
 
-sotto_error core_link_wait(struct core *core, core_progress_fn *progress, void *ctx)
+sotto_error sotto_link_wait(struct sotto *core, sotto_progress_fn *progress, void *ctx)
 {
     struct pending pending = {0};
     TRY(not_registered(core));
@@ -424,14 +424,14 @@ sotto_error core_link_wait(struct core *core, core_progress_fn *progress, void *
     if (error == SOTTO_OK)
         error = wait_linked(core, &pending);
     else if (error == SOTTO_NOT_FOUND)
-        error = problem_set(&core->problem, SOTTO_STATE, CORE_INVITATION_EXPIRED,
+        error = problem_set(&core->problem, SOTTO_STATE, SOTTO_CODE_INVITATION_EXPIRED,
                             "Make one: sotto link", "There is no link that is good.");
     else
         (void)core_store_problem(core, error, "reading the link");
     if (error == SOTTO_OK)
         error = core_load_profile(core);
     if (error == SOTTO_OK)
-        error = core_sync(core);
+        error = sotto_sync(core);
     if (error == SOTTO_OK)
         link_spend(core, core->profile.relay, pending.secret);
     arena_free(&pending.arena);

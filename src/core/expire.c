@@ -6,7 +6,7 @@
 
 enum { SWEEP_EVERY_MS = 500 };
 
-sotto_error expire_sweep(struct core *core)
+sotto_error expire_sweep(struct sotto *core)
 {
     bool due = false;
     uint64_t now = core_now_s(core);
@@ -25,7 +25,7 @@ sotto_error expire_sweep(struct core *core)
     return error;
 }
 
-void expire_sweep_now_and_then(struct core *core)
+void expire_sweep_now_and_then(struct sotto *core)
 {
     if (net_now_ms() - core->swept_ms < SWEEP_EVERY_MS)
         return;
@@ -33,15 +33,16 @@ void expire_sweep_now_and_then(struct core *core)
     (void)expire_sweep(core); /* else the next time */
 }
 
-sotto_error core_set_timer(struct core *core, const struct core_id *conversation, uint32_t seconds)
+sotto_error sotto_set_timer(struct sotto *core, const struct sotto_id *conversation,
+                            uint32_t seconds)
 {
     struct arena arena;
     struct store_room row;
     struct room_id id;
     TRY(core_need_account(core));
-    if (seconds > CORE_TIMER_MAX)
-        return problem_set(&core->problem, SOTTO_LIMIT, CORE_USAGE, "Choose a shorter time.",
-                           "Messages disappear after %u days at most.", CORE_TIMER_MAX / 86400);
+    if (seconds > SOTTO_TIMER_MAX)
+        return problem_set(&core->problem, SOTTO_LIMIT, SOTTO_CODE_USAGE, "Choose a shorter time.",
+                           "Messages disappear after %u days at most.", SOTTO_TIMER_MAX / 86400);
     memcpy(id.bytes, conversation->bytes, ROOM_ID_SIZE);
     arena_init(&arena, core->env);
     sotto_error error = core_room_open(core, &id, &arena, &row);

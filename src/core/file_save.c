@@ -1,5 +1,5 @@
-/* core_save: a file from a relay, several chunks under way, into a part that is given its name when
- * all of it was verified. The part itself says how far it got: its chunks are encrypted again,
+/* sotto_save: a file from a relay, several chunks under way, into a part that is given its name
+ * when all of it was verified. The part itself says how far it got: its chunks are encrypted again,
  * which gives the same bytes, so that the hash over the whole blob holds for what earlier calls
  * fetched. */
 #include <errno.h>
@@ -26,7 +26,7 @@ struct slot {
 };
 
 struct saving {
-    struct core *core;
+    struct sotto *core;
     struct conn *conn;
     char relay[WIRE_ADDRESS_MAX + 1];
     struct blob_id blob;
@@ -52,7 +52,7 @@ static sotto_error take_content(struct saving *saving, const struct store_messag
     struct content_message content;
     struct store_room row;
     sotto_fault fault;
-    struct core *core = saving->core;
+    struct sotto *core = saving->core;
     sotto_error error =
         content_read(message->content, &message->sender, &message->room, arena, &content, &fault);
     if (error == SOTTO_OK && content.kind != CONTENT_FILE)
@@ -72,13 +72,13 @@ static sotto_error take_content(struct saving *saving, const struct store_messag
 
 static sotto_error find(struct saving *saving, int64_t id)
 {
-    struct core *core = saving->core;
+    struct sotto *core = saving->core;
     struct arena arena;
     struct store_message message;
     arena_init(&arena, core->env);
     sotto_error error = store_message_at(core->store, id, &arena, &message);
-    if (error == SOTTO_NOT_FOUND || (error == SOTTO_OK && message.kind != CORE_FILE))
-        error = problem_set(&core->problem, SOTTO_NOT_FOUND, CORE_NOT_FOUND,
+    if (error == SOTTO_NOT_FOUND || (error == SOTTO_OK && message.kind != SOTTO_KIND_FILE))
+        error = problem_set(&core->problem, SOTTO_NOT_FOUND, SOTTO_CODE_NOT_FOUND,
                             "`sotto history` shows the number of each file.",
                             "There is no file with that number.");
     else if (error != SOTTO_OK)
@@ -94,18 +94,18 @@ static sotto_error find(struct saving *saving, int64_t id)
 static sotto_error cannot_write(struct saving *saving, int number)
 {
     if (number == ENOSPC || number == EDQUOT)
-        return problem_set(&saving->core->problem, SOTTO_FULL, CORE_STORAGE_FULL,
+        return problem_set(&saving->core->problem, SOTTO_FULL, SOTTO_CODE_STORAGE_FULL,
                            "Make room on the disk and run the command again: it goes on where it "
                            "stopped.",
                            "The disk is full while saving the file.");
-    return problem_set(&saving->core->problem, SOTTO_IO, CORE_STORAGE,
+    return problem_set(&saving->core->problem, SOTTO_IO, SOTTO_CODE_STORAGE,
                        "Choose another place: --to PATH", "%.400s cannot be written: %s.",
                        saving->target, strerror(number));
 }
 
 static sotto_error target_exists(struct saving *saving)
 {
-    return problem_set(&saving->core->problem, SOTTO_EXISTS, CORE_EXISTS,
+    return problem_set(&saving->core->problem, SOTTO_EXISTS, SOTTO_CODE_EXISTS,
                        "Choose another name: --to PATH", "%.400s is there already.",
                        saving->target);
 }
@@ -159,7 +159,7 @@ static sotto_error open_part(struct saving *saving, const char *to)
     if (saving->part_fd < 0)
         return cannot_write(saving, errno);
     if (flock(saving->part_fd, LOCK_EX | LOCK_NB) != 0)
-        return problem_set(&saving->core->problem, SOTTO_BUSY, CORE_STORAGE_BUSY,
+        return problem_set(&saving->core->problem, SOTTO_BUSY, SOTTO_CODE_STORAGE_BUSY,
                            "Wait until it is done.", "Another sotto command is saving this file.");
     return SOTTO_OK;
 }
@@ -201,7 +201,7 @@ static void fail(struct saving *saving, sotto_error error)
 static sotto_error bad_file(struct saving *saving)
 {
     (void)unlinkat(saving->folder_fd, saving->part, 0);
-    return problem_set(&saving->core->problem, SOTTO_SIGNATURE, CORE_BAD_FILE,
+    return problem_set(&saving->core->problem, SOTTO_SIGNATURE, SOTTO_CODE_BAD_FILE,
                        "Ask for it to be sent once more; if it happens again, the relay changes "
                        "what it stores.",
                        "The relay gave a file that is not the one that was sent. Nothing was "
@@ -241,10 +241,11 @@ static void take_filled(struct saving *saving)
 
 static sotto_error refused(struct saving *saving, sotto_error error, const struct message *answer)
 {
-    struct core_problem *problem = &saving->core->problem;
+    struct sotto_problem *problem = &saving->core->problem;
     uint16_t code = error == SOTTO_REFUSED && answer != NULL ? answer->error.code : 0;
     if (code == WIRE_CODE_NO_BLOB)
-        return problem_set(problem, SOTTO_REFUSED, CORE_FILE_GONE, "Ask for it to be sent again.",
+        return problem_set(problem, SOTTO_REFUSED, SOTTO_CODE_FILE_GONE,
+                           "Ask for it to be sent again.",
                            "The relay does not have this file any more: it keeps files for some "
                            "weeks only.");
     if (code == WIRE_CODE_LIMIT) /* it has another size than the message says */
@@ -304,7 +305,7 @@ static void ask(struct saving *saving)
 
 static sotto_error fetch(struct saving *saving)
 {
-    struct core *core = saving->core;
+    struct sotto *core = saving->core;
     uint64_t moved_ms = net_now_ms(), mark = saving->next;
     net_fresh(core);
     saving->conn = net_blob_conn(core, saving->relay);
@@ -323,7 +324,7 @@ static sotto_error fetch(struct saving *saving)
             mark = saving->next;
             moved_ms = net_now_ms();
         } else if (net_now_ms() - moved_ms > SAVE_STALL_MS)
-            return problem_set(&core->problem, SOTTO_TIMEOUT, CORE_TIMEOUT,
+            return problem_set(&core->problem, SOTTO_TIMEOUT, SOTTO_CODE_TIMEOUT,
                                "Run the command again: it goes on where it stopped.",
                                "The relay does not answer in time.");
     }
@@ -371,7 +372,7 @@ static void drop_connection(struct saving *saving)
     }
 }
 
-sotto_error core_save(struct core *core, int64_t id, const char *to, char *saved, size_t size)
+sotto_error sotto_save(struct sotto *core, int64_t id, const char *to, char *saved, size_t size)
 {
     TRY(core_need_account(core));
     struct saving *saving = mem_alloc(core->env, sizeof *saving);
@@ -387,7 +388,7 @@ sotto_error core_save(struct core *core, int64_t id, const char *to, char *saved
     if (error == SOTTO_OK)
         error = fetch(saving);
     if (error == SOTTO_OK && saving->next < saving->cipher.chunks)
-        error = problem_set(&core->problem, SOTTO_STATE, CORE_TIMEOUT,
+        error = problem_set(&core->problem, SOTTO_STATE, SOTTO_CODE_TIMEOUT,
                             "Run the command again: it goes on where it stopped.",
                             "Stopped before all was there.");
     if (error == SOTTO_OK)

@@ -1,5 +1,5 @@
-/* core_send_file: the message about a file is written whole before anything is sent, so the file is
- * encrypted once to know its hash. */
+/* sotto_send_file: the message about a file is written whole before anything is sent, so the file
+ * is encrypted once to know its hash. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -21,9 +21,9 @@ struct sending {
     uint8_t chunk[FILE_CHUNK], sealed[FILE_SEALED];
 };
 
-static sotto_error no_file(struct core *core, const char *path, const char *why)
+static sotto_error no_file(struct sotto *core, const char *path, const char *why)
 {
-    return problem_set(&core->problem, SOTTO_ARGUMENT, CORE_NO_FILE,
+    return problem_set(&core->problem, SOTTO_ARGUMENT, SOTTO_CODE_NO_FILE,
                        "Give the path of a file that you may read.",
                        "The file %.400s cannot be sent: %s.", path, why);
 }
@@ -43,7 +43,7 @@ static sotto_error hash_blob(int fd, struct sending *sending)
     return SOTTO_OK;
 }
 
-static sotto_error read_file(struct core *core, int fd, const char *path, struct sending *sending)
+static sotto_error read_file(struct sotto *core, int fd, const char *path, struct sending *sending)
 {
     struct stat after;
     if (fstat(fd, &sending->file) != 0)
@@ -54,7 +54,7 @@ static sotto_error read_file(struct core *core, int fd, const char *path, struct
         file_cipher_init(&sending->cipher, sotto_bytes_of(sending->key, FILE_KEY_SIZE),
                          (uint64_t)sending->file.st_size);
     if (error == SOTTO_LIMIT)
-        return problem_set(&core->problem, error, CORE_TOO_LONG, "Send it in parts.",
+        return problem_set(&core->problem, error, SOTTO_CODE_TOO_LONG, "Send it in parts.",
                            "A file has at most %llu GiB.",
                            (unsigned long long)(FILE_SIZE_MAX >> 30));
     if (error == SOTTO_OK)
@@ -66,7 +66,7 @@ static sotto_error read_file(struct core *core, int fd, const char *path, struct
 }
 
 /* The path is kept for later runs, which may work elsewhere. */
-static sotto_error prepare(struct core *core, const char *path, struct sending *sending)
+static sotto_error prepare(struct sotto *core, const char *path, struct sending *sending)
 {
     const sotto_env *env = core->env;
     if (env->random(env->ctx, sending->blob, sizeof sending->blob) != SOTTO_OK ||
@@ -84,7 +84,7 @@ static sotto_error prepare(struct core *core, const char *path, struct sending *
     return error;
 }
 
-static sotto_error upload_store(struct core *core, const struct room_id *room,
+static sotto_error upload_store(struct sotto *core, const struct room_id *room,
                                 const struct sending *sending, const char *client_id)
 {
     const struct store_upload upload = {
@@ -102,7 +102,7 @@ static sotto_error upload_store(struct core *core, const struct room_id *room,
 }
 
 /* Inside a transaction. */
-static sotto_error queue(struct core *core, const struct store_room *row,
+static sotto_error queue(struct sotto *core, const struct store_room *row,
                          const struct sending *sending, sotto_bytes caption, const char *client_id)
 {
     struct content_message content;
@@ -120,8 +120,8 @@ static sotto_error queue(struct core *core, const struct store_room *row,
     if (error == SOTTO_OK)
         error = content_write(core->env, &content, &core->identity.account, &row->room, &bytes);
     if (error == SOTTO_OK)
-        error = room_show_waiting(core, &row->room, CORE_FILE, &content, sotto_buf_view(&bytes),
-                                  client_id);
+        error = room_show_waiting(core, &row->room, SOTTO_KIND_FILE, &content,
+                                  sotto_buf_view(&bytes), client_id);
     if (error == SOTTO_OK)
         error = upload_store(core, &row->room, sending, client_id);
     if (error == SOTTO_OK)
@@ -135,8 +135,8 @@ static sotto_error queue(struct core *core, const struct store_room *row,
 }
 
 /* One transaction: all that is owed because of this file, or nothing if that id was used before. */
-static sotto_error store(struct core *core, const struct room_id *id, const struct sending *sending,
-                         sotto_bytes caption, const char *client_id)
+static sotto_error store(struct sotto *core, const struct room_id *id,
+                         const struct sending *sending, sotto_bytes caption, const char *client_id)
 {
     struct arena arena;
     struct store_room row;
@@ -156,7 +156,7 @@ static sotto_error store(struct core *core, const struct room_id *id, const stru
     if (error != SOTTO_OK) {
         store_rollback(core->store);
         if (error == SOTTO_VALUE && !told)
-            (void)problem_set(&core->problem, error, CORE_BAD_TEXT, "Write it in UTF-8.",
+            (void)problem_set(&core->problem, error, SOTTO_CODE_BAD_TEXT, "Write it in UTF-8.",
                               "What is said about the file is not valid UTF-8 text.");
         else if (!told)
             (void)core_store_problem(core, error, "saving the message");
@@ -165,18 +165,18 @@ static sotto_error store(struct core *core, const struct room_id *id, const stru
     return error;
 }
 
-sotto_error core_send_file(struct core *core, const struct core_id *conversation,
-                           const char *client_id, const char *path, sotto_bytes caption,
-                           char *client_id_out)
+sotto_error sotto_send_file(struct sotto *core, const struct sotto_id *conversation,
+                            const char *client_id, const char *path, sotto_bytes caption,
+                            char *client_id_out)
 {
     char fresh[33];
     struct room_id id;
     sotto_error error = SOTTO_OK;
     TRY(core_need_account(core));
-    if (caption.size > CORE_CAPTION_MAX)
-        return problem_set(&core->problem, SOTTO_LIMIT, CORE_TOO_LONG,
+    if (caption.size > SOTTO_CAPTION_MAX)
+        return problem_set(&core->problem, SOTTO_LIMIT, SOTTO_CODE_TOO_LONG,
                            "Send it as a message of its own.",
-                           "What is said about a file has at most %d bytes.", CORE_CAPTION_MAX);
+                           "What is said about a file has at most %d bytes.", SOTTO_CAPTION_MAX);
     TRY(core_client_id_choose(core, &client_id, fresh));
     memcpy(id.bytes, conversation->bytes, ROOM_ID_SIZE);
     /* A repetition of what was sent before does not read the file again, which may be gone. */
@@ -190,6 +190,6 @@ sotto_error core_send_file(struct core *core, const struct core_id *conversation
         mem_free(core->env, sending, sizeof *sending);
     }
     if (error == SOTTO_OK && client_id_out != NULL)
-        (void)snprintf(client_id_out, CORE_CLIENT_ID_MAX + 1, "%s", client_id);
+        (void)snprintf(client_id_out, SOTTO_CLIENT_ID_MAX + 1, "%s", client_id);
     return error;
 }

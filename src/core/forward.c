@@ -7,7 +7,7 @@
 
 /* A file is not fetched and sent once more: the message names the same blob and key, so it has to
  * be at the relay that the other conversation uses. Inside a transaction. */
-static sotto_error file_forward(struct core *core, const struct store_message *from,
+static sotto_error file_forward(struct sotto *core, const struct store_message *from,
                                 const struct store_room *to, const char *client_id,
                                 struct arena *arena)
 {
@@ -16,7 +16,7 @@ static sotto_error file_forward(struct core *core, const struct store_message *f
     sotto_fault fault;
     TRY(store_room_get(core->store, &from->room, arena, &there));
     if (strcmp(there.relay, to->relay) != 0)
-        return problem_set(&core->problem, SOTTO_STATE, CORE_CANNOT_CHANGE,
+        return problem_set(&core->problem, SOTTO_STATE, SOTTO_CODE_CANNOT_CHANGE,
                            "Save it, and send it from there.",
                            "The file lies at another relay than that conversation.");
     TRY(content_read(from->content, &from->sender, &from->room, arena, &content, &fault));
@@ -27,8 +27,8 @@ static sotto_error file_forward(struct core *core, const struct store_message *f
     if (error == SOTTO_OK)
         error = content_write(core->env, &content, &core->identity.account, &to->room, &bytes);
     if (error == SOTTO_OK)
-        error = room_show_waiting(core, &to->room, CORE_FILE, &content, sotto_buf_view(&bytes),
-                                  client_id);
+        error = room_show_waiting(core, &to->room, SOTTO_KIND_FILE, &content,
+                                  sotto_buf_view(&bytes), client_id);
     if (error == SOTTO_OK)
         error = room_queue_profile_if_owed(core, &to->room, to->epoch);
     if (error == SOTTO_OK)
@@ -40,17 +40,17 @@ static sotto_error file_forward(struct core *core, const struct store_message *f
 }
 
 /* Inside a transaction. */
-static sotto_error forward(struct core *core, int64_t id, const struct room_id *room,
+static sotto_error forward(struct sotto *core, int64_t id, const struct room_id *room,
                            const char *client_id, struct arena *arena)
 {
     struct store_message from;
     struct store_room to;
     TRY(core_message_at(core, id, arena, &from));
     TRY(core_room_open(core, room, arena, &to));
-    if (from.kind == CORE_FILE)
+    if (from.kind == SOTTO_KIND_FILE)
         return file_forward(core, &from, &to, client_id, arena);
-    if (from.kind != CORE_TEXT)
-        return problem_set(&core->problem, SOTTO_STATE, CORE_CANNOT_CHANGE, "",
+    if (from.kind != SOTTO_KIND_TEXT)
+        return problem_set(&core->problem, SOTTO_STATE, SOTTO_CODE_CANNOT_CHANGE, "",
                            "Only texts and files can be forwarded.");
     struct content_message content;
     memset(&content, 0, sizeof content);
@@ -61,19 +61,20 @@ static sotto_error forward(struct core *core, int64_t id, const struct room_id *
 }
 
 /* The end of both: commits, or rolls back with a problem. */
-static sotto_error finish(struct core *core, sotto_error error)
+static sotto_error finish(struct sotto *core, sotto_error error)
 {
     if (error == SOTTO_OK)
         error = store_commit(core->store);
     if (error == SOTTO_OK)
         return error;
     store_rollback(core->store);
-    return core->problem.code != CORE_OK ? error
-                                         : core_store_problem(core, error, "saving the message");
+    return core->problem.code != SOTTO_CODE_OK
+               ? error
+               : core_store_problem(core, error, "saving the message");
 }
 
-sotto_error core_forward(struct core *core, int64_t id, const struct core_id *conversation,
-                         const char *client_id, char *client_id_out)
+sotto_error sotto_forward(struct sotto *core, int64_t id, const struct sotto_id *conversation,
+                          const char *client_id, char *client_id_out)
 {
     char fresh[33];
     struct arena arena;
@@ -90,7 +91,7 @@ sotto_error core_forward(struct core *core, int64_t id, const struct core_id *co
         error = forward(core, id, &room, client_id, &arena);
     error = finish(core, error);
     if (error == SOTTO_OK && client_id_out != NULL)
-        (void)snprintf(client_id_out, CORE_CLIENT_ID_MAX + 1, "%s", client_id);
+        (void)snprintf(client_id_out, SOTTO_CLIENT_ID_MAX + 1, "%s", client_id);
     arena_free(&arena);
     return error;
 }
@@ -98,7 +99,7 @@ sotto_error core_forward(struct core *core, int64_t id, const struct core_id *co
 /* ---- Once more ---- */
 
 /* Inside a transaction: the same row waits again, under the same name. */
-static sotto_error again(struct core *core, const struct store_room *row,
+static sotto_error again(struct sotto *core, const struct store_room *row,
                          const struct store_message *message, struct content_message *content)
 {
     sotto_buf bytes;
@@ -118,21 +119,21 @@ static sotto_error again(struct core *core, const struct store_room *row,
 }
 
 /* Inside a transaction. */
-static sotto_error retry(struct core *core, const struct room_id *room, const char *client_id,
+static sotto_error retry(struct sotto *core, const struct room_id *room, const char *client_id,
                          struct arena *arena)
 {
     struct store_message message;
     struct store_room row;
     sotto_error error = store_message_by_client(core->store, room, client_id, arena, &message);
     if (error == SOTTO_NOT_FOUND)
-        return problem_set(&core->problem, error, CORE_NOT_FOUND, NULL,
+        return problem_set(&core->problem, error, SOTTO_CODE_NOT_FOUND, NULL,
                            "No message was sent with that id in this conversation.");
     TRY(error);
     if (message.state != STORE_MESSAGE_FAILED)
         return SOTTO_OK; /* it is on its way, or there */
-    if (message.kind != CORE_TEXT)
-        return problem_set(&core->problem, SOTTO_STATE, CORE_CANNOT_CHANGE, "Send the file again.",
-                           "Only a text can be sent once more.");
+    if (message.kind != SOTTO_KIND_TEXT)
+        return problem_set(&core->problem, SOTTO_STATE, SOTTO_CODE_CANNOT_CHANGE,
+                           "Send the file again.", "Only a text can be sent once more.");
     TRY(core_room_open(core, room, arena, &row));
     struct content_message content;
     memset(&content, 0, sizeof content);
@@ -147,7 +148,8 @@ static sotto_error retry(struct core *core, const struct room_id *room, const ch
     return again(core, &row, &message, &content);
 }
 
-sotto_error core_retry(struct core *core, const struct core_id *conversation, const char *client_id)
+sotto_error sotto_retry(struct sotto *core, const struct sotto_id *conversation,
+                        const char *client_id)
 {
     struct arena arena;
     struct room_id room;

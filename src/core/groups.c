@@ -8,7 +8,7 @@
 
 static sotto_error room_make_group(struct room *room, const struct identity_room *info)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     sotto_buf data;
     sotto_buf_init(&data, core->env);
     sotto_error error = identity_room_write(info, &data);
@@ -23,7 +23,7 @@ static sotto_error room_make_group(struct room *room, const struct identity_room
     return error;
 }
 
-sotto_error room_make(struct core *core, enum store_room_kind kind, const char *title,
+sotto_error room_make(struct sotto *core, enum store_room_kind kind, const char *title,
                       const struct account_id *peer, struct room_id *id)
 {
     struct store_room row;
@@ -53,7 +53,7 @@ sotto_error room_make(struct core *core, enum store_room_kind kind, const char *
 
 /* ---- Whom ---- */
 
-static sotto_error find_all(struct core *core, const char *const *members, size_t count,
+static sotto_error find_all(struct sotto *core, const char *const *members, size_t count,
                             struct arena *arena, struct store_contact **found)
 {
     *found = count > 0 ? arena_array(arena, count, sizeof **found) : NULL;
@@ -65,7 +65,7 @@ static sotto_error find_all(struct core *core, const char *const *members, size_
 }
 
 /* Inside a transaction. */
-static sotto_error queue_adds(struct core *core, const struct room_id *room,
+static sotto_error queue_adds(struct sotto *core, const struct room_id *room,
                               const struct store_contact *people, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -82,7 +82,7 @@ static sotto_error queue_adds(struct core *core, const struct room_id *room,
 }
 
 /* Ends a transaction: commits, or takes all back and says why. */
-static sotto_error finish(struct core *core, sotto_error error, const char *doing)
+static sotto_error finish(struct sotto *core, sotto_error error, const char *doing)
 {
     if (error == SOTTO_OK)
         error = store_commit(core->store);
@@ -94,14 +94,15 @@ static sotto_error finish(struct core *core, sotto_error error, const char *doin
 
 /* ---- Groups ---- */
 
-sotto_error core_group_create(struct core *core, const char *title, const char *const *members,
-                              size_t count, struct core_id *conversation)
+sotto_error sotto_group_create(struct sotto *core, const char *title, const char *const *members,
+                               size_t count, struct sotto_id *conversation)
 {
     TRY(core_need_account(core));
     sotto_bytes text = sotto_bytes_str(title);
     if (text.size == 0 || text.size > WIRE_TITLE_MAX || !text_is_utf8(text) || !text_is_line(text))
-        return problem_set(&core->problem, SOTTO_ARGUMENT, CORE_BAD_NAME, "Choose another title.",
-                           "A title is one line of text of 1 to %d bytes.", WIRE_TITLE_MAX);
+        return problem_set(&core->problem, SOTTO_ARGUMENT, SOTTO_CODE_BAD_NAME,
+                           "Choose another title.", "A title is one line of text of 1 to %d bytes.",
+                           WIRE_TITLE_MAX);
     struct arena arena;
     struct store_contact *people = NULL;
     struct room_id id;
@@ -123,7 +124,7 @@ sotto_error core_group_create(struct core *core, const char *title, const char *
 
 /* Opens a transaction on a conversation that is to be changed. On failure the problem is set and no
  * transaction is open. */
-static sotto_error change_begin(struct core *core, const struct core_id *conversation,
+static sotto_error change_begin(struct sotto *core, const struct sotto_id *conversation,
                                 struct arena *arena, struct room **room, struct store_room *row)
 {
     struct room_id id;
@@ -142,11 +143,11 @@ static sotto_error change_begin(struct core *core, const struct core_id *convers
     return core_store_problem(core, error, "reading the conversation");
 }
 
-static sotto_error group_only(struct core *core, const struct store_room *row)
+static sotto_error group_only(struct sotto *core, const struct store_room *row)
 {
     if (row->kind == STORE_ROOM_GROUP)
         return SOTTO_OK;
-    return problem_set(&core->problem, SOTTO_STATE, CORE_USAGE,
+    return problem_set(&core->problem, SOTTO_STATE, SOTTO_CODE_USAGE,
                        "Make a group: sotto group create TITLE WHO...",
                        "A conversation between two people stays between two.");
 }
@@ -156,8 +157,8 @@ static const char *shown(const struct store_contact *person, const char *word)
     return person->name[0] != '\0' ? person->name : word;
 }
 
-sotto_error core_group_add(struct core *core, const struct core_id *conversation,
-                           const char *const *members, size_t count)
+sotto_error sotto_group_add(struct sotto *core, const struct sotto_id *conversation,
+                            const char *const *members, size_t count)
 {
     struct arena arena;
     struct room *room = NULL;
@@ -172,7 +173,7 @@ sotto_error core_group_add(struct core *core, const struct core_id *conversation
     error = group_only(core, &row);
     for (size_t i = 0; i < count && error == SOTTO_OK; i++)
         if (group_has(room->group, &people[i].account, NULL, NULL))
-            error = problem_set(&core->problem, SOTTO_EXISTS, CORE_ALREADY_MEMBER,
+            error = problem_set(&core->problem, SOTTO_EXISTS, SOTTO_CODE_ALREADY_MEMBER,
                                 "See `sotto group members`.", "%s is in the group already.",
                                 shown(&people[i], members[i]));
     if (error != SOTTO_OK) {
@@ -185,8 +186,8 @@ out:
     return error;
 }
 
-sotto_error core_group_remove(struct core *core, const struct core_id *conversation,
-                              const char *const *members, size_t count)
+sotto_error sotto_group_remove(struct sotto *core, const struct sotto_id *conversation,
+                               const char *const *members, size_t count)
 {
     struct arena arena;
     struct room *room = NULL;
@@ -201,7 +202,7 @@ sotto_error core_group_remove(struct core *core, const struct core_id *conversat
     error = group_only(core, &row);
     for (size_t i = 0; i < count && error == SOTTO_OK; i++)
         if (!group_has(room->group, &people[i].account, NULL, NULL))
-            error = problem_set(&core->problem, SOTTO_NOT_FOUND, CORE_NOT_FOUND,
+            error = problem_set(&core->problem, SOTTO_NOT_FOUND, SOTTO_CODE_NOT_FOUND,
                                 "See `sotto group members`.", "%s is not in the group.",
                                 shown(&people[i], members[i]));
     if (error != SOTTO_OK) {
@@ -221,7 +222,7 @@ out:
     return error;
 }
 
-sotto_error core_group_update(struct core *core, const struct core_id *conversation)
+sotto_error sotto_group_update(struct sotto *core, const struct sotto_id *conversation)
 {
     struct arena arena;
     struct room *room = NULL;
@@ -241,7 +242,7 @@ sotto_error core_group_update(struct core *core, const struct core_id *conversat
 /* Nobody else is there, or nobody knows of the room yet: leaving is a local matter. */
 static sotto_error leave_alone(struct room *room, struct store_room *row)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     row->state = STORE_ROOM_LEFT;
     room_forget_group(room);
     TRY(store_records_clear(core->store, &room->id));
@@ -251,7 +252,7 @@ static sotto_error leave_alone(struct room *room, struct store_room *row)
 
 static sotto_error leave_queue(struct room *room)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     struct store_outgoing outgoing;
     memset(&outgoing, 0, sizeof outgoing);
     outgoing.room = room->id;
@@ -265,7 +266,7 @@ static sotto_error leave_queue(struct room *room)
     return error == SOTTO_EXISTS ? SOTTO_OK : error;
 }
 
-sotto_error core_group_leave(struct core *core, const struct core_id *conversation)
+sotto_error sotto_group_leave(struct sotto *core, const struct sotto_id *conversation)
 {
     struct arena arena;
     struct room *room = NULL;

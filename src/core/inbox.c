@@ -10,7 +10,7 @@ enum {
     INBOX_RETRY_MS = 30000, /* after a refusal, where the core is patient */
 };
 
-void inbox_reset(struct core *core)
+void inbox_reset(struct sotto *core)
 {
     struct inbox *inbox = &core->inbox;
     inbox->wanted = inbox->want_envelopes = inbox->failed = inbox->stocked = false;
@@ -23,32 +23,32 @@ void inbox_reset(struct core *core)
     core->tokens.urgent = false;
 }
 
-static void inbox_fail(struct core *core, const struct core_problem *problem)
+static void inbox_fail(struct sotto *core, const struct sotto_problem *problem)
 {
     struct inbox *inbox = &core->inbox;
-    if (inbox->problem.code == CORE_OK)
+    if (inbox->problem.code == SOTTO_CODE_OK)
         inbox->problem = *problem;
     inbox->failed = true;
     inbox->retry_ms = net_now_ms() + INBOX_RETRY_MS + net_jitter(core, INBOX_RETRY_MS);
 }
 
-static void inbox_refused(struct core *core, sotto_error error, const struct message *answer)
+static void inbox_refused(struct sotto *core, sotto_error error, const struct message *answer)
 {
-    struct core_problem problem;
+    struct sotto_problem problem;
     problem_clear(&problem);
     net_problem(core->inbox.conn, error, answer, &problem);
     inbox_fail(core, &problem);
 }
 
-static void inbox_local(struct core *core, sotto_error error, const char *doing)
+static void inbox_local(struct sotto *core, sotto_error error, const char *doing)
 {
-    struct core_problem problem;
+    struct sotto_problem problem;
     problem_clear(&problem);
     (void)problem_local(&problem, error, doing);
     inbox_fail(core, &problem);
 }
 
-static bool ask(struct core *core, const struct message *message, link_answer_fn *done)
+static bool ask(struct sotto *core, const struct message *message, link_answer_fn *done)
 {
     sotto_error error = link_request(core->inbox.conn->link, message, done, core, NULL);
     if (error != SOTTO_OK) {
@@ -63,7 +63,7 @@ static bool ask(struct core *core, const struct message *message, link_answer_fn
 
 static void on_signed_in(void *ctx, sotto_error error, const struct message *answer)
 {
-    struct core *core = ctx;
+    struct sotto *core = ctx;
     core->inbox.busy = false;
     if (error != SOTTO_OK) {
         inbox_refused(core, error, answer);
@@ -72,7 +72,7 @@ static void on_signed_in(void *ctx, sotto_error error, const struct message *ans
     core->inbox.phase = INBOX_SIGNED_IN;
 }
 
-static bool sign_in(struct core *core)
+static bool sign_in(struct sotto *core)
 {
     struct message message;
     memset(&message, 0, sizeof message);
@@ -88,7 +88,7 @@ static bool sign_in(struct core *core)
 
 static void on_registered(void *ctx, sotto_error error, const struct message *answer)
 {
-    struct core *core = ctx;
+    struct sotto *core = ctx;
     core->inbox.busy = false;
     if (error != SOTTO_OK) {
         inbox_refused(core, error, answer);
@@ -110,9 +110,9 @@ static void on_registered(void *ctx, sotto_error error, const struct message *an
     core->inbox.registering = NULL;
 }
 
-static bool register_self(struct core *core)
+static bool register_self(struct sotto *core)
 {
-    const struct core_registration *with = core->inbox.registering;
+    const struct sotto_registration *with = core->inbox.registering;
     struct message message;
     memset(&message, 0, sizeof message);
     const struct hello_ok *hello = link_hello(core->inbox.conn->link);
@@ -133,7 +133,7 @@ static bool register_self(struct core *core)
 
 static void on_manifest_put(void *ctx, sotto_error error, const struct message *answer)
 {
-    struct core *core = ctx;
+    struct sotto *core = ctx;
     core->inbox.busy = false;
     if (error != SOTTO_OK)
         inbox_refused(core, error, answer);
@@ -141,7 +141,7 @@ static void on_manifest_put(void *ctx, sotto_error error, const struct message *
         core->inbox.manifest = sotto_bytes_of(NULL, 0);
 }
 
-static bool put_manifest(struct core *core)
+static bool put_manifest(struct sotto *core)
 {
     struct message message;
     memset(&message, 0, sizeof message);
@@ -152,7 +152,7 @@ static bool put_manifest(struct core *core)
 
 /* ---- Grants ---- */
 
-static sotto_error granted_store(struct core *core)
+static sotto_error granted_store(struct sotto *core)
 {
     struct store_invitation invitation;
     sotto_bytes capability = sotto_bytes_of(core->inbox.granting, CAPABILITY_SIZE);
@@ -166,7 +166,7 @@ static sotto_error granted_store(struct core *core)
 
 static void on_granted(void *ctx, sotto_error error, const struct message *answer)
 {
-    struct core *core = ctx;
+    struct sotto *core = ctx;
     core->inbox.busy = false;
     if (error != SOTTO_OK) {
         inbox_refused(core, error, answer);
@@ -182,7 +182,7 @@ static void on_granted(void *ctx, sotto_error error, const struct message *answe
 }
 
 /* Tells the relay of an invitation that it does not know yet. */
-static bool grant_next(struct core *core)
+static bool grant_next(struct sotto *core)
 {
     struct arena arena;
     struct store_invitation *invitations = NULL;
@@ -211,7 +211,7 @@ static bool grant_next(struct core *core)
 /* ---- Envelopes ---- */
 
 /* One envelope, one transaction: what it led to, and that it was dealt with. */
-static sotto_error envelope_apply(struct core *core, const struct inbox_envelope *envelope)
+static sotto_error envelope_apply(struct sotto *core, const struct inbox_envelope *envelope)
 {
     sotto_buf opened;
     sotto_fault fault;
@@ -239,7 +239,7 @@ static sotto_error envelope_apply(struct core *core, const struct inbox_envelope
 
 static void on_envelope(void *ctx, const struct message *push)
 {
-    struct core *core = ctx;
+    struct sotto *core = ctx;
     struct inbox *inbox = &core->inbox;
     inbox->quiet_ms = net_now_ms();
     if (push->type != MESSAGE_INBOX_ENVELOPE || inbox->failed)
@@ -254,7 +254,7 @@ static void on_envelope(void *ctx, const struct message *push)
 
 static void on_inbox_subscribed(void *ctx, sotto_error error, const struct message *answer)
 {
-    struct core *core = ctx;
+    struct sotto *core = ctx;
     core->inbox.busy = false;
     core->inbox.quiet_ms = net_now_ms();
     if (error != SOTTO_OK) {
@@ -266,7 +266,7 @@ static void on_inbox_subscribed(void *ctx, sotto_error error, const struct messa
     core->inbox.seen = 0;
 }
 
-static bool inbox_open(struct core *core)
+static bool inbox_open(struct sotto *core)
 {
     struct message message;
     memset(&message, 0, sizeof message);
@@ -283,13 +283,13 @@ static bool inbox_open(struct core *core)
 
 static void on_acked(void *ctx, sotto_error error, const struct message *answer)
 {
-    struct core *core = ctx;
+    struct sotto *core = ctx;
     core->inbox.busy = false;
     if (error != SOTTO_OK)
         inbox_refused(core, error, answer);
 }
 
-static bool ack(struct core *core)
+static bool ack(struct sotto *core)
 {
     struct message message;
     memset(&message, 0, sizeof message);
@@ -303,7 +303,7 @@ static bool ack(struct core *core)
 
 static void on_published(void *ctx, sotto_error error, const struct message *answer)
 {
-    struct core *core = ctx;
+    struct sotto *core = ctx;
     core->inbox.busy = false;
     if (error != SOTTO_OK)
         inbox_refused(core, error, answer);
@@ -312,7 +312,7 @@ static void on_published(void *ctx, sotto_error error, const struct message *ans
 }
 
 /* Inside a transaction. */
-static sotto_error mark_published(struct core *core, const struct store_key_package *waiting,
+static sotto_error mark_published(struct sotto *core, const struct store_key_package *waiting,
                                   size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -320,7 +320,7 @@ static sotto_error mark_published(struct core *core, const struct store_key_pack
     return SOTTO_OK;
 }
 
-static bool publish_these(struct core *core, const struct store_key_package *waiting, size_t count)
+static bool publish_these(struct sotto *core, const struct store_key_package *waiting, size_t count)
 {
     sotto_bytes packages[WIRE_KEY_PACKAGES_MAX];
     struct message message;
@@ -340,7 +340,7 @@ static bool publish_these(struct core *core, const struct store_key_package *wai
 /* A KeyPackage leaves this device once: it counts as published before it is sent. Were it sent
  * twice after a lost answer, two people might get the same one, and the second's Welcome would find
  * its key erased. One that is lost on the way is only one that the next count finds missing. */
-static bool publish(struct core *core)
+static bool publish(struct sotto *core)
 {
     struct arena arena;
     struct store_key_package *waiting = NULL;
@@ -367,7 +367,7 @@ static bool publish(struct core *core)
 
 static void on_counted(void *ctx, sotto_error error, const struct message *answer)
 {
-    struct core *core = ctx;
+    struct sotto *core = ctx;
     core->inbox.busy = false;
     if (error != SOTTO_OK) {
         inbox_refused(core, error, answer);
@@ -386,7 +386,7 @@ static void on_counted(void *ctx, sotto_error error, const struct message *answe
     core->inbox.counted = true;
 }
 
-static bool count_keys(struct core *core)
+static bool count_keys(struct sotto *core)
 {
     struct message message;
     memset(&message, 0, sizeof message);
@@ -396,7 +396,7 @@ static bool count_keys(struct core *core)
 
 /* ---- One step ---- */
 
-static bool signed_in_step(struct core *core)
+static bool signed_in_step(struct sotto *core)
 {
     struct inbox *inbox = &core->inbox;
     if (inbox->manifest.size > 0 && !inbox->failed)
@@ -420,7 +420,7 @@ static bool signed_in_step(struct core *core)
     return inbox->seen < inbox->head && net_now_ms() - inbox->quiet_ms < INBOX_STALL_MS;
 }
 
-bool inbox_step(struct core *core)
+bool inbox_step(struct sotto *core)
 {
     struct inbox *inbox = &core->inbox;
     if (!inbox->wanted || (inbox->failed && !core->patient))

@@ -1,4 +1,4 @@
-/* What the upper half of the core shares: struct core, rooms in memory, and the rules of its state
+/* What the upper half of the core shares: struct sotto, rooms in memory, and the rules of its state
  * machine.
  *
  * What is true stands in the store; memory holds connections, a cached group a room, and what is
@@ -60,7 +60,7 @@ enum room_subscription { ROOM_UNSUBSCRIBED, ROOM_SUBSCRIBING, ROOM_SUBSCRIBED };
 
 struct room {
     struct room *next;
-    struct core *core;
+    struct sotto *core;
     struct room_id id;
 
     /* The group as of `generation` of its records; NULL: to be loaded. */
@@ -73,7 +73,7 @@ struct room {
     bool gone;     /* erased from the store */
     enum room_progress progress;
     uint64_t retry_ms;
-    struct core_problem problem;
+    struct sotto_problem problem;
 
     struct conn *conn;
     uint32_t conn_generation;
@@ -127,8 +127,8 @@ struct inbox {
     uint64_t ack;        /* highest seq to be acknowledged; 0: none */
     bool failed;
     uint64_t retry_ms;
-    struct core_problem problem;
-    const struct core_registration *registering; /* core_register is under way */
+    struct sotto_problem problem;
+    const struct sotto_registration *registering; /* sotto_register is under way */
     sotto_bytes manifest; /* to be published; empty: none, or the relay has it */
     uint8_t granting[CAPABILITY_SIZE];
 };
@@ -144,10 +144,10 @@ struct tokens {
     unsigned requests;   /* for tokens */
     uint64_t done_ms;
     struct token_key newest;
-    struct core_problem problem; /* for the end of the run */
+    struct sotto_problem problem; /* for the end of the run */
 };
 
-struct core {
+struct sotto {
     const sotto_env *env;
     struct store *store;
     struct crypto *crypto;
@@ -165,9 +165,9 @@ struct core {
     struct inbox inbox;
     struct tokens tokens;
 
-    bool patient; /* core_listen: reconnect, random pauses */
-    const struct core_listener *listener;
-    const struct core_host *host;
+    bool patient; /* sotto_listen: reconnect, random pauses */
+    const struct sotto_listener *listener;
+    const struct sotto_host *host;
     atomic_int stop; /* lock-free, so that a signal handler may set it */
     int stop_pipe[2];
     uint64_t data_version;
@@ -176,38 +176,38 @@ struct core {
     uint64_t tidied_ms; /* when search_tidy was called last, where the core serves */
 
     char fault_text[128]; /* why a leaf was refused, for the problem */
-    struct core_problem problem;
+    struct sotto_problem problem;
 };
 
 /* ---- core.c ---- */
 
-uint64_t core_now_s(const struct core *core);
+uint64_t core_now_s(const struct sotto *core);
 /* NOT_REGISTERED unless there is a registered account; reloads it if another process made it. */
-sotto_error core_need_account(struct core *core);
+sotto_error core_need_account(struct sotto *core);
 /* Reads the profile and identity from the store; has_identity says whether there is one. */
-sotto_error core_load_profile(struct core *core);
+sotto_error core_load_profile(struct sotto *core);
 /* Sets the problem from a failure of the store. Returns error. */
-sotto_error core_store_problem(struct core *core, sotto_error error, const char *doing);
-bool core_is_own(const struct core *core, const struct account_id *account);
+sotto_error core_store_problem(struct sotto *core, sotto_error error, const char *doing);
+bool core_is_own(const struct sotto *core, const struct account_id *account);
 void core_id_hex(const uint8_t *id, size_t size, char *out);
 /* A random client message id of 32 hex digits. */
-sotto_error core_random_client_id(struct core *core, char out[33]);
+sotto_error core_random_client_id(struct sotto *core, char out[33]);
 
 /* ---- names.c ---- */
 
 /* A person by name or id prefix: contacts first, then others known. Sets the problem. */
-sotto_error names_person(struct core *core, const char *who, struct arena *arena,
+sotto_error names_person(struct sotto *core, const char *who, struct arena *arena,
                          struct store_contact *contact);
 /* What the person is called; empty if no name is known. Lives in arena. */
-const char *names_of(struct core *core, const struct account_id *account, struct arena *arena);
+const char *names_of(struct sotto *core, const struct account_id *account, struct arena *arena);
 /* What a conversation is called. */
-const char *names_title(struct core *core, const struct store_room *room, struct arena *arena);
+const char *names_title(struct sotto *core, const struct store_room *room, struct arena *arena);
 
 /* ---- room.c ---- */
 
 /* The room in memory, made if needed; NULL: no memory. */
-struct room *room_of(struct core *core, const struct room_id *id);
-void room_free_all(struct core *core);
+struct room *room_of(struct sotto *core, const struct room_id *id);
+void room_free_all(struct sotto *core);
 /* Inside a transaction: reads the row and, if the room is CREATING or ACTIVE, sees to it that
  * room->group is the stored group. The row lives in arena. */
 sotto_error room_enter(struct room *room, struct arena *arena, struct store_room *row);
@@ -218,13 +218,13 @@ sotto_error room_save(struct room *room, struct store_room *row);
 void room_abort(struct room *room);
 void room_forget_group(struct room *room);
 /* Rolls back, and forgets all cached groups: after a failure that touched more than one room. */
-void room_abort_all(struct core *core);
+void room_abort_all(struct sotto *core);
 /* One step; sets room->progress. */
 void room_step(struct room *room);
 /* Marks it stuck for this run, or pauses it where the core is patient. */
-void room_stuck(struct room *room, const struct core_problem *problem);
+void room_stuck(struct room *room, const struct sotto_problem *problem);
 /* Keeps a problem to be told at the end of the run; the room goes on. */
-void room_note(struct room *room, const struct core_problem *problem);
+void room_note(struct room *room, const struct sotto_problem *problem);
 /* Waits for a token that is being fetched. */
 void room_wait_token(struct room *room);
 /* A failure of the store or a library in the midst of a room's work. */
@@ -251,13 +251,13 @@ bool room_send_next(struct room *room);
 /* The row of the outbox with that id will never be done: out with it. Fails the message in it. */
 void room_outgoing_refused(struct room *room, int64_t id);
 /* The conversation's row; a problem unless one may write there. */
-sotto_error core_room_open(struct core *core, const struct room_id *id, struct arena *arena,
+sotto_error core_room_open(struct sotto *core, const struct room_id *id, struct arena *arena,
                            struct store_room *row);
 /* Inside a transaction: queues one's own profile for the conversation. */
-sotto_error room_queue_profile(struct core *core, const struct room_id *room, uint64_t epoch);
-sotto_error room_queue_profile_later(struct core *core, const struct room_id *room);
+sotto_error room_queue_profile(struct sotto *core, const struct room_id *room, uint64_t epoch);
+sotto_error room_queue_profile_later(struct sotto *core, const struct room_id *room);
 /* Inside a transaction: the room is over: nothing of its outbox will go out. */
-sotto_error room_fail_outbox(struct core *core, const struct room_id *room);
+sotto_error room_fail_outbox(struct sotto *core, const struct room_id *room);
 
 /* An outbox row of kind MESSAGE: what its intent holds. A file's message waits for its upload. */
 enum message_intent {
@@ -284,38 +284,39 @@ sotto_error queued_message_read(sotto_bytes intent, struct queued_message *messa
 
 /* Inside a transaction: the row that shows a message of one's own while it waits. content: kept
  * with it, may be empty. client_id is new in the room. */
-sotto_error room_show_waiting(struct core *core, const struct room_id *room,
-                              enum core_message_kind kind, const struct content_message *message,
+sotto_error room_show_waiting(struct sotto *core, const struct room_id *room,
+                              enum sotto_message_kind kind, const struct content_message *message,
                               sotto_bytes content, const char *client_id);
 /* Inside a transaction: the waiting text, with the room's timer, and its row in the outbox. */
-sotto_error room_text_queue(struct core *core, const struct store_room *row,
+sotto_error room_text_queue(struct sotto *core, const struct store_room *row,
                             struct content_message *content, const char *client_id);
 /* Inside a transaction: queues a message of one's own, whose row with that client id is there. */
-sotto_error room_queue_content(struct core *core, const struct room_id *room, uint8_t intent,
+sotto_error room_queue_content(struct sotto *core, const struct room_id *room, uint8_t intent,
                                sotto_bytes content_id, sotto_bytes content, const char *client_id);
 /* Inside a transaction: one's own name first, if the members were not told yet. */
-sotto_error room_queue_profile_if_owed(struct core *core, const struct room_id *room,
+sotto_error room_queue_profile_if_owed(struct sotto *core, const struct room_id *room,
                                        uint64_t epoch);
 /* *client_id if it is given and fit for a message's id, else a fresh one in fresh; the problem says
  * why not. */
-sotto_error core_client_id_choose(struct core *core, const char **client_id, char fresh[static 33]);
+sotto_error core_client_id_choose(struct sotto *core, const char **client_id,
+                                  char fresh[static 33]);
 /* Whether a message or a change was queued with it before. NOT_FOUND: neither. */
-sotto_error core_client_id_used(struct core *core, const struct room_id *room,
+sotto_error core_client_id_used(struct sotto *core, const struct room_id *room,
                                 const char *client_id);
 /* Whether it can be sent, else a problem. */
-sotto_error core_text_check(struct core *core, sotto_bytes text);
+sotto_error core_text_check(struct sotto *core, sotto_bytes text);
 /* A failure in a transaction that saves a text: rolled back, and the problem. */
-sotto_error core_text_failed(struct core *core, sotto_error error);
+sotto_error core_text_failed(struct sotto *core, sotto_error error);
 
 /* ---- change.c ---- */
 
 /* Inside a transaction: the log shows an edit, a deletion or a reaction of sender's. What it may
  * not change, or is not there, stays as it is. data: the content's bytes. */
-sotto_error change_apply(struct core *core, const struct room_id *room,
+sotto_error change_apply(struct sotto *core, const struct room_id *room,
                          const struct account_id *sender, sotto_bytes data,
                          const struct content_message *content, struct arena *arena);
 /* The message of that number; the problem says that there is none. */
-sotto_error core_message_at(struct core *core, int64_t id, struct arena *arena,
+sotto_error core_message_at(struct sotto *core, int64_t id, struct arena *arena,
                             struct store_message *message);
 
 /* ---- mention.c ---- */
@@ -326,25 +327,25 @@ bool mention_next(sotto_bytes text, size_t *at, struct account_id *account);
 /* ---- expire.c ---- */
 
 /* Erases messages whose time has come. */
-sotto_error expire_sweep(struct core *core);
+sotto_error expire_sweep(struct sotto *core);
 /* The same in a loop: not at every turn. */
-void expire_sweep_now_and_then(struct core *core);
+void expire_sweep_now_and_then(struct sotto *core);
 
 /* ---- receipt.c ---- */
 
-sotto_error receipts_on(struct core *core, bool *on);
+sotto_error receipts_on(struct sotto *core, bool *on);
 /* Whether one is owed for a message that comes in that room. */
-sotto_error receipt_owed(struct core *core, const struct store_room *room, bool *owed);
+sotto_error receipt_owed(struct sotto *core, const struct store_room *room, bool *owed);
 /* Inside a transaction: queues what the room owes as one message. NOT_FOUND: nothing, or not yet.
  */
 sotto_error receipts_queue(struct room *room, const struct store_room *row, struct arena *arena);
 /* Inside a transaction: sender's receipts came. */
-sotto_error receipts_apply(struct core *core, const struct room_id *room,
+sotto_error receipts_apply(struct sotto *core, const struct room_id *room,
                            const struct account_id *sender, const struct content_message *content,
                            struct arena *arena);
 /* The message's status with what receipts say. */
-enum core_message_status receipt_status(struct core *core, const struct store_message *message,
-                                        const struct store_room *room);
+enum sotto_message_status receipt_status(struct sotto *core, const struct store_message *message,
+                                         const struct store_room *room);
 
 /* ---- upload.c ---- */
 
@@ -408,7 +409,7 @@ sotto_error commit_made_write(const struct commit_made *made, sotto_buf *out);
 bool commit_made_next(struct reader *reader, struct commit_made *made);
 
 /* Inside a transaction: queues an intent. client_id: unique in the room, or "". */
-sotto_error commit_queue(struct core *core, const struct room_id *room,
+sotto_error commit_queue(struct sotto *core, const struct room_id *room,
                          const struct commit_intent *intent, const char *client_id,
                          uint64_t not_before_s);
 
@@ -422,7 +423,7 @@ sotto_error commit_won(struct room *room, struct store_room *row,
                        const struct store_outgoing *carrier, uint64_t seq);
 
 /* Whether an ADD has come about. */
-bool commit_add_done(const struct core *core, const sotto_mls_group *group,
+bool commit_add_done(const struct sotto *core, const sotto_mls_group *group,
                      const struct commit_intent *intent);
 
 /* Inside a transaction, after an epoch was entered: drops what was made for the one before. */
@@ -450,17 +451,18 @@ sotto_error take_ready(struct room *room, const struct commit_intent *intent, bo
 /* ---- manifests.c ---- */
 
 /* The newest manifest known; lives in arena. found: whether there is one. */
-sotto_error manifest_newest(struct core *core, const struct account_id *account,
+sotto_error manifest_newest(struct sotto *core, const struct account_id *account,
                             struct arena *arena, struct manifest *manifest, bool *found);
 /* Inside a transaction: keeps an account's manifest, one's own too, if it is newer than the known
  * one. newest: the one that counts now. Errors and fault as identity_judge_manifest's. */
-sotto_error manifest_learn(struct core *core, const struct account_id *account, sotto_bytes offered,
-                           struct arena *arena, sotto_bytes *newest, sotto_fault *fault);
+sotto_error manifest_learn(struct sotto *core, const struct account_id *account,
+                           sotto_bytes offered, struct arena *arena, sotto_bytes *newest,
+                           sotto_fault *fault);
 /* The same of whichever account it is. */
-sotto_error manifest_learn_any(struct core *core, sotto_bytes offered, struct arena *arena,
+sotto_error manifest_learn_any(struct sotto *core, sotto_bytes offered, struct arena *arena,
                                struct account_id *account);
 /* Inside a transaction: tells the room's members, before anything else is sent. */
-sotto_error room_queue_manifest(struct core *core, const struct room_id *room,
+sotto_error room_queue_manifest(struct sotto *core, const struct room_id *room,
                                 const struct account_id *account, sotto_bytes manifest,
                                 uint64_t number);
 
@@ -472,21 +474,21 @@ void room_judge(struct room *room);
 /* ---- own.c, own_history.c: the room among the devices of one's own account ---- */
 
 /* The one that counts: the living one of the lowest id. NOT_FOUND. */
-sotto_error own_room(struct core *core, struct arena *arena, struct store_room *row);
+sotto_error own_room(struct sotto *core, struct arena *arena, struct store_room *row);
 /* Inside a transaction: what another device, or this one, said there. */
-sotto_error own_receive(struct core *core, const struct content_message *content,
+sotto_error own_receive(struct sotto *core, const struct content_message *content,
                         struct arena *arena);
 /* Inside a transaction; nothing where there are no other devices. records: as own_write_* made
  * them. to: whom alone it concerns, NULL for all. */
-sotto_error own_queue(struct core *core, const struct device_id *to, sotto_bytes records);
-sotto_error own_tell_contact(struct core *core, const struct account_id *account);
-sotto_error own_tell_device_name(struct core *core, const struct device_id *device,
+sotto_error own_queue(struct sotto *core, const struct device_id *to, sotto_bytes records);
+sotto_error own_tell_contact(struct sotto *core, const struct account_id *account);
+sotto_error own_tell_device_name(struct sotto *core, const struct device_id *device,
                                  const char *name);
 /* Inside a transaction: everything of a room up to position was read, on all devices. */
-sotto_error own_read(struct core *core, const struct room_id *room, int64_t position);
+sotto_error own_read(struct sotto *core, const struct room_id *room, int64_t position);
 /* Inside a transaction: a device of one's own was added to a room. Into the own one it gets all
  * that the others know. */
-sotto_error own_device_added(struct core *core, const struct store_room *row,
+sotto_error own_device_added(struct sotto *core, const struct store_room *row,
                              const struct device_id *device);
 
 enum {
@@ -500,31 +502,31 @@ enum {
 /* Says the next piece of the past to a device that is to get it, if all before was said. */
 void own_history_step(struct room *room);
 /* Inside a transaction: the records of the past. */
-sotto_error own_room_read(struct core *core, struct reader *reader, struct arena *arena);
-sotto_error own_message_read(struct core *core, struct reader *reader, struct arena *arena);
-sotto_error own_progress_read(struct core *core, struct reader *reader);
-sotto_error own_history_status(struct core *core, uint64_t *given, uint64_t *of);
+sotto_error own_room_read(struct sotto *core, struct reader *reader, struct arena *arena);
+sotto_error own_message_read(struct sotto *core, struct reader *reader, struct arena *arena);
+sotto_error own_progress_read(struct sotto *core, struct reader *reader);
+sotto_error own_history_status(struct sotto *core, uint64_t *given, uint64_t *of);
 /* A text of the record, with a NUL, in the arena. */
 const char *own_text(struct reader *reader, struct arena *arena, size_t max, const char *what);
 
 /* ---- events ---- */
 
 /* Inside a transaction: a line about what happened. subject may be NULL. */
-sotto_error event_add(struct core *core, const struct room_id *room, uint64_t seq, uint32_t part,
-                      enum core_message_kind kind, const struct account_id *sender,
+sotto_error event_add(struct sotto *core, const struct room_id *room, uint64_t seq, uint32_t part,
+                      enum sotto_message_kind kind, const struct account_id *sender,
                       const struct account_id *subject);
 
 /* ---- inbox.c ---- */
 
 /* One step of the account connection. True: it is still at work. */
-bool inbox_step(struct core *core);
-void inbox_reset(struct core *core);
+bool inbox_step(struct sotto *core);
+void inbox_reset(struct sotto *core);
 
 /* ---- tokens.c ---- */
 
-void tokens_reset(struct core *core);
+void tokens_reset(struct sotto *core);
 /* One step of fetching, on the signed-in connection. True: a request is under way. */
-bool tokens_step(struct core *core);
+bool tokens_step(struct sotto *core);
 
 /* What a request pays with. Wiped by token_payment_wipe. */
 struct token_payment {
@@ -534,10 +536,10 @@ struct token_payment {
 /* Inside a transaction: a token for what owner names (its request id, or its room and size), the
  * same one in every retry. Nothing, where there is none or the relay is another. To be committed
  * before it is sent. */
-sotto_error token_reserve(struct core *core, const char *relay, sotto_bytes owner,
+sotto_error token_reserve(struct sotto *core, const char *relay, sotto_bytes owner,
                           struct token_payment *payment);
 /* The same in a transaction of its own. */
-sotto_error token_pay(struct core *core, const char *relay, sotto_bytes owner,
+sotto_error token_pay(struct sotto *core, const char *relay, sotto_bytes owner,
                       struct token_payment *payment);
 void token_payment_wipe(struct token_payment *payment);
 
@@ -548,10 +550,10 @@ struct token_payments {
     struct token_payment *each;
     size_t count;
 };
-sotto_error token_pay_many(struct core *core, const char *relay, sotto_bytes owner, size_t count,
+sotto_error token_pay_many(struct sotto *core, const char *relay, sotto_bytes owner, size_t count,
                            struct arena *arena, struct token_payments *payments);
 /* Inside no transaction: what was paid for is done. */
-sotto_error token_paid_many(struct core *core, sotto_bytes owner, size_t count);
+sotto_error token_paid_many(struct sotto *core, sotto_bytes owner, size_t count);
 
 /* What a refusal says of the token. */
 enum token_outcome {
@@ -559,10 +561,10 @@ enum token_outcome {
     TOKEN_AGAIN,  /* the token was not good and is gone: the same request again */
     TOKEN_WAIT,   /* one is needed, and being fetched: the same request a little later */
 };
-enum token_outcome token_refused(struct core *core, const char *relay, sotto_bytes owner,
+enum token_outcome token_refused(struct sotto *core, const char *relay, sotto_bytes owner,
                                  sotto_error error, const struct message *answer);
 /* Of count tokens that were shown together: which of them was not good is not told, so all go. */
-enum token_outcome token_refused_many(struct core *core, const char *relay, sotto_bytes owner,
+enum token_outcome token_refused_many(struct sotto *core, const char *relay, sotto_bytes owner,
                                       size_t count, sotto_error error,
                                       const struct message *answer);
 
@@ -570,43 +572,43 @@ enum token_outcome token_refused_many(struct core *core, const char *relay, sott
 
 /* Inside a transaction: what an opened envelope asks for: join, or keep as a request, or nothing.
  */
-sotto_error join_consider(struct core *core, sotto_bytes opened, uint64_t now_s);
+sotto_error join_consider(struct sotto *core, sotto_bytes opened, uint64_t now_s);
 /* Inside a transaction: joins. */
-sotto_error join_room(struct core *core, const struct envelope *envelope,
+sotto_error join_room(struct sotto *core, const struct envelope *envelope,
                       const struct account_id *sender);
 /* Requests that wait for their room to end first, and may be joined without asking. */
-sotto_error join_revisit(struct core *core);
+sotto_error join_revisit(struct sotto *core);
 
 /* ---- groups.c ---- */
 
 /* Inside a transaction: a new room with oneself in it, CREATING. peer: of a conversation with one
  * person, else NULL. */
-sotto_error room_make(struct core *core, enum store_room_kind kind, const char *title,
+sotto_error room_make(struct sotto *core, enum store_room_kind kind, const char *title,
                       const struct account_id *peer, struct room_id *id);
 
 /* ---- read.c ---- */
 
 /* A stored message as faces see it; strings live in arena. */
-void message_show(struct core *core, const struct store_message *from, struct arena *arena,
-                  struct core_message *out);
+void message_show(struct sotto *core, const struct store_message *from, struct arena *arena,
+                  struct sotto_message *out);
 
 /* Each in turn. */
-void messages_show(struct core *core, const struct store_message *messages, size_t count,
-                   core_message_fn *each, void *ctx);
+void messages_show(struct sotto *core, const struct store_message *messages, size_t count,
+                   sotto_message_fn *each, void *ctx);
 
 /* ---- search.c ---- */
 
 /* Sees to it that what was deleted is in no index any more, every ten minutes at most. */
-sotto_error search_tidy(struct core *core);
+sotto_error search_tidy(struct sotto *core);
 
 /* ---- keys.c: KeyPackages ---- */
 
 /* Makes KeyPackages until `count` wait to be uploaded, and a last resort if there is none. */
-sotto_error keys_stock(struct core *core, uint32_t count, bool last_resort);
+sotto_error keys_stock(struct sotto *core, uint32_t count, bool last_resort);
 
 /* ---- sync.c ---- */
 
 /* Runs until the inbox (if wanted) is done and no room in scope is busy, or until the deadline. */
-sotto_error run_until_settled(struct core *core);
+sotto_error run_until_settled(struct sotto *core);
 
 #endif

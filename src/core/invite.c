@@ -7,7 +7,7 @@
 
 /* ---- Making a link ---- */
 
-static sotto_error invitation_new(struct core *core, uint32_t uses, uint64_t lifetime_s,
+static sotto_error invitation_new(struct sotto *core, uint32_t uses, uint64_t lifetime_s,
                                   struct store_invitation *invitation)
 {
     memset(invitation, 0, sizeof *invitation);
@@ -28,7 +28,7 @@ static sotto_error invitation_new(struct core *core, uint32_t uses, uint64_t lif
     return error;
 }
 
-static sotto_error link_write(struct core *core, const struct store_invitation *from,
+static sotto_error link_write(struct sotto *core, const struct store_invitation *from,
                               sotto_buf *link)
 {
     struct invitation invitation;
@@ -44,7 +44,7 @@ static sotto_error link_write(struct core *core, const struct store_invitation *
 }
 
 /* A link that the relay was not told of is not given to anybody: it must not be told later. */
-static void invitation_forget(struct core *core, struct store_invitation *invitation)
+static void invitation_forget(struct sotto *core, struct store_invitation *invitation)
 {
     sotto_error error = store_begin(core->store);
     if (error == SOTTO_OK) {
@@ -57,7 +57,7 @@ static void invitation_forget(struct core *core, struct store_invitation *invita
         store_rollback(core->store);
 }
 
-sotto_error core_invite(struct core *core, uint32_t uses, uint64_t lifetime_s, sotto_buf *link)
+sotto_error sotto_invite(struct sotto *core, uint32_t uses, uint64_t lifetime_s, sotto_buf *link)
 {
     TRY(core_need_account(core));
     struct store_invitation invitation, stored;
@@ -78,7 +78,7 @@ sotto_error core_invite(struct core *core, uint32_t uses, uint64_t lifetime_s, s
     } else {
         invitation_forget(core, &invitation);
         if (error == SOTTO_OK)
-            error = problem_set(&core->problem, SOTTO_TIMEOUT, CORE_TIMEOUT, "Try again.",
+            error = problem_set(&core->problem, SOTTO_TIMEOUT, SOTTO_CODE_TIMEOUT, "Try again.",
                                 "The relay did not confirm the invitation.");
     }
     wipe(&invitation, sizeof invitation);
@@ -88,13 +88,13 @@ sotto_error core_invite(struct core *core, uint32_t uses, uint64_t lifetime_s, s
 
 /* ---- Taking a link ---- */
 
-static sotto_error link_check(struct core *core, const struct invitation *invitation)
+static sotto_error link_check(struct sotto *core, const struct invitation *invitation)
 {
     if (core_is_own(core, &invitation->account))
-        return problem_set(&core->problem, SOTTO_ARGUMENT, CORE_OWN_LINK,
+        return problem_set(&core->problem, SOTTO_ARGUMENT, SOTTO_CODE_OWN_LINK,
                            "Give it to somebody else.", "This is your own invitation.");
     if (invitation->expires <= core_now_s(core))
-        return problem_set(&core->problem, SOTTO_LIFETIME, CORE_INVITATION_EXPIRED,
+        return problem_set(&core->problem, SOTTO_LIFETIME, SOTTO_CODE_INVITATION_EXPIRED,
                            "Ask for a new link.", "This invitation has expired.");
     return SOTTO_OK;
 }
@@ -108,7 +108,7 @@ static char *text_of(struct arena *arena, sotto_bytes text)
 }
 
 /* Inside a transaction: the inviter is somebody whom one wants to know. */
-static sotto_error inviter_learn(struct core *core, const struct invitation *invitation,
+static sotto_error inviter_learn(struct sotto *core, const struct invitation *invitation,
                                  struct arena *arena)
 {
     struct store_contact contact;
@@ -135,7 +135,7 @@ static sotto_error inviter_learn(struct core *core, const struct invitation *inv
 }
 
 /* A conversation with that person that is alive: no second one is begun. */
-static bool conversation_with(struct core *core, const struct account_id *account,
+static bool conversation_with(struct sotto *core, const struct account_id *account,
                               struct arena *arena, struct room_id *room)
 {
     struct store_room *rooms = NULL;
@@ -153,7 +153,7 @@ static bool conversation_with(struct core *core, const struct account_id *accoun
 }
 
 /* Inside a transaction. */
-static sotto_error link_queue(struct core *core, const struct invitation *invitation,
+static sotto_error link_queue(struct sotto *core, const struct invitation *invitation,
                               struct arena *arena, struct room_id *room)
 {
     struct store_accepted accepted;
@@ -181,7 +181,7 @@ static sotto_error link_queue(struct core *core, const struct invitation *invita
     return error;
 }
 
-static sotto_error accept_link(struct core *core, const char *link, struct core_id *conversation)
+static sotto_error accept_link(struct sotto *core, const char *link, struct sotto_id *conversation)
 {
     struct arena arena;
     struct invitation invitation;
@@ -192,7 +192,7 @@ static sotto_error accept_link(struct core *core, const char *link, struct core_
     sotto_buf_init(&bytes, core->env);
     sotto_error error = invitation_parse(sotto_bytes_str(link), &bytes, &invitation, &fault);
     if (error != SOTTO_OK)
-        (void)problem_set(&core->problem, error, CORE_BAD_LINK,
+        (void)problem_set(&core->problem, error, SOTTO_CODE_BAD_LINK,
                           "Copy it whole, from sotto:// to its last character.",
                           "This is not a whole invitation link (%s).", fault.what);
     else
@@ -230,7 +230,7 @@ static bool request_fits(const struct store_request *request, const char *what)
            (strncmp(room, what, size) == 0 || strncmp(sender, what, size) == 0);
 }
 
-static sotto_error request_find(struct core *core, const char *what, struct arena *arena,
+static sotto_error request_find(struct sotto *core, const char *what, struct arena *arena,
                                 struct store_request *found)
 {
     struct store_request *requests = NULL;
@@ -247,16 +247,16 @@ static sotto_error request_find(struct core *core, const char *what, struct aren
     if (fitting == 1)
         return SOTTO_OK;
     if (fitting > 1)
-        return problem_set(&core->problem, SOTTO_NOT_FOUND, CORE_AMBIGUOUS,
+        return problem_set(&core->problem, SOTTO_NOT_FOUND, SOTTO_CODE_AMBIGUOUS,
                            "Say which by its number: sotto requests", "More than one fits `%s`.",
                            what);
-    return problem_set(&core->problem, SOTTO_NOT_FOUND, CORE_NOT_FOUND,
+    return problem_set(&core->problem, SOTTO_NOT_FOUND, SOTTO_CODE_NOT_FOUND,
                        "See `sotto requests`; a link begins with sotto://invite/",
                        "`%s` is neither an invitation link nor a request.", what);
 }
 
 /* Inside a transaction. The KeyPackage may have been used up by an earlier Welcome: NOT_FOUND. */
-static sotto_error request_let_in(struct core *core, const struct store_request *request,
+static sotto_error request_let_in(struct sotto *core, const struct store_request *request,
                                   struct arena *arena)
 {
     struct store_contact contact;
@@ -272,7 +272,8 @@ static sotto_error request_let_in(struct core *core, const struct store_request 
     return join_room(core, &envelope, &request->sender);
 }
 
-static sotto_error accept_request(struct core *core, const char *what, struct core_id *conversation)
+static sotto_error accept_request(struct sotto *core, const char *what,
+                                  struct sotto_id *conversation)
 {
     struct arena arena;
     struct store_request request;
@@ -290,7 +291,7 @@ static sotto_error accept_request(struct core *core, const char *what, struct co
             if (error_is_local(error))
                 (void)core_store_problem(core, error, "joining");
             else
-                (void)problem_set(&core->problem, error, CORE_BAD_IDENTITY,
+                (void)problem_set(&core->problem, error, SOTTO_CODE_BAD_IDENTITY,
                                   "Decline it, and ask the person to add you again.",
                                   "This request cannot be joined: %s.", sotto_error_text(error));
         }
@@ -299,7 +300,7 @@ static sotto_error accept_request(struct core *core, const char *what, struct co
     return error;
 }
 
-sotto_error core_accept(struct core *core, const char *what, struct core_id *conversation)
+sotto_error sotto_accept(struct sotto *core, const char *what, struct sotto_id *conversation)
 {
     TRY(core_need_account(core));
     while (isspace((unsigned char)*what))
@@ -309,7 +310,7 @@ sotto_error core_accept(struct core *core, const char *what, struct core_id *con
     return accept_request(core, what, conversation);
 }
 
-sotto_error core_decline(struct core *core, const char *what)
+sotto_error sotto_decline(struct sotto *core, const char *what)
 {
     TRY(core_need_account(core));
     struct arena arena;

@@ -6,7 +6,7 @@
 /* ---- Joining ---- */
 
 struct joining {
-    struct core *core;
+    struct sotto *core;
     struct arena arena;
     const struct envelope *envelope;
     struct account_id sender;
@@ -121,7 +121,7 @@ static sotto_error sender_learn(struct joining *j)
 
 static sotto_error joined_store(struct joining *j)
 {
-    struct core *core = j->core;
+    struct sotto *core = j->core;
     struct identity_room info;
     memset(&info, 0, sizeof info);
     TRY(group_check(j, j->room->group, &info));
@@ -137,8 +137,8 @@ static sotto_error joined_store(struct joining *j)
         TRY(store_key_package_erase(core->store, j->package.ref));
     if (core_is_own(core, &j->sender))
         return SOTTO_OK; /* the person was in before */
-    sotto_error error = event_add(core, &j->room->id, j->envelope->next_seq - 1, 0, CORE_JOINED,
-                                  &core->identity.account, NULL);
+    sotto_error error = event_add(core, &j->room->id, j->envelope->next_seq - 1, 0,
+                                  SOTTO_KIND_JOINED, &core->identity.account, NULL);
     if (error != SOTTO_OK && error != SOTTO_EXISTS)
         return error;
     return room_queue_profile(core, &j->room->id, sotto_mls_epoch(j->room->group));
@@ -146,7 +146,7 @@ static sotto_error joined_store(struct joining *j)
 
 static sotto_error join_run(struct joining *j)
 {
-    struct core *core = j->core;
+    struct sotto *core = j->core;
     sotto_error error = store_room_get(core->store, &j->envelope->room, &j->arena, &j->before);
     if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
         return error;
@@ -170,7 +170,7 @@ static sotto_error join_run(struct joining *j)
     return SOTTO_OK;
 }
 
-sotto_error join_room(struct core *core, const struct envelope *envelope,
+sotto_error join_room(struct sotto *core, const struct envelope *envelope,
                       const struct account_id *sender)
 {
     struct joining joining;
@@ -187,7 +187,7 @@ sotto_error join_room(struct core *core, const struct envelope *envelope,
 /* ---- Considering ---- */
 
 struct considering {
-    struct core *core;
+    struct sotto *core;
     struct arena *arena;
     sotto_bytes opened;
     struct envelope envelope;
@@ -199,7 +199,7 @@ struct considering {
  * envelope is theirs shows only when joining. And those of members, for what they are worth. */
 static sotto_error manifests_learn(struct considering *c)
 {
-    struct core *core = c->core;
+    struct sotto *core = c->core;
     struct account_id account;
     sotto_bytes rest = c->envelope.manifests, one;
     TRY(manifest_learn_any(core, c->envelope.manifest, c->arena, &c->sender));
@@ -251,7 +251,7 @@ static sotto_error let_in(struct considering *c, const struct store_contact *con
 
 static sotto_error consider(struct considering *c)
 {
-    struct core *core = c->core;
+    struct sotto *core = c->core;
     sotto_fault fault;
     struct store_contact contact;
     struct store_room row;
@@ -286,7 +286,7 @@ static sotto_error consider(struct considering *c)
     return drop_if_bad(join_room(core, &c->envelope, &c->sender));
 }
 
-sotto_error join_consider(struct core *core, sotto_bytes opened, uint64_t now_s)
+sotto_error join_consider(struct sotto *core, sotto_bytes opened, uint64_t now_s)
 {
     struct arena arena;
     arena_init(&arena, core->env);
@@ -304,14 +304,14 @@ sotto_error join_consider(struct core *core, sotto_bytes opened, uint64_t now_s)
 /* ---- Those that waited for their room to end ---- */
 
 /* Whether the room's earlier membership is over. */
-static bool room_ended(struct core *core, const struct room_id *room, struct arena *arena)
+static bool room_ended(struct sotto *core, const struct room_id *room, struct arena *arena)
 {
     struct store_room row;
     return store_room_get(core->store, room, arena, &row) == SOTTO_OK &&
            row.state != STORE_ROOM_ACTIVE && row.state != STORE_ROOM_CREATING;
 }
 
-static sotto_error revisit_one(struct core *core, const struct store_request *request,
+static sotto_error revisit_one(struct sotto *core, const struct store_request *request,
                                struct arena *arena)
 {
     struct store_contact contact;
@@ -334,7 +334,7 @@ static sotto_error revisit_one(struct core *core, const struct store_request *re
     return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
 }
 
-sotto_error join_revisit(struct core *core)
+sotto_error join_revisit(struct sotto *core)
 {
     struct arena arena;
     struct store_request *requests = NULL;
@@ -350,8 +350,8 @@ sotto_error join_revisit(struct core *core)
 /* ---- The person decides ---- */
 
 /* Those that wait for the person: not the ones that wait for a room to end. */
-sotto_error core_requests(struct core *core,
-                          void (*each)(void *ctx, const struct core_request *request), void *ctx)
+sotto_error sotto_requests(struct sotto *core,
+                           void (*each)(void *ctx, const struct sotto_request *request), void *ctx)
 {
     TRY(core_need_account(core));
     struct arena arena;
@@ -370,7 +370,7 @@ sotto_error core_requests(struct core *core,
             (void)core_store_problem(core, error, "reading the requests");
         if (error != SOTTO_OK || contact.contact)
             continue;
-        struct core_request request;
+        struct sotto_request request;
         memset(&request, 0, sizeof request);
         request.id = requests[i].id;
         memcpy(request.conversation.bytes, requests[i].room.bytes, ROOM_ID_SIZE);

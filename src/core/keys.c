@@ -3,7 +3,7 @@
 
 #include "core/internal.h"
 
-static sotto_error key_make(struct core *core, bool last_resort)
+static sotto_error key_make(struct sotto *core, bool last_resort)
 {
     uint64_t now = core_now_s(core);
     sotto_buf package, secrets, reference;
@@ -36,7 +36,7 @@ static sotto_error key_make(struct core *core, bool last_resort)
     return error;
 }
 
-sotto_error keys_stock(struct core *core, uint32_t count, bool last_resort)
+sotto_error keys_stock(struct sotto *core, uint32_t count, bool last_resort)
 {
     struct arena arena;
     struct store_key_package *waiting = NULL;

@@ -4,7 +4,7 @@
 
 #include "core/internal.h"
 
-static sotto_error known_manifest(struct core *core, const struct account_id *account,
+static sotto_error known_manifest(struct sotto *core, const struct account_id *account,
                                   struct arena *arena, sotto_bytes *known)
 {
     *known = sotto_bytes_of(NULL, 0);
@@ -14,7 +14,7 @@ static sotto_error known_manifest(struct core *core, const struct account_id *ac
     return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
 }
 
-sotto_error manifest_newest(struct core *core, const struct account_id *account,
+sotto_error manifest_newest(struct sotto *core, const struct account_id *account,
                             struct arena *arena, struct manifest *manifest, bool *found)
 {
     sotto_bytes bytes;
@@ -24,8 +24,9 @@ sotto_error manifest_newest(struct core *core, const struct account_id *account,
     return *found ? manifest_read(bytes, arena, manifest, &fault) : SOTTO_OK;
 }
 
-sotto_error manifest_learn(struct core *core, const struct account_id *account, sotto_bytes offered,
-                           struct arena *arena, sotto_bytes *newest, sotto_fault *fault)
+sotto_error manifest_learn(struct sotto *core, const struct account_id *account,
+                           sotto_bytes offered, struct arena *arena, sotto_bytes *newest,
+                           sotto_fault *fault)
 {
     struct manifest manifest;
     sotto_bytes known;
@@ -47,7 +48,7 @@ sotto_error manifest_learn(struct core *core, const struct account_id *account, 
     return number > 1 ? store_manifest_changed(core->store, account) : SOTTO_OK;
 }
 
-sotto_error manifest_learn_any(struct core *core, sotto_bytes offered, struct arena *arena,
+sotto_error manifest_learn_any(struct sotto *core, sotto_bytes offered, struct arena *arena,
                                struct account_id *account)
 {
     struct manifest manifest;
@@ -58,7 +59,7 @@ sotto_error manifest_learn_any(struct core *core, sotto_bytes offered, struct ar
     return manifest_learn(core, account, offered, arena, &newest, &fault);
 }
 
-sotto_error room_queue_manifest(struct core *core, const struct room_id *room,
+sotto_error room_queue_manifest(struct sotto *core, const struct room_id *room,
                                 const struct account_id *account, sotto_bytes manifest,
                                 uint64_t number)
 {

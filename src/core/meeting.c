@@ -8,7 +8,7 @@ enum { ASK_STALL_MS = 45000, TICK_MS = 250, PAUSE_MS = 400, TOKEN_TRIES = 3 };
 
 struct asking {
     struct meeting_answer *answer;
-    struct core_problem *problem;
+    struct sotto_problem *problem;
     struct conn *conn;
     bool done;
     sotto_error error;
@@ -36,7 +36,7 @@ static void on_answer(void *ctx, sotto_error error, const struct message *answer
         asking->error = sotto_buf_append(&asking->answer->bytes, bytes.data, bytes.size);
 }
 
-sotto_error meeting_ask(struct core *core, struct conn *conn, const struct message *message,
+sotto_error meeting_ask(struct sotto *core, struct conn *conn, const struct message *message,
                         struct meeting_answer *answer)
 {
     struct asking asking = {.answer = answer, .problem = &core->problem, .conn = conn};
@@ -68,12 +68,12 @@ sotto_error meeting_ask(struct core *core, struct conn *conn, const struct messa
         conn->link = NULL;
         conn->dead = conn->ready = false;
     }
-    return problem_set(&core->problem, SOTTO_TIMEOUT, CORE_TIMEOUT,
+    return problem_set(&core->problem, SOTTO_TIMEOUT, SOTTO_CODE_TIMEOUT,
                        "Run the command again: it goes on where it stopped.",
                        "The relay does not answer in time.");
 }
 
-bool meeting_wait(struct core *core, uint64_t until_s)
+bool meeting_wait(struct sotto *core, uint64_t until_s)
 {
     uint64_t end_ms = net_now_ms() + PAUSE_MS;
     while (!core->stop && net_now_ms() < end_ms)
@@ -83,13 +83,13 @@ bool meeting_wait(struct core *core, uint64_t until_s)
 
 /* ---- Blobs ---------------------------------------------------------------------------------- */
 
-static sotto_error blob_ask(struct core *core, const char *relay, const struct message *message,
+static sotto_error blob_ask(struct sotto *core, const char *relay, const struct message *message,
                             struct meeting_answer *answer)
 {
     return meeting_ask(core, net_blob_conn(core, relay), message, answer);
 }
 
-static sotto_error owner_ask(struct core *core, const char *relay, enum message_type type,
+static sotto_error owner_ask(struct sotto *core, const char *relay, enum message_type type,
                              const struct link_place *place, struct meeting_answer *answer)
 {
     struct message message;
@@ -100,8 +100,9 @@ static sotto_error owner_ask(struct core *core, const char *relay, enum message_
     return blob_ask(core, relay, &message, answer);
 }
 
-static sotto_error create_once(struct core *core, const char *relay, const struct link_place *place,
-                               uint64_t size, struct meeting_answer *answer)
+static sotto_error create_once(struct sotto *core, const char *relay,
+                               const struct link_place *place, uint64_t size,
+                               struct meeting_answer *answer)
 {
     struct token_payments payments;
     struct message message;
@@ -127,7 +128,7 @@ static sotto_error create_once(struct core *core, const char *relay, const struc
     return error;
 }
 
-sotto_error meeting_create(struct core *core, const char *relay, const struct link_place *place,
+sotto_error meeting_create(struct sotto *core, const char *relay, const struct link_place *place,
                            uint64_t size)
 {
     struct meeting_answer answer = {0};
@@ -147,7 +148,7 @@ sotto_error meeting_create(struct core *core, const char *relay, const struct li
         refusal.type = MESSAGE_ERROR;
         refusal.error.code = answer.code;
         refusal.error.detail = answer.detail;
-        struct core_problem problem = core->problem;
+        struct sotto_problem problem = core->problem;
         if (token_refused_many(core, relay, owner, 1, SOTTO_REFUSED, &refusal) == TOKEN_NOT_IT)
             break;
         inbox_reset(core); /* tokens are fetched over the other connection */
@@ -161,7 +162,7 @@ sotto_error meeting_create(struct core *core, const char *relay, const struct li
     return error;
 }
 
-sotto_error meeting_is_whole(struct core *core, const char *relay, const struct link_place *place,
+sotto_error meeting_is_whole(struct sotto *core, const char *relay, const struct link_place *place,
                              bool *whole)
 {
     struct meeting_answer answer = {0};
@@ -172,7 +173,7 @@ sotto_error meeting_is_whole(struct core *core, const char *relay, const struct 
     return error == SOTTO_REFUSED && answer.code == WIRE_CODE_NO_BLOB ? SOTTO_NOT_FOUND : error;
 }
 
-sotto_error meeting_put(struct core *core, const char *relay, const struct link_place *place,
+sotto_error meeting_put(struct sotto *core, const char *relay, const struct link_place *place,
                         sotto_bytes box)
 {
     struct meeting_answer answer = {0};
@@ -194,7 +195,7 @@ sotto_error meeting_put(struct core *core, const char *relay, const struct link_
     return error;
 }
 
-sotto_error meeting_get(struct core *core, const char *relay, const struct link_place *place,
+sotto_error meeting_get(struct sotto *core, const char *relay, const struct link_place *place,
                         size_t size, sotto_buf *box)
 {
     struct meeting_answer answer = {0};
@@ -211,10 +212,10 @@ sotto_error meeting_get(struct core *core, const char *relay, const struct link_
     return error == SOTTO_REFUSED && answer.code == WIRE_CODE_NO_BLOB ? SOTTO_NOT_FOUND : error;
 }
 
-void meeting_forget(struct core *core, const char *relay, const struct link_place *place)
+void meeting_forget(struct sotto *core, const char *relay, const struct link_place *place)
 {
     struct meeting_answer answer = {0};
-    struct core_problem problem = core->problem;
+    struct sotto_problem problem = core->problem;
     sotto_buf_init(&answer.bytes, core->env);
     (void)owner_ask(core, relay, MESSAGE_BLOB_DELETE, place, &answer);
     sotto_buf_free(&answer.bytes);

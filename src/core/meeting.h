@@ -15,26 +15,26 @@ struct meeting_answer {
     struct blob_state state; /* of blob_status */
     sotto_buf bytes;         /* initialised by the caller */
 };
-sotto_error meeting_ask(struct core *core, struct conn *conn, const struct message *message,
+sotto_error meeting_ask(struct sotto *core, struct conn *conn, const struct message *message,
                         struct meeting_answer *answer);
 
 /* Makes the blob's place, paid with a token where there is one. EXISTS: somebody else did, or it
  * was used. */
-sotto_error meeting_create(struct core *core, const char *relay, const struct link_place *place,
+sotto_error meeting_create(struct sotto *core, const char *relay, const struct link_place *place,
                            uint64_t size);
 /* Whether it is whole. NOT_FOUND: there is no such place (yet). */
-sotto_error meeting_is_whole(struct core *core, const char *relay, const struct link_place *place,
+sotto_error meeting_is_whole(struct sotto *core, const char *relay, const struct link_place *place,
                              bool *whole);
 /* Puts the box and finishes. EXISTS: something lies there whole already, and stays. */
-sotto_error meeting_put(struct core *core, const char *relay, const struct link_place *place,
+sotto_error meeting_put(struct sotto *core, const char *relay, const struct link_place *place,
                         sotto_bytes box);
 /* Appends the whole blob. NOT_FOUND: it is not there (yet). */
-sotto_error meeting_get(struct core *core, const char *relay, const struct link_place *place,
+sotto_error meeting_get(struct sotto *core, const char *relay, const struct link_place *place,
                         size_t size, sotto_buf *box);
 /* Takes it away, if that can be done now. */
-void meeting_forget(struct core *core, const char *relay, const struct link_place *place);
+void meeting_forget(struct sotto *core, const char *relay, const struct link_place *place);
 
-/* Waits; false: it is time to stop (core_stop, or until_s is over). */
-bool meeting_wait(struct core *core, uint64_t until_s);
+/* Waits; false: it is time to stop (sotto_stop, or until_s is over). */
+bool meeting_wait(struct sotto *core, uint64_t until_s);
 
 #endif

@@ -31,7 +31,7 @@ static enum fit fit_of(const char *who, const char *name, const uint8_t id[32])
 
 /* ---- What things are called ---- */
 
-const char *names_of(struct core *core, const struct account_id *account, struct arena *arena)
+const char *names_of(struct sotto *core, const struct account_id *account, struct arena *arena)
 {
     if (core_is_own(core, account))
         return core->profile.name;
@@ -41,7 +41,7 @@ const char *names_of(struct core *core, const struct account_id *account, struct
     return contact.name;
 }
 
-const char *names_title(struct core *core, const struct store_room *room, struct arena *arena)
+const char *names_title(struct sotto *core, const struct store_room *room, struct arena *arena)
 {
     if (room->kind == STORE_ROOM_DIRECT && room->has_peer)
         return names_of(core, &room->peer, arena);
@@ -74,7 +74,7 @@ static bool choice_add(struct choice *choice, enum fit fit, const char *name, co
     return true;
 }
 
-static sotto_error choice_end(struct core *core, const struct choice *choice, const char *who,
+static sotto_error choice_end(struct sotto *core, const struct choice *choice, const char *who,
                               bool person)
 {
     if (choice->count == 1)
@@ -82,19 +82,19 @@ static sotto_error choice_end(struct core *core, const struct choice *choice, co
     if (choice->count > 1) {
         char next[600];
         (void)snprintf(next, sizeof next, "Say which by its id: %s", choice->list);
-        return problem_set(&core->problem, SOTTO_NOT_FOUND, CORE_AMBIGUOUS, next,
+        return problem_set(&core->problem, SOTTO_NOT_FOUND, SOTTO_CODE_AMBIGUOUS, next,
                            "More than one fits `%s`.", who);
     }
     if (person)
-        return problem_set(&core->problem, SOTTO_NOT_FOUND, CORE_NOT_FOUND,
+        return problem_set(&core->problem, SOTTO_NOT_FOUND, SOTTO_CODE_NOT_FOUND,
                            "See `sotto contacts`. To meet someone, give them a link: sotto invite",
                            "Nobody here is called `%s`.", who);
-    return problem_set(&core->problem, SOTTO_NOT_FOUND, CORE_NOT_FOUND,
+    return problem_set(&core->problem, SOTTO_NOT_FOUND, SOTTO_CODE_NOT_FOUND,
                        "See `sotto conversations` and `sotto contacts`.",
                        "There is no conversation `%s`.", who);
 }
 
-sotto_error names_person(struct core *core, const char *who, struct arena *arena,
+sotto_error names_person(struct sotto *core, const char *who, struct arena *arena,
                          struct store_contact *contact)
 {
     struct store_contact *all = NULL;
@@ -139,7 +139,7 @@ static bool alive(const struct store_room *room)
     return room->state == STORE_ROOM_ACTIVE || room->state == STORE_ROOM_CREATING;
 }
 
-sotto_error core_find(struct core *core, const char *who, struct core_id *conversation)
+sotto_error sotto_find(struct sotto *core, const char *who, struct sotto_id *conversation)
 {
     TRY(core_need_account(core));
     struct arena arena;

@@ -22,7 +22,7 @@ uint64_t net_now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-uint64_t net_jitter(struct core *core, uint64_t max)
+uint64_t net_jitter(struct sotto *core, uint64_t max)
 {
     uint32_t random = 0;
     if (max == 0 ||
@@ -31,7 +31,7 @@ uint64_t net_jitter(struct core *core, uint64_t max)
     return random % max;
 }
 
-static struct conn *conn_get(struct core *core, const char *relay, enum connection_kind kind,
+static struct conn *conn_get(struct sotto *core, const char *relay, enum connection_kind kind,
                              bool blobs)
 {
     for (struct conn *conn = core->conns; conn != NULL; conn = conn->next)
@@ -53,12 +53,12 @@ static struct conn *conn_get(struct core *core, const char *relay, enum connecti
     return conn;
 }
 
-struct conn *net_conn(struct core *core, const char *relay, enum connection_kind kind)
+struct conn *net_conn(struct sotto *core, const char *relay, enum connection_kind kind)
 {
     return conn_get(core, relay, kind, false);
 }
 
-struct conn *net_blob_conn(struct core *core, const char *relay)
+struct conn *net_blob_conn(struct sotto *core, const char *relay)
 {
     return conn_get(core, relay, CONNECTION_ROOM, true);
 }
@@ -74,12 +74,12 @@ static bool relay_told(const struct conn *of)
 
 static void conn_notice(struct conn *conn, bool down)
 {
-    struct core *core = conn->core;
+    struct sotto *core = conn->core;
     bool before = relay_told(conn);
     conn->told = down;
     if (relay_told(conn) == before)
         return;
-    const struct core_problem *problem = down ? &conn->problem : NULL;
+    const struct sotto_problem *problem = down ? &conn->problem : NULL;
     if (core->listener != NULL && core->listener->notice != NULL)
         core->listener->notice(core->listener->ctx, problem);
     if (core->host != NULL)
@@ -122,12 +122,12 @@ static void on_ended(void *ctx, sotto_error error, const char *text)
 
 bool conn_failed(const struct conn *conn)
 {
-    return conn->link == NULL && conn->problem.code != CORE_OK && !conn->core->patient;
+    return conn->link == NULL && conn->problem.code != SOTTO_CODE_OK && !conn->core->patient;
 }
 
 bool conn_up(struct conn *conn)
 {
-    struct core *core = conn->core;
+    struct sotto *core = conn->core;
     if (conn->link != NULL)
         return !conn->dead;
     if (conn_failed(conn) || net_now_ms() < conn->retry_ms)
@@ -164,9 +164,9 @@ static void pipe_drain(int fd)
         continue;
 }
 
-void net_step(struct core *core, uint64_t timeout_ms)
+void net_step(struct sotto *core, uint64_t timeout_ms)
 {
-    struct pollfd fds[CONNS_MAX + 1 + CORE_HOST_FDS_MAX];
+    struct pollfd fds[CONNS_MAX + 1 + SOTTO_HOST_FDS_MAX];
     struct conn *of[CONNS_MAX];
     struct link *links[CONNS_MAX];
     bool polled[CONNS_MAX];
@@ -188,7 +188,7 @@ void net_step(struct core *core, uint64_t timeout_ms)
         links[count] = conn->link;
         of[count++] = conn;
     }
-    const struct core_host *host = core->host;
+    const struct sotto_host *host = core->host;
     nfds_t host_at = fd_count;
     size_t host_count = host != NULL ? host->wants(host->ctx, fds + host_at) : 0;
     now = net_now_ms();
@@ -211,7 +211,7 @@ void net_step(struct core *core, uint64_t timeout_ms)
         host->step(host->ctx, fds + host_at, host_count);
 }
 
-void net_fresh(struct core *core)
+void net_fresh(struct sotto *core)
 {
     for (struct conn *conn = core->conns; conn != NULL; conn = conn->next)
         if (conn->link == NULL) {
@@ -222,7 +222,7 @@ void net_fresh(struct core *core)
         }
 }
 
-void net_close(struct core *core)
+void net_close(struct sotto *core)
 {
     struct conn *conn = core->conns;
     core->conns = NULL;
@@ -244,7 +244,7 @@ bool net_transient(sotto_error error, const struct message *answer)
 }
 
 void net_problem(const struct conn *conn, sotto_error error, const struct message *answer,
-                 struct core_problem *problem)
+                 struct sotto_problem *problem)
 {
     if (error == SOTTO_REFUSED && answer != NULL) {
         problem_refused(problem, conn->relay, &answer->error);

@@ -1,36 +1,36 @@
 /* The core's connections: for each relay at most one of each kind, opened when first wanted,
- * reopened with growing pauses where the core is patient (core_listen), given up at the first
- * failure where it is not (core_settle: the person is waiting for an answer). */
+ * reopened with growing pauses where the core is patient (sotto_listen), given up at the first
+ * failure where it is not (sotto_settle: the person is waiting for an answer). */
 #ifndef CORE_NET_H
 #define CORE_NET_H
 
-#include "core/core.h"
+#include "sotto/sotto.h"
 #include "wire/link.h"
 
 struct conn {
     struct conn *next;
-    struct core *core;
+    struct sotto *core;
     char relay[WIRE_ADDRESS_MAX + 1];
     enum connection_kind kind;
-    bool blobs;                  /* a room connection for files alone */
-    struct link *link;           /* NULL: not connected and not trying */
-    bool ready;                  /* hello_ok came */
-    bool dead;                   /* the link ended; freed in net_step */
-    bool told;                   /* the listener knows that it is down */
-    uint32_t generation;         /* of links: what was subscribed on an earlier one is gone */
-    uint64_t retry_ms;           /* not before */
-    unsigned failures;           /* in a row */
-    struct core_problem problem; /* why it is down; code OK while it is up or never tried */
+    bool blobs;                   /* a room connection for files alone */
+    struct link *link;            /* NULL: not connected and not trying */
+    bool ready;                   /* hello_ok came */
+    bool dead;                    /* the link ended; freed in net_step */
+    bool told;                    /* the listener knows that it is down */
+    uint32_t generation;          /* of links: what was subscribed on an earlier one is gone */
+    uint64_t retry_ms;            /* not before */
+    unsigned failures;            /* in a row */
+    struct sotto_problem problem; /* why it is down; code OK while it is up or never tried */
 };
 
 uint64_t net_now_ms(void);
 
 /* The connection, made if it is not there; not opened yet. NULL: no memory. */
-struct conn *net_conn(struct core *core, const char *relay, enum connection_kind kind);
+struct conn *net_conn(struct sotto *core, const char *relay, enum connection_kind kind);
 
 /* A room connection that carries nothing but blobs: no connection shows the relay a room and a
  * file, and no file stands before a message. */
-struct conn *net_blob_conn(struct core *core, const char *relay);
+struct conn *net_blob_conn(struct sotto *core, const char *relay);
 
 /* Opens it unless it is open, opening, or to be retried later. True: requests may be made. */
 bool conn_up(struct conn *conn);
@@ -39,22 +39,22 @@ bool conn_up(struct conn *conn);
 bool conn_failed(const struct conn *conn);
 
 /* Waits at most timeout_ms for something to happen on any connection, and lets it. */
-void net_step(struct core *core, uint64_t timeout_ms);
+void net_step(struct sotto *core, uint64_t timeout_ms);
 
 /* Forgets failures, so that a new run tries anew. */
-void net_fresh(struct core *core);
+void net_fresh(struct sotto *core);
 
 /* Closes all. */
-void net_close(struct core *core);
+void net_close(struct sotto *core);
 
 /* An error of a request in words: of the network, or what the relay answered. */
 void net_problem(const struct conn *conn, sotto_error error, const struct message *answer,
-                 struct core_problem *problem);
+                 struct sotto_problem *problem);
 
 /* Whether an error of a request is worth the same request again later: network, rate, full disk. */
 bool net_transient(sotto_error error, const struct message *answer);
 
 /* A random number of milliseconds below max. */
-uint64_t net_jitter(struct core *core, uint64_t max);
+uint64_t net_jitter(struct sotto *core, uint64_t max);
 
 #endif

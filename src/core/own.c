@@ -8,7 +8,7 @@
 
 enum { OWN_VERSION = 1, SNAPSHOT_SIZE = 256 * 1024 };
 
-sotto_error own_room(struct core *core, struct arena *arena, struct store_room *row)
+sotto_error own_room(struct sotto *core, struct arena *arena, struct store_room *row)
 {
     struct store_room *rooms = NULL;
     const struct store_room *found = NULL;
@@ -27,7 +27,7 @@ sotto_error own_room(struct core *core, struct arena *arena, struct store_room *
 
 /* ---- Telling -------------------------------------------------------------------------------- */
 
-static sotto_error queue_in(struct core *core, const struct room_id *room,
+static sotto_error queue_in(struct sotto *core, const struct room_id *room,
                             const struct device_id *to, sotto_bytes records)
 {
     static const struct device_id all;
@@ -55,7 +55,7 @@ static sotto_error queue_in(struct core *core, const struct room_id *room,
     return error;
 }
 
-sotto_error own_queue(struct core *core, const struct device_id *to, sotto_bytes records)
+sotto_error own_queue(struct sotto *core, const struct device_id *to, sotto_bytes records)
 {
     struct arena arena;
     struct store_room row;
@@ -83,7 +83,7 @@ static sotto_error contact_write(const struct store_contact *contact, sotto_buf 
     return writer_finish(&writer);
 }
 
-sotto_error own_tell_contact(struct core *core, const struct account_id *account)
+sotto_error own_tell_contact(struct sotto *core, const struct account_id *account)
 {
     struct arena arena;
     struct store_contact contact;
@@ -111,7 +111,7 @@ static sotto_error device_name_write(const struct device_id *device, const char 
     return writer_finish(&writer);
 }
 
-sotto_error own_tell_device_name(struct core *core, const struct device_id *device,
+sotto_error own_tell_device_name(struct sotto *core, const struct device_id *device,
                                  const char *name)
 {
     sotto_buf record;
@@ -123,7 +123,7 @@ sotto_error own_tell_device_name(struct core *core, const struct device_id *devi
     return error;
 }
 
-sotto_error own_read(struct core *core, const struct room_id *room, int64_t position)
+sotto_error own_read(struct sotto *core, const struct room_id *room, int64_t position)
 {
     uint32_t before = 0, after = 0;
     uint64_t seq = 0;
@@ -154,7 +154,7 @@ sotto_error own_read(struct core *core, const struct room_id *room, int64_t posi
 /* ---- A new device --------------------------------------------------------------------------- */
 
 /* Queues what was gathered if it is large enough, or last. */
-static sotto_error snapshot_flush(struct core *core, const struct room_id *room,
+static sotto_error snapshot_flush(struct sotto *core, const struct room_id *room,
                                   const struct device_id *device, sotto_buf *records, bool last)
 {
     if (records->size == 0 || (!last && records->size < SNAPSHOT_SIZE))
@@ -164,7 +164,7 @@ static sotto_error snapshot_flush(struct core *core, const struct room_id *room,
     return SOTTO_OK;
 }
 
-static sotto_error snapshot(struct core *core, const struct room_id *room,
+static sotto_error snapshot(struct sotto *core, const struct room_id *room,
                             const struct device_id *device, struct arena *arena, sotto_buf *records)
 {
     struct store_contact *contacts = NULL;
@@ -186,7 +186,7 @@ static sotto_error snapshot(struct core *core, const struct room_id *room,
     return snapshot_flush(core, room, device, records, true);
 }
 
-sotto_error own_device_added(struct core *core, const struct store_room *row,
+sotto_error own_device_added(struct sotto *core, const struct store_room *row,
                              const struct device_id *device)
 {
     struct arena arena;
@@ -225,7 +225,7 @@ const char *own_text(struct reader *reader, struct arena *arena, size_t max, con
     return copy;
 }
 
-static sotto_error contact_read(struct core *core, struct reader *reader, struct arena *arena)
+static sotto_error contact_read(struct sotto *core, struct reader *reader, struct arena *arena)
 {
     struct store_contact contact, told;
     struct account_id of;
@@ -262,7 +262,7 @@ static sotto_error contact_read(struct core *core, struct reader *reader, struct
     return error_is_local(error) ? error : SOTTO_OK;
 }
 
-static sotto_error read_read(struct core *core, struct reader *reader)
+static sotto_error read_read(struct sotto *core, struct reader *reader)
 {
     struct room_id room;
     reader_copy(reader, room.bytes, ROOM_ID_SIZE, "own.room");
@@ -271,7 +271,7 @@ static sotto_error read_read(struct core *core, struct reader *reader)
                              : reader->fault.error;
 }
 
-static sotto_error device_name_read(struct core *core, struct reader *reader, struct arena *arena)
+static sotto_error device_name_read(struct sotto *core, struct reader *reader, struct arena *arena)
 {
     struct device_id device;
     reader_copy(reader, device.bytes, DEVICE_ID_SIZE, "own.device");
@@ -280,7 +280,7 @@ static sotto_error device_name_read(struct core *core, struct reader *reader, st
                              : reader->fault.error;
 }
 
-static sotto_error record_read(struct core *core, struct reader *reader, struct arena *arena)
+static sotto_error record_read(struct sotto *core, struct reader *reader, struct arena *arena)
 {
     switch (reader_u8(reader, "own.record")) {
     case OWN_CONTACT:
@@ -302,7 +302,7 @@ static sotto_error record_read(struct core *core, struct reader *reader, struct 
 }
 
 /* One's own name, changed on another device. */
-static sotto_error name_read(struct core *core, sotto_bytes name, struct arena *arena)
+static sotto_error name_read(struct sotto *core, sotto_bytes name, struct arena *arena)
 {
     struct store_profile profile;
     char *text = arena_array(arena, name.size + 1, 1);
@@ -323,7 +323,7 @@ static sotto_error name_read(struct core *core, sotto_bytes name, struct arena *
     return SOTTO_OK;
 }
 
-sotto_error own_receive(struct core *core, const struct content_message *content,
+sotto_error own_receive(struct sotto *core, const struct content_message *content,
                         struct arena *arena)
 {
     static const struct device_id all;

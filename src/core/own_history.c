@@ -46,7 +46,7 @@ static void reactions_write(struct writer *writer, const struct store_reaction *
 }
 
 /* The text is in the content where there is one. */
-static sotto_error message_write_record(struct core *core, const struct store_message *message,
+static sotto_error message_write_record(struct sotto *core, const struct store_message *message,
                                         struct arena *arena, sotto_buf *out)
 {
     struct writer writer;
@@ -81,8 +81,8 @@ static sotto_error message_write_record(struct core *core, const struct store_me
     return writer_finish(&writer);
 }
 
-static sotto_error rooms_give(struct core *core, struct store_history *history, struct arena *arena,
-                              sotto_buf *records)
+static sotto_error rooms_give(struct sotto *core, struct store_history *history,
+                              struct arena *arena, sotto_buf *records)
 {
     struct store_room *rooms = NULL;
     size_t count = 0;
@@ -100,7 +100,7 @@ static sotto_error rooms_give(struct core *core, struct store_history *history, 
     return SOTTO_OK;
 }
 
-static sotto_error messages_give(struct core *core, struct store_history *history,
+static sotto_error messages_give(struct sotto *core, struct store_history *history,
                                  struct arena *arena, sotto_buf *records, bool *all)
 {
     struct store_message *messages = NULL;
@@ -130,7 +130,7 @@ static sotto_error messages_give(struct core *core, struct store_history *histor
     return error;
 }
 
-static sotto_error progress_give(struct core *core, const struct store_history *history, bool all,
+static sotto_error progress_give(struct sotto *core, const struct store_history *history, bool all,
                                  sotto_buf *records)
 {
     struct writer writer;
@@ -146,7 +146,7 @@ static sotto_error progress_give(struct core *core, const struct store_history *
 
 /* Whether that device waits to be added to any room yet: what is said there until then is the past
  * too. */
-static sotto_error is_waiting(struct core *core, const struct device_id *device, bool *waits)
+static sotto_error is_waiting(struct sotto *core, const struct device_id *device, bool *waits)
 {
     char hex[33], client_id[STORE_CLIENT_ID_MAX + 1];
     uint32_t count = 0;
@@ -157,8 +157,8 @@ static sotto_error is_waiting(struct core *core, const struct device_id *device,
     return SOTTO_OK;
 }
 
-static sotto_error piece_give(struct core *core, struct store_history *history, struct arena *arena,
-                              sotto_buf *records, bool *queued)
+static sotto_error piece_give(struct sotto *core, struct store_history *history,
+                              struct arena *arena, sotto_buf *records, bool *queued)
 {
     bool all = false, waits = false;
     int64_t before = history->position;
@@ -178,7 +178,7 @@ static sotto_error piece_give(struct core *core, struct store_history *history, 
 
 static sotto_error step(struct room *room, struct arena *arena, sotto_buf *records, bool *queued)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     struct store_history history;
     struct store_room row;
     uint32_t waiting = 0;
@@ -198,7 +198,7 @@ static sotto_error step(struct room *room, struct arena *arena, sotto_buf *recor
 
 void own_history_step(struct room *room)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     struct store_history history;
     if (room->progress != ROOM_IDLE || store_history_next(core->store, &history) != SOTTO_OK)
         return;
@@ -223,7 +223,7 @@ void own_history_step(struct room *room)
 
 /* ---- Getting -------------------------------------------------------------------------------- */
 
-sotto_error own_room_read(struct core *core, struct reader *reader, struct arena *arena)
+sotto_error own_room_read(struct sotto *core, struct reader *reader, struct arena *arena)
 {
     struct store_room row, known;
     memset(&row, 0, sizeof row);
@@ -251,12 +251,12 @@ sotto_error own_room_read(struct core *core, struct reader *reader, struct arena
 }
 
 /* An edited message is what its last edit says. */
-static sotto_error message_import(struct core *core, struct store_message *message,
+static sotto_error message_import(struct sotto *core, struct store_message *message,
                                   struct arena *arena, int64_t *local)
 {
     struct content_message content = {0};
     sotto_fault fault;
-    bool read = message->content.size > 0 && message->kind != CORE_NEWER &&
+    bool read = message->content.size > 0 && message->kind != SOTTO_KIND_NEWER &&
                 content_read(message->content, &message->sender, &message->room, arena, &content,
                              &fault) == SOTTO_OK;
     if (read)
@@ -269,7 +269,7 @@ static sotto_error message_import(struct core *core, struct store_message *messa
                               message->edited_s);
 }
 
-static sotto_error reactions_read(struct core *core, sotto_bytes bytes, int64_t local)
+static sotto_error reactions_read(struct sotto *core, sotto_bytes bytes, int64_t local)
 {
     struct reader reader;
     reader_init(&reader, bytes);
@@ -286,7 +286,7 @@ static sotto_error reactions_read(struct core *core, sotto_bytes bytes, int64_t 
     return SOTTO_OK;
 }
 
-sotto_error own_message_read(struct core *core, struct reader *reader, struct arena *arena)
+sotto_error own_message_read(struct sotto *core, struct reader *reader, struct arena *arena)
 {
     struct store_message message;
     struct store_room row;
@@ -328,7 +328,7 @@ sotto_error own_message_read(struct core *core, struct reader *reader, struct ar
     return error == SOTTO_EXISTS || error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
 }
 
-sotto_error own_progress_read(struct core *core, struct reader *reader)
+sotto_error own_progress_read(struct sotto *core, struct reader *reader)
 {
     uint64_t given = reader_u64(reader, "own.given"), of = reader_u64(reader, "own.of");
     uint8_t all = reader_u8(reader, "own.all");
@@ -338,7 +338,7 @@ sotto_error own_progress_read(struct core *core, struct reader *reader)
     return store_number_put(core->store, "history.all", all != 0);
 }
 
-sotto_error own_history_status(struct core *core, uint64_t *given, uint64_t *of)
+sotto_error own_history_status(struct sotto *core, uint64_t *given, uint64_t *of)
 {
     TRY(store_number_get(core->store, "history.given", given));
     return store_number_get(core->store, "history.of", of);

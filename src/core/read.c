@@ -7,75 +7,75 @@
 
 /* ---- Names of states and kinds ---- */
 
-const char *core_room_state_name(enum core_room_state state)
+const char *sotto_room_state_name(enum sotto_room_state state)
 {
     switch (state) {
-    case CORE_ROOM_CREATING:
+    case SOTTO_ROOM_CREATING:
         return "creating";
-    case CORE_ROOM_ACTIVE:
+    case SOTTO_ROOM_ACTIVE:
         return "active";
-    case CORE_ROOM_REMOVED:
+    case SOTTO_ROOM_REMOVED:
         return "removed";
-    case CORE_ROOM_LEFT:
+    case SOTTO_ROOM_LEFT:
         return "left";
-    case CORE_ROOM_FORKED:
+    case SOTTO_ROOM_FORKED:
         return "forked";
     }
     return "unknown";
 }
 
-const char *core_message_kind_name(enum core_message_kind kind)
+const char *sotto_message_kind_name(enum sotto_message_kind kind)
 {
     switch (kind) {
-    case CORE_TEXT:
+    case SOTTO_KIND_TEXT:
         return "text";
-    case CORE_UNREADABLE:
+    case SOTTO_KIND_UNREADABLE:
         return "unreadable";
-    case CORE_NEWER:
+    case SOTTO_KIND_NEWER:
         return "newer";
-    case CORE_ADDED:
+    case SOTTO_KIND_ADDED:
         return "added";
-    case CORE_REMOVED:
+    case SOTTO_KIND_REMOVED:
         return "removed";
-    case CORE_LEFT:
+    case SOTTO_KIND_LEFT:
         return "left";
-    case CORE_JOINED:
+    case SOTTO_KIND_JOINED:
         return "joined";
-    case CORE_FORK:
+    case SOTTO_KIND_FORK:
         return "forked";
-    case CORE_FILE:
+    case SOTTO_KIND_FILE:
         return "file";
-    case CORE_DELETED:
+    case SOTTO_KIND_DELETED:
         return "deleted";
     }
     return "newer";
 }
 
-const char *core_message_status_name(enum core_message_status status)
+const char *sotto_message_status_name(enum sotto_message_status status)
 {
     switch (status) {
-    case CORE_RECEIVED:
+    case SOTTO_STATUS_RECEIVED:
         return "received";
-    case CORE_SENT:
+    case SOTTO_STATUS_SENT:
         return "sent";
-    case CORE_WAITING:
+    case SOTTO_STATUS_WAITING:
         return "waiting";
-    case CORE_FAILED:
+    case SOTTO_STATUS_FAILED:
         return "failed";
-    case CORE_DELIVERED:
+    case SOTTO_STATUS_DELIVERED:
         return "delivered";
-    case CORE_READ:
+    case SOTTO_STATUS_READ:
         return "read";
     }
     return "unknown";
 }
 
-static void id_out(struct core_id *out, const uint8_t bytes[32])
+static void id_out(struct sotto_id *out, const uint8_t bytes[32])
 {
     memcpy(out->bytes, bytes, sizeof out->bytes);
 }
 
-static struct room_id id_in(const struct core_id *id)
+static struct room_id id_in(const struct sotto_id *id)
 {
     struct room_id out;
     memcpy(out.bytes, id->bytes, ROOM_ID_SIZE);
@@ -84,17 +84,17 @@ static struct room_id id_in(const struct core_id *id)
 
 /* ---- Conversations ---- */
 
-static sotto_error conversation_show(struct core *core, const struct store_room *row,
+static sotto_error conversation_show(struct sotto *core, const struct store_room *row,
                                      struct arena *arena,
-                                     void (*each)(void *ctx, const struct core_conversation *one),
+                                     void (*each)(void *ctx, const struct sotto_conversation *one),
                                      void *ctx)
 {
     static const uint8_t zeros[32];
-    struct core_conversation one;
+    struct sotto_conversation one;
     memset(&one, 0, sizeof one);
     id_out(&one.id, row->room.bytes);
     one.group = row->kind == STORE_ROOM_GROUP;
-    one.state = (enum core_room_state)row->state;
+    one.state = (enum sotto_room_state)row->state;
     one.title = names_title(core, row, arena);
     one.relay = row->relay;
     one.epoch = row->epoch;
@@ -110,9 +110,9 @@ static sotto_error conversation_show(struct core *core, const struct store_room 
     return SOTTO_OK;
 }
 
-sotto_error core_conversations(struct core *core,
-                               void (*each)(void *ctx, const struct core_conversation *one),
-                               void *ctx)
+sotto_error sotto_conversations(struct sotto *core,
+                                void (*each)(void *ctx, const struct sotto_conversation *one),
+                                void *ctx)
 {
     TRY(core_need_account(core));
     struct arena arena;
@@ -129,9 +129,9 @@ sotto_error core_conversations(struct core *core,
     return error;
 }
 
-sotto_error core_conversation(struct core *core, const struct core_id *id,
-                              void (*each)(void *ctx, const struct core_conversation *one),
-                              void *ctx)
+sotto_error sotto_conversation(struct sotto *core, const struct sotto_id *id,
+                               void (*each)(void *ctx, const struct sotto_conversation *one),
+                               void *ctx)
 {
     struct arena arena;
     struct store_room row;
@@ -143,7 +143,7 @@ sotto_error core_conversation(struct core *core, const struct core_id *id,
     if (error == SOTTO_OK)
         error = conversation_show(core, &row, &arena, each, ctx);
     if (error == SOTTO_NOT_FOUND)
-        (void)problem_set(&core->problem, error, CORE_NOT_FOUND, NULL,
+        (void)problem_set(&core->problem, error, SOTTO_CODE_NOT_FOUND, NULL,
                           "There is no conversation of that id.");
     else if (error != SOTTO_OK)
         (void)core_store_problem(core, error, "reading the conversation");
@@ -153,15 +153,15 @@ sotto_error core_conversation(struct core *core, const struct core_id *id,
 
 /* ---- Members ---- */
 
-static void members_show(struct core *core, const sotto_mls_group *group, struct arena *arena,
-                         void (*each)(void *ctx, const struct core_member *member), void *ctx)
+static void members_show(struct sotto *core, const sotto_mls_group *group, struct arena *arena,
+                         void (*each)(void *ctx, const struct sotto_member *member), void *ctx)
 {
     uint32_t at = 0;
     sotto_mls_leaf leaf;
     while (sotto_mls_next_member(group, &at, &leaf)) {
         struct account_id account;
         struct device_id device;
-        struct core_member member;
+        struct sotto_member member;
         memset(&member, 0, sizeof member);
         if (identity_leaf_ids(&leaf, &account, &device) != SOTTO_OK)
             continue;
@@ -173,8 +173,8 @@ static void members_show(struct core *core, const sotto_mls_group *group, struct
     }
 }
 
-sotto_error core_members(struct core *core, const struct core_id *conversation,
-                         void (*each)(void *ctx, const struct core_member *member), void *ctx)
+sotto_error sotto_members(struct sotto *core, const struct sotto_id *conversation,
+                          void (*each)(void *ctx, const struct sotto_member *member), void *ctx)
 {
     TRY(core_need_account(core));
     struct arena arena;
@@ -202,7 +202,7 @@ out:
 
 /* The file that a message speaks of. */
 static void file_show(const struct store_message *from, struct arena *arena,
-                      struct core_message *out)
+                      struct sotto_message *out)
 {
     struct content_message content;
     sotto_fault fault;
@@ -217,14 +217,14 @@ static void file_show(const struct store_message *from, struct arena *arena,
 }
 
 static void mentions_show(const struct store_message *from, struct arena *arena,
-                          struct core_message *out)
+                          struct sotto_message *out)
 {
     struct account_id account;
     size_t at = 0, count = 0;
-    struct core_id *list = NULL;
-    while (count < CORE_MENTIONS_MAX && mention_next(from->text, &at, &account)) {
+    struct sotto_id *list = NULL;
+    while (count < SOTTO_MENTIONS_MAX && mention_next(from->text, &at, &account)) {
         if (list == NULL)
-            list = arena_array(arena, CORE_MENTIONS_MAX, sizeof *list);
+            list = arena_array(arena, SOTTO_MENTIONS_MAX, sizeof *list);
         if (list == NULL)
             return;
         id_out(&list[count++], account.bytes);
@@ -240,18 +240,18 @@ static sotto_bytes first_line(sotto_bytes text)
     while (size < text.size && text.data[size] != '\n') {
         uint32_t scalar = 0;
         size_t next = text_next(sotto_bytes_of(text.data + size, text.size - size), &scalar);
-        if (next == 0 || size + next > CORE_QUOTE_MAX)
+        if (next == 0 || size + next > SOTTO_QUOTE_MAX)
             break;
         size += next;
     }
     return sotto_bytes_of(text.data, size);
 }
 
-static void quote_show(struct core *core, const struct store_message *from, struct arena *arena,
-                       struct core_message *out)
+static void quote_show(struct sotto *core, const struct store_message *from, struct arena *arena,
+                       struct sotto_message *out)
 {
     struct store_message to;
-    out->reply = from->kind == CORE_TEXT && from->target.size > 0;
+    out->reply = from->kind == SOTTO_KIND_TEXT && from->target.size > 0;
     out->quote.name = "";
     if (!out->reply ||
         store_message_meant(core->store, &from->room, from->target, arena, &to) != SOTTO_OK)
@@ -263,14 +263,14 @@ static void quote_show(struct core *core, const struct store_message *from, stru
     out->quote.text = first_line(to.text);
 }
 
-static void reactions_show(struct core *core, const struct store_message *from, struct arena *arena,
-                           struct core_message *out)
+static void reactions_show(struct sotto *core, const struct store_message *from,
+                           struct arena *arena, struct sotto_message *out)
 {
     struct store_reaction *rows = NULL;
     size_t count = 0;
     if (store_reactions(core->store, from->local, arena, &rows, &count) != SOTTO_OK || count == 0)
         return;
-    struct core_reaction *shown = arena_array(arena, count, sizeof *shown);
+    struct sotto_reaction *shown = arena_array(arena, count, sizeof *shown);
     if (shown == NULL)
         return;
     for (size_t i = 0; i < count; i++) {
@@ -283,21 +283,21 @@ static void reactions_show(struct core *core, const struct store_message *from, 
     out->reaction_count = count;
 }
 
-void message_show(struct core *core, const struct store_message *from, struct arena *arena,
-                  struct core_message *out)
+void message_show(struct sotto *core, const struct store_message *from, struct arena *arena,
+                  struct sotto_message *out)
 {
     struct store_room row;
     memset(out, 0, sizeof *out);
     out->id = from->position;
     id_out(&out->conversation, from->room.bytes);
     out->title = "";
-    out->status = (enum core_message_status)from->state;
+    out->status = (enum sotto_message_status)from->state;
     if (store_room_get(core->store, &from->room, arena, &row) == SOTTO_OK) {
         out->title = names_title(core, &row, arena);
         out->status = receipt_status(core, from, &row);
     }
     out->seq = from->seq;
-    out->kind = (enum core_message_kind)from->kind;
+    out->kind = (enum sotto_message_kind)from->kind;
     out->own = from->own;
     id_out(&out->sender, from->sender.bytes);
     out->sender_name = names_of(core, &from->sender, arena);
@@ -310,7 +310,7 @@ void message_show(struct core *core, const struct store_message *from, struct ar
     out->time_s = from->time_s;
     out->text = from->text;
     out->file_name = "";
-    if (from->kind == CORE_FILE)
+    if (from->kind == SOTTO_KIND_FILE)
         file_show(from, arena, out);
     out->client_id = from->client_id;
     out->markdown = from->markdown;
@@ -320,16 +320,16 @@ void message_show(struct core *core, const struct store_message *from, struct ar
     if (from->markdown)
         mentions_show(from, arena, out);
     quote_show(core, from, arena, out);
-    if (from->kind == CORE_TEXT || from->kind == CORE_FILE)
+    if (from->kind == SOTTO_KIND_TEXT || from->kind == SOTTO_KIND_FILE)
         reactions_show(core, from, arena, out);
 }
 
-void messages_show(struct core *core, const struct store_message *messages, size_t count,
-                   core_message_fn *each, void *ctx)
+void messages_show(struct sotto *core, const struct store_message *messages, size_t count,
+                   sotto_message_fn *each, void *ctx)
 {
     for (size_t i = 0; i < count; i++) {
         struct arena arena;
-        struct core_message message;
+        struct sotto_message message;
         arena_init(&arena, core->env);
         message_show(core, &messages[i], &arena, &message);
         each(ctx, &message);
@@ -337,7 +337,7 @@ void messages_show(struct core *core, const struct store_message *messages, size
     }
 }
 
-sotto_error core_message(struct core *core, int64_t id, core_message_fn *each, void *ctx)
+sotto_error sotto_message(struct sotto *core, int64_t id, sotto_message_fn *each, void *ctx)
 {
     struct arena arena;
     struct store_message message;
@@ -350,7 +350,7 @@ sotto_error core_message(struct core *core, int64_t id, core_message_fn *each, v
     return error;
 }
 
-sotto_error core_mark_read(struct core *core, const struct core_id *conversation, int64_t id)
+sotto_error sotto_mark_read(struct sotto *core, const struct sotto_id *conversation, int64_t id)
 {
     TRY(core_need_account(core));
     struct room_id room = id_in(conversation);
@@ -365,8 +365,8 @@ sotto_error core_mark_read(struct core *core, const struct core_id *conversation
     return core_store_problem(core, error, "noting what was read");
 }
 
-sotto_error core_history(struct core *core, const struct core_id *conversation, uint32_t limit,
-                         int64_t before, core_message_fn *each, void *ctx)
+sotto_error sotto_history(struct sotto *core, const struct sotto_id *conversation, uint32_t limit,
+                          int64_t before, sotto_message_fn *each, void *ctx)
 {
     TRY(core_need_account(core));
     struct arena arena;
@@ -387,8 +387,8 @@ sotto_error core_history(struct core *core, const struct core_id *conversation, 
     return error;
 }
 
-sotto_error core_sending(struct core *core, const struct core_id *conversation,
-                         const char *client_id, enum core_message_status *status, uint64_t *seq)
+sotto_error sotto_sending(struct sotto *core, const struct sotto_id *conversation,
+                          const char *client_id, enum sotto_message_status *status, uint64_t *seq)
 {
     struct arena arena;
     struct store_message message;
@@ -396,7 +396,7 @@ sotto_error core_sending(struct core *core, const struct core_id *conversation,
     arena_init(&arena, core->env);
     sotto_error error = store_message_by_client(core->store, &id, client_id, &arena, &message);
     if (error == SOTTO_OK) {
-        struct core_message shown;
+        struct sotto_message shown;
         message_show(core, &message, &arena, &shown);
         *status = shown.status;
         *seq = shown.seq;
@@ -404,10 +404,10 @@ sotto_error core_sending(struct core *core, const struct core_id *conversation,
         enum store_message_state state = STORE_MESSAGE_WAITING;
         error = store_change_get(core->store, &id, client_id, &state, seq);
         if (error == SOTTO_OK)
-            *status = (enum core_message_status)state;
+            *status = (enum sotto_message_status)state;
     }
     if (error == SOTTO_NOT_FOUND)
-        (void)problem_set(&core->problem, error, CORE_NOT_FOUND, NULL,
+        (void)problem_set(&core->problem, error, SOTTO_CODE_NOT_FOUND, NULL,
                           "No message was sent with that id in this conversation.");
     else if (error != SOTTO_OK)
         (void)core_store_problem(core, error, "reading the message back");
@@ -417,14 +417,15 @@ sotto_error core_sending(struct core *core, const struct core_id *conversation,
 
 /* ---- Events ---- */
 
-static sotto_error event_show(struct core *core, const struct store_event *from,
-                              void (*each)(void *ctx, const struct core_event *event), void *ctx)
+static sotto_error event_show(struct sotto *core, const struct store_event *from,
+                              void (*each)(void *ctx, const struct sotto_event *event), void *ctx)
 {
     struct arena arena;
     struct store_message row;
-    struct core_message message;
-    struct core_event event = {
-        .number = from->number, .kind = (enum core_event_kind)from->kind, .erased = from->position};
+    struct sotto_message message;
+    struct sotto_event event = {.number = from->number,
+                                .kind = (enum sotto_event_kind)from->kind,
+                                .erased = from->position};
     if (from->has_about)
         id_out(&event.about, from->about);
     arena_init(&arena, core->env);
@@ -443,8 +444,8 @@ static sotto_error event_show(struct core *core, const struct store_event *from,
     return error;
 }
 
-sotto_error core_events(struct core *core, uint64_t after, uint32_t limit,
-                        void (*each)(void *ctx, const struct core_event *event), void *ctx)
+sotto_error sotto_events(struct sotto *core, uint64_t after, uint32_t limit,
+                         void (*each)(void *ctx, const struct sotto_event *event), void *ctx)
 {
     struct arena arena;
     struct store_event *events = NULL;
@@ -459,7 +460,7 @@ sotto_error core_events(struct core *core, uint64_t after, uint32_t limit,
     return error;
 }
 
-sotto_error core_events_range(struct core *core, uint64_t *oldest, uint64_t *newest)
+sotto_error sotto_events_range(struct sotto *core, uint64_t *oldest, uint64_t *newest)
 {
     sotto_error error = store_events_range(core->store, oldest, newest);
     return error == SOTTO_OK ? error : core_store_problem(core, error, "reading what changed");
@@ -468,15 +469,15 @@ sotto_error core_events_range(struct core *core, uint64_t *oldest, uint64_t *new
 /* ---- People, status ---- */
 
 static void contact_show(const struct store_contact *from,
-                         void (*each)(void *ctx, const struct core_contact *contact), void *ctx)
+                         void (*each)(void *ctx, const struct sotto_contact *contact), void *ctx)
 {
-    struct core_contact contact = {{{0}}, from->name, from->relay, from->blocked};
+    struct sotto_contact contact = {{{0}}, from->name, from->relay, from->blocked};
     id_out(&contact.account, from->account.bytes);
     each(ctx, &contact);
 }
 
-sotto_error core_contacts(struct core *core,
-                          void (*each)(void *ctx, const struct core_contact *contact), void *ctx)
+sotto_error sotto_contacts(struct sotto *core,
+                           void (*each)(void *ctx, const struct sotto_contact *contact), void *ctx)
 {
     TRY(core_need_account(core));
     struct arena arena;
@@ -493,8 +494,8 @@ sotto_error core_contacts(struct core *core,
     return error;
 }
 
-sotto_error core_contact(struct core *core, const struct core_id *account,
-                         void (*each)(void *ctx, const struct core_contact *contact), void *ctx)
+sotto_error sotto_contact(struct sotto *core, const struct sotto_id *account,
+                          void (*each)(void *ctx, const struct sotto_contact *contact), void *ctx)
 {
     struct arena arena;
     struct store_contact contact;
@@ -507,7 +508,7 @@ sotto_error core_contact(struct core *core, const struct core_id *account,
     if (error == SOTTO_OK)
         contact_show(&contact, each, ctx);
     else if (error == SOTTO_NOT_FOUND)
-        (void)problem_set(&core->problem, error, CORE_NOT_FOUND, NULL,
+        (void)problem_set(&core->problem, error, SOTTO_CODE_NOT_FOUND, NULL,
                           "There is no contact of that id.");
     else
         (void)core_store_problem(core, error, "reading the contact");
@@ -515,22 +516,22 @@ sotto_error core_contact(struct core *core, const struct core_id *account,
     return error;
 }
 
-static void count_request(void *ctx, const struct core_request *request)
+static void count_request(void *ctx, const struct sotto_request *request)
 {
     (void)request;
     ++*(uint32_t *)ctx;
 }
 
-static void count_contact(void *ctx, const struct core_contact *contact)
+static void count_contact(void *ctx, const struct sotto_contact *contact)
 {
     (void)contact;
     ++*(uint32_t *)ctx;
 }
 
-sotto_error core_status(struct core *core, struct core_status *status)
+sotto_error sotto_status(struct sotto *core, struct sotto_status *status)
 {
     memset(status, 0, sizeof *status);
-    TRY(core_passphrase_is_set(core, &status->passphrase));
+    TRY(sotto_passphrase_is_set(core, &status->passphrase));
     TRY(core_load_profile(core));
     if (!core->has_identity || core->profile.registration != STORE_REGISTERED)
         return SOTTO_OK;
@@ -555,6 +556,6 @@ sotto_error core_status(struct core *core, struct core_status *status)
     arena_free(&arena);
     if (error != SOTTO_OK)
         return core_store_problem(core, error, "reading the profile");
-    TRY(core_requests(core, count_request, &status->requests));
-    return core_contacts(core, count_contact, &status->contacts);
+    TRY(sotto_requests(core, count_request, &status->requests));
+    return sotto_contacts(core, count_contact, &status->contacts);
 }

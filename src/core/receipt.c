@@ -14,7 +14,7 @@ enum {
 
 #define SETTING "receipts-off"
 
-sotto_error receipts_on(struct core *core, bool *on)
+sotto_error receipts_on(struct sotto *core, bool *on)
 {
     uint64_t off = 0;
     TRY(store_number_get(core->store, SETTING, &off));
@@ -22,7 +22,7 @@ sotto_error receipts_on(struct core *core, bool *on)
     return SOTTO_OK;
 }
 
-sotto_error core_set_receipts(struct core *core, bool on)
+sotto_error sotto_set_receipts(struct sotto *core, bool on)
 {
     static const uint8_t nobody[32];
     bool before = false;
@@ -35,7 +35,7 @@ sotto_error core_set_receipts(struct core *core, bool on)
         if (error == SOTTO_OK && !on)
             error = store_receipts_clear(core->store);
         if (error == SOTTO_OK)
-            error = store_event_add(core->store, CORE_EVENT_ACCOUNT, nobody);
+            error = store_event_add(core->store, SOTTO_EVENT_ACCOUNT, nobody);
     }
     if (error == SOTTO_OK)
         error = store_commit(core->store);
@@ -47,7 +47,7 @@ sotto_error core_set_receipts(struct core *core, bool on)
     return SOTTO_OK;
 }
 
-sotto_error receipt_owed(struct core *core, const struct store_room *room, bool *owed)
+sotto_error receipt_owed(struct sotto *core, const struct store_room *room, bool *owed)
 {
     TRY(receipts_on(core, owed));
     *owed = *owed && room->members <= RECEIPT_DEVICES_MAX;
@@ -57,7 +57,7 @@ sotto_error receipt_owed(struct core *core, const struct store_room *room, bool 
 /* ---- Sending ---- */
 
 /* Seconds until the room may send some. A clock that was set back counts as time gone by. */
-static sotto_error pause_left(struct core *core, const struct room_id *room, uint64_t *left_s)
+static sotto_error pause_left(struct sotto *core, const struct room_id *room, uint64_t *left_s)
 {
     uint64_t last = 0, now = core_now_s(core);
     TRY(store_receipts_time(core->store, room, &last));
@@ -66,7 +66,7 @@ static sotto_error pause_left(struct core *core, const struct room_id *room, uin
     return SOTTO_OK;
 }
 
-static sotto_error queue(struct core *core, const struct store_room *row,
+static sotto_error queue(struct sotto *core, const struct store_room *row,
                          const struct store_receipt_owed *owed, size_t count, struct arena *arena)
 {
     struct content_status *statuses = arena_array(arena, count, sizeof *statuses);
@@ -100,7 +100,7 @@ static sotto_error queue(struct core *core, const struct store_room *row,
 
 sotto_error receipts_queue(struct room *room, const struct store_room *row, struct arena *arena)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     struct store_receipt_owed *owed = NULL;
     size_t count = 0;
     uint64_t left_s = 0;
@@ -119,7 +119,7 @@ sotto_error receipts_queue(struct room *room, const struct store_room *row, stru
 
 /* ---- Receiving ---- */
 
-sotto_error receipts_apply(struct core *core, const struct room_id *room,
+sotto_error receipts_apply(struct sotto *core, const struct room_id *room,
                            const struct account_id *sender, const struct content_message *content,
                            struct arena *arena)
 {
@@ -135,8 +135,8 @@ sotto_error receipts_apply(struct core *core, const struct room_id *room,
         sotto_error error = store_message_meant(
             core->store, room, sotto_bytes_of(status->id, CONTENT_ID_SIZE), arena, &message);
         if (error == SOTTO_NOT_FOUND ||
-            (error == SOTTO_OK &&
-             (!message.own || (message.kind != CORE_TEXT && message.kind != CORE_FILE))))
+            (error == SOTTO_OK && (!message.own || (message.kind != SOTTO_KIND_TEXT &&
+                                                    message.kind != SOTTO_KIND_FILE))))
             continue; /* it is gone, or nobody's who waits for that */
         TRY(error);
         const struct store_receipt receipt = {
@@ -151,19 +151,19 @@ sotto_error receipts_apply(struct core *core, const struct room_id *room,
 
 /* ---- Showing ---- */
 
-enum core_message_status receipt_status(struct core *core, const struct store_message *message,
-                                        const struct store_room *room)
+enum sotto_message_status receipt_status(struct sotto *core, const struct store_message *message,
+                                         const struct store_room *room)
 {
     enum store_receipt_state state = STORE_NO_RECEIPT;
     if (message->own && message->state == STORE_MESSAGE_SENT && room->kind == STORE_ROOM_DIRECT)
         (void)store_receipts_best(core->store, message->local, &state);
-    return state == STORE_READ        ? CORE_READ
-           : state == STORE_DELIVERED ? CORE_DELIVERED
-                                      : (enum core_message_status)message->state;
+    return state == STORE_READ        ? SOTTO_STATUS_READ
+           : state == STORE_DELIVERED ? SOTTO_STATUS_DELIVERED
+                                      : (enum sotto_message_status)message->state;
 }
 
-sotto_error core_receipts(struct core *core, int64_t id,
-                          void (*each)(void *ctx, const struct core_receipt *receipt), void *ctx)
+sotto_error sotto_receipts(struct sotto *core, int64_t id,
+                           void (*each)(void *ctx, const struct sotto_receipt *receipt), void *ctx)
 {
     struct arena arena;
     struct store_message message;
@@ -178,9 +178,9 @@ sotto_error core_receipts(struct core *core, int64_t id,
             (void)core_store_problem(core, error, "reading the receipts");
     }
     for (size_t i = 0; i < count && error == SOTTO_OK; i++) {
-        struct core_receipt receipt = {
+        struct sotto_receipt receipt = {
             .name = names_of(core, &rows[i].account, &arena),
-            .status = rows[i].state == STORE_READ ? CORE_READ : CORE_DELIVERED,
+            .status = rows[i].state == STORE_READ ? SOTTO_STATUS_READ : SOTTO_STATUS_DELIVERED,
             .time_s = rows[i].time_s,
         };
         memcpy(receipt.account.bytes, rows[i].account.bytes, ACCOUNT_ID_SIZE);

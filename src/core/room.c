@@ -5,7 +5,7 @@
 
 /* ---- Rooms in memory ------------------------------------------------------------------------- */
 
-struct room *room_of(struct core *core, const struct room_id *id)
+struct room *room_of(struct sotto *core, const struct room_id *id)
 {
     for (struct room *room = core->rooms; room != NULL; room = room->next)
         if (memcmp(room->id.bytes, id->bytes, ROOM_ID_SIZE) == 0)
@@ -27,7 +27,7 @@ void room_forget_group(struct room *room)
     room->generation = 0;
 }
 
-void room_free_all(struct core *core)
+void room_free_all(struct sotto *core)
 {
     struct room *room = core->rooms;
     core->rooms = NULL;
@@ -42,7 +42,7 @@ void room_free_all(struct core *core)
 
 static sotto_error group_load(struct room *room)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     struct store_records records;
     (void)store_records_begin(&records, core->store, &room->id);
     sotto_error error = sotto_mls_group_load(core->mls, &core->identity_mls.mls, store_records_next,
@@ -57,7 +57,7 @@ static sotto_error group_load(struct room *room)
 
 sotto_error room_enter(struct room *room, struct arena *arena, struct store_room *row)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     TRY(store_room_get(core->store, &room->id, arena, row));
     if (row->state != STORE_ROOM_ACTIVE && row->state != STORE_ROOM_CREATING) {
         room_forget_group(room);
@@ -71,7 +71,7 @@ sotto_error room_enter(struct room *room, struct arena *arena, struct store_room
 
 sotto_error room_save(struct room *room, struct store_room *row)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     if (room->group != NULL) {
         struct store_records records;
         sotto_mls_store out = store_records_begin(&records, core->store, &room->id);
@@ -97,7 +97,7 @@ void room_abort(struct room *room)
     room_forget_group(room);
 }
 
-void room_abort_all(struct core *core)
+void room_abort_all(struct sotto *core)
 {
     store_rollback(core->store);
     for (struct room *room = core->rooms; room != NULL; room = room->next)
@@ -144,13 +144,13 @@ bool group_has(const sotto_mls_group *group, const struct account_id *account,
 /* ---- Being stuck ------------------------------------------------------------------------------
  */
 
-void room_note(struct room *room, const struct core_problem *problem)
+void room_note(struct room *room, const struct sotto_problem *problem)
 {
-    if (problem->code != CORE_OK && room->problem.code == CORE_OK)
+    if (problem->code != SOTTO_CODE_OK && room->problem.code == SOTTO_CODE_OK)
         room->problem = *problem;
 }
 
-void room_stuck(struct room *room, const struct core_problem *problem)
+void room_stuck(struct room *room, const struct sotto_problem *problem)
 {
     room_note(room, problem);
     room->progress = ROOM_STUCK;
@@ -160,7 +160,7 @@ void room_stuck(struct room *room, const struct core_problem *problem)
 
 void room_local_failure(struct room *room, sotto_error error, const char *doing)
 {
-    struct core_problem problem;
+    struct sotto_problem problem;
     problem_clear(&problem);
     (void)problem_local(&problem, error, doing);
     room_stuck(room, &problem);
@@ -192,7 +192,7 @@ sotto_error room_request(struct room *room, struct conn *conn, const struct mess
 /* The relay says something that the log it showed before rules out. */
 static void room_contradiction(struct room *room, const char *trouble)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     struct arena arena;
     arena_init(&arena, core->env);
     struct store_room row;
@@ -202,8 +202,8 @@ static void room_contradiction(struct room *room, const char *trouble)
     if (error == SOTTO_OK && row.state == STORE_ROOM_ACTIVE) {
         row.state = STORE_ROOM_FORKED;
         row.trouble = trouble;
-        error =
-            event_add(core, &room->id, row.next_seq, 0, CORE_FORK, &core->identity.account, NULL);
+        error = event_add(core, &room->id, row.next_seq, 0, SOTTO_KIND_FORK,
+                          &core->identity.account, NULL);
         if (error == SOTTO_EXISTS)
             error = SOTTO_OK;
         if (error == SOTTO_OK)
@@ -222,7 +222,7 @@ static void room_contradiction(struct room *room, const char *trouble)
 /* Entries that this device never saw have expired: it cannot follow the epochs any more. */
 static void room_expired(struct room *room)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     struct arena arena;
     arena_init(&arena, core->env);
     struct store_room row;
@@ -268,7 +268,7 @@ static void on_subscribed(void *ctx, sotto_error error, const struct message *an
     room->wake = true;
     if (error != SOTTO_OK) {
         room->subscribed = ROOM_UNSUBSCRIBED;
-        struct core_problem problem;
+        struct sotto_problem problem;
         problem_clear(&problem);
         net_problem(room->conn, error, answer, &problem);
         room_stuck(room, &problem);
@@ -424,14 +424,14 @@ static void step_active(struct room *room, const struct store_room *row)
 static void on_created(void *ctx, sotto_error error, const struct message *answer)
 {
     struct room *room = ctx;
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     sotto_bytes owner = sotto_bytes_of(room->id.bytes, ROOM_ID_SIZE);
     room->busy = false;
     room->wake = true;
     if (error != SOTTO_OK) {
         enum token_outcome outcome =
             token_refused(core, room->doing_conn->relay, owner, error, answer);
-        struct core_problem problem;
+        struct sotto_problem problem;
         problem_clear(&problem);
         net_problem(room->doing_conn, error, answer, &problem);
         if (outcome == TOKEN_WAIT)
@@ -464,7 +464,7 @@ static void on_created(void *ctx, sotto_error error, const struct message *answe
 
 static sotto_error room_create_request(struct room *room, const struct store_room *row)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     struct arena arena;
     struct store_room fresh;
     struct token_payment payment = {0};

@@ -59,7 +59,7 @@ bool commit_made_next(struct reader *reader, struct commit_made *made)
 
 /* ---- Queueing ---- */
 
-sotto_error commit_queue(struct core *core, const struct room_id *room,
+sotto_error commit_queue(struct sotto *core, const struct room_id *room,
                          const struct commit_intent *intent, const char *client_id,
                          uint64_t not_before_s)
 {
@@ -115,7 +115,7 @@ static sotto_error gather_proposal(struct gathered *g, const sotto_mls_proposal 
     return commit_made_write(made, &g->made);
 }
 
-bool commit_add_done(const struct core *core, const sotto_mls_group *group,
+bool commit_add_done(const struct sotto *core, const sotto_mls_group *group,
                      const struct commit_intent *intent)
 {
     /* Of other people all devices come at once; one's own follow one by one. */
@@ -127,7 +127,7 @@ bool commit_add_done(const struct core *core, const sotto_mls_group *group,
 static sotto_error gather_add(struct gathered *g, const struct commit_intent *intent, bool *wanted,
                               bool *ready)
 {
-    struct core *core = g->room->core;
+    struct sotto *core = g->room->core;
     struct store_take *takes = NULL;
     size_t count = 0;
     if (commit_add_done(core, g->room->group, intent)) {
@@ -181,7 +181,7 @@ static sotto_error gather_remove(struct gathered *g, const struct commit_intent 
 /* One intent: into the commit, or done already, or not ready. */
 static sotto_error gather(struct gathered *g, const struct store_outgoing *outgoing)
 {
-    struct core *core = g->room->core;
+    struct sotto *core = g->room->core;
     struct commit_intent intent;
     TRY(commit_intent_read(outgoing->intent, &intent));
     bool wanted = true;
@@ -217,7 +217,7 @@ static sotto_error gather(struct gathered *g, const struct store_outgoing *outgo
  * must not be read by who is not in yet, so the run ends there. */
 static sotto_error gather_all(struct gathered *g)
 {
-    struct core *core = g->room->core;
+    struct sotto *core = g->room->core;
     struct store_outgoing outgoing;
     int64_t after = 0;
     while (g->touched_count < g->touched_most && g->count < COMMIT_PROPOSALS_MAX / 2) {
@@ -266,7 +266,7 @@ struct made_bytes {
 static sotto_error carrier_store(struct gathered *g, sotto_mls_staged *staged,
                                  struct made_bytes *bytes)
 {
-    struct core *core = g->room->core;
+    struct sotto *core = g->room->core;
     struct store_outgoing carrier;
     TRY(store_outgoing_get(core->store, g->carrier, g->arena, &carrier));
     TRY(sotto_mls_staged_save(staged, &bytes->staged));
@@ -289,7 +289,7 @@ static sotto_error carrier_store(struct gathered *g, sotto_mls_staged *staged,
 
 static sotto_error make(struct gathered *g, struct store_room *row)
 {
-    struct core *core = g->room->core;
+    struct sotto *core = g->room->core;
     struct made_bytes bytes;
     sotto_buf_init(&bytes.commit, core->env);
     sotto_buf_init(&bytes.welcome, core->env);
@@ -336,9 +336,9 @@ static sotto_error commit_try(struct gathered *g, struct store_room *row, size_t
 static sotto_error intent_impossible(struct gathered *g, sotto_error error)
 {
     struct room *room = g->room;
-    struct core_problem problem;
+    struct sotto_problem problem;
     problem_clear(&problem);
-    (void)problem_set(&problem, error, CORE_BAD_IDENTITY,
+    (void)problem_set(&problem, error, SOTTO_CODE_BAD_IDENTITY,
                       "Ask the person to connect once (sotto sync), then try again.",
                       "The change was not possible: %s (%s).",
                       sotto_mls_fault(room->core->mls)->what, sotto_error_text(error));
@@ -412,7 +412,7 @@ struct winning {
 
 static sotto_error welcome_owe(struct winning *w, const struct store_take *take, sotto_bytes sealed)
 {
-    struct core *core = w->room->core;
+    struct sotto *core = w->room->core;
     struct store_outgoing outgoing;
     memset(&outgoing, 0, sizeof outgoing);
     outgoing.room = w->room->id;
@@ -433,7 +433,7 @@ static sotto_error welcome_owe(struct winning *w, const struct store_take *take,
  * shall not take one of them for a stranger. One's own stands in the envelope anyway. */
 static sotto_error manifests_gather(struct winning *w)
 {
-    struct core *core = w->room->core;
+    struct sotto *core = w->room->core;
     struct account_id last = core->identity.account;
     uint32_t at = 0;
     sotto_mls_leaf leaf;
@@ -465,7 +465,7 @@ static sotto_error manifests_gather(struct winning *w)
 static sotto_error welcome_seal(struct winning *w, const struct store_take *take, sotto_buf *plain,
                                 sotto_buf *sealed)
 {
-    struct core *core = w->room->core;
+    struct sotto *core = w->room->core;
     struct manifest manifest;
     struct envelope envelope;
     sotto_fault fault;
@@ -508,7 +508,7 @@ static sotto_error welcome_seal(struct winning *w, const struct store_take *take
 
 static sotto_error welcome_one(struct winning *w, const struct commit_made *made)
 {
-    struct core *core = w->room->core;
+    struct sotto *core = w->room->core;
     struct store_take take;
     TRY(store_take_get(core->store, &w->room->id, &made->account, &made->device, w->arena, &take));
     sotto_buf plain, sealed;
@@ -527,14 +527,15 @@ static sotto_error welcome_one(struct winning *w, const struct commit_made *made
 /* The line that tells of it: one for each person, none for a device more or less. */
 static sotto_error won_event(struct winning *w, const struct commit_made *made)
 {
-    struct core *core = w->room->core;
-    enum core_message_kind kind = made->action == COMMIT_ADD     ? CORE_ADDED
-                                  : made->action == COMMIT_LEAVE ? CORE_LEFT
-                                                                 : CORE_REMOVED;
-    const struct account_id *who = kind == CORE_LEFT ? &made->account : &core->identity.account;
+    struct sotto *core = w->room->core;
+    enum sotto_message_kind kind = made->action == COMMIT_ADD     ? SOTTO_KIND_ADDED
+                                   : made->action == COMMIT_LEAVE ? SOTTO_KIND_LEFT
+                                                                  : SOTTO_KIND_REMOVED;
+    const struct account_id *who =
+        kind == SOTTO_KIND_LEFT ? &made->account : &core->identity.account;
     if (core_is_own(core, &made->account) ||
         (w->has_told && account_id_equal(&w->told, &made->account)) ||
-        (kind == CORE_REMOVED && group_has(w->room->group, &made->account, NULL, NULL)))
+        (kind == SOTTO_KIND_REMOVED && group_has(w->room->group, &made->account, NULL, NULL)))
         return SOTTO_OK;
     w->has_told = true;
     w->told = made->account;
@@ -544,7 +545,7 @@ static sotto_error won_event(struct winning *w, const struct commit_made *made)
 
 static sotto_error won_one(struct winning *w, const struct commit_made *made)
 {
-    struct core *core = w->room->core;
+    struct sotto *core = w->room->core;
     if (made->action == COMMIT_ADD) {
         bool own = core_is_own(core, &made->account);
         w->added |= !own;
@@ -557,7 +558,7 @@ static sotto_error won_one(struct winning *w, const struct commit_made *made)
 
 static sotto_error won_all(struct winning *w)
 {
-    struct core *core = w->room->core;
+    struct sotto *core = w->room->core;
     struct commit_intent intent;
     struct commit_made made;
     struct reader reader;
@@ -597,7 +598,7 @@ sotto_error commit_won(struct room *room, struct store_room *row,
 
 sotto_error commit_unseal(struct room *room, uint64_t epoch)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     struct arena arena;
     struct store_outgoing outgoing;
     int64_t after = 0;

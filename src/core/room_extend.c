@@ -23,7 +23,7 @@ void room_full(struct room *room, uint64_t size)
 
 static void cannot(struct room *room)
 {
-    struct core_problem problem;
+    struct sotto_problem problem;
     const struct wire_error refusal = {WIRE_CODE_ROOM_FULL, room->full_size, {0}};
     problem_clear(&problem);
     problem_refused(&problem, room->conn->relay, &refusal);
@@ -34,7 +34,7 @@ static void cannot(struct room *room)
 static void on_extended(void *ctx, sotto_error error, const struct message *answer)
 {
     struct room *room = ctx;
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     uint8_t bytes[OWNER_SIZE];
     sotto_bytes owner = owner_of(room, bytes);
     room->busy = false;
@@ -64,7 +64,7 @@ static void on_extended(void *ctx, sotto_error error, const struct message *answ
     } else if (refused && !net_transient(error, answer)) {
         cannot(room);
     } else {
-        struct core_problem problem;
+        struct sotto_problem problem;
         problem_clear(&problem);
         net_problem(room->doing_conn, error, answer, &problem);
         room_stuck(room, &problem);
@@ -73,7 +73,7 @@ static void on_extended(void *ctx, sotto_error error, const struct message *answ
 
 void room_extend_next(struct room *room)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     uint8_t bytes[OWNER_SIZE];
     struct token_payment payment;
     struct message message;

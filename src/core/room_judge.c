@@ -18,14 +18,14 @@ struct judging {
 };
 
 /* Where people are connected all the time, not all of them jump at once. */
-static uint64_t pause_s(struct core *core, bool own)
+static uint64_t pause_s(struct sotto *core, bool own)
 {
     return core->patient ? core_now_s(core) + (own ? 2 : 0) + net_jitter(core, 4) : 0;
 }
 
 static sotto_error device_queue(struct judging *j, uint8_t action, const struct device_id *device)
 {
-    struct core *core = j->room->core;
+    struct sotto *core = j->room->core;
     struct commit_intent intent;
     char hex[33], client_id[STORE_CLIENT_ID_MAX + 1];
     bool own = core_is_own(core, &j->account);
@@ -45,7 +45,7 @@ static sotto_error device_queue(struct judging *j, uint8_t action, const struct 
 /* The manifest of that account, if it changed since. */
 static sotto_error account_enter(struct judging *j, const struct account_id *account)
 {
-    struct core *core = j->room->core;
+    struct sotto *core = j->room->core;
     uint64_t changed = 0;
     if (j->has_account && account_id_equal(&j->account, account))
         return SOTTO_OK;
@@ -77,7 +77,7 @@ static sotto_error judge_leaves(struct judging *j)
 
 static sotto_error add_own(struct judging *j)
 {
-    struct core *core = j->room->core;
+    struct sotto *core = j->room->core;
     const struct account_id *own = &core->identity.account;
     TRY(account_enter(j, own));
     if (!j->has_manifest || manifest_device(&j->manifest, &core->identity.device) == NULL)
@@ -94,7 +94,7 @@ static sotto_error add_own(struct judging *j)
 
 static sotto_error judge(struct judging *j, uint64_t newest)
 {
-    struct core *core = j->room->core;
+    struct sotto *core = j->room->core;
     TRY(room_enter(j->room, j->arena, &j->row));
     if (j->row.state != STORE_ROOM_ACTIVE)
         return SOTTO_OK;
@@ -105,7 +105,7 @@ static sotto_error judge(struct judging *j, uint64_t newest)
 
 void room_judge(struct room *room)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     uint64_t newest = 0, judged = 0;
     sotto_error error = store_manifest_changes(core->store, &newest);
     if (error == SOTTO_OK && newest > 0)

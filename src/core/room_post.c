@@ -24,7 +24,7 @@ static enum outcome outcome_of(sotto_error error, const struct message *answer,
 static sotto_error posted_store(struct room *room, sotto_error error, const struct message *answer,
                                 struct arena *arena)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     struct store_outgoing outgoing;
     TRY(store_begin(core->store));
     sotto_error found = store_outgoing_get(core->store, room->doing_row, arena, &outgoing);
@@ -70,7 +70,7 @@ static void on_posted(void *ctx, sotto_error error, const struct message *answer
         store_rollback(room->core->store);
         room_local_failure(room, stored, "noting that an invitation was delivered");
     } else if (error != SOTTO_OK) {
-        struct core_problem problem;
+        struct sotto_problem problem;
         problem_clear(&problem);
         net_problem(room->doing_conn, error, answer, &problem);
         bool used = answer != NULL && error == SOTTO_REFUSED &&

@@ -10,8 +10,8 @@ struct receiving {
     bool quiet; /* the entry is no activity that people care for */
 };
 
-sotto_error event_add(struct core *core, const struct room_id *room, uint64_t seq, uint32_t part,
-                      enum core_message_kind kind, const struct account_id *sender,
+sotto_error event_add(struct sotto *core, const struct room_id *room, uint64_t seq, uint32_t part,
+                      enum sotto_message_kind kind, const struct account_id *sender,
                       const struct account_id *subject)
 {
     struct store_message message;
@@ -39,7 +39,7 @@ static sotto_error fork_found(struct receiving *r, const struct entry *entry, co
 {
     r->row.state = STORE_ROOM_FORKED;
     r->row.trouble = trouble;
-    sotto_error error = event_add(r->room->core, &r->room->id, entry->seq, 0, CORE_FORK,
+    sotto_error error = event_add(r->room->core, &r->room->id, entry->seq, 0, SOTTO_KIND_FORK,
                                   &r->room->core->identity.account, NULL);
     return error == SOTTO_EXISTS ? SOTTO_OK : error;
 }
@@ -49,7 +49,7 @@ static sotto_error fork_found(struct receiving *r, const struct entry *entry, co
 static sotto_error own_change(struct receiving *r, const struct store_outgoing *outgoing,
                               sotto_bytes data, uint64_t seq)
 {
-    struct core *core = r->room->core;
+    struct sotto *core = r->room->core;
     const struct account_id *self = &core->identity.account;
     struct content_message content;
     sotto_fault fault;
@@ -63,7 +63,7 @@ static sotto_error own_change(struct receiving *r, const struct store_outgoing *
 /* What this device told the others counts here at its place among what they told. */
 static sotto_error own_said(struct receiving *r, sotto_bytes bytes)
 {
-    struct core *core = r->room->core;
+    struct sotto *core = r->room->core;
     struct content_message content;
     sotto_fault fault;
     sotto_error error =
@@ -94,12 +94,12 @@ static sotto_error own_message(struct receiving *r, const struct store_outgoing 
 
 static sotto_error own_leave(struct receiving *r, const struct entry *entry)
 {
-    struct core *core = r->room->core;
+    struct sotto *core = r->room->core;
     r->row.state = STORE_ROOM_LEFT;
     room_forget_group(r->room);
     TRY(store_records_clear(core->store, &r->room->id));
     TRY(room_fail_outbox(core, &r->room->id));
-    sotto_error error = event_add(core, &r->room->id, entry->seq, 0, CORE_LEFT,
+    sotto_error error = event_add(core, &r->room->id, entry->seq, 0, SOTTO_KIND_LEFT,
                                   &core->identity.account, &core->identity.account);
     return error == SOTTO_EXISTS ? SOTTO_OK : error;
 }
@@ -132,7 +132,7 @@ static sotto_error unreadable(struct receiving *r, const struct entry *entry,
 {
     struct account_id nobody;
     memset(&nobody, 0, sizeof nobody);
-    sotto_error error = event_add(r->room->core, &r->room->id, entry->seq, 0, CORE_UNREADABLE,
+    sotto_error error = event_add(r->room->core, &r->room->id, entry->seq, 0, SOTTO_KIND_UNREADABLE,
                                   sender != NULL ? sender : &nobody, NULL);
     return error == SOTTO_EXISTS ? SOTTO_OK : error;
 }
@@ -141,7 +141,7 @@ static sotto_error unreadable(struct receiving *r, const struct entry *entry,
 static sotto_error profile_received(struct receiving *r, const struct account_id *sender,
                                     sotto_bytes name)
 {
-    struct core *core = r->room->core;
+    struct sotto *core = r->room->core;
     struct store_contact contact;
     sotto_error error = store_contact_get(core->store, sender, r->arena, &contact);
     if (error == SOTTO_NOT_FOUND) {
@@ -175,14 +175,14 @@ static sotto_error content_store(struct receiving *r, const struct entry *entry,
                                  const struct account_id *sender, sotto_bytes data,
                                  const struct content_message *content)
 {
-    struct core *core = r->room->core;
+    struct sotto *core = r->room->core;
     struct store_message message;
     memset(&message, 0, sizeof message);
     message.room = r->room->id;
     message.seq = entry->seq;
     bool text = content->kind == CONTENT_TEXT || content->kind == CONTENT_REPLY;
     bool file = content->kind == CONTENT_FILE;
-    message.kind = text ? CORE_TEXT : file ? CORE_FILE : CORE_NEWER;
+    message.kind = text ? SOTTO_KIND_TEXT : file ? SOTTO_KIND_FILE : SOTTO_KIND_NEWER;
     message.own = core_is_own(core, sender); /* written on another device */
     message.state = message.own ? STORE_MESSAGE_SENT : STORE_MESSAGE_RECEIVED;
     message.unread = !message.own;
@@ -208,7 +208,7 @@ static sotto_error content_store(struct receiving *r, const struct entry *entry,
 static sotto_error message_received(struct receiving *r, const struct entry *entry,
                                     const sotto_mls_received *received)
 {
-    struct core *core = r->room->core;
+    struct sotto *core = r->room->core;
     sotto_mls_leaf leaf;
     struct account_id sender;
     struct device_id device;
@@ -258,7 +258,7 @@ static sotto_error message_received(struct receiving *r, const struct entry *ent
 static sotto_error proposal_received(struct receiving *r, const struct entry *entry,
                                      const sotto_mls_received *received)
 {
-    struct core *core = r->room->core;
+    struct sotto *core = r->room->core;
     sotto_mls_leaf leaf;
     struct commit_intent intent;
     memset(&intent, 0, sizeof intent);
@@ -316,7 +316,7 @@ static sotto_error commit_events(struct receiving *r, const struct entry *entry,
                                  const sotto_mls_staged *staged, const struct account_id *committer,
                                  bool *adds, bool *removes)
 {
-    struct core *core = r->room->core;
+    struct sotto *core = r->room->core;
     size_t count = sotto_mls_staged_count(staged);
     uint32_t part = 0;
     struct account_id last;
@@ -327,14 +327,14 @@ static sotto_error commit_events(struct receiving *r, const struct entry *entry,
         struct account_id subject;
         struct device_id device;
         sotto_mls_leaf leaf;
-        enum core_message_kind kind;
+        enum sotto_message_kind kind;
         TRY(sotto_mls_staged_proposal(staged, i, &proposal, &proposer));
         if (proposal.type == SOTTO_MLS_ADD) {
-            kind = CORE_ADDED;
+            kind = SOTTO_KIND_ADDED;
             leaf = proposal.u.add.leaf;
         } else if (proposal.type == SOTTO_MLS_REMOVE) {
             *removes = true;
-            kind = CORE_REMOVED;
+            kind = SOTTO_KIND_REMOVED;
             if (sotto_mls_member(r->room->group, proposal.u.remove.index, &leaf) != SOTTO_OK)
                 continue;
         } else
@@ -344,13 +344,13 @@ static sotto_error commit_events(struct receiving *r, const struct entry *entry,
         bool told = has_last && account_id_equal(&last, &subject);
         last = subject;
         has_last = true;
-        if (kind == CORE_REMOVED && core_is_own(core, &subject))
+        if (kind == SOTTO_KIND_REMOVED && core_is_own(core, &subject))
             TRY(store_room_judged_put(core->store, &r->room->id, 0)); /* add it again, if wrongly */
         if (told || account_remains(r, staged, &subject))
             continue;
-        *adds |= kind == CORE_ADDED;
+        *adds |= kind == SOTTO_KIND_ADDED;
         /* Whoever asked to go was not thrown out. */
-        if (kind == CORE_REMOVED) {
+        if (kind == SOTTO_KIND_REMOVED) {
             char account[65], client_id[STORE_CLIENT_ID_MAX + 1];
             core_id_hex(subject.bytes, sizeof subject.bytes, account);
             (void)snprintf(client_id, sizeof client_id, "leave.%.50s", account);
@@ -359,11 +359,11 @@ static sotto_error commit_events(struct receiving *r, const struct entry *entry,
             while (store_outgoing_next(core->store, &r->room->id, STORE_OUT_ENTRIES, after,
                                        r->arena, &row) == SOTTO_OK) {
                 if (strcmp(row.client_id, client_id) == 0)
-                    kind = CORE_LEFT;
+                    kind = SOTTO_KIND_LEFT;
                 after = row.id;
             }
         }
-        const struct account_id *who = kind == CORE_LEFT ? &subject : committer;
+        const struct account_id *who = kind == SOTTO_KIND_LEFT ? &subject : committer;
         sotto_error error = event_add(core, &r->room->id, entry->seq, part++, kind, who, &subject);
         if (error != SOTTO_OK && error != SOTTO_EXISTS)
             return error;
@@ -401,7 +401,7 @@ static sotto_error removed_by(struct receiving *r, bool device)
 static sotto_error commit_received(struct receiving *r, const struct entry *entry,
                                    sotto_mls_received *received)
 {
-    struct core *core = r->room->core;
+    struct sotto *core = r->room->core;
     struct room *room = r->room;
     sotto_mls_leaf leaf;
     struct account_id committer;
@@ -455,7 +455,7 @@ static sotto_error foreign_entry(struct receiving *r, const struct entry *entry)
 
 static sotto_error apply(struct receiving *r, const struct entry *entry)
 {
-    struct core *core = r->room->core;
+    struct sotto *core = r->room->core;
     if (entry->seq < r->row.next_seq)
         return SOTTO_OK; /* another process was faster */
     if (entry->seq > r->row.next_seq)

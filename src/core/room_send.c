@@ -27,7 +27,7 @@ sotto_error queued_message_read(sotto_bytes intent, struct queued_message *messa
     return reader_finish(&reader, "queued");
 }
 
-sotto_error room_queue_content(struct core *core, const struct room_id *room, uint8_t intent,
+sotto_error room_queue_content(struct sotto *core, const struct room_id *room, uint8_t intent,
                                sotto_bytes content_id, sotto_bytes content, const char *client_id)
 {
     sotto_buf bytes;
@@ -51,7 +51,7 @@ sotto_error room_queue_content(struct core *core, const struct room_id *room, ui
     return error;
 }
 
-sotto_error room_queue_profile(struct core *core, const struct room_id *room, uint64_t epoch)
+sotto_error room_queue_profile(struct sotto *core, const struct room_id *room, uint64_t epoch)
 {
     if (core->profile.name[0] == '\0')
         return SOTTO_OK;
@@ -81,14 +81,14 @@ static void profile_owed_name(const struct room_id *room, char out[static 80])
     (void)snprintf(out, 80, "introduce.%s", hex);
 }
 
-sotto_error room_queue_profile_later(struct core *core, const struct room_id *room)
+sotto_error room_queue_profile_later(struct sotto *core, const struct room_id *room)
 {
     char name[80];
     profile_owed_name(room, name);
     return store_number_put(core->store, name, 1);
 }
 
-sotto_error room_queue_profile_if_owed(struct core *core, const struct room_id *room,
+sotto_error room_queue_profile_if_owed(struct sotto *core, const struct room_id *room,
                                        uint64_t epoch)
 {
     char name[80];
@@ -107,7 +107,7 @@ static sotto_error unless_missing(sotto_error error)
 }
 
 /* Inside a transaction: a message, or a change of one, that will not be sent leaves the outbox. */
-static sotto_error outgoing_fail(struct core *core, const struct store_outgoing *outgoing)
+static sotto_error outgoing_fail(struct sotto *core, const struct store_outgoing *outgoing)
 {
     const struct room_id *room = &outgoing->room;
     const char *client_id = outgoing->client_id;
@@ -120,7 +120,7 @@ static sotto_error outgoing_fail(struct core *core, const struct store_outgoing 
     return store_outgoing_erase(core->store, outgoing->id);
 }
 
-sotto_error room_fail_outbox(struct core *core, const struct room_id *room)
+sotto_error room_fail_outbox(struct sotto *core, const struct room_id *room)
 {
     struct arena arena;
     arena_init(&arena, core->env);
@@ -136,12 +136,12 @@ sotto_error room_fail_outbox(struct core *core, const struct room_id *room)
     return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
 }
 
-/* ---- core_send ---- */
+/* ---- sotto_send ---- */
 
-static sotto_error client_id_check(struct core *core, const char *client_id)
+static sotto_error client_id_check(struct sotto *core, const char *client_id)
 {
     size_t size = strlen(client_id);
-    bool fits = size >= 1 && size <= CORE_CLIENT_ID_MAX;
+    bool fits = size >= 1 && size <= SOTTO_CLIENT_ID_MAX;
     for (size_t i = 0; i < size && fits; i++)
         fits = client_id[i] > 0x20 && client_id[i] < 0x7F;
     /* Sotto's own ids have a dot in them. */
@@ -150,11 +150,11 @@ static sotto_error client_id_check(struct core *core, const char *client_id)
     if (fits)
         return SOTTO_OK;
     return problem_set(
-        &core->problem, SOTTO_ARGUMENT, CORE_BAD_ID, "Leave it out, and a fresh one is made.",
-        "A message id has 1 to %d printable ASCII characters without spaces.", CORE_CLIENT_ID_MAX);
+        &core->problem, SOTTO_ARGUMENT, SOTTO_CODE_BAD_ID, "Leave it out, and a fresh one is made.",
+        "A message id has 1 to %d printable ASCII characters without spaces.", SOTTO_CLIENT_ID_MAX);
 }
 
-sotto_error core_client_id_choose(struct core *core, const char **client_id, char fresh[static 33])
+sotto_error core_client_id_choose(struct sotto *core, const char **client_id, char fresh[static 33])
 {
     if (*client_id != NULL)
         return client_id_check(core, *client_id);
@@ -165,7 +165,7 @@ sotto_error core_client_id_choose(struct core *core, const char **client_id, cha
     return SOTTO_OK;
 }
 
-sotto_error core_client_id_used(struct core *core, const struct room_id *room,
+sotto_error core_client_id_used(struct sotto *core, const struct room_id *room,
                                 const char *client_id)
 {
     struct arena arena;
@@ -180,57 +180,57 @@ sotto_error core_client_id_used(struct core *core, const struct room_id *room,
     return error;
 }
 
-sotto_error core_text_check(struct core *core, sotto_bytes text)
+sotto_error core_text_check(struct sotto *core, sotto_bytes text)
 {
     if (text.size == 0)
-        return problem_set(&core->problem, SOTTO_ARGUMENT, CORE_BAD_TEXT, "Write something.",
+        return problem_set(&core->problem, SOTTO_ARGUMENT, SOTTO_CODE_BAD_TEXT, "Write something.",
                            "The message is empty.");
-    if (text.size > CORE_TEXT_MAX)
-        return problem_set(&core->problem, SOTTO_LIMIT, CORE_TOO_LONG,
+    if (text.size > SOTTO_TEXT_MAX)
+        return problem_set(&core->problem, SOTTO_LIMIT, SOTTO_CODE_TOO_LONG,
                            "Send it in several messages.", "A message has at most %u bytes.",
-                           (unsigned)CORE_TEXT_MAX);
+                           (unsigned)SOTTO_TEXT_MAX);
     return SOTTO_OK;
 }
 
-static sotto_error room_open_check(struct core *core, const struct store_room *row)
+static sotto_error room_open_check(struct sotto *core, const struct store_room *row)
 {
     switch (row->state) {
     case STORE_ROOM_ACTIVE:
     case STORE_ROOM_CREATING:
         return SOTTO_OK;
     case STORE_ROOM_FORKED:
-        return problem_set(&core->problem, SOTTO_STATE, CORE_FORKED,
+        return problem_set(&core->problem, SOTTO_STATE, SOTTO_CODE_FORKED,
                            "Begin a new conversation with the same people.", "%s",
                            row->trouble[0] != '\0' ? row->trouble
                                                    : "The relay's record contradicts itself.");
     case STORE_ROOM_LEFT:
-        return problem_set(&core->problem, SOTTO_STATE, CORE_NOT_MEMBER,
+        return problem_set(&core->problem, SOTTO_STATE, SOTTO_CODE_NOT_MEMBER,
                            "Ask a member to add you again.", "You have left this conversation.");
     case STORE_ROOM_REMOVED:
     case STORE_ROOM_REQUEST:
         break;
     }
     return problem_set(
-        &core->problem, SOTTO_STATE, CORE_NOT_MEMBER, "Ask a member to add you again.", "%s",
+        &core->problem, SOTTO_STATE, SOTTO_CODE_NOT_MEMBER, "Ask a member to add you again.", "%s",
         row->trouble[0] != '\0' ? row->trouble : "You are no longer in this conversation.");
 }
 
-sotto_error core_room_open(struct core *core, const struct room_id *id, struct arena *arena,
+sotto_error core_room_open(struct sotto *core, const struct room_id *id, struct arena *arena,
                            struct store_room *row)
 {
     sotto_error error = store_room_get(core->store, id, arena, row);
     if (error == SOTTO_OK && row->kind == STORE_ROOM_OWN)
         error = SOTTO_NOT_FOUND;
     if (error == SOTTO_NOT_FOUND)
-        return problem_set(&core->problem, error, CORE_NOT_FOUND, "See `sotto conversations`.",
-                           "There is no such conversation.");
+        return problem_set(&core->problem, error, SOTTO_CODE_NOT_FOUND,
+                           "See `sotto conversations`.", "There is no such conversation.");
     if (error != SOTTO_OK)
         return core_store_problem(core, error, "reading the conversation");
     return room_open_check(core, row);
 }
 
-sotto_error room_show_waiting(struct core *core, const struct room_id *room,
-                              enum core_message_kind kind, const struct content_message *message,
+sotto_error room_show_waiting(struct sotto *core, const struct room_id *room,
+                              enum sotto_message_kind kind, const struct content_message *message,
                               sotto_bytes content, const char *client_id)
 {
     struct store_message row;
@@ -253,7 +253,7 @@ sotto_error room_show_waiting(struct core *core, const struct room_id *room,
 }
 
 /* The content id of what is answered: a message of this conversation that people wrote. */
-static sotto_error reply_target(struct core *core, const struct room_id *room, int64_t id,
+static sotto_error reply_target(struct sotto *core, const struct room_id *room, int64_t id,
                                 struct arena *arena, struct content_message *content)
 {
     struct store_message message;
@@ -262,7 +262,7 @@ static sotto_error reply_target(struct core *core, const struct room_id *room, i
         return core_store_problem(core, error, "reading what is answered");
     if (error == SOTTO_NOT_FOUND || memcmp(message.room.bytes, room->bytes, ROOM_ID_SIZE) != 0 ||
         message.content_id.size != CONTENT_ID_SIZE)
-        return problem_set(&core->problem, SOTTO_NOT_FOUND, CORE_NOT_FOUND,
+        return problem_set(&core->problem, SOTTO_NOT_FOUND, SOTTO_CODE_NOT_FOUND,
                            "`sotto history` shows the number of each message.",
                            "There is no message %lld to answer in this conversation.",
                            (long long)id);
@@ -271,7 +271,7 @@ static sotto_error reply_target(struct core *core, const struct room_id *room, i
     return SOTTO_OK;
 }
 
-sotto_error room_text_queue(struct core *core, const struct store_room *row,
+sotto_error room_text_queue(struct sotto *core, const struct store_room *row,
                             struct content_message *content, const char *client_id)
 {
     sotto_buf bytes;
@@ -280,8 +280,8 @@ sotto_error room_text_queue(struct core *core, const struct store_room *row,
     if (error == SOTTO_OK)
         error = content_write(core->env, content, &core->identity.account, &row->room, &bytes);
     if (error == SOTTO_OK)
-        error =
-            room_show_waiting(core, &row->room, CORE_TEXT, content, (sotto_bytes){0}, client_id);
+        error = room_show_waiting(core, &row->room, SOTTO_KIND_TEXT, content, (sotto_bytes){0},
+                                  client_id);
     if (error == SOTTO_OK)
         error = room_queue_profile_if_owed(core, &row->room, row->epoch);
     if (error == SOTTO_OK)
@@ -292,17 +292,17 @@ sotto_error room_text_queue(struct core *core, const struct store_room *row,
     return error;
 }
 
-sotto_error core_text_failed(struct core *core, sotto_error error)
+sotto_error core_text_failed(struct sotto *core, sotto_error error)
 {
     store_rollback(core->store);
     if (error == SOTTO_VALUE)
-        return problem_set(&core->problem, error, CORE_BAD_TEXT, "Send text in UTF-8.",
+        return problem_set(&core->problem, error, SOTTO_CODE_BAD_TEXT, "Send text in UTF-8.",
                            "The message is not valid UTF-8 text.");
     return core_store_problem(core, error, "saving the message");
 }
 
-sotto_error core_send(struct core *core, const struct core_id *conversation, const char *client_id,
-                      const struct core_text *text, char *client_id_out)
+sotto_error sotto_send(struct sotto *core, const struct sotto_id *conversation,
+                       const char *client_id, const struct sotto_text *text, char *client_id_out)
 {
     char fresh[33];
     TRY(core_need_account(core));
@@ -337,7 +337,7 @@ sotto_error core_send(struct core *core, const struct core_id *conversation, con
     else if (error != SOTTO_OK)
         (void)core_text_failed(core, error);
     else if (client_id_out != NULL)
-        (void)snprintf(client_id_out, CORE_CLIENT_ID_MAX + 1, "%s", client_id);
+        (void)snprintf(client_id_out, SOTTO_CLIENT_ID_MAX + 1, "%s", client_id);
     arena_free(&arena);
     return error;
 }
@@ -366,7 +366,7 @@ static sotto_error seal_leave(struct room *room, sotto_buf *bytes)
  * before. */
 static sotto_error seal(struct room *room, struct store_outgoing *outgoing, sotto_buf *bytes)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     TRY(outgoing->kind == STORE_OUT_LEAVE ? seal_leave(room, bytes)
                                           : seal_message(room, outgoing, bytes));
     TRY(core->env->random(core->env->ctx, outgoing->request.bytes, REQUEST_ID_SIZE));
@@ -382,7 +382,7 @@ static sotto_error seal(struct room *room, struct store_outgoing *outgoing, sott
  * has left may not be shown anything more. */
 static sotto_error appended_leave(struct room *room, uint64_t seq)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     struct arena arena;
     struct store_room row;
     arena_init(&arena, core->env);
@@ -396,7 +396,7 @@ static sotto_error appended_leave(struct room *room, uint64_t seq)
         if (error == SOTTO_OK)
             error = room_fail_outbox(core, &room->id);
         if (error == SOTTO_OK)
-            error = event_add(core, &room->id, seq, 0, CORE_LEFT, &core->identity.account,
+            error = event_add(core, &room->id, seq, 0, SOTTO_KIND_LEFT, &core->identity.account,
                               &core->identity.account);
         if (error == SOTTO_OK || error == SOTTO_EXISTS)
             error = room_save(room, &row);
@@ -411,7 +411,7 @@ static sotto_error appended_leave(struct room *room, uint64_t seq)
 
 void room_outgoing_refused(struct room *room, int64_t id)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     struct arena arena;
     struct store_outgoing outgoing;
     arena_init(&arena, core->env);
@@ -465,7 +465,7 @@ static void on_appended(void *ctx, sotto_error error, const struct message *answ
         room_full(room, answer->error.detail);
         return;
     }
-    struct core_problem problem;
+    struct sotto_problem problem;
     problem_clear(&problem);
     net_problem(room->conn, error, answer, &problem);
     if (error == SOTTO_REFUSED && answer != NULL && answer->error.code == WIRE_CODE_LIMIT)
@@ -528,7 +528,7 @@ static sotto_error prepare(struct room *room, struct store_room *row,
                            struct store_outgoing *outgoing, struct arena *arena, sotto_buf *bytes,
                            bool *ready)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     *ready = true;
     if (outgoing->state == STORE_OUT_READY && outgoing->epoch == sotto_mls_epoch(room->group))
         return SOTTO_OK;
@@ -563,7 +563,7 @@ static bool is_urgent(const struct store_outgoing *outgoing)
 static sotto_error choose_among(struct room *room, struct store_room *row, bool urgent,
                                 struct arena *arena, struct train *train)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     int64_t after = 0;
     size_t size = 0;
     while (train->count < APPENDS_MAX && size < APPENDS_BYTES) {
@@ -606,7 +606,7 @@ static sotto_error choose(struct room *room, struct store_room *row, struct aren
 
 bool room_send_next(struct room *room)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     struct arena arena;
     struct store_room row = {0};
     struct train train;

@@ -73,7 +73,7 @@ bool take_all_ready(struct room *room)
 
 sotto_error take_intent_drop(struct room *room, int64_t id)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     struct arena arena;
     struct store_outgoing outgoing;
     struct commit_intent intent;
@@ -105,9 +105,9 @@ sotto_error take_intent_drop(struct room *room, int64_t id)
     return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
 }
 
-static void intent_fail(struct room *room, const struct core_problem *problem)
+static void intent_fail(struct room *room, const struct sotto_problem *problem)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     sotto_error error = store_begin(core->store);
     if (error == SOTTO_OK)
         error = take_intent_drop(room, room->doing_row);
@@ -123,9 +123,9 @@ static void intent_fail(struct room *room, const struct core_problem *problem)
 
 static void intent_bad(struct room *room, sotto_error error, const char *what)
 {
-    struct core_problem problem;
+    struct sotto_problem problem;
     problem_clear(&problem);
-    (void)problem_set(&problem, error, CORE_BAD_IDENTITY,
+    (void)problem_set(&problem, error, SOTTO_CODE_BAD_IDENTITY,
                       "Nothing was sent to them. Compare fingerprints with the person over another "
                       "channel before you try again; the relay may be lying.",
                       "What the relay gave out as the other person's keys is not valid: %s.", what);
@@ -138,9 +138,9 @@ static uint64_t own_pause_s(uint32_t tries)
     return tries < 20 ? 1 : tries < 40 ? 10 : 300;
 }
 
-static void intent_later(struct room *room, const struct core_problem *problem, bool own)
+static void intent_later(struct room *room, const struct sotto_problem *problem, bool own)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     struct arena arena;
     struct store_outgoing outgoing;
     arena_init(&arena, core->env);
@@ -151,7 +151,7 @@ static void intent_later(struct room *room, const struct core_problem *problem, 
         outgoing.tries++;
         outgoing.not_before_s =
             core_now_s(core) + (own ? own_pause_s(outgoing.tries) : TRANSIENT_PAUSE_S);
-        outgoing.error = core_code_name(problem->code);
+        outgoing.error = sotto_code_name(problem->code);
         error = store_outgoing_put(core->store, &outgoing);
     }
     if (error == SOTTO_OK)
@@ -168,10 +168,11 @@ static void take_failed(struct room *room, sotto_error error, const struct messa
     sotto_bytes owner = sotto_bytes_of(room->doing_id.bytes, REQUEST_ID_SIZE);
     enum token_outcome outcome =
         token_refused(room->core, room->doing_conn->relay, owner, error, answer);
-    struct core_problem problem;
+    struct sotto_problem problem;
     problem_clear(&problem);
     net_problem(room->doing_conn, error, answer, &problem);
-    bool own = problem.code == CORE_NO_KEY_PACKAGE && core_is_own(room->core, &room->doing_account);
+    bool own =
+        problem.code == SOTTO_CODE_NO_KEY_PACKAGE && core_is_own(room->core, &room->doing_account);
     if (outcome == TOKEN_AGAIN)
         return;
     if (outcome == TOKEN_WAIT)
@@ -188,7 +189,7 @@ static void take_failed(struct room *room, sotto_error error, const struct messa
 static sotto_error takes_plan(struct room *room, const struct commit_intent *intent,
                               sotto_bytes bytes, struct arena *arena, sotto_fault *fault)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     struct manifest manifest;
     TRY(manifest_read(bytes, arena, &manifest, fault));
     size_t planned = 0;
@@ -233,7 +234,7 @@ static sotto_error takes_plan(struct room *room, const struct commit_intent *int
 static void on_manifest(void *ctx, sotto_error error, const struct message *answer)
 {
     struct room *room = ctx;
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     room->busy = false;
     room->wake = true;
     if (error != SOTTO_OK) {
@@ -287,7 +288,7 @@ static sotto_error manifest_request(struct room *room, struct conn *conn,
 static sotto_error key_package_check(struct room *room, const struct store_take *take,
                                      sotto_bytes key_package, const char **what)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     sotto_mls_leaf leaf;
     uint16_t suite = 0;
     struct account_id account;
@@ -314,7 +315,7 @@ static sotto_error key_package_check(struct room *room, const struct store_take 
 static void on_taken(void *ctx, sotto_error error, const struct message *answer)
 {
     struct room *room = ctx;
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     room->busy = false;
     room->wake = true;
     if (error != SOTTO_OK) {
@@ -431,7 +432,7 @@ static bool intent_wants(struct room *room, const struct store_outgoing *outgoin
 
 bool take_next(struct room *room, const struct store_room *row)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     struct arena arena;
     struct store_outgoing outgoing;
     struct commit_intent intent;

@@ -41,8 +41,8 @@ static sotto_error query_make(sotto_bytes words, sotto_buf *out, size_t *count)
     return error;
 }
 
-sotto_error core_search(struct core *core, const struct core_id *conversation, const char *words,
-                        uint32_t limit, int64_t before, core_message_fn *each, void *ctx)
+sotto_error sotto_search(struct sotto *core, const struct sotto_id *conversation, const char *words,
+                         uint32_t limit, int64_t before, sotto_message_fn *each, void *ctx)
 {
     TRY(core_need_account(core));
     struct arena arena;
@@ -56,7 +56,7 @@ sotto_error core_search(struct core *core, const struct core_id *conversation, c
     sotto_buf_init(&query, core->env);
     sotto_error error = query_make(sotto_bytes_str(words), &query, &word_count);
     if (error == SOTTO_OK && word_count == 0)
-        error = problem_set(&core->problem, SOTTO_ARGUMENT, CORE_BAD_TEXT, "Give a word.",
+        error = problem_set(&core->problem, SOTTO_ARGUMENT, SOTTO_CODE_BAD_TEXT, "Give a word.",
                             "There is nothing to search for.");
     else if (error == SOTTO_OK) {
         error = store_messages_search(core->store, (const char *)query.data,
@@ -75,7 +75,7 @@ sotto_error core_search(struct core *core, const struct core_id *conversation, c
 /* An index of a million messages is written anew in seconds: not after each deletion. */
 enum { RENEW_EVERY_S = 600 };
 
-sotto_error search_tidy(struct core *core)
+sotto_error search_tidy(struct sotto *core)
 {
     bool stale = false;
     uint64_t last = 0, now = core_now_s(core);

@@ -1,4 +1,4 @@
-#include "core/core.h"
+#include "sotto/sotto.h"
 #include "core/store_query.h"
 
 /* ---- Edits and deletions -------------------------------------------------------------------- */
@@ -65,11 +65,11 @@ sotto_error store_message_erase(struct store *store, int64_t local)
     query_write(&q, store,
                 "UPDATE message SET kind = ?, text = '', content = x'', target = x'',"
                 " edited_s = 0, markdown = 0, unread = 0, owed = 0 WHERE local = ?");
-    query_u64(&q, CORE_DELETED);
+    query_u64(&q, SOTTO_KIND_DELETED);
     query_i64(&q, local);
     TRY(query_run(&q));
     store->scrub = true;
-    return unread ? store_event_add(store, CORE_EVENT_CONVERSATION, room.bytes) : SOTTO_OK;
+    return unread ? store_event_add(store, SOTTO_EVENT_CONVERSATION, room.bytes) : SOTTO_OK;
 }
 
 /* ---- Reactions ------------------------------------------------------------------------------ */

@@ -6,7 +6,7 @@
 
 struct store_event {
     uint64_t number; /* 1, 2, ...: never given twice */
-    uint32_t kind;   /* enum core_event_kind */
+    uint32_t kind;   /* enum sotto_event_kind */
     bool has_about;
     uint8_t about[32]; /* a room's id; of a contact, the account's */
     int64_t local;     /* of a message: its row; else 0 */

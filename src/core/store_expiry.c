@@ -1,4 +1,4 @@
-#include "core/core.h"
+#include "sotto/sotto.h"
 #include "core/store_query.h"
 
 sotto_error store_messages_due(struct store *store, uint64_t now_s, bool *due)
@@ -19,13 +19,13 @@ sotto_error store_messages_expire(struct store *store, uint64_t now_s)
     query_write(&q, store,
                 "INSERT INTO event (kind, about, position) SELECT ?, room, position FROM message"
                 " WHERE erase_s > 0 AND erase_s <= ? ORDER BY position");
-    query_u64(&q, CORE_EVENT_MESSAGE_ERASED);
+    query_u64(&q, SOTTO_EVENT_MESSAGE_ERASED);
     query_u64(&q, now_s);
     TRY(query_run(&q));
     query_write(&q, store,
                 "INSERT INTO event (kind, about) SELECT DISTINCT ?, room FROM message"
                 " WHERE erase_s > 0 AND erase_s <= ? AND unread");
-    query_u64(&q, CORE_EVENT_CONVERSATION);
+    query_u64(&q, SOTTO_EVENT_CONVERSATION);
     query_u64(&q, now_s);
     TRY(query_run(&q));
     query_write(&q, store, "DELETE FROM message WHERE erase_s > 0 AND erase_s <= ?");

@@ -1,4 +1,4 @@
-#include "core/core.h"
+#include "sotto/sotto.h"
 #include "core/store_query.h"
 
 #define MESSAGE_COLUMNS                                                                     \
@@ -247,7 +247,8 @@ sotto_error store_messages_read(struct store *store, const struct room_id *room,
     struct query q;
     query_write(&q, store,
                 "UPDATE message SET unread = 0,"
-                " owed = iif(? AND NOT own AND kind IN (1, 9), 2, owed)" /* CORE_TEXT, CORE_FILE */
+                " owed = iif(? AND NOT own AND kind IN (1, 9), 2, owed)" /* SOTTO_KIND_TEXT,
+                                                                            SOTTO_KIND_FILE */
                 ", erase_s = iif(timer_s > 0, ? + timer_s, erase_s)"
                 " WHERE room = ? AND unread = 1 AND position <= ?");
     query_u64(&q, receipts);
@@ -258,7 +259,7 @@ sotto_error store_messages_read(struct store *store, const struct room_id *room,
     if (error == SOTTO_NOT_FOUND)
         return SOTTO_OK;
     TRY(error);
-    return store_event_add(store, CORE_EVENT_CONVERSATION, room->bytes);
+    return store_event_add(store, SOTTO_EVENT_CONVERSATION, room->bytes);
 }
 
 sotto_error store_messages_read_seq(struct store *store, const struct room_id *room, uint64_t seq,
@@ -275,7 +276,7 @@ sotto_error store_messages_read_seq(struct store *store, const struct room_id *r
     if (error == SOTTO_NOT_FOUND)
         return SOTTO_OK;
     TRY(error);
-    return store_event_add(store, CORE_EVENT_CONVERSATION, room->bytes);
+    return store_event_add(store, SOTTO_EVENT_CONVERSATION, room->bytes);
 }
 
 sotto_error store_messages_seq(struct store *store, const struct room_id *room, int64_t position,

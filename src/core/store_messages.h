@@ -21,7 +21,7 @@ struct store_message {
     struct room_id room;
     uint64_t seq;  /* in the room's log; 0 while waiting */
     uint32_t part; /* 0, 1, ...: one commit may be told as several events */
-    uint32_t kind; /* enum core_message_kind */
+    uint32_t kind; /* enum sotto_message_kind */
     enum store_message_state state;
     bool own, unread;
     struct account_id sender;

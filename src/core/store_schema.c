@@ -184,7 +184,7 @@ static const char version_3[] =
     "PRAGMA user_version = 3;";
 
 /* What changed, for whoever shows the profile: written in the transaction that changes it, by
- * whichever process that is. Kinds: enum core_event_kind. */
+ * whichever process that is. Kinds: enum sotto_event_kind. */
 static const char version_4[] =
     "CREATE TABLE event ("
     " number INTEGER PRIMARY KEY AUTOINCREMENT,"

@@ -12,7 +12,7 @@ enum {
 
 /* ---- What is in scope ---- */
 
-static sotto_error scope_set(struct core *core, const struct core_id *only)
+static sotto_error scope_set(struct sotto *core, const struct sotto_id *only)
 {
     struct arena arena;
     struct store_room *rooms = NULL;
@@ -43,7 +43,7 @@ static sotto_error scope_set(struct core *core, const struct core_id *only)
 }
 
 /* A listener finds rooms that another process made, and wakes those that owe something. */
-static void scope_refresh(struct core *core)
+static void scope_refresh(struct sotto *core)
 {
     struct arena arena;
     struct store_room *rooms = NULL;
@@ -79,7 +79,7 @@ static void scope_refresh(struct core *core)
 /* ---- The loop ---- */
 
 /* Steps everything once. True: something is still at work. */
-static bool step_all(struct core *core, uint64_t *next_ms)
+static bool step_all(struct sotto *core, uint64_t *next_ms)
 {
     bool working = inbox_step(core);
     *next_ms = UINT64_MAX;
@@ -106,7 +106,7 @@ static uint64_t until(uint64_t when_ms, uint64_t most)
 }
 
 /* A measure that grows with every bit of progress: what was applied, sent, answered. */
-static uint64_t progress_mark(struct core *core)
+static uint64_t progress_mark(struct sotto *core)
 {
     uint64_t mark = core->inbox.phase + core->inbox.subscribed * 2u + core->inbox.quiet_ms;
     for (const struct room *room = core->rooms; room != NULL; room = room->next)
@@ -115,25 +115,25 @@ static uint64_t progress_mark(struct core *core)
     return mark;
 }
 
-static sotto_error outcome(struct core *core)
+static sotto_error outcome(struct sotto *core)
 {
     if (core->inbox.failed) {
         core->problem = core->inbox.problem;
         return core->problem.error;
     }
     for (const struct room *room = core->rooms; room != NULL; room = room->next)
-        if (room->in_scope && room->problem.code != CORE_OK) {
+        if (room->in_scope && room->problem.code != SOTTO_CODE_OK) {
             core->problem = room->problem;
             return core->problem.error;
         }
-    if (core->tokens.problem.code != CORE_OK) {
+    if (core->tokens.problem.code != SOTTO_CODE_OK) {
         core->problem = core->tokens.problem;
         return core->problem.error;
     }
     return SOTTO_OK;
 }
 
-sotto_error run_until_settled(struct core *core)
+sotto_error run_until_settled(struct sotto *core)
 {
     net_fresh(core);
     problem_clear(&core->problem);
@@ -150,7 +150,7 @@ sotto_error run_until_settled(struct core *core)
             moved_ms = net_now_ms();
         } else if (net_now_ms() - moved_ms > STALL_MS)
             return problem_set(
-                &core->problem, SOTTO_TIMEOUT, CORE_TIMEOUT,
+                &core->problem, SOTTO_TIMEOUT, SOTTO_CODE_TIMEOUT,
                 "What was to be sent waits in the outbox. Try again later: sotto sync",
                 "The relay does not answer in time.");
     }
@@ -158,7 +158,7 @@ sotto_error run_until_settled(struct core *core)
 }
 
 /* A room that ended badly says so when it is asked to do something. */
-static sotto_error ended_problem(struct core *core, const struct core_id *only)
+static sotto_error ended_problem(struct sotto *core, const struct sotto_id *only)
 {
     struct arena arena;
     struct store_room row;
@@ -175,7 +175,7 @@ static sotto_error ended_problem(struct core *core, const struct core_id *only)
     return error;
 }
 
-sotto_error core_settle(struct core *core, const struct core_id *conversation)
+sotto_error sotto_settle(struct sotto *core, const struct sotto_id *conversation)
 {
     TRY(core_need_account(core));
     inbox_reset(core);
@@ -187,7 +187,7 @@ sotto_error core_settle(struct core *core, const struct core_id *conversation)
 }
 
 /* Welcomes that waited for an earlier membership to end; then whatever they brought. */
-static sotto_error revisit(struct core *core)
+static sotto_error revisit(struct sotto *core)
 {
     sotto_error error = join_revisit(core);
     if (error != SOTTO_OK)
@@ -195,7 +195,7 @@ static sotto_error revisit(struct core *core)
     return SOTTO_OK;
 }
 
-static bool any_awake(const struct core *core)
+static bool any_awake(const struct sotto *core)
 {
     for (const struct room *room = core->rooms; room != NULL; room = room->next)
         if (room->in_scope && room->wake && !room->gone && room->progress != ROOM_STUCK)
@@ -203,7 +203,7 @@ static bool any_awake(const struct core *core)
     return false;
 }
 
-sotto_error core_sync(struct core *core)
+sotto_error sotto_sync(struct sotto *core)
 {
     TRY(core_need_account(core));
     inbox_reset(core);
@@ -226,8 +226,8 @@ sotto_error core_sync(struct core *core)
 /* ---- Listening ---- */
 
 struct listening {
-    struct core *core;
-    const struct core_listener *listener;
+    struct sotto *core;
+    const struct sotto_listener *listener;
     uint64_t position; /* the last message that was given */
     int64_t request;   /* the last request that was given */
 };
@@ -279,7 +279,7 @@ static void give_read(struct listening *l, const struct store_message *messages,
 /* One batch. *more: there may be another. */
 static sotto_error give_batch(struct listening *l, bool *more)
 {
-    struct core *core = l->core;
+    struct sotto *core = l->core;
     struct arena arena;
     struct store_message *messages = NULL;
     size_t count = 0;
@@ -287,7 +287,7 @@ static sotto_error give_batch(struct listening *l, bool *more)
     sotto_error error = store_messages_after(core->store, (int64_t)l->position, LISTEN_BATCH,
                                              &arena, &messages, &count);
     for (size_t i = 0; i < count && error == SOTTO_OK; i++) {
-        struct core_message message;
+        struct sotto_message message;
         message_show(core, &messages[i], &arena, &message);
         l->listener->message(l->listener->ctx, &message);
     }
@@ -305,7 +305,7 @@ static sotto_error give_batch(struct listening *l, bool *more)
     return error;
 }
 
-static void give_request(void *ctx, const struct core_request *request)
+static void give_request(void *ctx, const struct sotto_request *request)
 {
     struct listening *l = ctx;
     if (request->id <= l->request)
@@ -322,14 +322,14 @@ static sotto_error give(struct listening *l)
         sotto_error error = give_batch(l, &more);
         if (error == SOTTO_IO)
             return problem_set(
-                &l->core->problem, error, CORE_STORAGE,
+                &l->core->problem, error, SOTTO_CODE_STORAGE,
                 "Nothing is lost: the same messages come with the next sotto listen.",
                 "The messages could not be written out.");
         if (error != SOTTO_OK)
             return core_store_problem(l->core, error, "reading new messages");
     }
     if (l->listener->request != NULL)
-        TRY(core_requests(l->core, give_request, l));
+        TRY(sotto_requests(l->core, give_request, l));
     if (l->request != request && l->listener->flush(l->listener->ctx) &&
         position_put(l) != SOTTO_OK)
         return core_store_problem(l->core, SOTTO_IO, "noting what was shown");
@@ -338,7 +338,7 @@ static sotto_error give(struct listening *l)
 
 static sotto_error listen_loop(struct listening *l, uint32_t seconds)
 {
-    struct core *core = l->core;
+    struct sotto *core = l->core;
     uint64_t end_ms = seconds > 0 ? net_now_ms() + (uint64_t)seconds * 1000 : UINT64_MAX;
     while (!core->stop && net_now_ms() < end_ms) {
         uint64_t next_ms = 0, version = 0;
@@ -361,9 +361,9 @@ static sotto_error listen_loop(struct listening *l, uint32_t seconds)
 
 /* Begins to listen once there is an account, which another process, or another core of this one,
  * may have made. */
-static bool serve_begin(struct core *core)
+static bool serve_begin(struct sotto *core)
 {
-    struct core_problem before = core->problem;
+    struct sotto_problem before = core->problem;
     bool begun = core_need_account(core) == SOTTO_OK && scope_set(core, NULL) == SOTTO_OK;
     core->problem = before; /* that there is none yet is no failure */
     if (!begun)
@@ -374,7 +374,7 @@ static bool serve_begin(struct core *core)
 }
 
 /* One turn. The host's step is in net_step. */
-static sotto_error serve_turn(struct core *core)
+static sotto_error serve_turn(struct sotto *core)
 {
     uint64_t next_ms = UINT64_MAX, version = 0, changes;
     bool on = core->inbox.wanted || serve_begin(core);
@@ -401,7 +401,7 @@ static sotto_error serve_turn(struct core *core)
     return revisit(core);
 }
 
-sotto_error core_serve(struct core *core, const struct core_host *host)
+sotto_error sotto_serve(struct sotto *core, const struct sotto_host *host)
 {
     core->revisited = UINT64_MAX; /* not yet */
     sotto_error error = SOTTO_OK;
@@ -415,10 +415,10 @@ sotto_error core_serve(struct core *core, const struct core_host *host)
     return error;
 }
 
-/* ---- core_listen ---- */
+/* ---- sotto_listen ---- */
 
-sotto_error core_listen(struct core *core, uint32_t seconds, bool once,
-                        const struct core_listener *listener)
+sotto_error sotto_listen(struct sotto *core, uint32_t seconds, bool once,
+                         const struct sotto_listener *listener)
 {
     struct listening l = {core, listener, 0, 0};
     uint64_t request = 0;
@@ -430,8 +430,8 @@ sotto_error core_listen(struct core *core, uint32_t seconds, bool once,
         return core_store_problem(core, error, "reading what was shown before");
     l.request = (int64_t)request;
     if (once) {
-        error = core_sync(core);
-        struct core_problem problem = core->problem;
+        error = sotto_sync(core);
+        struct sotto_problem problem = core->problem;
         sotto_error given = give(&l);
         if (error != SOTTO_OK)
             core->problem = problem; /* what had come before is shown all the same */

@@ -24,7 +24,7 @@ enum {
 
 /* ---- What went wrong ------------------------------------------------------------------------ */
 
-void tokens_reset(struct core *core)
+void tokens_reset(struct sotto *core)
 {
     bool told = core->tokens.told, urgent = core->tokens.urgent;
     uint32_t wanted = core->tokens.wanted;
@@ -36,19 +36,19 @@ void tokens_reset(struct core *core)
 }
 
 /* No tokens in this session; everything else goes on. */
-static void give_up(struct core *core)
+static void give_up(struct sotto *core)
 {
     core->tokens.done = true;
     core->tokens.done_ms = net_now_ms();
 }
 
 /* The relay is caught. A listener hears of it once. */
-static void keys_differ(struct core *core, const char *from)
+static void keys_differ(struct sotto *core, const char *from)
 {
     struct tokens *tokens = &core->tokens;
     char name[300];
     problem_relay_name(core->profile.relay, name);
-    (void)problem_set(&tokens->problem, SOTTO_SIGNATURE, CORE_TOKEN_KEYS,
+    (void)problem_set(&tokens->problem, SOTTO_SIGNATURE, SOTTO_CODE_TOKEN_KEYS,
                       "No tokens were taken from it; everything else goes on. If the relay was "
                       "restored from a backup, that may be why: ask whoever runs it, and compare "
                       "the token keys that `sotto status` shows with somebody else there.",
@@ -62,7 +62,7 @@ static void keys_differ(struct core *core, const char *from)
     give_up(core);
 }
 
-static void local_failure(struct core *core, sotto_error error)
+static void local_failure(struct sotto *core, sotto_error error)
 {
     store_rollback(core->store);
     (void)problem_local(&core->tokens.problem, error, "storing tokens");
@@ -71,7 +71,8 @@ static void local_failure(struct core *core, sotto_error error)
 
 /* ---- The keys, on the account connection ---------------------------------------------------- */
 
-static sotto_error chain_of(struct core *core, struct arena *arena, struct store_token_chain *chain)
+static sotto_error chain_of(struct sotto *core, struct arena *arena,
+                            struct store_token_chain *chain)
 {
     TRY(store_token_chain_get(core->store, arena, chain));
     if (strcmp(chain->relay, core->profile.relay) != 0)
@@ -96,7 +97,7 @@ static bool goes_on(const struct token_keys *keys, const struct store_token_chai
 
 static void on_keys(void *ctx, sotto_error error, const struct message *answer)
 {
-    struct core *core = ctx;
+    struct sotto *core = ctx;
     struct tokens *tokens = &core->tokens;
     struct arena arena;
     struct store_token_chain seen;
@@ -122,7 +123,7 @@ static void on_keys(void *ctx, sotto_error error, const struct message *answer)
     arena_free(&arena);
 }
 
-static bool ask_account(struct core *core, const struct message *message, link_answer_fn *done)
+static bool ask_account(struct sotto *core, const struct message *message, link_answer_fn *done)
 {
     if (link_request(core->inbox.conn->link, message, done, core, NULL) != SOTTO_OK) {
         give_up(core);
@@ -132,7 +133,7 @@ static bool ask_account(struct core *core, const struct message *message, link_a
     return true;
 }
 
-static bool ask_keys(struct core *core)
+static bool ask_keys(struct sotto *core)
 {
     struct arena arena;
     struct store_token_chain seen;
@@ -153,7 +154,7 @@ static bool ask_keys(struct core *core)
 /* ---- The same, as nobody in particular ------------------------------------------------------ */
 
 /* Inside a transaction: both saw the same, and from here on the chain goes on from it. */
-static sotto_error remember(struct core *core)
+static sotto_error remember(struct sotto *core)
 {
     const struct token_key *newest = &core->tokens.newest;
     struct store_token_chain chain = {.relay = core->profile.relay, .number = newest->number};
@@ -165,7 +166,7 @@ static sotto_error remember(struct core *core)
 
 static void on_seen(void *ctx, sotto_error error, const struct message *answer)
 {
-    struct core *core = ctx;
+    struct sotto *core = ctx;
     struct tokens *tokens = &core->tokens;
     tokens->asking = false;
     if (error != SOTTO_OK || !tokens->known) {
@@ -196,7 +197,7 @@ static void on_seen(void *ctx, sotto_error error, const struct message *answer)
         tokens->checked = true;
 }
 
-static bool ask_as_nobody(struct core *core)
+static bool ask_as_nobody(struct sotto *core)
 {
     struct conn *conn = net_conn(core, core->profile.relay, CONNECTION_ROOM);
     struct message message;
@@ -218,7 +219,7 @@ static bool ask_as_nobody(struct core *core)
 
 /* ---- Tokens --------------------------------------------------------------------------------- */
 
-static sotto_error blind_one(struct core *core, struct store_token_blind *one)
+static sotto_error blind_one(struct sotto *core, struct store_token_blind *one)
 {
     struct secret blind = {0};
     TRY(core->env->random(core->env->ctx, one->nonce, TOKEN_NONCE_SIZE));
@@ -232,7 +233,7 @@ static sotto_error blind_one(struct core *core, struct store_token_blind *one)
 }
 
 /* What is to be sent: what was sent before and not answered, or a new batch, stored first. */
-static sotto_error batch_get(struct core *core, struct arena *arena,
+static sotto_error batch_get(struct sotto *core, struct arena *arena,
                              struct store_token_blind **list, size_t *count)
 {
     uint32_t key = 0;
@@ -249,7 +250,7 @@ static sotto_error batch_get(struct core *core, struct arena *arena,
 }
 
 /* Verifies the proof and unblinds. SIGNATURE, KEY: the relay used another key. */
-static sotto_error unblind(struct core *core, const struct store_token_blind *list, size_t count,
+static sotto_error unblind(struct sotto *core, const struct store_token_blind *list, size_t count,
                            const struct issue_tokens_ok *answer, uint8_t *outputs)
 {
     struct voprf_blinded sent[WIRE_TOKENS_MAX];
@@ -266,7 +267,7 @@ static sotto_error unblind(struct core *core, const struct store_token_blind *li
 }
 
 /* Inside a transaction. Nothing to do where another process has had the answer before. */
-static sotto_error tokens_store(struct core *core, const struct issue_tokens_ok *answer)
+static sotto_error tokens_store(struct sotto *core, const struct issue_tokens_ok *answer)
 {
     struct arena arena;
     struct store_token_blind *list = NULL;
@@ -295,7 +296,7 @@ static sotto_error tokens_store(struct core *core, const struct issue_tokens_ok 
 
 static void on_issued(void *ctx, sotto_error error, const struct message *answer)
 {
-    struct core *core = ctx;
+    struct sotto *core = ctx;
     core->inbox.busy = false;
     if (error == SOTTO_REFUSED && answer->error.code == WIRE_CODE_TOKEN_REFUSED) {
         core->tokens.known = false; /* another key issues by now */
@@ -320,7 +321,7 @@ static void on_issued(void *ctx, sotto_error error, const struct message *answer
         room->wake = true; /* some may have waited for a token */
 }
 
-static bool ask_tokens(struct core *core)
+static bool ask_tokens(struct sotto *core)
 {
     struct arena arena;
     struct store_token_blind *list = NULL;
@@ -352,7 +353,7 @@ static bool ask_tokens(struct core *core)
 
 /* ---- One step ------------------------------------------------------------------------------- */
 
-bool tokens_step(struct core *core)
+bool tokens_step(struct sotto *core)
 {
     struct tokens *tokens = &core->tokens;
     uint32_t count = 0;
@@ -380,7 +381,7 @@ bool tokens_step(struct core *core)
 
 /* ---- Paying --------------------------------------------------------------------------------- */
 
-sotto_error token_reserve(struct core *core, const char *relay, sotto_bytes owner,
+sotto_error token_reserve(struct sotto *core, const char *relay, sotto_bytes owner,
                           struct token_payment *payment)
 {
     struct store_token token;
@@ -402,7 +403,7 @@ sotto_error token_reserve(struct core *core, const char *relay, sotto_bytes owne
     return SOTTO_OK;
 }
 
-sotto_error token_pay(struct core *core, const char *relay, sotto_bytes owner,
+sotto_error token_pay(struct sotto *core, const char *relay, sotto_bytes owner,
                       struct token_payment *payment)
 {
     TRY(store_begin(core->store));
@@ -432,7 +433,7 @@ static sotto_bytes nth_owner(sotto_bytes owner, size_t n, uint8_t out[static NTH
     return sotto_bytes_of(out, NTH_OWNER);
 }
 
-static sotto_error reserve_all(struct core *core, const char *relay, sotto_bytes owner,
+static sotto_error reserve_all(struct sotto *core, const char *relay, sotto_bytes owner,
                                struct token_payments *payments, bool *all)
 {
     uint8_t name[NTH_OWNER];
@@ -445,7 +446,7 @@ static sotto_error reserve_all(struct core *core, const char *relay, sotto_bytes
     return SOTTO_OK;
 }
 
-sotto_error token_pay_many(struct core *core, const char *relay, sotto_bytes owner, size_t count,
+sotto_error token_pay_many(struct sotto *core, const char *relay, sotto_bytes owner, size_t count,
                            struct arena *arena, struct token_payments *payments)
 {
     bool all = false;
@@ -468,7 +469,7 @@ sotto_error token_pay_many(struct core *core, const char *relay, sotto_bytes own
 }
 
 /* One transaction. count 0: owner names a single token. */
-static sotto_error let_go(struct core *core, sotto_bytes owner, size_t count, bool erase)
+static sotto_error let_go(struct sotto *core, sotto_bytes owner, size_t count, bool erase)
 {
     sotto_error (*go)(struct store *, sotto_bytes) =
         erase ? store_token_erase : store_token_release;
@@ -484,7 +485,7 @@ static sotto_error let_go(struct core *core, sotto_bytes owner, size_t count, bo
     return error;
 }
 
-sotto_error token_paid_many(struct core *core, sotto_bytes owner, size_t count)
+sotto_error token_paid_many(struct sotto *core, sotto_bytes owner, size_t count)
 {
     return let_go(core, owner, count, true);
 }
@@ -492,7 +493,7 @@ sotto_error token_paid_many(struct core *core, sotto_bytes owner, size_t count)
 /* ---- Refusals ------------------------------------------------------------------------------- */
 
 /* There are none, and without one it cannot be had: get some now, where they are to be had. */
-static bool fetch_now(struct core *core, const char *relay)
+static bool fetch_now(struct sotto *core, const char *relay)
 {
     struct tokens *tokens = &core->tokens;
     if (strcmp(relay, core->profile.relay) != 0 || (tokens->done && tokens->urgent))
@@ -504,13 +505,13 @@ static bool fetch_now(struct core *core, const char *relay)
     return !core->inbox.failed;
 }
 
-enum token_outcome token_refused(struct core *core, const char *relay, sotto_bytes owner,
+enum token_outcome token_refused(struct sotto *core, const char *relay, sotto_bytes owner,
                                  sotto_error error, const struct message *answer)
 {
     return token_refused_many(core, relay, owner, 0, error, answer);
 }
 
-enum token_outcome token_refused_many(struct core *core, const char *relay, sotto_bytes owner,
+enum token_outcome token_refused_many(struct sotto *core, const char *relay, sotto_bytes owner,
                                       size_t count, sotto_error error, const struct message *answer)
 {
     if (error != SOTTO_REFUSED || answer == NULL)

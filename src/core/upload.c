@@ -31,7 +31,7 @@ struct upload {
 
     /* To be dealt with when nothing is under way any more. */
     bool stopped, restart, for_good;
-    struct core_problem problem;
+    struct sotto_problem problem;
 
     uint8_t chunk[FILE_CHUNK], sealed[FILE_SEALED];
 };
@@ -55,7 +55,7 @@ void upload_free(struct room *room)
 /* ---- Giving up ------------------------------------------------------------------------------ */
 
 /* Inside a transaction. */
-static sotto_error give_up_rows(struct core *core, const struct room_id *room,
+static sotto_error give_up_rows(struct sotto *core, const struct room_id *room,
                                 const char *client_id, struct arena *arena)
 {
     struct store_outgoing outgoing = {0};
@@ -77,9 +77,9 @@ static sotto_error give_up_rows(struct core *core, const struct room_id *room,
 }
 
 /* The file will never be sent, nor the message that speaks of it. */
-static void give_up(struct room *room, const char *client_id, const struct core_problem *problem)
+static void give_up(struct room *room, const char *client_id, const struct sotto_problem *problem)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     struct arena arena;
     arena_init(&arena, core->env);
     sotto_error error = store_begin(core->store);
@@ -99,7 +99,7 @@ static void give_up(struct room *room, const char *client_id, const struct core_
 static void end(struct upload *upload)
 {
     struct room *room = upload->room;
-    struct core_problem problem = upload->problem;
+    struct sotto_problem problem = upload->problem;
     char client_id[STORE_CLIENT_ID_MAX + 1];
     bool restart = upload->restart && ++room->upload_restarts <= RESTARTS;
     bool for_good = upload->for_good;
@@ -118,7 +118,7 @@ static void end_if_quiet(struct upload *upload)
         end(upload);
 }
 
-static void stop(struct upload *upload, const struct core_problem *problem, bool for_good)
+static void stop(struct upload *upload, const struct sotto_problem *problem, bool for_good)
 {
     if (!upload->stopped)
         upload->problem = *problem;
@@ -126,9 +126,9 @@ static void stop(struct upload *upload, const struct core_problem *problem, bool
     upload->for_good |= for_good;
 }
 
-static void changed_problem(struct core_problem *problem, const char *path)
+static void changed_problem(struct sotto_problem *problem, const char *path)
 {
-    (void)problem_set(problem, SOTTO_STATE, CORE_FILE_CHANGED, "Send it again as it is now.",
+    (void)problem_set(problem, SOTTO_STATE, SOTTO_CODE_FILE_CHANGED, "Send it again as it is now.",
                       "The file %.400s is not what it was when you sent it, or is gone; it was "
                       "not sent.",
                       path);
@@ -136,8 +136,8 @@ static void changed_problem(struct core_problem *problem, const char *path)
 
 static void stop_changed(struct upload *upload)
 {
-    struct core_problem problem;
-    (void)problem_set(&problem, SOTTO_STATE, CORE_FILE_CHANGED, "Send it again as it is now.",
+    struct sotto_problem problem;
+    (void)problem_set(&problem, SOTTO_STATE, SOTTO_CODE_FILE_CHANGED, "Send it again as it is now.",
                       "The file changed while it was being sent; it was taken back.");
     stop(upload, &problem, true);
 }
@@ -145,7 +145,7 @@ static void stop_changed(struct upload *upload)
 /* A request failed. */
 static void stop_request(struct upload *upload, sotto_error error, const struct message *answer)
 {
-    struct core_problem problem;
+    struct sotto_problem problem;
     uint16_t code = error == SOTTO_REFUSED && answer != NULL ? answer->error.code : 0;
     problem_clear(&problem);
     net_problem(upload->conn, error, answer, &problem);
@@ -211,7 +211,7 @@ static sotto_error open_source(struct room *room, const struct store_upload *row
 /* The next file of the room, with what is needed to send it. False: there is none. */
 static bool begin(struct room *room)
 {
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     struct store_upload row;
     for (;;) {
         struct arena arena;
@@ -220,7 +220,7 @@ static bool begin(struct room *room)
         if (error == SOTTO_OK)
             error = open_source(room, &row, &room->upload);
         if (error == SOTTO_STATE) {
-            struct core_problem problem;
+            struct sotto_problem problem;
             changed_problem(&problem, (const char *)row.path.data);
             give_up(room, row.client_id, &problem);
         } else if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
@@ -271,7 +271,7 @@ static bool answered(struct upload *upload, sotto_error error, const struct mess
 static void finished(struct upload *upload)
 {
     struct room *room = upload->room;
-    struct core *core = room->core;
+    struct sotto *core = room->core;
     sotto_error error = store_begin(core->store);
     if (error == SOTTO_OK)
         error = store_upload_erase(core->store, &room->id, upload->client_id);

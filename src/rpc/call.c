@@ -5,32 +5,32 @@
 #include "base/base.h"
 #include "rpc/objects.h"
 
-int call_error_code(const struct core_problem *problem)
+int call_error_code(const struct sotto_problem *problem)
 {
-    switch (core_code_trouble(problem->code)) {
-    case CORE_TROUBLE_USAGE:
+    switch (sotto_code_trouble(problem->code)) {
+    case SOTTO_TROUBLE_USAGE:
         return 2;
-    case CORE_TROUBLE_NETWORK:
+    case SOTTO_TROUBLE_NETWORK:
         return 3;
-    case CORE_TROUBLE_REFUSED:
+    case SOTTO_TROUBLE_REFUSED:
         return 4;
-    case CORE_TROUBLE_NOTFOUND:
+    case SOTTO_TROUBLE_NOTFOUND:
         return 5;
-    case CORE_TROUBLE_PERSON:
+    case SOTTO_TROUBLE_PERSON:
         return 6;
-    case CORE_TROUBLE_SECURITY:
+    case SOTTO_TROUBLE_SECURITY:
         return 7;
     default:
         return 1;
     }
 }
 
-json_t *call_error(const sotto_env *env, int code, const struct core_problem *problem)
+json_t *call_error(const sotto_env *env, int code, const struct sotto_problem *problem)
 {
     json_t *error = json_object(), *data = json_object();
     (void)json_object_set_new(error, "code", json_integer(code));
     object_set_text(env, error, "message", problem->message);
-    object_set_text(env, data, "code", core_code_name(problem->code));
+    object_set_text(env, data, "code", sotto_code_name(problem->code));
     object_set_text(env, data, "next", problem->next);
     (void)json_object_set_new(error, "data", data);
     return error;
@@ -86,9 +86,9 @@ static unsigned nibble(char digit)
     return digit <= '9' ? (unsigned)(digit - '0') : (unsigned)(digit - 'a') + 10;
 }
 
-struct core_id param_id(const struct call *call, const char *name)
+struct sotto_id param_id(const struct call *call, const char *name)
 {
-    struct core_id id = {{0}};
+    struct sotto_id id = {{0}};
     const char *hex = param_text(call, name);
     for (size_t i = 0; i < sizeof id.bytes && hex != NULL; i++)
         id.bytes[i] = (uint8_t)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
@@ -99,7 +99,7 @@ struct core_id param_id(const struct call *call, const char *name)
 
 bool call_fail(struct call *call)
 {
-    call->problem = *core_problem(call->core);
+    call->problem = *sotto_problem(call->core);
     return false;
 }
 

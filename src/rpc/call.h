@@ -8,10 +8,10 @@ struct client;
 
 struct call {
     const sotto_env *env;
-    struct core *core;
+    struct sotto *core;
     const json_t *params; /* an object that fits the method; never NULL */
     json_t *result;       /* the method sets it; NULL counts as an empty object */
-    struct core_problem problem;
+    struct sotto_problem problem;
     struct client *client; /* who asks; NULL in a thread and in `sotto call` without a daemon */
 };
 
@@ -20,9 +20,9 @@ struct call {
 json_t *call_run(const struct rpc_method *method, struct call *call);
 
 /* An error's object of JSON-RPC. code: see docs/RPC.md. */
-json_t *call_error(const sotto_env *env, int code, const struct core_problem *problem);
+json_t *call_error(const sotto_env *env, int code, const struct sotto_problem *problem);
 /* The code that goes with a problem of the core's: its sort of trouble, as an exit code. */
-int call_error_code(const struct core_problem *problem);
+int call_error_code(const struct sotto_problem *problem);
 
 /* ---- Parameters ---- */
 
@@ -30,7 +30,7 @@ const char *param_text(const struct call *call, const char *name);  /* NULL: not
 sotto_bytes param_bytes(const struct call *call, const char *name); /* empty: not given */
 bool param_flag(const struct call *call, const char *name);         /* false: not given */
 uint64_t param_number(const struct call *call, const char *name, uint64_t otherwise);
-struct core_id param_id(const struct call *call, const char *name);
+struct sotto_id param_id(const struct call *call, const char *name);
 
 /* ---- Ends of a method ---- */
 

@@ -13,7 +13,7 @@ static json_t *notification(const char *method, json_t *params)
     return whole;
 }
 
-json_t *events_connection(const sotto_env *env, const struct core_problem *problem)
+json_t *events_connection(const sotto_env *env, const struct sotto_problem *problem)
 {
     json_t *params = json_object();
     object_set_text(env, params, "state", problem != NULL ? "lost" : "back");
@@ -24,82 +24,82 @@ json_t *events_connection(const sotto_env *env, const struct core_problem *probl
 
 struct push {
     const sotto_env *env;
-    struct core *core;
+    struct sotto *core;
     struct client *client;
     json_t *params;
     size_t count;
 };
 
-static const char *type_name(enum core_event_kind kind)
+static const char *type_name(enum sotto_event_kind kind)
 {
     switch (kind) {
-    case CORE_EVENT_MESSAGE:
+    case SOTTO_EVENT_MESSAGE:
         return "message";
-    case CORE_EVENT_MESSAGE_ERASED:
+    case SOTTO_EVENT_MESSAGE_ERASED:
         return "messageErased";
-    case CORE_EVENT_MESSAGE_CHANGED:
+    case SOTTO_EVENT_MESSAGE_CHANGED:
         return "messageChanged";
-    case CORE_EVENT_CONVERSATION:
+    case SOTTO_EVENT_CONVERSATION:
         return "conversation";
-    case CORE_EVENT_CONTACT:
+    case SOTTO_EVENT_CONTACT:
         return "contact";
-    case CORE_EVENT_REQUEST:
+    case SOTTO_EVENT_REQUEST:
         return "request";
-    case CORE_EVENT_ACCOUNT:
+    case SOTTO_EVENT_ACCOUNT:
         return "account";
     }
     return "conversation";
 }
 
-static void take_conversation(void *ctx, const struct core_conversation *one)
+static void take_conversation(void *ctx, const struct sotto_conversation *one)
 {
     struct push *push = ctx;
     (void)json_object_set_new(push->params, "conversation", object_conversation(push->env, one));
 }
 
-static void take_contact(void *ctx, const struct core_contact *contact)
+static void take_contact(void *ctx, const struct sotto_contact *contact)
 {
     struct push *push = ctx;
     (void)json_object_set_new(push->params, "contact", object_contact(push->env, contact));
 }
 
 /* As it is now: what is gone is left out. */
-static void add_object(struct push *push, const struct core_event *event)
+static void add_object(struct push *push, const struct sotto_event *event)
 {
-    struct core_account account;
+    struct sotto_account account;
     switch (event->kind) {
-    case CORE_EVENT_MESSAGE:
-    case CORE_EVENT_MESSAGE_CHANGED:
+    case SOTTO_EVENT_MESSAGE:
+    case SOTTO_EVENT_MESSAGE_CHANGED:
         if (event->message != NULL)
             (void)json_object_set_new(push->params, "message",
                                       object_message(push->env, event->message));
         break;
-    case CORE_EVENT_CONVERSATION:
-        (void)core_conversation(push->core, &event->about, take_conversation, push);
+    case SOTTO_EVENT_CONVERSATION:
+        (void)sotto_conversation(push->core, &event->about, take_conversation, push);
         break;
-    case CORE_EVENT_CONTACT:
-        (void)core_contact(push->core, &event->about, take_contact, push);
+    case SOTTO_EVENT_CONTACT:
+        (void)sotto_contact(push->core, &event->about, take_contact, push);
         break;
-    case CORE_EVENT_MESSAGE_ERASED:
+    case SOTTO_EVENT_MESSAGE_ERASED:
         if (event->erased != 0)
             object_set_number(push->params, "erased", (uint64_t)event->erased);
         break;
-    case CORE_EVENT_REQUEST:
+    case SOTTO_EVENT_REQUEST:
         break;
-    case CORE_EVENT_ACCOUNT:
-        if (core_account(push->core, &account) == SOTTO_OK)
+    case SOTTO_EVENT_ACCOUNT:
+        if (sotto_account(push->core, &account) == SOTTO_OK)
             (void)json_object_set_new(push->params, "account", object_account(push->env, &account));
         break;
     }
 }
 
-static void push_event(void *ctx, const struct core_event *event)
+static void push_event(void *ctx, const struct sotto_event *event)
 {
     struct push *push = ctx;
     push->params = json_object();
     object_set_number(push->params, "number", event->number);
     object_set_text(push->env, push->params, "type", type_name(event->kind));
-    if (event->kind != CORE_EVENT_ACCOUNT)
+    if (event->kind != SOTTO_EVENT_ACCOUNT)
         object_set_id(push->params, "about", &event->about);
     add_object(push, event);
     client_send(push->client, notification("event", push->params));
@@ -107,11 +107,11 @@ static void push_event(void *ctx, const struct core_event *event)
     push->count++;
 }
 
-void events_push(const sotto_env *env, struct core *core, struct client *client)
+void events_push(const sotto_env *env, struct sotto *core, struct client *client)
 {
     uint64_t oldest, newest;
     struct push push = {.env = env, .core = core, .client = client, .count = BATCH};
-    if (core_events_range(core, &oldest, &newest) != SOTTO_OK)
+    if (sotto_events_range(core, &oldest, &newest) != SOTTO_OK)
         return; /* tried again at the next turn */
     if (client->event < newest && client->event + 1 < oldest) {
         client->event = newest;
@@ -121,7 +121,7 @@ void events_push(const sotto_env *env, struct core *core, struct client *client)
     while (push.count == BATCH && client->event < newest && !client->broken &&
            !client_is_full(client)) {
         push.count = 0;
-        if (core_events(core, client->event, BATCH, push_event, &push) != SOTTO_OK)
+        if (sotto_events(core, client->event, BATCH, push_event, &push) != SOTTO_OK)
             return;
     }
 }

@@ -2,14 +2,14 @@
 #ifndef RPC_EVENTS_H
 #define RPC_EVENTS_H
 
-#include "core/core.h"
+#include "sotto/sotto.h"
 #include "rpc/client.h"
 
 /* Queues the events that the client was not given yet, until it is full. A client that is so slow
  * that they are not kept any more is told so, and goes on from the newest. */
-void events_push(const sotto_env *env, struct core *core, struct client *client);
+void events_push(const sotto_env *env, struct sotto *core, struct client *client);
 
 /* The notification `connection`; problem NULL: a relay is back. */
-json_t *events_connection(const sotto_env *env, const struct core_problem *problem);
+json_t *events_connection(const sotto_env *env, const struct sotto_problem *problem);
 
 #endif

@@ -27,7 +27,7 @@
         .name = "conversation", .type = RPC_ID, .text = "the conversation's id" \
     }
 #define CLIENT_ID                                                                               \
-    MAYBE("clientId", CORE_CLIENT_ID_MAX,                                                       \
+    MAYBE("clientId", SOTTO_CLIENT_ID_MAX,                                                      \
           "a name for this message, printable ASCII: with the same one again nothing is sent a" \
           " second time")
 #define MESSAGE                                                                \
@@ -92,29 +92,29 @@ static const struct rpc_field mark[] = {
     CONVERSATION, NUMBER("message", 1, INT64_MAX, "the id of the last message that was seen"), END};
 static const struct rpc_field send[] = {
     CONVERSATION,
-    TEXT("text", CORE_TEXT_MAX, "what is said"),
+    TEXT("text", SOTTO_TEXT_MAX, "what is said"),
     MAYBE_NUMBER("replyTo", 1, INT64_MAX, "the id of the message that it answers"),
     MARKDOWN,
     CLIENT_ID,
     END};
-static const struct rpc_field edit[] = {MESSAGE, TEXT("text", CORE_TEXT_MAX, "what it says now"),
+static const struct rpc_field edit[] = {MESSAGE, TEXT("text", SOTTO_TEXT_MAX, "what it says now"),
                                         MARKDOWN, CLIENT_ID, END};
 static const struct rpc_field forward[] = {
     MESSAGE, {.name = "conversation", .type = RPC_ID, .text = "where it goes"}, CLIENT_ID, END};
 static const struct rpc_field timer[] = {
-    CONVERSATION, NUMBER("seconds", 0, CORE_TIMER_MAX, "after being read; 0: never"), END};
+    CONVERSATION, NUMBER("seconds", 0, SOTTO_TIMER_MAX, "after being read; 0: never"), END};
 static const struct rpc_field message[] = {MESSAGE, END};
 static const struct rpc_field on[] = {
     {.name = "on", .type = RPC_BOOLEAN, .text = "whether they are sent and shown"}, END};
 static const struct rpc_field delete[] = {MESSAGE, CLIENT_ID, END};
 static const struct rpc_field react[] = {
-    MESSAGE, MAYBE("reaction", CORE_REACTION_MAX, "an emoji, or a word; left out: none any more"),
+    MESSAGE, MAYBE("reaction", SOTTO_REACTION_MAX, "an emoji, or a word; left out: none any more"),
     CLIENT_ID, END};
 static const struct rpc_field send_file[] = {
     CONVERSATION,
     TEXT("path", RPC_STRING_MAX,
          "the file: it is read where it lies until it is sent, and has to stay as it is"),
-    MAYBE("caption", CORE_CAPTION_MAX, "what is said about it"), CLIENT_ID, END};
+    MAYBE("caption", SOTTO_CAPTION_MAX, "what is said about it"), CLIENT_ID, END};
 static const struct rpc_field history[] = {
     CONVERSATION, MAYBE_NUMBER("before", 1, INT64_MAX, "only messages before the one of this id"),
     MAYBE_NUMBER("limit", 1, 1000, "how many at most (100)"), END};
@@ -128,7 +128,7 @@ static const struct rpc_field search[] = {
     MAYBE_NUMBER("limit", 1, 1000, "how many at most (100)"),
     END};
 static const struct rpc_field sent[] = {
-    CONVERSATION, TEXT("clientId", CORE_CLIENT_ID_MAX, "what it was sent with"), END};
+    CONVERSATION, TEXT("clientId", SOTTO_CLIENT_ID_MAX, "what it was sent with"), END};
 static const struct rpc_field save[] = {
     NUMBER("message", 1, INT64_MAX, "the message's id"),
     TEXT("to", RPC_STRING_MAX, "a folder, where it gets the name it was sent under, or a name"),

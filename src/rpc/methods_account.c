@@ -4,8 +4,8 @@
 
 bool account_get(struct call *call)
 {
-    struct core_account account;
-    if (core_account(call->core, &account) != SOTTO_OK)
+    struct sotto_account account;
+    if (sotto_account(call->core, &account) != SOTTO_OK)
         return call_fail(call);
     call->result = object_account(call->env, &account);
     return true;
@@ -13,36 +13,36 @@ bool account_get(struct call *call)
 
 bool account_register(struct call *call)
 {
-    const struct core_registration registration = {
+    const struct sotto_registration registration = {
         .relay = param_text(call, "relay"),
         .name = param_text(call, "name"),
         .phone = param_text(call, "phone"),
         .invitation = param_text(call, "invitation"),
         .code = param_text(call, "code"),
     };
-    if (core_register(call->core, &registration) != SOTTO_OK)
+    if (sotto_register(call->core, &registration) != SOTTO_OK)
         return call_fail(call);
     return account_get(call);
 }
 
 bool account_set_name(struct call *call)
 {
-    if (core_set_name(call->core, param_text(call, "name")) != SOTTO_OK)
+    if (sotto_set_name(call->core, param_text(call, "name")) != SOTTO_OK)
         return call_fail(call);
     return account_get(call);
 }
 
 bool account_set_receipts(struct call *call)
 {
-    if (core_set_receipts(call->core, param_flag(call, "on")) != SOTTO_OK)
+    if (sotto_set_receipts(call->core, param_flag(call, "on")) != SOTTO_OK)
         return call_fail(call);
     return account_get(call);
 }
 
 static bool fingerprint(struct call *call, const char *who)
 {
-    struct core_fingerprint fingerprint;
-    if (core_fingerprint(call->core, who, &fingerprint) != SOTTO_OK)
+    struct sotto_fingerprint fingerprint;
+    if (sotto_fingerprint(call->core, who, &fingerprint) != SOTTO_OK)
         return call_fail(call);
     call->result = object_fingerprint(call->env, &fingerprint, who == NULL);
     return true;
@@ -60,8 +60,8 @@ bool contact_fingerprint(struct call *call)
 
 bool status_get(struct call *call)
 {
-    struct core_status status;
-    if (core_status(call->core, &status) != SOTTO_OK)
+    struct sotto_status status;
+    if (sotto_status(call->core, &status) != SOTTO_OK)
         return call_fail(call);
     if (!account_get(call))
         return false;

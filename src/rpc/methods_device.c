@@ -7,8 +7,8 @@ bool device_link(struct call *call)
     uint64_t expires_s = 0;
     sotto_buf link;
     sotto_buf_init(&link, call->env);
-    bool done = call_done(call, core_link(call->core, param_text(call, "relay"),
-                                          param_text(call, "name"), &link, &expires_s));
+    bool done = call_done(call, sotto_link(call->core, param_text(call, "relay"),
+                                           param_text(call, "name"), &link, &expires_s));
     if (done)
         call->result = object_device_link(call->env, (const char *)link.data, expires_s);
     sotto_buf_free(&link);
@@ -17,7 +17,7 @@ bool device_link(struct call *call)
 
 bool device_wait_linked(struct call *call)
 {
-    if (core_link_wait(call->core, NULL, NULL) != SOTTO_OK)
+    if (sotto_link_wait(call->core, NULL, NULL) != SOTTO_OK)
         return call_fail(call);
     return account_get(call);
 }
@@ -25,15 +25,15 @@ bool device_wait_linked(struct call *call)
 bool device_add(struct call *call)
 {
     char device[33];
-    if (core_device_add(call->core, param_text(call, "link"), param_flag(call, "limited"),
-                        device) != SOTTO_OK)
+    if (sotto_device_add(call->core, param_text(call, "link"), param_flag(call, "limited"),
+                         device) != SOTTO_OK)
         return call_fail(call);
     call->result = json_object();
     object_set_text(call->env, call->result, "device", device);
     return true;
 }
 
-static void device_show(void *ctx, const struct core_device *device)
+static void device_show(void *ctx, const struct sotto_device *device)
 {
     struct page *page = ctx;
     if (page_takes(page))
@@ -43,16 +43,16 @@ static void device_show(void *ctx, const struct core_device *device)
 bool device_list(struct call *call)
 {
     struct page page = page_begin(call);
-    return page_end(call, &page, "devices", core_devices(call->core, device_show, &page));
+    return page_end(call, &page, "devices", sotto_devices(call->core, device_show, &page));
 }
 
 bool device_rename(struct call *call)
 {
-    return call_done(
-        call, core_device_rename(call->core, param_text(call, "device"), param_text(call, "name")));
+    return call_done(call, sotto_device_rename(call->core, param_text(call, "device"),
+                                               param_text(call, "name")));
 }
 
 bool device_revoke(struct call *call)
 {
-    return call_done(call, core_device_revoke(call->core, param_text(call, "device")));
+    return call_done(call, sotto_device_revoke(call->core, param_text(call, "device")));
 }

@@ -15,9 +15,9 @@ static size_t members_of(const struct call *call, const char *names[static MEMBE
 bool group_create(struct call *call)
 {
     const char *names[MEMBERS_MAX];
-    struct core_id conversation;
+    struct sotto_id conversation;
     size_t count = members_of(call, names);
-    if (core_group_create(call->core, param_text(call, "title"), names, count, &conversation) !=
+    if (sotto_group_create(call->core, param_text(call, "title"), names, count, &conversation) !=
         SOTTO_OK)
         return call_fail(call);
     call->result = json_object();
@@ -28,32 +28,32 @@ bool group_create(struct call *call)
 bool group_add(struct call *call)
 {
     const char *names[MEMBERS_MAX];
-    struct core_id id = param_id(call, "conversation");
+    struct sotto_id id = param_id(call, "conversation");
     size_t count = members_of(call, names);
-    return call_done(call, core_group_add(call->core, &id, names, count));
+    return call_done(call, sotto_group_add(call->core, &id, names, count));
 }
 
 bool group_remove(struct call *call)
 {
     const char *names[MEMBERS_MAX];
-    struct core_id id = param_id(call, "conversation");
+    struct sotto_id id = param_id(call, "conversation");
     size_t count = members_of(call, names);
-    return call_done(call, core_group_remove(call->core, &id, names, count));
+    return call_done(call, sotto_group_remove(call->core, &id, names, count));
 }
 
 bool group_leave(struct call *call)
 {
-    struct core_id id = param_id(call, "conversation");
-    return call_done(call, core_group_leave(call->core, &id));
+    struct sotto_id id = param_id(call, "conversation");
+    return call_done(call, sotto_group_leave(call->core, &id));
 }
 
 bool group_renew_keys(struct call *call)
 {
-    struct core_id id = param_id(call, "conversation");
-    return call_done(call, core_group_update(call->core, &id));
+    struct sotto_id id = param_id(call, "conversation");
+    return call_done(call, sotto_group_update(call->core, &id));
 }
 
-static void member_add(void *ctx, const struct core_member *member)
+static void member_add(void *ctx, const struct sotto_member *member)
 {
     struct page *page = ctx;
     if (page_takes(page))
@@ -62,7 +62,7 @@ static void member_add(void *ctx, const struct core_member *member)
 
 bool group_members(struct call *call)
 {
-    struct core_id id = param_id(call, "conversation");
+    struct sotto_id id = param_id(call, "conversation");
     struct page page = page_begin(call);
-    return page_end(call, &page, "members", core_members(call->core, &id, member_add, &page));
+    return page_end(call, &page, "members", sotto_members(call->core, &id, member_add, &page));
 }

@@ -12,7 +12,7 @@ bool invitation_create(struct call *call)
     uint64_t expires_s = call->env->now(call->env->ctx) + lifetime_s;
     sotto_buf link;
     sotto_buf_init(&link, call->env);
-    bool done = call_done(call, core_invite(call->core, uses, lifetime_s, &link));
+    bool done = call_done(call, sotto_invite(call->core, uses, lifetime_s, &link));
     if (done)
         call->result = object_invitation(call->env, (const char *)link.data, uses, expires_s);
     sotto_buf_free(&link);
@@ -21,8 +21,8 @@ bool invitation_create(struct call *call)
 
 static bool accept(struct call *call, const char *what)
 {
-    struct core_id conversation;
-    if (core_accept(call->core, what, &conversation) != SOTTO_OK)
+    struct sotto_id conversation;
+    if (sotto_accept(call->core, what, &conversation) != SOTTO_OK)
         return call_fail(call);
     call->result = json_object();
     object_set_id(call->result, "conversation", &conversation);
@@ -50,10 +50,10 @@ bool request_decline(struct call *call)
 {
     char number[24];
     request_number(call, number);
-    return call_done(call, core_decline(call->core, number));
+    return call_done(call, sotto_decline(call->core, number));
 }
 
-static void request_add(void *ctx, const struct core_request *request)
+static void request_add(void *ctx, const struct sotto_request *request)
 {
     struct page *page = ctx;
     if (page_takes(page))
@@ -63,10 +63,10 @@ static void request_add(void *ctx, const struct core_request *request)
 bool request_list(struct call *call)
 {
     struct page page = page_begin(call);
-    return page_end(call, &page, "requests", core_requests(call->core, request_add, &page));
+    return page_end(call, &page, "requests", sotto_requests(call->core, request_add, &page));
 }
 
-static void contact_add(void *ctx, const struct core_contact *contact)
+static void contact_add(void *ctx, const struct sotto_contact *contact)
 {
     struct page *page = ctx;
     if (page_takes(page))
@@ -76,5 +76,5 @@ static void contact_add(void *ctx, const struct core_contact *contact)
 bool contact_list(struct call *call)
 {
     struct page page = page_begin(call);
-    return page_end(call, &page, "contacts", core_contacts(call->core, contact_add, &page));
+    return page_end(call, &page, "contacts", sotto_contacts(call->core, contact_add, &page));
 }

@@ -7,7 +7,7 @@
 
 /* ---- Conversations -------------------------------------------------------------------------- */
 
-static void conversation_add(void *ctx, const struct core_conversation *one)
+static void conversation_add(void *ctx, const struct sotto_conversation *one)
 {
     struct page *page = ctx;
     if (page_takes(page))
@@ -18,10 +18,10 @@ bool conversation_list(struct call *call)
 {
     struct page page = page_begin(call);
     return page_end(call, &page, "conversations",
-                    core_conversations(call->core, conversation_add, &page));
+                    sotto_conversations(call->core, conversation_add, &page));
 }
 
-static void conversation_take(void *ctx, const struct core_conversation *one)
+static void conversation_take(void *ctx, const struct sotto_conversation *one)
 {
     struct call *call = ctx;
     call->result = object_conversation(call->env, one);
@@ -29,14 +29,14 @@ static void conversation_take(void *ctx, const struct core_conversation *one)
 
 bool conversation_get(struct call *call)
 {
-    struct core_id id = param_id(call, "conversation");
-    return call_done(call, core_conversation(call->core, &id, conversation_take, call));
+    struct sotto_id id = param_id(call, "conversation");
+    return call_done(call, sotto_conversation(call->core, &id, conversation_take, call));
 }
 
 bool conversation_find(struct call *call)
 {
-    struct core_id id;
-    if (core_find(call->core, param_text(call, "name"), &id) != SOTTO_OK)
+    struct sotto_id id;
+    if (sotto_find(call->core, param_text(call, "name"), &id) != SOTTO_OK)
         return call_fail(call);
     call->result = json_object();
     object_set_id(call->result, "conversation", &id);
@@ -45,26 +45,26 @@ bool conversation_find(struct call *call)
 
 bool conversation_mark_read(struct call *call)
 {
-    struct core_id id = param_id(call, "conversation");
+    struct sotto_id id = param_id(call, "conversation");
     return call_done(call,
-                     core_mark_read(call->core, &id, (int64_t)param_number(call, "message", 0)));
+                     sotto_mark_read(call->core, &id, (int64_t)param_number(call, "message", 0)));
 }
 
 bool conversation_set_timer(struct call *call)
 {
-    struct core_id id = param_id(call, "conversation");
-    if (core_set_timer(call->core, &id, (uint32_t)param_number(call, "seconds", 0)) != SOTTO_OK)
+    struct sotto_id id = param_id(call, "conversation");
+    if (sotto_set_timer(call->core, &id, (uint32_t)param_number(call, "seconds", 0)) != SOTTO_OK)
         return call_fail(call);
-    return call_done(call, core_conversation(call->core, &id, conversation_take, call));
+    return call_done(call, sotto_conversation(call->core, &id, conversation_take, call));
 }
 
 /* ---- Sending -------------------------------------------------------------------------------- */
 
-static bool sending(struct call *call, const struct core_id *conversation, const char *client_id)
+static bool sending(struct call *call, const struct sotto_id *conversation, const char *client_id)
 {
-    enum core_message_status status;
+    enum sotto_message_status status;
     uint64_t seq;
-    if (core_sending(call->core, conversation, client_id, &status, &seq) != SOTTO_OK)
+    if (sotto_sending(call->core, conversation, client_id, &status, &seq) != SOTTO_OK)
         return call_fail(call);
     call->result = object_sending(call->env, conversation, client_id, status, seq);
     return true;
@@ -72,18 +72,18 @@ static bool sending(struct call *call, const struct core_id *conversation, const
 
 bool message_send(struct call *call)
 {
-    struct core_id id = param_id(call, "conversation");
-    const struct core_text text = {param_bytes(call, "text"), param_flag(call, "markdown"),
-                                   (int64_t)param_number(call, "replyTo", 0)};
-    char client_id[CORE_CLIENT_ID_MAX + 1];
-    if (core_send(call->core, &id, param_text(call, "clientId"), &text, client_id) != SOTTO_OK)
+    struct sotto_id id = param_id(call, "conversation");
+    const struct sotto_text text = {param_bytes(call, "text"), param_flag(call, "markdown"),
+                                    (int64_t)param_number(call, "replyTo", 0)};
+    char client_id[SOTTO_CLIENT_ID_MAX + 1];
+    if (sotto_send(call->core, &id, param_text(call, "clientId"), &text, client_id) != SOTTO_OK)
         return call_fail(call);
     return sending(call, &id, client_id);
 }
 
 /* ---- Changing ------------------------------------------------------------------------------- */
 
-static bool changed(struct call *call, sotto_error error, const struct core_change *done)
+static bool changed(struct call *call, sotto_error error, const struct sotto_change *done)
 {
     return error == SOTTO_OK ? sending(call, &done->conversation, done->client_id)
                              : call_fail(call);
@@ -91,62 +91,62 @@ static bool changed(struct call *call, sotto_error error, const struct core_chan
 
 bool message_edit(struct call *call)
 {
-    struct core_change done;
-    sotto_error error = core_edit(call->core, (int64_t)param_number(call, "message", 0),
-                                  param_text(call, "clientId"), param_bytes(call, "text"),
-                                  param_flag(call, "markdown"), &done);
+    struct sotto_change done;
+    sotto_error error = sotto_edit(call->core, (int64_t)param_number(call, "message", 0),
+                                   param_text(call, "clientId"), param_bytes(call, "text"),
+                                   param_flag(call, "markdown"), &done);
     return changed(call, error, &done);
 }
 
 bool message_delete(struct call *call)
 {
-    struct core_change done;
-    sotto_error error = core_delete(call->core, (int64_t)param_number(call, "message", 0),
-                                    param_text(call, "clientId"), &done);
+    struct sotto_change done;
+    sotto_error error = sotto_delete(call->core, (int64_t)param_number(call, "message", 0),
+                                     param_text(call, "clientId"), &done);
     return changed(call, error, &done);
 }
 
 bool message_react(struct call *call)
 {
-    struct core_change done;
+    struct sotto_change done;
     sotto_error error =
-        core_react(call->core, (int64_t)param_number(call, "message", 0),
-                   param_text(call, "clientId"), param_bytes(call, "reaction"), &done);
+        sotto_react(call->core, (int64_t)param_number(call, "message", 0),
+                    param_text(call, "clientId"), param_bytes(call, "reaction"), &done);
     return changed(call, error, &done);
 }
 
 bool message_send_file(struct call *call)
 {
-    struct core_id id = param_id(call, "conversation");
+    struct sotto_id id = param_id(call, "conversation");
     const char *caption = param_text(call, "caption");
-    char client_id[CORE_CLIENT_ID_MAX + 1];
-    if (core_send_file(call->core, &id, param_text(call, "clientId"), param_text(call, "path"),
-                       sotto_bytes_str(caption != NULL ? caption : ""), client_id) != SOTTO_OK)
+    char client_id[SOTTO_CLIENT_ID_MAX + 1];
+    if (sotto_send_file(call->core, &id, param_text(call, "clientId"), param_text(call, "path"),
+                        sotto_bytes_str(caption != NULL ? caption : ""), client_id) != SOTTO_OK)
         return call_fail(call);
     return sending(call, &id, client_id);
 }
 
 bool message_forward(struct call *call)
 {
-    struct core_id id = param_id(call, "conversation");
-    char client_id[CORE_CLIENT_ID_MAX + 1];
-    if (core_forward(call->core, (int64_t)param_number(call, "message", 0), &id,
-                     param_text(call, "clientId"), client_id) != SOTTO_OK)
+    struct sotto_id id = param_id(call, "conversation");
+    char client_id[SOTTO_CLIENT_ID_MAX + 1];
+    if (sotto_forward(call->core, (int64_t)param_number(call, "message", 0), &id,
+                      param_text(call, "clientId"), client_id) != SOTTO_OK)
         return call_fail(call);
     return sending(call, &id, client_id);
 }
 
 bool message_retry(struct call *call)
 {
-    struct core_id id = param_id(call, "conversation");
+    struct sotto_id id = param_id(call, "conversation");
     const char *client_id = param_text(call, "clientId");
-    return core_retry(call->core, &id, client_id) == SOTTO_OK ? sending(call, &id, client_id)
-                                                              : call_fail(call);
+    return sotto_retry(call->core, &id, client_id) == SOTTO_OK ? sending(call, &id, client_id)
+                                                               : call_fail(call);
 }
 
 bool message_status(struct call *call)
 {
-    struct core_id id = param_id(call, "conversation");
+    struct sotto_id id = param_id(call, "conversation");
     return sending(call, &id, param_text(call, "clientId"));
 }
 
@@ -158,7 +158,7 @@ struct history {
     uint64_t placed; /* of them, those that have an id */
 };
 
-static void history_add(void *ctx, const struct core_message *message)
+static void history_add(void *ctx, const struct sotto_message *message)
 {
     struct history *history = ctx;
     history->placed += message->id != 0;
@@ -170,13 +170,13 @@ struct info {
     json_t *message, *receipts;
 };
 
-static void info_take(void *ctx, const struct core_message *message)
+static void info_take(void *ctx, const struct sotto_message *message)
 {
     struct info *info = ctx;
     info->message = object_message(info->env, message);
 }
 
-static void info_add(void *ctx, const struct core_receipt *receipt)
+static void info_add(void *ctx, const struct sotto_receipt *receipt)
 {
     struct info *info = ctx;
     (void)json_array_append_new(info->receipts, object_receipt(info->env, receipt));
@@ -186,9 +186,9 @@ bool message_info(struct call *call)
 {
     struct info info = {.env = call->env, .receipts = json_array()};
     int64_t id = (int64_t)param_number(call, "message", 0);
-    sotto_error error = core_message(call->core, id, info_take, &info);
+    sotto_error error = sotto_message(call->core, id, info_take, &info);
     if (error == SOTTO_OK)
-        error = core_receipts(call->core, id, info_add, &info);
+        error = sotto_receipts(call->core, id, info_add, &info);
     if (error != SOTTO_OK) {
         json_decref(info.message);
         json_decref(info.receipts);
@@ -202,13 +202,13 @@ bool message_info(struct call *call)
 
 bool message_list(struct call *call)
 {
-    struct core_id id = param_id(call, "conversation");
+    struct sotto_id id = param_id(call, "conversation");
     uint64_t limit = param_number(call, "limit", 100);
     struct history history = {.env = call->env, .messages = json_array()};
     /* One more than wanted says whether there are more. */
     sotto_error error =
-        core_history(call->core, &id, (uint32_t)limit + 1, (int64_t)param_number(call, "before", 0),
-                     history_add, &history);
+        sotto_history(call->core, &id, (uint32_t)limit + 1,
+                      (int64_t)param_number(call, "before", 0), history_add, &history);
     if (error != SOTTO_OK) {
         json_decref(history.messages);
         return call_fail(call);
@@ -224,13 +224,13 @@ bool message_list(struct call *call)
 
 bool message_search(struct call *call)
 {
-    struct core_id id = param_id(call, "conversation");
+    struct sotto_id id = param_id(call, "conversation");
     bool in_one = json_object_get(call->params, "conversation") != NULL;
     uint64_t limit = param_number(call, "limit", 100);
     struct history history = {.env = call->env, .messages = json_array()};
-    sotto_error error =
-        core_search(call->core, in_one ? &id : NULL, param_text(call, "words"), (uint32_t)limit + 1,
-                    (int64_t)param_number(call, "before", 0), history_add, &history);
+    sotto_error error = sotto_search(call->core, in_one ? &id : NULL, param_text(call, "words"),
+                                     (uint32_t)limit + 1, (int64_t)param_number(call, "before", 0),
+                                     history_add, &history);
     if (error != SOTTO_OK) {
         json_decref(history.messages);
         return call_fail(call);
@@ -247,8 +247,8 @@ bool message_search(struct call *call)
 bool message_save_file(struct call *call)
 {
     char saved[PATH_MAX];
-    if (core_save(call->core, (int64_t)param_number(call, "message", 0), param_text(call, "to"),
-                  saved, sizeof saved) != SOTTO_OK)
+    if (sotto_save(call->core, (int64_t)param_number(call, "message", 0), param_text(call, "to"),
+                   saved, sizeof saved) != SOTTO_OK)
         return call_fail(call);
     call->result = json_object();
     object_set_text(call->env, call->result, "path", saved);
@@ -257,5 +257,5 @@ bool message_save_file(struct call *call)
 
 bool rpc_sync(struct call *call)
 {
-    return call_done(call, core_sync(call->core));
+    return call_done(call, sotto_sync(call->core));
 }

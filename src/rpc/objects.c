@@ -52,12 +52,12 @@ static void set_hex(json_t *object, const char *key, const uint8_t bytes[static 
     (void)json_object_set_new(object, key, json_stringn(hex, sizeof hex));
 }
 
-void object_set_id(json_t *object, const char *key, const struct core_id *id)
+void object_set_id(json_t *object, const char *key, const struct sotto_id *id)
 {
     set_hex(object, key, id->bytes);
 }
 
-static json_t *object_quote(const sotto_env *env, const struct core_quote *quote)
+static json_t *object_quote(const sotto_env *env, const struct sotto_quote *quote)
 {
     json_t *object = json_object();
     if (quote->id == 0)
@@ -70,7 +70,7 @@ static json_t *object_quote(const sotto_env *env, const struct core_quote *quote
     return object;
 }
 
-static json_t *object_mentions(const struct core_message *message)
+static json_t *object_mentions(const struct sotto_message *message)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < message->mention_count; i++) {
@@ -81,11 +81,11 @@ static json_t *object_mentions(const struct core_message *message)
     return list;
 }
 
-static json_t *object_reactions(const sotto_env *env, const struct core_message *message)
+static json_t *object_reactions(const sotto_env *env, const struct sotto_message *message)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < message->reaction_count; i++) {
-        const struct core_reaction *one = &message->reactions[i];
+        const struct sotto_reaction *one = &message->reactions[i];
         json_t *object = json_object();
         object_set_id(object, "sender", &one->sender);
         object_set_text(env, object, "name", one->name);
@@ -96,29 +96,29 @@ static json_t *object_reactions(const sotto_env *env, const struct core_message 
     return list;
 }
 
-json_t *object_message(const sotto_env *env, const struct core_message *message)
+json_t *object_message(const sotto_env *env, const struct sotto_message *message)
 {
     json_t *object = json_object();
     if (message->id != 0)
         object_set_number(object, "id", (uint64_t)message->id);
     object_set_id(object, "conversation", &message->conversation);
     object_set_text(env, object, "title", message->title);
-    object_set_text(env, object, "kind", core_message_kind_name(message->kind));
-    object_set_text(env, object, "status", core_message_status_name(message->status));
+    object_set_text(env, object, "kind", sotto_message_kind_name(message->kind));
+    object_set_text(env, object, "status", sotto_message_status_name(message->status));
     if (message->seq != 0)
         object_set_number(object, "seq", message->seq);
     object_set_id(object, "sender", &message->sender);
     object_set_text(env, object, "name", message->sender_name);
     set_bool(object, "own", message->own);
     object_set_number(object, "time", message->time_s);
-    if (message->kind == CORE_TEXT || message->kind == CORE_FILE)
+    if (message->kind == SOTTO_KIND_TEXT || message->kind == SOTTO_KIND_FILE)
         (void)json_object_set_new(object, "text", object_text(env, message->text));
-    if (message->kind == CORE_FILE) {
+    if (message->kind == SOTTO_KIND_FILE) {
         object_set_text(env, object, "fileName", message->file_name);
         object_set_number(object, "fileSize", message->file_size);
     }
-    if (message->kind == CORE_ADDED || message->kind == CORE_REMOVED ||
-        message->kind == CORE_LEFT) {
+    if (message->kind == SOTTO_KIND_ADDED || message->kind == SOTTO_KIND_REMOVED ||
+        message->kind == SOTTO_KIND_LEFT) {
         object_set_id(object, "subject", &message->subject);
         object_set_text(env, object, "subjectName", message->subject_name);
     }
@@ -141,23 +141,23 @@ json_t *object_message(const sotto_env *env, const struct core_message *message)
     return object;
 }
 
-json_t *object_receipt(const sotto_env *env, const struct core_receipt *receipt)
+json_t *object_receipt(const sotto_env *env, const struct sotto_receipt *receipt)
 {
     json_t *object = json_object();
     object_set_id(object, "account", &receipt->account);
     object_set_text(env, object, "name", receipt->name);
-    object_set_text(env, object, "status", core_message_status_name(receipt->status));
+    object_set_text(env, object, "status", sotto_message_status_name(receipt->status));
     object_set_number(object, "time", receipt->time_s);
     return object;
 }
 
-json_t *object_conversation(const sotto_env *env, const struct core_conversation *one)
+json_t *object_conversation(const sotto_env *env, const struct sotto_conversation *one)
 {
     json_t *object = json_object();
     object_set_id(object, "conversation", &one->id);
     object_set_text(env, object, "title", one->title);
     object_set_text(env, object, "kind", one->group ? "group" : "person");
-    object_set_text(env, object, "state", core_room_state_name(one->state));
+    object_set_text(env, object, "state", sotto_room_state_name(one->state));
     object_set_text(env, object, "relay", one->relay);
     object_set_number(object, "epoch", one->epoch);
     object_set_number(object, "seq", one->seq);
@@ -173,7 +173,7 @@ json_t *object_conversation(const sotto_env *env, const struct core_conversation
     return object;
 }
 
-json_t *object_contact(const sotto_env *env, const struct core_contact *contact)
+json_t *object_contact(const sotto_env *env, const struct sotto_contact *contact)
 {
     json_t *object = json_object();
     object_set_id(object, "account", &contact->account);
@@ -183,7 +183,7 @@ json_t *object_contact(const sotto_env *env, const struct core_contact *contact)
     return object;
 }
 
-json_t *object_member(const sotto_env *env, const struct core_member *member)
+json_t *object_member(const sotto_env *env, const struct sotto_member *member)
 {
     json_t *object = json_object();
     object_set_id(object, "account", &member->account);
@@ -193,7 +193,7 @@ json_t *object_member(const sotto_env *env, const struct core_member *member)
     return object;
 }
 
-json_t *object_request(const sotto_env *env, const struct core_request *request)
+json_t *object_request(const sotto_env *env, const struct sotto_request *request)
 {
     json_t *object = json_object();
     object_set_number(object, "request", (uint64_t)request->id);
@@ -204,7 +204,7 @@ json_t *object_request(const sotto_env *env, const struct core_request *request)
     return object;
 }
 
-json_t *object_account(const sotto_env *env, const struct core_account *account)
+json_t *object_account(const sotto_env *env, const struct sotto_account *account)
 {
     json_t *object = json_object();
     set_bool(object, "registered", account->registered);
@@ -219,7 +219,7 @@ json_t *object_account(const sotto_env *env, const struct core_account *account)
     return object;
 }
 
-void object_set_status(json_t *object, const struct core_status *status)
+void object_set_status(json_t *object, const struct sotto_status *status)
 {
     set_bool(object, "passphrase", status->passphrase);
     object_set_number(object, "conversations", status->conversations);
@@ -252,7 +252,7 @@ json_t *object_device_link(const sotto_env *env, const char *link, uint64_t expi
     return object;
 }
 
-json_t *object_device(const sotto_env *env, const struct core_device *device)
+json_t *object_device(const sotto_env *env, const struct sotto_device *device)
 {
     json_t *object = json_object();
     object_set_text(env, object, "device", device->device);
@@ -262,7 +262,7 @@ json_t *object_device(const sotto_env *env, const struct core_device *device)
     return object;
 }
 
-json_t *object_fingerprint(const sotto_env *env, const struct core_fingerprint *fingerprint,
+json_t *object_fingerprint(const sotto_env *env, const struct sotto_fingerprint *fingerprint,
                            bool own)
 {
     json_t *object = json_object();
@@ -272,22 +272,22 @@ json_t *object_fingerprint(const sotto_env *env, const struct core_fingerprint *
     return object;
 }
 
-json_t *object_sending(const sotto_env *env, const struct core_id *conversation,
-                       const char *client_id, enum core_message_status status, uint64_t seq)
+json_t *object_sending(const sotto_env *env, const struct sotto_id *conversation,
+                       const char *client_id, enum sotto_message_status status, uint64_t seq)
 {
     json_t *object = json_object();
     object_set_id(object, "conversation", conversation);
     object_set_text(env, object, "clientId", client_id);
-    object_set_text(env, object, "status", core_message_status_name(status));
+    object_set_text(env, object, "status", sotto_message_status_name(status));
     if (seq != 0)
         object_set_number(object, "seq", seq);
     return object;
 }
 
-json_t *object_problem(const sotto_env *env, const struct core_problem *problem)
+json_t *object_problem(const sotto_env *env, const struct sotto_problem *problem)
 {
     json_t *object = json_object();
-    object_set_text(env, object, "code", core_code_name(problem->code));
+    object_set_text(env, object, "code", sotto_code_name(problem->code));
     object_set_text(env, object, "message", problem->message);
     object_set_text(env, object, "next", problem->next);
     return object;

@@ -6,30 +6,30 @@
 
 #include <jansson.h>
 
-#include "core/core.h"
+#include "sotto/sotto.h"
 
 json_t *object_text(const sotto_env *env, sotto_bytes text);
 void object_set_text(const sotto_env *env, json_t *object, const char *key, const char *text);
 void object_set_number(json_t *object, const char *key, uint64_t value);
-void object_set_id(json_t *object, const char *key, const struct core_id *id);
+void object_set_id(json_t *object, const char *key, const struct sotto_id *id);
 
-json_t *object_message(const sotto_env *env, const struct core_message *message);
-json_t *object_receipt(const sotto_env *env, const struct core_receipt *receipt);
-json_t *object_conversation(const sotto_env *env, const struct core_conversation *one);
-json_t *object_contact(const sotto_env *env, const struct core_contact *contact);
-json_t *object_member(const sotto_env *env, const struct core_member *member);
-json_t *object_request(const sotto_env *env, const struct core_request *request);
-json_t *object_account(const sotto_env *env, const struct core_account *account);
+json_t *object_message(const sotto_env *env, const struct sotto_message *message);
+json_t *object_receipt(const sotto_env *env, const struct sotto_receipt *receipt);
+json_t *object_conversation(const sotto_env *env, const struct sotto_conversation *one);
+json_t *object_contact(const sotto_env *env, const struct sotto_contact *contact);
+json_t *object_member(const sotto_env *env, const struct sotto_member *member);
+json_t *object_request(const sotto_env *env, const struct sotto_request *request);
+json_t *object_account(const sotto_env *env, const struct sotto_account *account);
 /* Into an account's object. */
-void object_set_status(json_t *object, const struct core_status *status);
+void object_set_status(json_t *object, const struct sotto_status *status);
 json_t *object_invitation(const sotto_env *env, const char *link, uint32_t uses,
                           uint64_t expires_s);
 json_t *object_device_link(const sotto_env *env, const char *link, uint64_t expires_s);
-json_t *object_device(const sotto_env *env, const struct core_device *device);
-json_t *object_fingerprint(const sotto_env *env, const struct core_fingerprint *fingerprint,
+json_t *object_device(const sotto_env *env, const struct sotto_device *device);
+json_t *object_fingerprint(const sotto_env *env, const struct sotto_fingerprint *fingerprint,
                            bool own);
-json_t *object_sending(const sotto_env *env, const struct core_id *conversation,
-                       const char *client_id, enum core_message_status status, uint64_t seq);
-json_t *object_problem(const sotto_env *env, const struct core_problem *problem);
+json_t *object_sending(const sotto_env *env, const struct sotto_id *conversation,
+                       const char *client_id, enum sotto_message_status status, uint64_t seq);
+json_t *object_problem(const sotto_env *env, const struct sotto_problem *problem);
 
 #endif

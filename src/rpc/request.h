@@ -28,7 +28,7 @@ void request_free(struct request *request);
 /* Puts the request's id (NULL: null) into a response. NULL stays NULL. */
 json_t *response_for(json_t *response, const json_t *id);
 /* A response that refuses. */
-json_t *response_refusal(const sotto_env *env, int code, const struct core_problem *problem,
+json_t *response_refusal(const sotto_env *env, int code, const struct sotto_problem *problem,
                          const json_t *id);
 
 #endif

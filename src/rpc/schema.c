@@ -156,7 +156,7 @@ static const struct rpc_field message[] = {
     {.name = "text",
      .type = RPC_STRING,
      .optional = true,
-     .most = CORE_TEXT_MAX,
+     .most = SOTTO_TEXT_MAX,
      .text = "of kinds text and file"},
     MAYBE("fileName", "of kind file: a harmless name"),
     MAYBE_NUMBER("fileSize", "of kind file: bytes"),
@@ -332,24 +332,24 @@ const struct rpc_method *rpc_method_named(const char *name)
 
 /* ---- Checking ------------------------------------------------------------------------------- */
 
-static bool wrong(struct core_problem *problem, const char *name, const char *format, ...)
+static bool wrong(struct sotto_problem *problem, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-static bool wrong(struct core_problem *problem, const char *name, const char *format, ...)
+static bool wrong(struct sotto_problem *problem, const char *name, const char *format, ...)
 {
     char what[200];
     va_list list;
     va_start(list, format);
     (void)vsnprintf(what, sizeof what, format, list);
     va_end(list);
-    (void)problem_set(problem, SOTTO_ARGUMENT, CORE_USAGE,
+    (void)problem_set(problem, SOTTO_ARGUMENT, SOTTO_CODE_USAGE,
                       "See docs/openrpc.json, or rpc.discover.", "The parameter `%.60s` %s.", name,
                       what);
     return false;
 }
 
 static bool check_string(const struct rpc_field *field, const json_t *value,
-                         struct core_problem *problem)
+                         struct sotto_problem *problem)
 {
     if (!json_is_string(value))
         return wrong(problem, field->name, "takes a string");
@@ -363,7 +363,7 @@ static bool check_string(const struct rpc_field *field, const json_t *value,
 }
 
 static bool check_id(const struct rpc_field *field, const json_t *value,
-                     struct core_problem *problem)
+                     struct sotto_problem *problem)
 {
     const char *text = json_string_value(value);
     if (text == NULL || strlen(text) != 64 || strspn(text, "0123456789abcdef") != 64)
@@ -372,7 +372,7 @@ static bool check_id(const struct rpc_field *field, const json_t *value,
 }
 
 static bool check_strings(const struct rpc_field *field, const json_t *value,
-                          struct core_problem *problem)
+                          struct sotto_problem *problem)
 {
     size_t count = json_array_size(value); /* 0 for what is no array */
     if (!json_is_array(value) || count < field->least || count > field->most)
@@ -388,7 +388,7 @@ static bool check_strings(const struct rpc_field *field, const json_t *value,
 }
 
 static bool check_value(const struct rpc_field *field, const json_t *value,
-                        struct core_problem *problem)
+                        struct sotto_problem *problem)
 {
     switch (field->type) {
     case RPC_STRING:
@@ -421,13 +421,13 @@ static const struct rpc_field *field_named(const struct rpc_field *fields, const
 }
 
 bool rpc_params_check(const struct rpc_method *method, const json_t *params,
-                      struct core_problem *problem)
+                      struct sotto_problem *problem)
 {
     const char *name;
     json_t *value;
     if (params != NULL && !json_is_object(params)) {
-        (void)problem_set(problem, SOTTO_ARGUMENT, CORE_USAGE, "Write {\"name\": value, ...}.",
-                          "Parameters are given by name.");
+        (void)problem_set(problem, SOTTO_ARGUMENT, SOTTO_CODE_USAGE,
+                          "Write {\"name\": value, ...}.", "Parameters are given by name.");
         return false;
     }
     json_object_foreach((json_t *)params, name, value)

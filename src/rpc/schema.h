@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-#include "core/core.h"
+#include "sotto/sotto.h"
 
 enum rpc_type {
     RPC_STRING,
@@ -59,7 +59,7 @@ const struct rpc_method *rpc_method_named(const char *name);
 /* Whether params (NULL: none were given) are what the method takes: all that it needs, nothing that
  * it does not know, each of its type and size. False: problem, which names the parameter. */
 bool rpc_params_check(const struct rpc_method *method, const json_t *params,
-                      struct core_problem *problem);
+                      struct sotto_problem *problem);
 
 /* The OpenRPC document. NULL: out of memory. */
 json_t *rpc_openrpc(void);

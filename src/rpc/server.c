@@ -30,7 +30,7 @@ struct pending {
 
 struct server {
     const sotto_env *env;
-    struct core *core;
+    struct sotto *core;
     const struct server_options *options;
     struct works *works;
     int lock, listener; /* -1: none */
@@ -44,12 +44,13 @@ struct server {
 
 static void start_work(struct server *server, struct client *client, const struct request *request)
 {
-    struct core_problem problem;
+    struct sotto_problem problem;
     struct pending *pending = mem_alloc(server->env, sizeof *pending);
     uint64_t key = ++server->numbers;
     if (pending == NULL || !works_start(server->works, request->method, request->params, key)) {
         mem_free(server->env, pending, sizeof *pending);
-        (void)problem_set(&problem, SOTTO_LIMIT, CORE_BUSY, "Wait for one of them, then try again.",
+        (void)problem_set(&problem, SOTTO_LIMIT, SOTTO_CODE_BUSY,
+                          "Wait for one of them, then try again.",
                           "%d calls that wait for the network are under way.", WORKS_MAX);
         if (request->id != NULL)
             client_send(client, response_refusal(server->env, call_error_code(&problem), &problem,
@@ -153,8 +154,8 @@ static void run_lines(struct server *server, struct client *client)
             on_line(server, client, line);
     if (client->input.size <= CLIENT_LINE_MAX)
         return;
-    struct core_problem problem;
-    (void)problem_set(&problem, SOTTO_LIMIT, CORE_TOO_LONG, "Large things go by path.",
+    struct sotto_problem problem;
+    (void)problem_set(&problem, SOTTO_LIMIT, SOTTO_CODE_TOO_LONG, "Large things go by path.",
                       "A line may have %d bytes at most.", CLIENT_LINE_MAX);
     client_send(client, response_refusal(server->env, REQUEST_PARSE, &problem, NULL));
     client_drain(client);
@@ -187,7 +188,7 @@ static void drop_clients(struct server *server)
             continue;
         }
         if (!client->owns_fds) /* standard input and output: there will be no other */
-            core_stop(server->core);
+            sotto_stop(server->core);
         *at = client->next;
         server->client_count--;
         client_free(client);
@@ -220,7 +221,7 @@ static void on_step(void *ctx, const struct pollfd *fds, size_t count)
     drop_clients(server);
 }
 
-static void on_notice(void *ctx, const struct core_problem *problem)
+static void on_notice(void *ctx, const struct sotto_problem *problem)
 {
     struct server *server = ctx;
     for (struct client *client = server->clients; client != NULL; client = client->next)
@@ -228,13 +229,13 @@ static void on_notice(void *ctx, const struct core_problem *problem)
             client_send(client, events_connection(server->env, problem));
 }
 
-_Static_assert(2 + 2 * CLIENTS_MAX <= CORE_HOST_FDS_MAX, "all descriptors can be waited for");
+_Static_assert(2 + 2 * CLIENTS_MAX <= SOTTO_HOST_FDS_MAX, "all descriptors can be waited for");
 
 /* ---- The socket ----------------------------------------------------------------------------- */
 
-static bool fail(struct core_problem *problem, const char *what, const char *path)
+static bool fail(struct sotto_problem *problem, const char *what, const char *path)
 {
-    (void)problem_set(problem, SOTTO_IO, CORE_STORAGE, "Give another place: --socket PATH",
+    (void)problem_set(problem, SOTTO_IO, SOTTO_CODE_STORAGE, "Give another place: --socket PATH",
                       "%s %.300s: %s.", what, path, strerror(errno));
     return false;
 }
@@ -250,7 +251,7 @@ static bool address_of(const char *path, struct sockaddr_un *address)
 }
 
 /* One daemon a socket: whoever holds the lock may remove what an earlier one left. */
-static bool lock_socket(struct server *server, struct core_problem *problem)
+static bool lock_socket(struct server *server, struct sotto_problem *problem)
 {
     char path[sizeof((struct sockaddr_un *)0)->sun_path + 8];
     (void)snprintf(path, sizeof path, "%s.lock", server->options->socket);
@@ -261,13 +262,13 @@ static bool lock_socket(struct server *server, struct core_problem *problem)
         return true;
     if (errno != EWOULDBLOCK)
         return fail(problem, "cannot lock", path);
-    (void)problem_set(problem, SOTTO_EXISTS, CORE_DAEMON_RUNS,
+    (void)problem_set(problem, SOTTO_EXISTS, SOTTO_CODE_DAEMON_RUNS,
                       "Use that one, or end it: sotto call daemon.stop",
                       "A daemon serves %.300s already.", server->options->socket);
     return false;
 }
 
-static bool listen_socket(struct server *server, struct core_problem *problem)
+static bool listen_socket(struct server *server, struct sotto_problem *problem)
 {
     struct sockaddr_un address;
     const char *path = server->options->socket;
@@ -312,12 +313,12 @@ static void close_all(struct server *server)
         (void)close(server->lock);
 }
 
-sotto_error server_run(const sotto_env *env, struct core *core,
-                       const struct server_options *options, struct core_problem *problem)
+sotto_error server_run(const sotto_env *env, struct sotto *core,
+                       const struct server_options *options, struct sotto_problem *problem)
 {
     struct server server = {
         .env = env, .core = core, .options = options, .lock = -1, .listener = -1};
-    const struct core_host host = {&server, on_wants, on_step, on_notice};
+    const struct sotto_host host = {&server, on_wants, on_step, on_notice};
     sotto_error error = works_new(env, core, &server.works);
     if (error != SOTTO_OK)
         (void)problem_local(problem, error, "starting the daemon");
@@ -326,9 +327,9 @@ sotto_error server_run(const sotto_env *env, struct core *core,
     else if (error == SOTTO_OK && !listen_socket(&server, problem))
         error = problem->error;
     if (error == SOTTO_OK) {
-        error = core_serve(core, &host);
+        error = sotto_serve(core, &host);
         if (error != SOTTO_OK)
-            *problem = *core_problem(core);
+            *problem = *sotto_problem(core);
     }
     close_all(&server);
     return error;
@@ -340,7 +341,7 @@ static bool needs_daemon(struct call *call)
 {
     if (call->client != NULL)
         return true;
-    (void)problem_set(&call->problem, SOTTO_STATE, CORE_USAGE, "Start it: sotto daemon",
+    (void)problem_set(&call->problem, SOTTO_STATE, SOTTO_CODE_USAGE, "Start it: sotto daemon",
                       "This needs a daemon that runs.");
     return false;
 }
@@ -349,7 +350,7 @@ bool daemon_stop(struct call *call)
 {
     if (!needs_daemon(call))
         return false;
-    core_stop(call->core);
+    sotto_stop(call->core);
     return true;
 }
 
@@ -358,7 +359,7 @@ bool events_subscribe(struct call *call)
     uint64_t oldest, newest;
     if (!needs_daemon(call))
         return false;
-    if (core_events_range(call->core, &oldest, &newest) != SOTTO_OK)
+    if (sotto_events_range(call->core, &oldest, &newest) != SOTTO_OK)
         return call_fail(call);
     call->client->subscribed = true;
     call->client->event = param_number(call, "since", newest);
@@ -378,7 +379,7 @@ bool events_unsubscribe(struct call *call)
 
 /* ---- One request ---------------------------------------------------------------------------- */
 
-sotto_error server_answer_once(const sotto_env *env, struct core *core, sotto_bytes line,
+sotto_error server_answer_once(const sotto_env *env, struct sotto *core, sotto_bytes line,
                                sotto_buf *out)
 {
     struct request request;
@@ -398,7 +399,7 @@ sotto_error server_answer_once(const sotto_env *env, struct core *core, sotto_by
 }
 
 sotto_error server_ask(const char *path, sotto_bytes request, sotto_buf *answer,
-                       struct core_problem *problem)
+                       struct sotto_problem *problem)
 {
     struct sockaddr_un address;
     uint8_t block[CLIENT_READ];
@@ -431,7 +432,7 @@ sotto_error server_ask(const char *path, sotto_bytes request, sotto_buf *answer,
     wipe(block, sizeof block);
     (void)close(fd);
     if (!sent)
-        return problem_set(problem, SOTTO_NETWORK, CORE_UNREACHABLE, "See whether it still runs.",
-                           "The daemon broke the connection off.");
+        return problem_set(problem, SOTTO_NETWORK, SOTTO_CODE_UNREACHABLE,
+                           "See whether it still runs.", "The daemon broke the connection off.");
     return error == SOTTO_OK ? error : problem_local(problem, error, "reading the answer");
 }

@@ -14,14 +14,14 @@ struct work {
     const struct rpc_method *method;
     json_t *params, *response;
     uint64_t key;
-    struct core *core; /* of the thread, while it runs; guarded by the lock */
-    bool done;         /* likewise */
+    struct sotto *core; /* of the thread, while it runs; guarded by the lock */
+    bool done;          /* likewise */
     pthread_t thread;
 };
 
 struct works {
     const sotto_env *env;
-    const struct core *first_core;
+    const struct sotto *first_core;
     int fd;
     pthread_mutex_t lock;
     struct work *first;
@@ -29,7 +29,7 @@ struct works {
     bool stopping;
 };
 
-sotto_error works_new(const sotto_env *env, const struct core *first, struct works **out)
+sotto_error works_new(const sotto_env *env, const struct sotto *first, struct works **out)
 {
     struct works *works = mem_alloc(env, sizeof *works);
     if (works == NULL)
@@ -60,7 +60,7 @@ void works_free(struct works *works)
     pthread_mutex_lock(&works->lock);
     works->stopping = true;
     for (struct work *work = works->first; work != NULL; work = work->next)
-        core_stop(work->core); /* NULL: it looks at stopping before it runs */
+        sotto_stop(work->core); /* NULL: it looks at stopping before it runs */
     pthread_mutex_unlock(&works->lock);
     for (struct work *work = works->first, *next; work != NULL; work = next) {
         next = work->next;
@@ -80,7 +80,7 @@ int works_fd(const struct works *works)
 /* ---- In the thread -------------------------------------------------------------------------- */
 
 /* Lets works_free find the core. False: all shall end. */
-static bool show_core(struct work *work, struct core *core)
+static bool show_core(struct work *work, struct sotto *core)
 {
     pthread_mutex_lock(&work->works->lock);
     work->core = core;
@@ -92,13 +92,13 @@ static bool show_core(struct work *work, struct core *core)
 static json_t *run(struct work *work)
 {
     struct call call = {.env = work->works->env, .params = work->params};
-    if (core_open_beside(work->works->first_core, &call.core, &call.problem) != SOTTO_OK)
+    if (sotto_open_beside(work->works->first_core, &call.core, &call.problem) != SOTTO_OK)
         return response_refusal(call.env, call_error_code(&call.problem), &call.problem, NULL);
     json_t *response = NULL;
     if (show_core(work, call.core))
         response = call_run(work->method, &call);
     (void)show_core(work, NULL);
-    core_close(call.core);
+    sotto_close(call.core);
     return response;
 }
 

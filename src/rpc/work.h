@@ -1,5 +1,5 @@
 /* Methods that may wait for the network: each in a thread, over a core of its own on the same
- * profile, which is what several processes do too (core/core.h). */
+ * profile, which is what several processes do too (sotto/sotto.h). */
 #ifndef RPC_WORK_H
 #define RPC_WORK_H
 
@@ -10,7 +10,7 @@ enum { WORKS_MAX = 8 }; /* at once, of all clients */
 struct works;
 
 /* first: the profile's core, which has to outlive it and may be in use. */
-sotto_error works_new(const sotto_env *env, const struct core *first, struct works **works);
+sotto_error works_new(const sotto_env *env, const struct sotto *first, struct works **works);
 /* Stops what is under way and waits for it. NULL allowed. */
 void works_free(struct works *works);
 

@@ -32,7 +32,7 @@ static bool kind_of(const char *name, enum content_kind *kind)
     return false;
 }
 
-static sotto_error queue(struct core *core, const struct core_id *conversation,
+static sotto_error queue(struct sotto *core, const struct sotto_id *conversation,
                          struct content_message *message)
 {
     struct room_id room;
@@ -59,9 +59,9 @@ static sotto_error queue(struct core *core, const struct core_id *conversation,
 
 int main(int argc, char **argv)
 {
-    struct core *core = NULL;
-    struct core_problem problem;
-    struct core_id conversation;
+    struct sotto *core = NULL;
+    struct sotto_problem problem;
+    struct sotto_id conversation;
     struct content_message message;
     memset(&message, 0, sizeof message);
     if (argc < 5 || !unhex(argv[2], conversation.bytes) || !kind_of(argv[3], &message.kind) ||
@@ -74,13 +74,13 @@ int main(int argc, char **argv)
     memcpy(status.id, message.target, CONTENT_ID_SIZE);
     message.statuses = &status;
     message.status_count = 1;
-    if (core_open(sotto_env_system(), argv[1], NULL, &core, &problem) != SOTTO_OK)
+    if (sotto_open(sotto_env_system(), argv[1], NULL, &core, &problem) != SOTTO_OK)
         return 1;
     sotto_error error = queue(core, &conversation, &message);
     if (error == SOTTO_OK)
-        error = core_settle(core, &conversation);
+        error = sotto_settle(core, &conversation);
     if (error != SOTTO_OK)
-        fprintf(stderr, "liar: %s: %s\n", sotto_error_name(error), core_problem(core)->message);
-    core_close(core);
+        fprintf(stderr, "liar: %s: %s\n", sotto_error_name(error), sotto_problem(core)->message);
+    sotto_close(core);
     return error == SOTTO_OK ? 0 : 1;
 }

@@ -7,7 +7,7 @@
 #include "core/internal.h"
 #include "unit/check.h"
 
-static inline void core_account_make(struct core *core, const char *relay, const char *name)
+static inline void core_account_make(struct sotto *core, const char *relay, const char *name)
 {
     struct identity identity;
     struct store_profile profile;

@@ -112,7 +112,7 @@ struct parsed {
     struct globals globals;
     const struct command *command;
     struct args args;
-    struct core_problem problem;
+    struct sotto_problem problem;
     const char *words[16];
     bool ok;
 };
@@ -190,7 +190,7 @@ static void a_mistake_is_said(void **state)
 static void durations_and_numbers_have_bounds(void **state)
 {
     (void)state;
-    struct core_problem problem;
+    struct sotto_problem problem;
     uint64_t value = 0;
     assert_true(options_duration("for", "90", &value, &problem) && value == 90);
     assert_true(options_duration("for", "7d", &value, &problem) && value == 7 * 86400);

@@ -3,7 +3,7 @@
 
 #include <sys/stat.h>
 
-#include "core/core.h"
+#include "sotto/sotto.h"
 #include "core/store.h"
 #include "unit/folder.h"
 
@@ -25,7 +25,7 @@ static int64_t add_message(const char *text, const char *content_id)
     const struct store_message message = {
         .room = room,
         .seq = store_changes(store), /* another one each time */
-        .kind = CORE_TEXT,
+        .kind = SOTTO_KIND_TEXT,
         .sender = alice,
         .state = STORE_MESSAGE_RECEIVED,
         .unread = true,
@@ -121,7 +121,7 @@ static void an_edit_leaves_nothing_of_what_was_there(void **state)
     assert_ok(store_message_meant(store, &room, str("e2"), &arena, &message));
     assert_error(store_message_meant(store, &elsewhere, str("e2"), &arena, &message), NOT_FOUND);
     assert_error(store_message_meant(store, &room, str("e3"), &arena, &message), NOT_FOUND);
-    assert_int_equal(events(&after, CORE_EVENT_MESSAGE_CHANGED), 2);
+    assert_int_equal(events(&after, SOTTO_EVENT_MESSAGE_CHANGED), 2);
     assert_true(log_size() > 0);
     store_scrub(store, false);
     assert_int_equal(log_size(), 0);
@@ -149,7 +149,7 @@ static void what_is_erased_is_gone_with_all_that_hangs_on_it(void **state)
     assert_ok(store_commit(store));
     /* Its ids are kept, so that a late edit of it finds what it must not change. */
     assert_ok(store_message_meant(store, &room, str("e1"), &arena, &message));
-    assert_int_equal(message.kind, CORE_DELETED);
+    assert_int_equal(message.kind, SOTTO_KIND_DELETED);
     assert_int_equal(message.text.size + message.content.size + message.target.size, 0);
     assert_int_equal(message.edited_s, 0);
     assert_ok(store_reactions(store, local, &arena, &list, &count));
@@ -157,8 +157,8 @@ static void what_is_erased_is_gone_with_all_that_hangs_on_it(void **state)
     assert_ok(store_messages_unread(store, &room, &unread));
     assert_int_equal(unread, 0);
     uint64_t again = after;
-    assert_true(events(&after, CORE_EVENT_MESSAGE_CHANGED) >= 1);
-    assert_int_equal(events(&again, CORE_EVENT_CONVERSATION), 1);
+    assert_true(events(&after, SOTTO_EVENT_MESSAGE_CHANGED) >= 1);
+    assert_int_equal(events(&again, SOTTO_EVENT_CONVERSATION), 1);
     store_scrub(store, false);
     assert_int_equal(log_size(), 0);
 }
@@ -190,7 +190,7 @@ static void there_is_one_reaction_a_sender(void **state)
     assert_ok(store_reactions(store, local, &arena, &list, &count));
     assert_int_equal(count, 1);
     assert_ok(store_commit(store));
-    assert_int_equal(events(&after, CORE_EVENT_MESSAGE_CHANGED), 4);
+    assert_int_equal(events(&after, SOTTO_EVENT_MESSAGE_CHANGED), 4);
 }
 
 static void what_is_read_is_owed_unless_it_is_off_or_gone(void **state)
@@ -248,7 +248,7 @@ static void a_receipt_only_ever_says_more(void **state)
     assert_ok(store_receipts_best(store, local, &best));
     assert_int_equal(best, STORE_READ);
     assert_ok(store_commit(store));
-    assert_int_equal(events(&after, CORE_EVENT_MESSAGE_CHANGED), 2);
+    assert_int_equal(events(&after, SOTTO_EVENT_MESSAGE_CHANGED), 2);
 }
 
 static void the_clock_starts_when_it_is_read_and_nothing_stays(void **state)
@@ -264,7 +264,7 @@ static void the_clock_starts_when_it_is_read_and_nothing_stays(void **state)
     (void)add_message("stays", "m0");
     message = (struct store_message){.room = room,
                                      .seq = 50,
-                                     .kind = CORE_TEXT,
+                                     .kind = SOTTO_KIND_TEXT,
                                      .sender = alice,
                                      .state = STORE_MESSAGE_RECEIVED,
                                      .unread = true,
@@ -299,13 +299,13 @@ static void the_clock_starts_when_it_is_read_and_nothing_stays(void **state)
     assert_ok(store_message_by_content(store, &room, str("m0"), &arena, &message));
     assert_ok(store_events(store, after, 100, &arena, &list, &count));
     assert_int_equal(count, 1);
-    assert_int_equal(list[0].kind, CORE_EVENT_MESSAGE_ERASED);
+    assert_int_equal(list[0].kind, SOTTO_EVENT_MESSAGE_ERASED);
     assert_int_equal(list[0].position, position);
     store_scrub(store, false);
     assert_int_equal(log_size(), 0);
     /* Own ones: since they were sent. */
     message = (struct store_message){.room = room,
-                                     .kind = CORE_TEXT,
+                                     .kind = SOTTO_KIND_TEXT,
                                      .sender = alice,
                                      .own = true,
                                      .state = STORE_MESSAGE_WAITING,

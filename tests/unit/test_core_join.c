@@ -11,7 +11,7 @@
 
 struct person {
     char folder[64];
-    struct core *core;
+    struct sotto *core;
 };
 
 static struct person alice, bob, mallory;
@@ -20,10 +20,10 @@ static const uint8_t capability[CAPABILITY_SIZE] = {5};
 
 static void person_make(struct person *person, const char *name)
 {
-    struct core_problem problem;
+    struct sotto_problem problem;
     snprintf(person->folder, sizeof person->folder, "/tmp/sotto-join-XXXXXX");
     assert_non_null(mkdtemp(person->folder));
-    assert_ok(core_open(sotto_env_system(), person->folder, NULL, &person->core, &problem));
+    assert_ok(sotto_open(sotto_env_system(), person->folder, NULL, &person->core, &problem));
     core_account_make(person->core, RELAY, name);
 }
 
@@ -65,7 +65,7 @@ static int stop(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 3; i++) {
-        core_close(people[i]->core);
+        sotto_close(people[i]->core);
         people[i]->core = NULL;
         assert_int_equal(nftw(people[i]->folder, erase, 8, FTW_DEPTH | FTW_PHYS), 0);
     }
@@ -134,7 +134,7 @@ static bool bob_joins_with(struct person *named, const struct room_id *room,
                            bool with_invitation)
 {
     static const uint8_t token[TOKEN_SIZE] = {1};
-    struct core *core = bob.core;
+    struct sotto *core = bob.core;
     sotto_buf plain;
     struct arena arena;
     struct store_room row;
@@ -254,7 +254,7 @@ static void an_invitation_lets_in_who_proves_to_hold_it(void **state)
     bob_believes(&carol, false, "", 1);
     sotto_buf_free(&welcome);
     sotto_buf_free(&reference);
-    core_close(carol.core);
+    sotto_close(carol.core);
     assert_int_equal(nftw(carol.folder, erase, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 

@@ -8,18 +8,18 @@
 #include "unit/folder.h"
 
 static char folder[64];
-static struct core *core;
+static struct sotto *core;
 static uint64_t next_seq;
 
 static const struct room_id kitchen = {{0xA}}, plans = {{0xB}};
 
 static int start(void **state)
 {
-    struct core_problem problem;
+    struct sotto_problem problem;
     (void)state;
     next_seq = 1;
     if (!folder_make(folder, "search") ||
-        core_open(sotto_env_system(), folder, NULL, &core, &problem) != SOTTO_OK)
+        sotto_open(sotto_env_system(), folder, NULL, &core, &problem) != SOTTO_OK)
         return -1;
     core_account_make(core, "127.0.0.1:1", "Alice");
     for (int i = 0; i < 2; i++) {
@@ -41,7 +41,7 @@ static int start(void **state)
 static int stop(void **state)
 {
     (void)state;
-    core_close(core);
+    sotto_close(core);
     return folder_remove(folder);
 }
 
@@ -50,7 +50,7 @@ static void say(const struct room_id *room, const char *text)
     int64_t position, local;
     const struct store_message message = {.room = *room,
                                           .seq = next_seq++,
-                                          .kind = CORE_TEXT,
+                                          .kind = SOTTO_KIND_TEXT,
                                           .state = STORE_MESSAGE_RECEIVED,
                                           .sender = core->identity.account,
                                           .text = sotto_bytes_str(text)};
@@ -64,7 +64,7 @@ struct found {
     int64_t last;
 };
 
-static void take(void *ctx, const struct core_message *message)
+static void take(void *ctx, const struct sotto_message *message)
 {
     struct found *found = ctx;
     size_t size = strlen(found->texts);
@@ -77,10 +77,10 @@ static struct found search(const char *words, const struct room_id *room, uint32
                            int64_t before)
 {
     struct found found = {"", 0};
-    struct core_id id;
+    struct sotto_id id;
     if (room != NULL)
         memcpy(id.bytes, room->bytes, sizeof id.bytes);
-    assert_ok(core_search(core, room != NULL ? &id : NULL, words, limit, before, take, &found));
+    assert_ok(sotto_search(core, room != NULL ? &id : NULL, words, limit, before, take, &found));
     return found;
 }
 
@@ -117,8 +117,8 @@ static void what_is_typed_is_never_a_query_language(void **state)
     static const char *const nothing[] = {"", " ", "\"", "* - ( ) : ^", "'"};
     for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++) {
         struct found found = {"", 0};
-        assert_error(core_search(core, NULL, nothing[i], 10, 0, take, &found), ARGUMENT);
-        assert_int_equal(core_problem(core)->code, CORE_BAD_TEXT);
+        assert_error(sotto_search(core, NULL, nothing[i], 10, 0, take, &found), ARGUMENT);
+        assert_int_equal(sotto_problem(core)->code, SOTTO_CODE_BAD_TEXT);
     }
 }
 

@@ -11,7 +11,7 @@
 #include "unit/check.h"
 
 static char folder[64];
-static struct core *core;
+static struct sotto *core;
 static int ends[2];
 static struct client *client;
 
@@ -19,11 +19,11 @@ static const struct room_id room = {{0xA}};
 
 static int start(void **state)
 {
-    struct core_problem problem;
+    struct sotto_problem problem;
     (void)state;
     snprintf(folder, sizeof folder, "/tmp/sotto-events-XXXXXX");
     assert_non_null(mkdtemp(folder));
-    assert_ok(core_open(sotto_env_system(), folder, NULL, &core, &problem));
+    assert_ok(sotto_open(sotto_env_system(), folder, NULL, &core, &problem));
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
     client = client_new(sotto_env_system(), 1, ends[0], ends[0], true);
     assert_non_null(client);
@@ -44,7 +44,7 @@ static int stop(void **state)
     (void)state;
     client_free(client);
     close(ends[1]);
-    core_close(core);
+    sotto_close(core);
     return nftw(folder, erase, 8, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -68,7 +68,7 @@ static void add_message(uint64_t seq)
     int64_t position, local;
     const struct store_message message = {.room = room,
                                           .seq = seq,
-                                          .kind = CORE_TEXT,
+                                          .kind = SOTTO_KIND_TEXT,
                                           .state = STORE_MESSAGE_RECEIVED,
                                           .unread = true,
                                           .sender = {{1}},
@@ -159,12 +159,12 @@ static void who_is_too_far_behind_is_told_so(void **state)
     (void)state;
     add_room();
     assert_ok(store_begin(core->store));
-    for (unsigned i = 0; i < CORE_EVENTS_KEPT; i++)
-        assert_ok(store_event_add(core->store, CORE_EVENT_CONVERSATION, room.bytes));
+    for (unsigned i = 0; i < SOTTO_EVENTS_KEPT; i++)
+        assert_ok(store_event_add(core->store, SOTTO_EVENT_CONVERSATION, room.bytes));
     assert_ok(store_commit(core->store));
     uint64_t oldest, newest;
-    assert_ok(core_events_range(core, &oldest, &newest));
-    assert_int_equal(newest, CORE_EVENTS_KEPT + 1);
+    assert_ok(sotto_events_range(core, &oldest, &newest));
+    assert_int_equal(newest, SOTTO_EVENTS_KEPT + 1);
     assert_int_equal(oldest, 2);
     client->event = 0;
     json_t *all = pushed();
@@ -183,7 +183,7 @@ static void who_is_too_far_behind_is_told_so(void **state)
         count += json_array_size(all);
         json_decref(all);
     }
-    assert_int_equal(count, CORE_EVENTS_KEPT);
+    assert_int_equal(count, SOTTO_EVENTS_KEPT);
 }
 
 static void a_client_that_does_not_read_keeps_its_events_on_disk(void **state)
@@ -192,7 +192,7 @@ static void a_client_that_does_not_read_keeps_its_events_on_disk(void **state)
     add_room();
     assert_ok(store_begin(core->store));
     for (unsigned i = 0; i < 5000; i++)
-        assert_ok(store_event_add(core->store, CORE_EVENT_CONVERSATION, room.bytes));
+        assert_ok(store_event_add(core->store, SOTTO_EVENT_CONVERSATION, room.bytes));
     assert_ok(store_commit(core->store));
     for (int i = 0; i < 3; i++)
         events_push(sotto_env_system(), core, client);

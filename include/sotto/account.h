@@ -1,0 +1,89 @@
+/* One's own account and its devices (sotto/sotto.h). */
+#ifndef SOTTO_ACCOUNT_H
+#define SOTTO_ACCOUNT_H
+
+#include "sotto/problem.h"
+
+/* ---- Account -------------------------------------------------------------------------------- */
+
+/* 60 decimal digits in groups of five: two people who read the same number have the right keys. */
+struct sotto_fingerprint {
+    char digits[80];
+    char name[260]; /* whom it is with; one's own for one's own */
+};
+
+struct sotto_account {
+    bool registered;
+    struct sotto_id account;
+    char device[33]; /* hex */
+    const char *name;
+    const char *relay;
+    const char *suite;
+    bool receipts; /* whether delivery and read receipts are sent and shown */
+};
+
+struct sotto_registration {
+    const char *relay; /* host:port or host:port#PIN; NULL: that of an earlier try */
+    const char *name;  /* NULL: none yet */
+    const char *phone, *invitation, *code; /* NULL: none */
+};
+
+/* Network. Makes the keys if there are none, registers, publishes KeyPackages. CODE_NEEDED: call
+ * again with the code. Safe to repeat. ALREADY_REGISTERED if it is. */
+sotto_error sotto_register(struct sotto *core, const struct sotto_registration *registration);
+
+/* Local. Strings are valid until the next call. */
+sotto_error sotto_account(struct sotto *core, struct sotto_account *account);
+
+/* Local. who NULL: one's own account's; else the number shared with that contact. */
+sotto_error sotto_fingerprint(struct sotto *core, const char *who, struct sotto_fingerprint *out);
+
+/* Local. Changes one's own name; the conversations are told at the next settling. */
+sotto_error sotto_set_name(struct sotto *core, const char *name);
+
+/* Local. Whether delivery and read receipts are sent and shown; they are unless this is called with
+ * false, which also forgets those that are here. Several receipts are one message of a room, at
+ * most one every ten seconds; in rooms of more than 32 devices there are none. */
+sotto_error sotto_set_receipts(struct sotto *core, bool on);
+
+/* ---- Devices of one's own ---------------------------------------------------------------------
+ *
+ * A new device calls sotto_link and shows the link to the person; sotto_link_wait then waits for
+ * the other device's sotto_device_add of it. */
+
+/* Local. On the new device, in a profile without an account: makes its keys, and a link that the
+ * account's other device takes; appended, with a NUL. relay: the account's. name: what the device
+ * is called, may be NULL. Again, until it expires: the same link. */
+sotto_error sotto_link(struct sotto *core, const char *relay, const char *name, sotto_buf *link,
+                       uint64_t *expires_s);
+/* Network. Waits until the link was taken; then this profile is a device of the account. Joins its
+ * conversations and fetches the history as long as that comes; the rest comes with later calls.
+ * Killed or interrupted, the same call goes on. BAD_IDENTITY: what came was not from a device that
+ * saw the link. progress, of the history, may be NULL. */
+sotto_error sotto_link_wait(struct sotto *core, sotto_progress_fn *progress, void *ctx);
+
+/* Network. On a device that has the account's key: lets the device of that link in, and waits a
+ * while for it to be in all conversations; the rest happens with later calls. limited: it does not
+ * get the account's key, and may not link or remove others. Killed or interrupted, the same call
+ * goes on. device: its id, in hex. LIMITED_DEVICE; INVITATION_USED, INVITATION_EXPIRED: of the
+ * link; BAD_IDENTITY: the relay changed the new device's keys. */
+sotto_error sotto_device_add(struct sotto *core, const char *link, bool limited, char device[33]);
+
+struct sotto_device {
+    char device[33]; /* hex */
+    const char *name;
+    uint64_t added_s;
+    bool own; /* this one */
+};
+
+/* Local. */
+sotto_error sotto_devices(struct sotto *core,
+                          void (*each)(void *ctx, const struct sotto_device *device), void *ctx);
+/* Local; the other devices are told at the next settling. what: a name, or the beginning of an id.
+ */
+sotto_error sotto_device_rename(struct sotto *core, const char *what, const char *name);
+/* Network. It is no longer the account's: the relay refuses it, and all members' clients remove it
+ * from all conversations. LIMITED_DEVICE; BUSY: another device changed the list at this moment. */
+sotto_error sotto_device_revoke(struct sotto *core, const char *what);
+
+#endif

@@ -1,0 +1,181 @@
+/* Messages (sotto/sotto.h). */
+#ifndef SOTTO_MESSAGE_H
+#define SOTTO_MESSAGE_H
+
+#include "sotto/problem.h"
+
+/* ---- Messages ------------------------------------------------------------------------------- */
+
+enum sotto_message_kind {
+    SOTTO_KIND_TEXT = 1,
+    SOTTO_KIND_UNREADABLE = 2, /* a member's message that could not be read */
+    SOTTO_KIND_NEWER = 3,      /* content that needs a newer version of Sotto; kept */
+    SOTTO_KIND_ADDED = 4,      /* from here on: what happened in the conversation */
+    SOTTO_KIND_REMOVED = 5,
+    SOTTO_KIND_LEFT = 6,
+    SOTTO_KIND_JOINED = 7,   /* this account joined */
+    SOTTO_KIND_FORK = 8,     /* the relay's log contradicts itself from here on */
+    SOTTO_KIND_FILE = 9,     /* a file: text is what is said about it */
+    SOTTO_KIND_DELETED = 10, /* was a message until its sender took it back */
+};
+
+const char *sotto_message_kind_name(enum sotto_message_kind kind); /* "text" */
+
+enum sotto_message_status {
+    SOTTO_STATUS_RECEIVED = 1,
+    SOTTO_STATUS_SENT = 2,
+    SOTTO_STATUS_WAITING = 3, /* in the outbox */
+    SOTTO_STATUS_FAILED = 4,  /* will not be sent: the conversation is over */
+    /* Sent, and the other person's receipt is here; between two people alone: */
+    SOTTO_STATUS_DELIVERED = 5,
+    SOTTO_STATUS_READ = 6,
+};
+
+const char *sotto_message_status_name(enum sotto_message_status status);
+
+/* One a person and message. */
+struct sotto_reaction {
+    struct sotto_id sender;
+    const char *name;
+    bool own;
+    sotto_bytes text; /* an emoji, or a word */
+};
+
+/* What a message answers. */
+struct sotto_quote {
+    int64_t id; /* 0: it is not here, or gone; then there is nothing else */
+    struct sotto_id sender;
+    const char *name;
+    bool own;
+    sotto_bytes text; /* its first line, SOTTO_QUOTE_MAX bytes at most; of a file what was said */
+};
+#define SOTTO_QUOTE_MAX 120
+#define SOTTO_MENTIONS_MAX 64
+
+struct sotto_message {
+    int64_t id; /* grows with each message stored in this profile; 0 while waiting */
+    struct sotto_id conversation;
+    const char *title;
+    uint64_t seq; /* in the room's log; 0 while waiting */
+    enum sotto_message_kind kind;
+    enum sotto_message_status status;
+    bool own;
+    struct sotto_id sender;
+    const char *sender_name;
+    struct sotto_id subject; /* who was added, removed or left */
+    const char *subject_name;
+    bool subject_own;
+    uint64_t time_s; /* when this device stored it */
+    sotto_bytes text;
+    /* Of a file. The name is made harmless: one that stays in its directory. */
+    const char *file_name;
+    uint64_t file_size;
+    const char *client_id; /* of own messages, else "" */
+    uint32_t timer_s;      /* how long after it was read, own ones: sent, it is erased; 0: not */
+    uint64_t erase_s;      /* when; 0: the clock does not run */
+    bool markdown;         /* text is Markdown (GFM-MIMI: no HTML in it) */
+    uint64_t edited_s;     /* when the newest edit came; 0: never edited */
+    bool reply;
+    struct sotto_quote quote;        /* if reply */
+    const struct sotto_id *mentions; /* accounts, in Markdown: links to sotto:account/ and the id in
+                                       base64url; SOTTO_MENTIONS_MAX at most */
+    size_t mention_count;
+    const struct sotto_reaction *reactions;
+    size_t reaction_count;
+};
+
+typedef void sotto_message_fn(void *ctx, const struct sotto_message *message);
+
+/* Local: queues. text: UTF-8, 1 byte to SOTTO_TEXT_MAX. NOT_FOUND: what it answers. client_id: at
+ * most 64 printable ASCII characters, or NULL for a fresh one; the same id again in the same
+ * conversation queues nothing. client_id_out, if not NULL: 65 bytes. */
+#define SOTTO_TEXT_MAX (1024u * 1024u)
+#define SOTTO_CLIENT_ID_MAX 64
+struct sotto_text {
+    sotto_bytes text;
+    bool markdown;
+    int64_t reply_to; /* the message that it answers, in the same conversation; 0: none */
+};
+sotto_error sotto_send(struct sotto *core, const struct sotto_id *conversation,
+                       const char *client_id, const struct sotto_text *text, char *client_id_out);
+
+/* Local: queues what message `id` says, or the file that it is, for that conversation as a message
+ * of one's own; who wrote it is not told. client_id as sotto_send's. CANNOT_CHANGE: it is neither
+ * text nor file, or the file lies at another relay than the conversation. */
+sotto_error sotto_forward(struct sotto *core, int64_t id, const struct sotto_id *conversation,
+                          const char *client_id, char *client_id_out);
+
+/* Local: queues a text of one's own again that FAILED, under the same id. Nothing, if it waits or
+ * is sent. CANNOT_CHANGE: a file, whose place may have changed. */
+sotto_error sotto_retry(struct sotto *core, const struct sotto_id *conversation,
+                        const char *client_id);
+
+/* Local: reads the file once, whole, and queues. It is read again where it lies while it is sent,
+ * in later runs too: until then it has to stay as it is. caption: UTF-8, may be empty, at most
+ * SOTTO_CAPTION_MAX bytes. The rest as sotto_send. NO_FILE: it cannot be read, or is no file. */
+#define SOTTO_CAPTION_MAX 4096
+sotto_error sotto_send_file(struct sotto *core, const struct sotto_id *conversation,
+                            const char *client_id, const char *path, sotto_bytes caption,
+                            char *client_id_out);
+
+/* Network. Fetches the file of message `id` to `to`: a directory, where it gets the name it was
+ * sent under, or a file's name; NULL: the working directory. Nothing that is there is overwritten
+ * (EXISTS). What was fetched when it is broken off lies beside, as .sotto-*.part, and the next call
+ * goes on behind it. saved: where it is, at most size bytes with NUL. FILE_GONE: the relay does not
+ * have it any more; BAD_FILE: the relay gave something else than what was sent. */
+sotto_error sotto_save(struct sotto *core, int64_t id, const char *to, char *saved, size_t size);
+
+/* Local. One message. NOT_FOUND. */
+sotto_error sotto_message(struct sotto *core, int64_t id, sotto_message_fn *each, void *ctx);
+
+/* Local: queue a change of message `id`, which counts once the conversation's log has it: of two
+ * edits the one that the log has last. client_id as sotto_send's, in one space with it. done may be
+ * NULL. NOT_FOUND: there is no such message; NOT_YOURS: somebody else wrote it; CANNOT_CHANGE: it
+ * is of a kind that has no such change, or was deleted.
+ *
+ * sotto_edit: another text in place of a text's. sotto_delete: nothing in its place, a text or
+ * file, at everybody who follows; what they saved of it, or what a broken client keeps, stays.
+ * sotto_react: to a text or file; reaction: UTF-8 without control characters, at most
+ * SOTTO_REACTION_MAX bytes, in place of an earlier one; empty: none any more. */
+struct sotto_change {
+    struct sotto_id conversation;
+    char client_id[SOTTO_CLIENT_ID_MAX + 1];
+};
+#define SOTTO_REACTION_MAX 256
+sotto_error sotto_edit(struct sotto *core, int64_t id, const char *client_id, sotto_bytes text,
+                       bool markdown, struct sotto_change *done);
+sotto_error sotto_delete(struct sotto *core, int64_t id, const char *client_id,
+                         struct sotto_change *done);
+sotto_error sotto_react(struct sotto *core, int64_t id, const char *client_id, sotto_bytes reaction,
+                        struct sotto_change *done);
+
+/* Local. What others said of a message of one's own, in the order in which that came; nothing of
+ * others' messages. NOT_FOUND. */
+struct sotto_receipt {
+    struct sotto_id account;
+    const char *name;
+    enum sotto_message_status status; /* DELIVERED or READ */
+    uint64_t time_s;                  /* when this device stored it */
+};
+sotto_error sotto_receipts(struct sotto *core, int64_t id,
+                           void (*each)(void *ctx, const struct sotto_receipt *receipt), void *ctx);
+
+/* Local. Status and seq of an own message, or of an own change of one. NOT_FOUND. */
+sotto_error sotto_sending(struct sotto *core, const struct sotto_id *conversation,
+                          const char *client_id, enum sotto_message_status *status, uint64_t *seq);
+
+/* Local. The newest `limit` messages of a conversation with an id below `before` (0: the newest),
+ * oldest first, and, unless before is given, what waits behind them. */
+sotto_error sotto_history(struct sotto *core, const struct sotto_id *conversation, uint32_t limit,
+                          int64_t before, sotto_message_fn *each, void *ctx);
+
+/* Local. Messages in which all the words of `words` are found, or begin a word (any case, accents
+ * left out), the newest first: in one conversation (NULL: in all), with an id below `before` (0: no
+ * bound). BAD_TEXT: there is no word in it. */
+sotto_error sotto_search(struct sotto *core, const struct sotto_id *conversation, const char *words,
+                         uint32_t limit, int64_t before, sotto_message_fn *each, void *ctx);
+
+/* Local. The person has seen the conversation's messages up to that id; a receipt may be owed. */
+sotto_error sotto_mark_read(struct sotto *core, const struct sotto_id *conversation, int64_t id);
+
+#endif

@@ -1,0 +1,55 @@
+/* A profile: opening, locking, how it is (sotto/sotto.h). */
+#ifndef SOTTO_PROFILE_H
+#define SOTTO_PROFILE_H
+
+#include "sotto/problem.h"
+
+/* ---- Opening -------------------------------------------------------------------------------- */
+
+/* Where the passphrase of a locked profile comes from: appended to out, which is wiped afterwards.
+ * tries: how many that it gave were wrong. False: there is none (LOCKED), or no other one
+ * (WRONG_PASSPHRASE). */
+struct sotto_unlock {
+    bool (*passphrase)(void *ctx, unsigned tries, sotto_buf *out);
+    void *ctx;
+};
+
+/* Opens the profile in that directory, which is made (mode 0700) if it is not there. unlock may be
+ * NULL. On failure problem is filled in and *core stays NULL. env must outlive it. */
+sotto_error sotto_open(const sotto_env *env, const char *profile, const struct sotto_unlock *unlock,
+                       struct sotto **core, struct sotto_problem *problem);
+/* Another core on the same profile for another thread of this process, without asking for the
+ * passphrase again: within a process, a profile is opened by sotto_open once. first may be in use;
+ * it has to stay open for as long. */
+sotto_error sotto_open_beside(const struct sotto *first, struct sotto **core,
+                              struct sotto_problem *problem);
+/* Ends connections, wipes and frees. NULL allowed. */
+void sotto_close(struct sotto *core);
+
+/* ---- The passphrase -------------------------------------------------------------------------- */
+
+/* Local. Whether one has to be given to open this profile. */
+sotto_error sotto_passphrase_is_set(struct sotto *core, bool *set);
+
+/* Local. From now on the profile opens with this one, of 1 to SOTTO_PASSPHRASE_MAX bytes
+ * (BAD_TEXT), or without any (NULL). Takes a moment that does not depend on the profile's size;
+ * interrupted, the old one is good or the new one. */
+#define SOTTO_PASSPHRASE_MAX 1024
+sotto_error sotto_passphrase_set(struct sotto *core, const sotto_bytes *passphrase);
+
+/* ---- Status --------------------------------------------------------------------------------- */
+
+struct sotto_status {
+    uint32_t conversations, waiting, requests, contacts;
+    uint32_t tokens;              /* anonymous ones in stock */
+    uint32_t token_key;           /* number of the relay's newest issuing key; 0: none seen */
+    uint8_t token_key_hash[32];   /* of its announcement: the same for everybody at the relay */
+    bool passphrase;              /* one is needed to open this profile */
+    uint64_t history, history_of; /* messages of the past that the device which linked this one gave
+                                   * so far, and how many it has; both 0: no device did */
+};
+
+/* Local. */
+sotto_error sotto_status(struct sotto *core, struct sotto_status *status);
+
+#endif
