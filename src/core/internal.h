@@ -499,6 +499,25 @@ enum {
     OWN_MESSAGE = 5,
     OWN_PROGRESS = 6,
 };
+enum { OWN_PIECE_SIZE = 256 * 1024 };
+/* Where records go, in pieces of about OWN_PIECE_SIZE. The owner makes records and frees them. */
+struct own_sink {
+    sotto_buf records;
+    sotto_error (*put)(void *ctx, sotto_bytes records);
+    void *ctx;
+};
+/* Puts what was gathered if it is large enough, or last. */
+sotto_error own_sink_flush(struct own_sink *sink, bool last);
+/* All that one's devices know but conversations and messages: for a new one, and for a backup. */
+sotto_error own_snapshot(struct sotto *core, struct arena *arena, struct own_sink *sink);
+/* The list of conversations; the last ones are left in the sink. */
+sotto_error own_rooms_write(struct sotto *core, struct arena *arena, struct own_sink *sink);
+/* A message's record; appended. */
+sotto_error own_message_write(struct sotto *core, const struct store_message *message,
+                              struct arena *arena, sotto_buf *out);
+/* Inside a transaction: takes records over until the reader's end. UNSUPPORTED: one is of a newer
+ * version. */
+sotto_error own_records_read(struct sotto *core, struct reader *reader, struct arena *arena);
 /* Says the next piece of the past to a device that is to get it, if all before was said. */
 void own_history_step(struct room *room);
 /* Inside a transaction: the records of the past. */

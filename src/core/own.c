@@ -6,7 +6,7 @@
 #include "codec/writer.h"
 #include "core/internal.h"
 
-enum { OWN_VERSION = 1, SNAPSHOT_SIZE = 256 * 1024 };
+enum { OWN_VERSION = 1 };
 
 sotto_error own_room(struct sotto *core, struct arena *arena, struct store_room *row)
 {
@@ -151,21 +151,19 @@ sotto_error own_read(struct sotto *core, const struct room_id *room, int64_t pos
     return error;
 }
 
-/* ---- A new device --------------------------------------------------------------------------- */
+/* ---- All that is known: for a new device, and for a backup ------------------------------------
+ */
 
-/* Queues what was gathered if it is large enough, or last. */
-static sotto_error snapshot_flush(struct sotto *core, const struct room_id *room,
-                                  const struct device_id *device, sotto_buf *records, bool last)
+sotto_error own_sink_flush(struct own_sink *sink, bool last)
 {
-    if (records->size == 0 || (!last && records->size < SNAPSHOT_SIZE))
+    if (sink->records.size == 0 || (!last && sink->records.size < OWN_PIECE_SIZE))
         return SOTTO_OK;
-    TRY(queue_in(core, room, device, sotto_buf_view(records)));
-    sotto_buf_clear(records);
+    TRY(sink->put(sink->ctx, sotto_buf_view(&sink->records)));
+    sotto_buf_clear(&sink->records);
     return SOTTO_OK;
 }
 
-static sotto_error snapshot(struct sotto *core, const struct room_id *room,
-                            const struct device_id *device, struct arena *arena, sotto_buf *records)
+sotto_error own_snapshot(struct sotto *core, struct arena *arena, struct own_sink *sink)
 {
     struct store_contact *contacts = NULL;
     size_t count = 0;
@@ -173,17 +171,31 @@ static sotto_error snapshot(struct sotto *core, const struct room_id *room,
     bool found = false;
     TRY(store_contacts(core->store, arena, &contacts, &count));
     for (size_t i = 0; i < count; i++) {
-        TRY(contact_write(&contacts[i], records));
-        TRY(snapshot_flush(core, room, device, records, false));
+        TRY(contact_write(&contacts[i], &sink->records));
+        TRY(own_sink_flush(sink, false));
     }
     TRY(manifest_newest(core, &core->identity.account, arena, &manifest, &found));
     for (size_t i = 0; found && i < manifest.device_count; i++) {
         const char *name = "";
         TRY(store_device_name_get(core->store, &manifest.devices[i].id, arena, &name));
         if (name[0] != '\0')
-            TRY(device_name_write(&manifest.devices[i].id, name, records));
+            TRY(device_name_write(&manifest.devices[i].id, name, &sink->records));
     }
-    return snapshot_flush(core, room, device, records, true);
+    return own_sink_flush(sink, true);
+}
+
+/* ---- A new device --------------------------------------------------------------------------- */
+
+struct told {
+    struct sotto *core;
+    const struct room_id *room;
+    const struct device_id *device;
+};
+
+static sotto_error tell_device(void *ctx, sotto_bytes records)
+{
+    const struct told *told = ctx;
+    return queue_in(told->core, told->room, told->device, records);
 }
 
 sotto_error own_device_added(struct sotto *core, const struct store_room *row,
@@ -191,13 +203,14 @@ sotto_error own_device_added(struct sotto *core, const struct store_room *row,
 {
     struct arena arena;
     struct store_room own;
-    sotto_buf records;
+    struct told told = {core, &row->room, device};
+    struct own_sink sink = {.put = tell_device, .ctx = &told};
     const struct store_history history = {.device = *device, .position = -1};
     arena_init(&arena, core->env);
-    sotto_buf_init(&records, core->env);
+    sotto_buf_init(&sink.records, core->env);
     sotto_error error = SOTTO_OK;
     if (row->kind == STORE_ROOM_OWN) {
-        error = snapshot(core, &row->room, device, &arena, &records);
+        error = own_snapshot(core, &arena, &sink);
         if (error == SOTTO_OK)
             error = store_history_put(core->store, &history);
     } else if (own_room(core, &arena, &own) == SOTTO_OK) {
@@ -205,7 +218,7 @@ sotto_error own_device_added(struct sotto *core, const struct store_room *row,
         if (room != NULL)
             room->wake = true;
     }
-    sotto_buf_free(&records);
+    sotto_buf_free(&sink.records);
     arena_free(&arena);
     return error;
 }
@@ -301,6 +314,13 @@ static sotto_error record_read(struct sotto *core, struct reader *reader, struct
     }
 }
 
+sotto_error own_records_read(struct sotto *core, struct reader *reader, struct arena *arena)
+{
+    while (reader_more(reader))
+        TRY(record_read(core, reader, arena));
+    return SOTTO_OK;
+}
+
 /* One's own name, changed on another device. */
 static sotto_error name_read(struct sotto *core, sotto_bytes name, struct arena *arena)
 {
@@ -339,12 +359,7 @@ sotto_error own_receive(struct sotto *core, const struct content_message *conten
     reader_copy(&reader, to.bytes, DEVICE_ID_SIZE, "own.to");
     if (!device_id_equal(&to, &all) && !device_id_equal(&to, &core->identity.device))
         return SOTTO_OK;
-    while (reader_more(&reader)) {
-        sotto_error error = record_read(core, &reader, arena);
-        if (error_is_local(error))
-            return error;
-        if (error != SOTTO_OK)
-            break; /* one's own other device is newer, or broken: the log goes on */
-    }
-    return SOTTO_OK;
+    sotto_error error = own_records_read(core, &reader, arena);
+    /* One's own other device is newer, or broken: the log goes on. */
+    return error_is_local(error) ? error : SOTTO_OK;
 }

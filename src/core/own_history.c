@@ -7,7 +7,7 @@
 #include "codec/writer.h"
 #include "core/internal.h"
 
-enum { PIECE_SIZE = 256 * 1024, PIECE_COUNT = 200, REACTIONS_MAX = 100, REACTIONS_SIZE = 65536 };
+enum { PIECE_COUNT = 200, REACTIONS_MAX = 100, REACTIONS_SIZE = 65536 };
 /* What one record may be, beside that of the progress. */
 #define PIECE_MAX (CONTENT_OWN_MAX - 64)
 #define ROOM_WAITS \
@@ -46,8 +46,8 @@ static void reactions_write(struct writer *writer, const struct store_reaction *
 }
 
 /* The text is in the content where there is one. */
-static sotto_error message_write_record(struct sotto *core, const struct store_message *message,
-                                        struct arena *arena, sotto_buf *out)
+static sotto_error message_write_whole(struct sotto *core, const struct store_message *message,
+                                       struct arena *arena, sotto_buf *out)
 {
     struct writer writer;
     struct store_reaction *reactions = NULL;
@@ -81,8 +81,21 @@ static sotto_error message_write_record(struct sotto *core, const struct store_m
     return writer_finish(&writer);
 }
 
-static sotto_error rooms_give(struct sotto *core, struct store_history *history,
-                              struct arena *arena, sotto_buf *records)
+sotto_error own_message_write(struct sotto *core, const struct store_message *message,
+                              struct arena *arena, sotto_buf *out)
+{
+    size_t before = out->size;
+    TRY(message_write_whole(core, message, arena, out));
+    if (out->size - before <= PIECE_MAX)
+        return SOTTO_OK;
+    /* What a stranger's program made as large as can be: what could be read of it goes. */
+    struct store_message readable = *message;
+    readable.content = sotto_bytes_of(NULL, 0);
+    out->size = before;
+    return message_write_whole(core, &readable, arena, out);
+}
+
+sotto_error own_rooms_write(struct sotto *core, struct arena *arena, struct own_sink *sink)
 {
     struct store_room *rooms = NULL;
     size_t count = 0;
@@ -90,14 +103,21 @@ static sotto_error rooms_give(struct sotto *core, struct store_history *history,
     for (size_t i = 0; i < count; i++) {
         if (rooms[i].kind == STORE_ROOM_OWN || rooms[i].state == STORE_ROOM_REQUEST)
             continue;
-        TRY(room_write(&rooms[i], records));
-        if (records->size >= PIECE_SIZE) {
-            TRY(own_queue(core, &history->device, sotto_buf_view(records)));
-            sotto_buf_clear(records);
-        }
+        TRY(room_write(&rooms[i], &sink->records));
+        TRY(own_sink_flush(sink, false));
     }
-    history->position = 0;
     return SOTTO_OK;
+}
+
+struct given {
+    struct sotto *core;
+    const struct device_id *device;
+};
+
+static sotto_error give(void *ctx, sotto_bytes records)
+{
+    const struct given *given = ctx;
+    return own_queue(given->core, given->device, records);
 }
 
 static sotto_error messages_give(struct sotto *core, struct store_history *history,
@@ -112,14 +132,8 @@ static sotto_error messages_give(struct sotto *core, struct store_history *histo
     sotto_error error = SOTTO_OK;
     for (; i < count && error == SOTTO_OK; i++) {
         sotto_buf_clear(&one);
-        error = message_write_record(core, &messages[i], arena, &one);
-        /* What a stranger's program made as large as can be: what could be read of it goes. */
-        if (error == SOTTO_OK && one.size > PIECE_MAX) {
-            messages[i].content = sotto_bytes_of(NULL, 0);
-            sotto_buf_clear(&one);
-            error = message_write_record(core, &messages[i], arena, &one);
-        }
-        if (error != SOTTO_OK || (records->size > 0 && records->size + one.size > PIECE_SIZE))
+        error = own_message_write(core, &messages[i], arena, &one);
+        if (error != SOTTO_OK || (records->size > 0 && records->size + one.size > OWN_PIECE_SIZE))
             break;
         error = sotto_buf_append(records, one.data, one.size);
         history->position = messages[i].position;
@@ -158,25 +172,26 @@ static sotto_error is_waiting(struct sotto *core, const struct device_id *device
 }
 
 static sotto_error piece_give(struct sotto *core, struct store_history *history,
-                              struct arena *arena, sotto_buf *records, bool *queued)
+                              struct arena *arena, struct own_sink *sink, bool *queued)
 {
     bool all = false, waits = false;
     int64_t before = history->position;
     TRY(is_waiting(core, &history->device, &waits));
-    if (history->position < 0)
-        TRY(rooms_give(core, history, arena, records));
-    else
-        TRY(messages_give(core, history, arena, records, &all));
+    if (history->position < 0) {
+        TRY(own_rooms_write(core, arena, sink));
+        history->position = 0;
+    } else
+        TRY(messages_give(core, history, arena, &sink->records, &all));
     if (history->position == before && !(all && !waits))
         return SOTTO_OK; /* nothing new, and not at the end yet */
-    TRY(progress_give(core, history, all && !waits, records));
-    TRY(own_queue(core, &history->device, sotto_buf_view(records)));
+    TRY(progress_give(core, history, all && !waits, &sink->records));
+    TRY(own_sink_flush(sink, true));
     *queued = true;
     return all && !waits ? store_history_erase(core->store, &history->device)
                          : store_history_put(core->store, history);
 }
 
-static sotto_error step(struct room *room, struct arena *arena, sotto_buf *records, bool *queued)
+static sotto_error step(struct room *room, struct arena *arena, struct own_sink *sink, bool *queued)
 {
     struct sotto *core = room->core;
     struct store_history history;
@@ -193,7 +208,10 @@ static sotto_error step(struct room *room, struct arena *arena, sotto_buf *recor
         return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
     if (!group_has(room->group, &core->identity.account, &history.device, NULL))
         return store_history_erase(core->store, &history.device); /* it was removed meanwhile */
-    return piece_give(core, &history, arena, records, queued);
+    struct given given = {core, &history.device};
+    sink->put = give;
+    sink->ctx = &given;
+    return piece_give(core, &history, arena, sink, queued);
 }
 
 void own_history_step(struct room *room)
@@ -203,13 +221,13 @@ void own_history_step(struct room *room)
     if (room->progress != ROOM_IDLE || store_history_next(core->store, &history) != SOTTO_OK)
         return;
     struct arena arena;
-    sotto_buf records;
+    struct own_sink sink = {0};
     bool queued = false;
     arena_init(&arena, core->env);
-    sotto_buf_init(&records, core->env);
+    sotto_buf_init(&sink.records, core->env);
     sotto_error error = store_begin(core->store);
     if (error == SOTTO_OK)
-        error = step(room, &arena, &records, &queued);
+        error = step(room, &arena, &sink, &queued);
     if (error == SOTTO_OK)
         error = store_commit(core->store);
     if (error != SOTTO_OK) {
@@ -217,7 +235,7 @@ void own_history_step(struct room *room)
         room_local_failure(room, error, "giving a device the history");
     } else if (queued)
         room->wake = true;
-    sotto_buf_free(&records);
+    sotto_buf_free(&sink.records);
     arena_free(&arena);
 }
 
