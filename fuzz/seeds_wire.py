@@ -110,6 +110,9 @@ def envelopes():
     fields = (b"\1\1" + vector(RELAY) + ID32 + ID32 + number(9, 8) + vector(b"manifest") +
               vector(RELAY) + vector(ID32) + vector(ID32) + vector(b"welcome"))
     yield "envelope", fields + bytes(256 - len(fields))
+    asking = (b"\1\2" + vector(RELAY) + ID32 + number(9, 8) + ID16 + vector(b"manifest") +
+              vector(RELAY) + vector(b"package") + bytes(64))
+    yield "rejoin", asking + bytes(256 - len(asking))
     yield "sealed", b"\0\x4d" + vector(bytes(1120)) + vector(bytes(300))
 
 

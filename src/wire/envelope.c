@@ -2,10 +2,7 @@
 
 #include <string.h>
 
-#include <sodium.h>
-
 #include "wire/fields.h"
-#include "wire/padme.h"
 
 /* HPKE's shortest ciphertext: the tag of an empty plaintext. */
 #define CIPHERTEXT_MIN 16
@@ -79,22 +76,6 @@ static void read_fields(struct reader *reader, struct envelope *envelope)
             reader_fail_at(reader, at, SOTTO_LENGTH, "Envelope.manifests");
 }
 
-/* The rest must be what the writer would have padded with: another amount could carry a mark. */
-static void read_padding(struct reader *reader)
-{
-    if (!reader_ok(reader))
-        return;
-    size_t at = reader->pos;
-    size_t size = reader->end - at;
-    if (reader->end != padme_size(at)) {
-        reader_fail(reader, SOTTO_LENGTH, "Envelope.padding");
-        return;
-    }
-    sotto_bytes padding = reader_fixed(reader, size, "Envelope.padding");
-    if (padding.size > 0 && !sodium_is_zero(padding.data, padding.size))
-        reader_fail_at(reader, at, SOTTO_VALUE, "Envelope.padding");
-}
-
 bool envelope_manifest(sotto_bytes *manifests, sotto_bytes *manifest)
 {
     struct reader reader;
@@ -115,7 +96,7 @@ sotto_error envelope_read(sotto_bytes bytes, struct envelope *envelope, sotto_fa
     struct envelope parsed;
     reader_init(&reader, bytes);
     read_fields(&reader, &parsed);
-    read_padding(&reader);
+    reader_padding(&reader, "Envelope.padding");
     *fault = reader.fault;
     if (reader_ok(&reader))
         *envelope = parsed;
@@ -143,12 +124,8 @@ static void write_fields(struct writer *writer, const struct envelope *envelope)
 sotto_error envelope_write(const struct envelope *envelope, sotto_buf *buf)
 {
     struct writer writer;
-    uint8_t *padding;
     writer_init(&writer, buf);
     write_fields(&writer, envelope);
-    if (writer.error == SOTTO_OK) {
-        size_t size = buf->size - writer.start;
-        writer_fail(&writer, sotto_buf_extend(buf, padme_size(size) - size, &padding));
-    }
+    writer_padding(&writer);
     return writer_finish(&writer);
 }

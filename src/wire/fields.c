@@ -1,6 +1,9 @@
 #include "wire/fields.h"
 
+#include <sodium.h>
+
 #include "wire/address.h"
+#include "wire/padme.h"
 
 void writer_fail(struct writer *writer, sotto_error error)
 {
@@ -159,4 +162,27 @@ void writer_address(struct writer *writer, sotto_bytes address, bool optional)
 {
     writer_check(writer, address_valid(address, optional));
     writer_vector(writer, address);
+}
+
+void reader_padding(struct reader *reader, const char *what)
+{
+    if (!reader_ok(reader))
+        return;
+    size_t at = reader->pos;
+    if (reader->end != padme_size(at)) {
+        reader_fail(reader, SOTTO_LENGTH, what);
+        return;
+    }
+    sotto_bytes padding = reader_fixed(reader, reader->end - at, what);
+    if (padding.size > 0 && !sodium_is_zero(padding.data, padding.size))
+        reader_fail_at(reader, at, SOTTO_VALUE, what);
+}
+
+void writer_padding(struct writer *writer)
+{
+    uint8_t *padding;
+    if (writer->error != SOTTO_OK)
+        return;
+    size_t size = writer->buf->size - writer->start;
+    writer_fail(writer, sotto_buf_extend(writer->buf, padme_size(size) - size, &padding));
 }

@@ -44,4 +44,9 @@ void write_proof(struct writer *writer, const struct proof *proof);
 sotto_bytes reader_address(struct reader *reader, bool optional, const char *what);
 void writer_address(struct writer *writer, sotto_bytes address, bool optional);
 
+/* Zeros up to Padmé's size of what was written since writer_init, to the end. The rest must be what
+ * the writer would have padded with: another amount could carry a mark. LENGTH, VALUE. */
+void reader_padding(struct reader *reader, const char *what);
+void writer_padding(struct writer *writer);
+
 #endif
