@@ -119,7 +119,8 @@ static sotto_error open_store(struct sotto *core, const char *profile,
 {
     sotto_fault fault = {SOTTO_OK, "", 0};
     struct store_access access = {.passphrase = unlock != NULL ? unlock->passphrase : NULL,
-                                  .ctx = unlock != NULL ? unlock->ctx : NULL};
+                                  .ctx = unlock != NULL ? unlock->ctx : NULL,
+                                  .vfs = core->outside->vfs};
     sotto_error error = store_open(core->env, profile, &access, &core->store, &fault);
     const char *what =
         fault.what != NULL && fault.what[0] != '\0' ? fault.what : sotto_error_text(error);
@@ -153,14 +154,17 @@ static sotto_error open_store(struct sotto *core, const char *profile,
 
 static sotto_error open_parts(struct sotto *core)
 {
-    TRY(crypto_new(core->env, &core->crypto));
+    const sotto_mls_provider *provider = core->outside->provider;
+    if (provider == NULL)
+        provider = sotto_mls_provider_default();
+    TRY(crypto_new_with(core->env, provider, &core->crypto));
     TRY(tls_client(core->env, &core->tls));
     sotto_mls_config config;
     memset(&config, 0, sizeof config);
     config.ctx = core;
     config.validate_leaf = validate_leaf;
     config.max_lifetime_s = (uint64_t)KEY_PACKAGE_MAX_DAYS * 86400;
-    TRY(sotto_mls_new(core->env, &config, &core->mls));
+    TRY(sotto_mls_new_with_provider(core->env, &config, provider, &core->mls));
     if (pipe2(core->stop_pipe, O_CLOEXEC | O_NONBLOCK) != 0) {
         core->stop_pipe[0] = core->stop_pipe[1] = -1;
         return SOTTO_IO;
@@ -168,12 +172,13 @@ static sotto_error open_parts(struct sotto *core)
     return SOTTO_OK;
 }
 
-static struct sotto *core_new(const sotto_env *env)
+static struct sotto *core_new(const sotto_env *env, const struct outside *outside)
 {
     struct sotto *core = mem_alloc(env, sizeof *core);
     if (core == NULL)
         return NULL;
     core->env = env;
+    core->outside = outside;
     core->stop_pipe[0] = core->stop_pipe[1] = -1;
     arena_init(&core->profile_arena, env);
     return core;
@@ -202,21 +207,28 @@ static sotto_error open_rest(struct sotto *core, sotto_error error, struct sotto
     return SOTTO_OK;
 }
 
-sotto_error sotto_open(const sotto_env *env, const char *profile, const struct sotto_unlock *unlock,
-                       struct sotto **out, struct sotto_problem *problem)
+sotto_error core_open(const sotto_env *env, const struct outside *outside, const char *profile,
+                      const struct sotto_unlock *unlock, struct sotto **out,
+                      struct sotto_problem *problem)
 {
     problem_clear(problem);
-    struct sotto *core = core_new(env);
+    struct sotto *core = core_new(env, outside);
     if (core == NULL)
         return problem_local(problem, SOTTO_NO_MEMORY, "starting");
     return open_rest(core, open_store(core, profile, unlock, problem), out, problem);
+}
+
+sotto_error sotto_open(const sotto_env *env, const char *profile, const struct sotto_unlock *unlock,
+                       struct sotto **out, struct sotto_problem *problem)
+{
+    return core_open(env, outside_system(), profile, unlock, out, problem);
 }
 
 sotto_error sotto_open_beside(const struct sotto *first, struct sotto **out,
                               struct sotto_problem *problem)
 {
     problem_clear(problem);
-    struct sotto *core = core_new(first->env);
+    struct sotto *core = core_new(first->env, first->outside);
     if (core == NULL)
         return problem_local(problem, SOTTO_NO_MEMORY, "starting");
     sotto_error error = store_open_beside(first->store, &core->store, NULL);

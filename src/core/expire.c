@@ -27,9 +27,9 @@ sotto_error expire_sweep(struct sotto *core)
 
 void expire_sweep_now_and_then(struct sotto *core)
 {
-    if (net_now_ms() - core->swept_ms < SWEEP_EVERY_MS)
+    if (net_now_ms(core) - core->swept_ms < SWEEP_EVERY_MS)
         return;
-    core->swept_ms = net_now_ms();
+    core->swept_ms = net_now_ms(core);
     (void)expire_sweep(core); /* else the next time */
 }
 

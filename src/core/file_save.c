@@ -306,7 +306,7 @@ static void ask(struct saving *saving)
 static sotto_error fetch(struct saving *saving)
 {
     struct sotto *core = saving->core;
-    uint64_t moved_ms = net_now_ms(), mark = saving->next;
+    uint64_t moved_ms = net_now_ms(core), mark = saving->next;
     net_fresh(core);
     saving->conn = net_blob_conn(core, saving->relay);
     if (saving->conn == NULL)
@@ -322,8 +322,8 @@ static sotto_error fetch(struct saving *saving)
             net_step(core, SAVE_TICK_MS);
         if (saving->next != mark) {
             mark = saving->next;
-            moved_ms = net_now_ms();
-        } else if (net_now_ms() - moved_ms > SAVE_STALL_MS)
+            moved_ms = net_now_ms(core);
+        } else if (net_now_ms(core) - moved_ms > SAVE_STALL_MS)
             return problem_set(&core->problem, SOTTO_TIMEOUT, SOTTO_CODE_TIMEOUT,
                                "Run the command again: it goes on where it stopped.",
                                "The relay does not answer in time.");

@@ -16,7 +16,7 @@ void inbox_reset(struct sotto *core)
     inbox->wanted = inbox->want_envelopes = inbox->failed = inbox->stocked = false;
     inbox->registering = NULL;
     inbox->counted = false;
-    inbox->quiet_ms = net_now_ms();
+    inbox->quiet_ms = net_now_ms(core);
     problem_clear(&inbox->problem);
     if (!core->tokens.asking)
         tokens_reset(core);
@@ -29,7 +29,7 @@ static void inbox_fail(struct sotto *core, const struct sotto_problem *problem)
     if (inbox->problem.code == SOTTO_CODE_OK)
         inbox->problem = *problem;
     inbox->failed = true;
-    inbox->retry_ms = net_now_ms() + INBOX_RETRY_MS + net_jitter(core, INBOX_RETRY_MS);
+    inbox->retry_ms = net_now_ms(core) + INBOX_RETRY_MS + net_jitter(core, INBOX_RETRY_MS);
 }
 
 static void inbox_refused(struct sotto *core, sotto_error error, const struct message *answer)
@@ -241,7 +241,7 @@ static void on_envelope(void *ctx, const struct message *push)
 {
     struct sotto *core = ctx;
     struct inbox *inbox = &core->inbox;
-    inbox->quiet_ms = net_now_ms();
+    inbox->quiet_ms = net_now_ms(core);
     if (push->type != MESSAGE_INBOX_ENVELOPE || inbox->failed)
         return;
     inbox->seen = push->inbox_envelope.seq;
@@ -256,7 +256,7 @@ static void on_inbox_subscribed(void *ctx, sotto_error error, const struct messa
 {
     struct sotto *core = ctx;
     core->inbox.busy = false;
-    core->inbox.quiet_ms = net_now_ms();
+    core->inbox.quiet_ms = net_now_ms(core);
     if (error != SOTTO_OK) {
         inbox_refused(core, error, answer);
         return;
@@ -417,7 +417,7 @@ static bool signed_in_step(struct sotto *core)
         return ack(core);
     if (tokens_step(core))
         return true;
-    return inbox->seen < inbox->head && net_now_ms() - inbox->quiet_ms < INBOX_STALL_MS;
+    return inbox->seen < inbox->head && net_now_ms(core) - inbox->quiet_ms < INBOX_STALL_MS;
 }
 
 bool inbox_step(struct sotto *core)
@@ -447,7 +447,7 @@ bool inbox_step(struct sotto *core)
         return !inbox->failed;
     }
     if (inbox->failed) {
-        if (net_now_ms() < inbox->retry_ms)
+        if (net_now_ms(core) < inbox->retry_ms)
             return false;
         inbox->failed = false;
         problem_clear(&inbox->problem);

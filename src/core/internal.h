@@ -27,6 +27,7 @@
 #include "core/file_cipher.h"
 #include "core/identity.h"
 #include "core/net.h"
+#include "core/outside.h"
 #include "core/problem.h"
 #include "core/store.h"
 #include "core/store_tokens.h"
@@ -149,6 +150,7 @@ struct tokens {
 
 struct sotto {
     const sotto_env *env;
+    const struct outside *outside;
     struct store *store;
     struct crypto *crypto;
     struct tls *tls;

@@ -40,7 +40,7 @@ sotto_error meeting_ask(struct sotto *core, struct conn *conn, const struct mess
                         struct meeting_answer *answer)
 {
     struct asking asking = {.answer = answer, .problem = &core->problem, .conn = conn};
-    uint64_t begun_ms = net_now_ms();
+    uint64_t begun_ms = net_now_ms(core);
     bool asked = false;
     answer->code = 0;
     if (conn == NULL)
@@ -58,7 +58,7 @@ sotto_error meeting_ask(struct sotto *core, struct conn *conn, const struct mess
         }
         if (!asking.done)
             net_step(core, TICK_MS);
-        if (!asking.done && (core->stop || net_now_ms() - begun_ms > ASK_STALL_MS))
+        if (!asking.done && (core->stop || net_now_ms(core) - begun_ms > ASK_STALL_MS))
             break;
     }
     if (asking.done)
@@ -75,9 +75,9 @@ sotto_error meeting_ask(struct sotto *core, struct conn *conn, const struct mess
 
 bool meeting_wait(struct sotto *core, uint64_t until_s)
 {
-    uint64_t end_ms = net_now_ms() + PAUSE_MS;
-    while (!core->stop && net_now_ms() < end_ms)
-        net_step(core, end_ms - net_now_ms() < PAUSE_MS ? end_ms - net_now_ms() : PAUSE_MS);
+    uint64_t end_ms = net_now_ms(core) + PAUSE_MS;
+    while (!core->stop && net_now_ms(core) < end_ms)
+        net_step(core, end_ms - net_now_ms(core) < PAUSE_MS ? end_ms - net_now_ms(core) : PAUSE_MS);
     return !core->stop && core_now_s(core) < until_s;
 }
 

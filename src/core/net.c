@@ -1,9 +1,7 @@
 #include "core/net.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/internal.h"
@@ -15,11 +13,14 @@ enum {
     CONNS_MAX = 256,
 };
 
-uint64_t net_now_ms(void)
+uint64_t net_now_ms(const struct sotto *core)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return core->outside->now_ms(core->outside->ctx);
+}
+
+static uint64_t link_clock(void *ctx)
+{
+    return net_now_ms(ctx);
 }
 
 uint64_t net_jitter(struct sotto *core, uint64_t max)
@@ -47,7 +48,7 @@ static struct conn *conn_get(struct sotto *core, const char *relay, enum connect
     conn->blobs = blobs;
     memcpy(conn->relay, relay, strlen(relay) + 1);
     if (core->patient && kind == CONNECTION_ROOM)
-        conn->retry_ms = net_now_ms() + net_jitter(core, ANONYMOUS_DELAY_MS);
+        conn->retry_ms = net_now_ms(core) + net_jitter(core, ANONYMOUS_DELAY_MS);
     conn->next = core->conns;
     core->conns = conn;
     return conn;
@@ -94,7 +95,7 @@ static void conn_fail(struct conn *conn, sotto_error error, const char *text)
     uint64_t pause = (uint64_t)RETRY_FIRST_MS << (conn->failures - 1);
     if (pause > RETRY_MAX_MS)
         pause = RETRY_MAX_MS;
-    conn->retry_ms = net_now_ms() + pause / 2 + net_jitter(conn->core, pause);
+    conn->retry_ms = net_now_ms(conn->core) + pause / 2 + net_jitter(conn->core, pause);
     conn_notice(conn, true);
 }
 
@@ -130,11 +131,15 @@ bool conn_up(struct conn *conn)
     struct sotto *core = conn->core;
     if (conn->link != NULL)
         return !conn->dead;
-    if (conn_failed(conn) || net_now_ms() < conn->retry_ms)
+    if (conn_failed(conn) || net_now_ms(core) < conn->retry_ms)
         return false;
     struct link_options options;
     memset(&options, 0, sizeof options);
     options.kind = conn->kind;
+    options.now_ms = link_clock;
+    options.clock_ctx = core;
+    options.line = core->outside->line;
+    options.line_ctx = core->outside->ctx;
     sotto_fault fault;
     sotto_error error = address_parse(sotto_bytes_str(conn->relay), &options.address, &fault);
     struct link_handler handler = {conn, on_ready, on_ended};
@@ -172,7 +177,7 @@ void net_step(struct sotto *core, uint64_t timeout_ms)
     bool polled[CONNS_MAX];
     nfds_t fd_count = 0;
     size_t count = 0;
-    uint64_t now = net_now_ms();
+    uint64_t now = net_now_ms(core);
     uint64_t until = now + timeout_ms;
     fds[fd_count++] = (struct pollfd){core->stop_pipe[0], POLLIN, 0};
     for (struct conn *conn = core->conns; conn != NULL && count < CONNS_MAX; conn = conn->next) {
@@ -191,9 +196,10 @@ void net_step(struct sotto *core, uint64_t timeout_ms)
     const struct sotto_host *host = core->host;
     nfds_t host_at = fd_count;
     size_t host_count = host != NULL ? host->wants(host->ctx, fds + host_at) : 0;
-    now = net_now_ms();
+    now = net_now_ms(core);
     uint64_t wait = until > now ? until - now : 0;
-    int n = poll(fds, fd_count + host_count, wait > 60000 ? 60000 : (int)wait);
+    int n = core->outside->wait(core->outside->ctx, fds, fd_count + host_count,
+                                wait > 60000 ? 60000 : (int)wait);
     for (size_t i = 0; i < host_count && n <= 0; i++)
         fds[host_at + i].revents = 0;
     if (n > 0 && fds[0].revents != 0)

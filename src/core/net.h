@@ -23,7 +23,8 @@ struct conn {
     struct sotto_problem problem; /* why it is down; code OK while it is up or never tried */
 };
 
-uint64_t net_now_ms(void);
+/* Milliseconds of a clock that never goes back. */
+uint64_t net_now_ms(const struct sotto *core);
 
 /* The connection, made if it is not there; not opened yet. NULL: no memory. */
 struct conn *net_conn(struct sotto *core, const char *relay, enum connection_kind kind);

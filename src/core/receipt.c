@@ -110,7 +110,7 @@ sotto_error receipts_queue(struct room *room, const struct store_room *row, stru
     TRY(pause_left(core, &row->room, &left_s));
     if (left_s > 0) {
         if (core->patient && room->retry_ms == 0)
-            room->retry_ms = net_now_ms() + left_s * 1000;
+            room->retry_ms = net_now_ms(room->core) + left_s * 1000;
         return SOTTO_NOT_FOUND;
     }
     TRY(queue(core, row, owed, count, arena));

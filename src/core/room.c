@@ -155,7 +155,8 @@ void room_stuck(struct room *room, const struct sotto_problem *problem)
     room_note(room, problem);
     room->progress = ROOM_STUCK;
     if (room->core->patient)
-        room->retry_ms = net_now_ms() + TRANSIENT_PAUSE_S * 1000 + net_jitter(room->core, 3000);
+        room->retry_ms =
+            net_now_ms(room->core) + TRANSIENT_PAUSE_S * 1000 + net_jitter(room->core, 3000);
 }
 
 void room_local_failure(struct room *room, sotto_error error, const char *doing)
@@ -172,7 +173,7 @@ void room_local_failure(struct room *room, sotto_error error, const char *doing)
 void room_wait_token(struct room *room)
 {
     room->wake = false;
-    room->retry_ms = net_now_ms() + TOKEN_PAUSE_MS;
+    room->retry_ms = net_now_ms(room->core) + TOKEN_PAUSE_MS;
     room->progress = ROOM_BUSY;
 }
 
@@ -278,7 +279,7 @@ static void on_subscribed(void *ctx, sotto_error error, const struct message *an
     room->subscribed = ROOM_SUBSCRIBED;
     room->head = ok->head;
     room->await_epoch = ok->epoch;
-    room->await_ms = net_now_ms();
+    room->await_ms = net_now_ms(room->core);
     uint64_t next_seq = 0;
     error = cursor_read(room, &next_seq);
     if (error != SOTTO_OK)
@@ -300,7 +301,7 @@ static void on_push(void *ctx, const struct message *push)
         room_receive(room, entries->entries, entries->count);
         if (last > room->head)
             room->head = last;
-        room->await_ms = net_now_ms();
+        room->await_ms = net_now_ms(room->core);
         return;
     }
     room->subscribed = ROOM_UNSUBSCRIBED;
@@ -318,7 +319,7 @@ static void on_push(void *ctx, const struct message *push)
         arena_free(&arena);
         return;
     }
-    room->retry_ms = net_now_ms() + 1000 + net_jitter(room->core, 1000);
+    room->retry_ms = net_now_ms(room->core) + 1000 + net_jitter(room->core, 1000);
 }
 
 static void room_subscribe(struct room *room, const struct store_room *row)
@@ -375,7 +376,7 @@ static bool room_caught_up(struct room *room, const struct store_room *row)
     if (row->next_seq > room->head && row->epoch >= room->await_epoch)
         return true;
     room->progress = ROOM_BUSY;
-    uint64_t now = net_now_ms();
+    uint64_t now = net_now_ms(room->core);
     if (now - room->await_ms < RESUBSCRIBE_MS) {
         room->retry_ms = room->await_ms + RESUBSCRIBE_MS;
         return false;
@@ -516,7 +517,7 @@ static void step_creating(struct room *room, const struct store_room *row)
 
 void room_step(struct room *room)
 {
-    uint64_t now = net_now_ms();
+    uint64_t now = net_now_ms(room->core);
     if (room->busy) {
         room->progress = ROOM_BUSY;
         return;

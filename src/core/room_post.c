@@ -112,7 +112,7 @@ static bool post_try(struct room *room, const struct store_outgoing *outgoing)
 {
     if (outgoing->not_before_s > core_now_s(room->core)) {
         if (room->retry_ms == 0)
-            room->retry_ms = net_now_ms() + 1000;
+            room->retry_ms = net_now_ms(room->core) + 1000;
         return false;
     }
     struct conn *conn = net_conn(room->core, outgoing->relay, CONNECTION_ROOM);

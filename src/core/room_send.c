@@ -439,7 +439,7 @@ static void append_accepted(struct append_slot *slot, uint64_t seq)
             room_local_failure(room, error, "leaving the conversation");
     } else if (seq > room->head) {
         room->head = seq;
-        room->await_ms = net_now_ms();
+        room->await_ms = net_now_ms(room->core);
     }
 }
 
@@ -458,7 +458,7 @@ static void on_appended(void *ctx, sotto_error error, const struct message *answ
         /* Somebody's commit was first: the log shows it, and then this is encrypted anew. */
         if (answer->error.detail > room->await_epoch)
             room->await_epoch = answer->error.detail;
-        room->await_ms = net_now_ms();
+        room->await_ms = net_now_ms(room->core);
         return;
     }
     if (error == SOTTO_REFUSED && answer != NULL && answer->error.code == WIRE_CODE_ROOM_FULL) {
@@ -578,7 +578,7 @@ static sotto_error choose_among(struct room *room, struct store_room *row, bool 
             continue;
         if (next->not_before_s > core_now_s(core)) {
             if (core->patient && room->retry_ms == 0)
-                room->retry_ms = net_now_ms() + 1000;
+                room->retry_ms = net_now_ms(room->core) + 1000;
             continue;
         }
         if (train->count > 0 && next->kind != STORE_OUT_MESSAGE)

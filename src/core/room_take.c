@@ -451,7 +451,7 @@ bool take_next(struct room *room, const struct store_room *row)
             break;
         after = outgoing.id;
         if (core->patient && outgoing.not_before_s > core_now_s(core) && room->retry_ms == 0)
-            room->retry_ms = net_now_ms() + 1000;
+            room->retry_ms = net_now_ms(room->core) + 1000;
         if (intent_wants(room, &outgoing, &intent))
             asking = intent_fetch(room, &outgoing, &intent, &arena);
     }

@@ -97,9 +97,9 @@ static bool step_all(struct sotto *core, uint64_t *next_ms)
     return working;
 }
 
-static uint64_t until(uint64_t when_ms, uint64_t most)
+static uint64_t until(const struct sotto *core, uint64_t when_ms, uint64_t most)
 {
-    uint64_t now = net_now_ms();
+    uint64_t now = net_now_ms(core);
     if (when_ms <= now)
         return 0;
     return when_ms - now < most ? when_ms - now : most;
@@ -137,18 +137,18 @@ sotto_error run_until_settled(struct sotto *core)
 {
     net_fresh(core);
     problem_clear(&core->problem);
-    uint64_t moved_ms = net_now_ms();
+    uint64_t moved_ms = net_now_ms(core);
     uint64_t mark = progress_mark(core);
     for (;;) {
         uint64_t next_ms = 0;
         if (!step_all(core, &next_ms) || core->stop)
             break;
-        net_step(core, until(next_ms, TICK_MS));
+        net_step(core, until(core, next_ms, TICK_MS));
         uint64_t now_mark = progress_mark(core);
         if (now_mark != mark) {
             mark = now_mark;
-            moved_ms = net_now_ms();
-        } else if (net_now_ms() - moved_ms > STALL_MS)
+            moved_ms = net_now_ms(core);
+        } else if (net_now_ms(core) - moved_ms > STALL_MS)
             return problem_set(
                 &core->problem, SOTTO_TIMEOUT, SOTTO_CODE_TIMEOUT,
                 "What was to be sent waits in the outbox. Try again later: sotto sync",
@@ -339,12 +339,12 @@ static sotto_error give(struct listening *l)
 static sotto_error listen_loop(struct listening *l, uint32_t seconds)
 {
     struct sotto *core = l->core;
-    uint64_t end_ms = seconds > 0 ? net_now_ms() + (uint64_t)seconds * 1000 : UINT64_MAX;
-    while (!core->stop && net_now_ms() < end_ms) {
+    uint64_t end_ms = seconds > 0 ? net_now_ms(core) + (uint64_t)seconds * 1000 : UINT64_MAX;
+    while (!core->stop && net_now_ms(core) < end_ms) {
         uint64_t next_ms = 0, version = 0;
         (void)step_all(core, &next_ms);
-        uint64_t most = until(end_ms, TICK_MS);
-        net_step(core, until(next_ms, most));
+        uint64_t most = until(core, end_ms, TICK_MS);
+        net_step(core, until(core, next_ms, most));
         if (store_data_version(core->store, &version) == SOTTO_OK &&
             version != core->data_version) {
             core->data_version = version;
@@ -381,7 +381,7 @@ static sotto_error serve_turn(struct sotto *core)
     if (on)
         (void)step_all(core, &next_ms);
     changes = store_changes(core->store);
-    net_step(core, until(next_ms, TICK_MS));
+    net_step(core, until(core, next_ms, TICK_MS));
     sotto_error error = store_data_version(core->store, &version);
     if (error != SOTTO_OK)
         return core_store_problem(core, error, "looking for changes");
@@ -390,8 +390,8 @@ static sotto_error serve_turn(struct sotto *core)
         scope_refresh(core);
     core->data_version = version;
     expire_sweep_now_and_then(core);
-    if (net_now_ms() - core->tidied_ms >= TIDY_MS) {
-        core->tidied_ms = net_now_ms();
+    if (net_now_ms(core) - core->tidied_ms >= TIDY_MS) {
+        core->tidied_ms = net_now_ms(core);
         (void)search_tidy(core); /* else the next time */
     }
     /* Requests can hold a mebibyte each, and whether one can be let in stands in the store. */

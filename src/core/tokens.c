@@ -39,7 +39,7 @@ void tokens_reset(struct sotto *core)
 static void give_up(struct sotto *core)
 {
     core->tokens.done = true;
-    core->tokens.done_ms = net_now_ms();
+    core->tokens.done_ms = net_now_ms(core);
 }
 
 /* The relay is caught. A listener hears of it once. */
@@ -361,7 +361,7 @@ bool tokens_step(struct sotto *core)
     if (tokens->wanted > enough)
         enough = tokens->wanted;
     /* A listener looks again now and then: some may have been spent. */
-    if (tokens->done && core->patient && net_now_ms() - tokens->done_ms > TOKENS_AGAIN_MS)
+    if (tokens->done && core->patient && net_now_ms(core) - tokens->done_ms > TOKENS_AGAIN_MS)
         tokens_reset(core);
     if (tokens->done)
         return false;

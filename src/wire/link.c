@@ -4,11 +4,8 @@
 #include <poll.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "wire/channel.h"
-#include "wire/dial.h"
-#include "wire/ws.h"
+#include "wire/line.h"
 
 #define NEVER UINT64_MAX
 #define HELLO_REQUEST 1
@@ -34,16 +31,14 @@ struct pending_list {
 
 struct link {
     const sotto_env *env;
-    struct tls *tls;
     enum connection_kind kind;
-    struct address address;
     struct link_handler handler;
     uint32_t answer_timeout_ms;
     uint64_t (*now_ms)(void *ctx);
     void *clock_ctx;
 
-    struct dial *dial;
-    struct channel *channel;
+    const struct line_type *type;
+    void *line;                   /* NULL: over, and freed */
     uint64_t connect_deadline_ms; /* until hello_ok */
     bool is_ready;
     struct hello_ok hello;
@@ -54,7 +49,7 @@ struct link {
     struct pending_list requests; /* in order of sending, so of deadlines too */
     struct pending_list subscriptions;
 
-    uint64_t received; /* channel_received at ... */
+    uint64_t received; /* on the line at ... */
     uint64_t heard_ms;
     bool pinged;
 
@@ -146,10 +141,7 @@ static void end(struct link *link, sotto_error error, const char *text, bool tel
         link->is_over = true;
         link->error = error;
         link->text = text;
-        if (link->channel != NULL) {
-            channel_close(link->channel, WS_CODE_NORMAL);
-            channel_flush(link->channel);
-        }
+        link->type->close(link->line);
     } else {
         tell = false;
     }
@@ -167,15 +159,12 @@ static void leave(struct link *link)
 {
     if (--link->depth > 0)
         return;
-    if (link->is_over) {
-        channel_free(link->channel);
-        dial_free(link->dial);
-        link->channel = NULL;
-        link->dial = NULL;
+    if (link->is_over && link->line != NULL) {
+        link->type->free(link->line);
+        link->line = NULL;
     }
     if (!link->is_freed)
         return;
-    tls_free(link->tls);
     sotto_buf_free(&link->name);
     mem_free(link->env, link, sizeof *link);
 }
@@ -184,7 +173,7 @@ static void leave(struct link *link)
 
 static sotto_error send_bytes(struct link *link, struct pending *pending, sotto_bytes bytes)
 {
-    TRY(channel_send(link->channel, &bytes, 1));
+    TRY(link->type->send(link->line, bytes));
     pending->deadline_ms = link_now(link) + link->answer_timeout_ms;
     return SOTTO_OK;
 }
@@ -225,7 +214,7 @@ static sotto_error send_or_keep(struct link *link, struct pending *pending)
 static sotto_error request_start(struct link *link, const struct message *message,
                                  struct pending **out)
 {
-    if (link->is_over || (link->channel != NULL && channel_state(link->channel) > CHANNEL_OPEN))
+    if (link->is_over || link->type->closing(link->line))
         return SOTTO_STATE;
     if ((message_connections(message->type) & link->kind) == 0 || message->type == MESSAGE_HELLO)
         return SOTTO_ARGUMENT;
@@ -434,9 +423,8 @@ static void on_opened(void *ctx)
     hello.hello = (struct hello){WIRE_VERSION, (uint8_t)link->kind};
     sotto_buf_init(&bytes, link->env);
     sotto_error error = message_write(&hello, &bytes);
-    sotto_bytes view = sotto_buf_view(&bytes);
     if (error == SOTTO_OK)
-        error = channel_send(link->channel, &view, 1);
+        error = link->type->send(link->line, sotto_buf_view(&bytes));
     sotto_buf_free(&bytes);
     if (error != SOTTO_OK)
         end(link, error, sotto_error_text(error), true);
@@ -446,36 +434,12 @@ static const struct channel_handler channel_handler = {on_opened, on_message};
 
 /* ---- Steps --------------------------------------------------------------------------------- */
 
-static void step_dial(struct link *link)
+static void step_line(struct link *link, unsigned revents)
 {
-    int fd;
-    const char *what = "the relay cannot be reached";
-    sotto_error error = dial_step(link->dial, link_now(link), &fd, &what);
-    if (error != SOTTO_OK) {
-        end(link, error, what, true);
-        return;
-    }
-    if (fd < 0)
-        return;
-    dial_free(link->dial);
-    link->dial = NULL;
-    error = channel_connect(link->env, link->tls, fd, &link->address, NULL, &channel_handler, link,
-                            &link->channel);
-    if (error != SOTTO_OK) {
-        close(fd);
-        end(link, error, sotto_error_text(error), true);
-    }
-}
-
-static void step_channel(struct link *link, unsigned revents)
-{
-    struct channel *channel = link->channel;
-    channel_step(channel, channel_pending(channel) ? revents | POLLIN : revents);
-    if (link->is_over || channel_state(channel) != CHANNEL_CLOSED)
-        return;
-    const struct channel_end *why = channel_end(channel);
-    sotto_error error = why->error == SOTTO_OK ? SOTTO_NETWORK : why->error;
-    end(link, error, why->error == SOTTO_OK ? "the relay closed the connection" : why->what, true);
+    link->type->step(link->line, revents, link_now(link));
+    const struct channel_end *why = link->type->over(link->line);
+    if (why != NULL && !link->is_over)
+        end(link, why->error, why->what, true);
 }
 
 static void check_answers(struct link *link, uint64_t now)
@@ -489,7 +453,7 @@ static void check_answers(struct link *link, uint64_t now)
 /* A relay that has gone without a word is found by its silence. */
 static void check_silence(struct link *link, uint64_t now)
 {
-    uint64_t received = channel_received(link->channel);
+    uint64_t received = link->type->received(link->line);
     if (received != link->received) {
         link->received = received;
         link->heard_ms = now;
@@ -499,8 +463,7 @@ static void check_silence(struct link *link, uint64_t now)
         end(link, SOTTO_TIMEOUT, "the relay does not answer", true);
     } else if (now - link->heard_ms >= LINK_PING_MS && !link->pinged) {
         link->pinged = true;
-        channel_ping(link->channel);
-        channel_flush(link->channel);
+        link->type->ping(link->line);
     }
 }
 
@@ -509,10 +472,7 @@ void link_step(struct link *link, unsigned revents)
     if (link->is_over)
         return;
     enter(link);
-    if (link->dial != NULL)
-        step_dial(link);
-    if (!link->is_over && link->channel != NULL)
-        step_channel(link, revents);
+    step_line(link, revents);
     uint64_t now = link_now(link);
     if (!link->is_over && now >= link->connect_deadline_ms)
         end(link, SOTTO_TIMEOUT, "the relay does not answer", true);
@@ -543,19 +503,8 @@ void link_wants(const struct link *link, struct link_wants *wants)
     *wants = (struct link_wants){.fd = -1, .deadline_ms = NEVER};
     if (link->is_over)
         return;
-    wants->deadline_ms = next_deadline(link);
-    if (link->dial != NULL) {
-        struct dial_wants dial;
-        dial_wants(link->dial, &dial);
-        wants->fd = dial.fd;
-        wants->events = dial.events;
-        wants->deadline_ms = least(wants->deadline_ms, dial.deadline_ms);
-    } else if (link->channel != NULL) {
-        wants->fd = channel_fd(link->channel);
-        wants->events = channel_events(link->channel);
-        if (channel_pending(link->channel) || channel_state(link->channel) == CHANNEL_CLOSED)
-            wants->deadline_ms = 0;
-    }
+    link->type->wants(link->line, wants);
+    wants->deadline_ms = least(wants->deadline_ms, next_deadline(link));
 }
 
 /* ---- Opening and closing ------------------------------------------------------------------- */
@@ -582,21 +531,20 @@ sotto_error link_open(const sotto_env *env, struct tls *tls, const struct link_o
         return SOTTO_NO_MEMORY;
     link->env = env;
     link->kind = options->kind;
-    link->address = options->address;
     link->handler = *handler;
+    link->type = options->line != NULL ? options->line : &line_network;
     link->last_request = HELLO_REQUEST;
     link->text = "";
     list_init(&link->requests);
     list_init(&link->subscriptions);
     sotto_buf_init(&link->name, env);
     set_clock(link, options);
-    sotto_error error = dial_start(env, &options->address, options->proxy, options->proxy_user,
-                                   options->proxy_password, &link->dial);
+    sotto_error error =
+        link->type->open(options->line_ctx, env, tls, options, &channel_handler, link, &link->line);
     if (error != SOTTO_OK) {
         mem_free(env, link, sizeof *link);
         return error;
     }
-    link->tls = tls_hold(tls);
     *out = link;
     return SOTTO_OK;
 }

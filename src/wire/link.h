@@ -15,6 +15,7 @@
 #include "wire/tls.h"
 
 struct link;
+struct line_type;
 
 struct link_options {
     enum connection_kind kind;
@@ -31,6 +32,10 @@ struct link_options {
     /* A clock in milliseconds that never goes back; NULL: the system's monotonic clock. */
     uint64_t (*now_ms)(void *ctx);
     void *clock_ctx;
+
+    /* What carries the messages (line.h); NULL: the network. For simulations. */
+    const struct line_type *line;
+    void *line_ctx;
 };
 
 struct link_handler {
