@@ -2,6 +2,7 @@
 #ifndef SOTTO_ACCOUNT_H
 #define SOTTO_ACCOUNT_H
 
+#include "sotto/bytes.h"
 #include "sotto/problem.h"
 
 /* ---- Account -------------------------------------------------------------------------------- */
@@ -31,6 +32,26 @@ struct sotto_registration {
 /* Network. Makes the keys if there are none, registers, publishes KeyPackages. CODE_NEEDED: call
  * again with the code. Safe to repeat. ALREADY_REGISTERED if it is. */
 sotto_error sotto_register(struct sotto *core, const struct sotto_registration *registration);
+
+/* Local. The account key in 24 words (BIP-39, English list), with a NUL; appended. Whoever has them
+ * is the account, with any device: show them when the person asks, and nowhere else. phrase wipes
+ * itself. LIMITED_DEVICE: this device has no account key. */
+sotto_error sotto_recovery_phrase(struct sotto *core, sotto_buf *phrase);
+
+struct sotto_recovery {
+    struct sotto_registration
+        with;           /* the relay where the account is; what registering there takes */
+    sotto_bytes phrase; /* the words, in any case, with any blanks between */
+    bool alone; /* the account's other devices are removed: they are lost, or in wrong hands */
+    bool anew;  /* the relay need not know the account: it is gone from wherever it was */
+};
+
+/* Network. In a profile without an account: makes this a new device of the account of that phrase.
+ * Its other devices, unless alone, hear of it, add it to the conversations and give it their past;
+ * where there is none, contacts who hear of it do the first, and nothing does the second. Killed
+ * or interrupted, the same call goes on. BAD_PHRASE; NO_ACCOUNT: the relay does not know it, and
+ * not anew; else as sotto_register. */
+sotto_error sotto_recover(struct sotto *core, const struct sotto_recovery *recovery);
 
 /* Local. Strings are valid until the next call. */
 sotto_error sotto_account(struct sotto *core, struct sotto_account *account);

@@ -112,6 +112,7 @@ struct output {
                    const struct sotto_status *status);
     void (*invitation)(struct cli *cli, const struct shown_invitation *invitation);
     void (*device_link)(struct cli *cli, const char *link, uint64_t expires_s);
+    void (*phrase)(struct cli *cli, const char *phrase);
     void (*device)(struct cli *cli, const struct sotto_device *device);
     /* How far something long is; to a terminal alone. */
     void (*progress)(struct cli *cli, uint64_t done, uint64_t of);
@@ -152,6 +153,10 @@ int cli_exit_code(const struct sotto_problem *problem);
 /* Gives the core the passphrase of a locked profile; ctx: a struct cli (struct sotto_unlock). */
 bool passphrase_unlock(void *ctx, unsigned tries, sotto_buf *out);
 
+/* Appends the recovery phrase: what standard input says or, where that is the terminal, what it is
+ * asked for without showing it. False: trouble says why. */
+bool phrase_ask(struct cli *cli, sotto_buf *out);
+
 /* Opens the profile. EXIT_OK, or the exit code of the problem that was printed. */
 int cli_open(struct cli *cli);
 
@@ -166,6 +171,8 @@ int run_devices(struct cli *cli, const struct args *args);
 int run_device_add(struct cli *cli, const struct args *args);
 int run_device_rename(struct cli *cli, const struct args *args);
 int run_device_revoke(struct cli *cli, const struct args *args);
+int run_recover(struct cli *cli, const struct args *args);
+int run_phrase(struct cli *cli, const struct args *args);
 int run_name(struct cli *cli, const struct args *args);
 int run_receipts(struct cli *cli, const struct args *args);
 int run_status(struct cli *cli, const struct args *args);

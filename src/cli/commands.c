@@ -13,6 +13,16 @@ static const struct option_spec register_options[] = {
     {"code", "CODE", "the code that was sent to the phone"},
     {NULL, NULL, NULL}};
 
+static const struct option_spec recover_options[] = {
+    {"relay", "ADDRESS", "the relay where the account is ($SOTTO_RELAY)"},
+    {"name", "NAME", "the name that others see"},
+    {"phone", "NUMBER", "a phone number like +4930123456, where the relay wants one"},
+    {"invitation", "CODE", "the relay's invitation code, where it wants one"},
+    {"code", "CODE", "the code that was sent to the phone"},
+    {"alone", NULL, "remove the account's other devices: they are lost, or in wrong hands"},
+    {"anew", NULL, "the relay need not know the account: where it was, it is gone"},
+    {NULL, NULL, NULL}};
+
 static const struct option_spec passphrase_options[] = {
     {"new-file", "PATH", "the new passphrase is the first line of that file; /dev/fd/N is one too"},
     {NULL, NULL, NULL}};
@@ -101,6 +111,18 @@ const struct command commands[] = {
      "It keeps what it has read and can read nothing that comes after, in any conversation. There "
      "is no way back but to link it anew.",
      "sotto device revoke 'Old phone'", no_options, 1, 1, run_device_revoke, false},
+    {"phrase", "", "Show the words that bring your account back when all devices are gone",
+     "Twenty-four words that are the account's key. Write them down; whoever has them has your "
+     "account. They are the same every time. A device that was linked with --limited has none.",
+     "sotto phrase", no_options, 0, 0, run_phrase, false},
+    {"recover", "", "Make this a device of the account whose recovery phrase you have",
+     "Asks for the phrase, or reads it from standard input; four letters of each word are enough. "
+     "Your other devices add this one to the conversations and give it their history. Where there "
+     "are none, or with --alone, contacts who hear of this device take it into the conversations "
+     "that they share with you: write to one, with a new invitation. What was said before is gone. "
+     "Broken off, the same command goes on.",
+     "sotto recover --relay relay.example:7443#PIN --name Alice", recover_options, 0, 0,
+     run_recover, false},
     {"name", "NAME", "Change the name that others see", NULL, "sotto name 'Alice B.'", no_options,
      1, 1, run_name, false},
     {"receipts", "SETTING", "Whether others learn that you got and read their messages",

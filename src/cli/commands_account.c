@@ -14,25 +14,45 @@ static bool code_ask(const struct sotto_problem *problem, char *code, size_t siz
     return code[0] != '\0';
 }
 
-int run_register(struct cli *cli, const struct args *args)
+/* The options of registering, which begin with these five; --relay, else $SOTTO_RELAY. */
+static struct sotto_registration registration_of(const struct args *args)
 {
     struct sotto_registration registration = {args->options[0], args->options[1], args->options[2],
                                               args->options[3], args->options[4]};
     const char *from_environment = getenv("SOTTO_RELAY");
     if (registration.relay == NULL && from_environment != NULL && from_environment[0] != '\0')
         registration.relay = from_environment;
+    return registration;
+}
+
+/* Does it, and asks for the code if the relay sends one. with: what run registers with. */
+static sotto_error with_code(struct cli *cli, struct sotto_registration *with,
+                             sotto_error (*run)(struct cli *cli, void *ctx), void *ctx)
+{
     bool may_ask = !cli->json && isatty(STDIN_FILENO) == 1;
-    sotto_error error = sotto_register(cli->core, &registration);
-    char code[64];
+    sotto_error error = run(cli, ctx);
+    static char code[64]; /* with keeps it */
     for (int tries = 0; error != SOTTO_OK && may_ask && tries < 5; tries++) {
         const struct sotto_problem *problem = sotto_problem(cli->core);
         if (problem->code != SOTTO_CODE_CODE_NEEDED && problem->code != SOTTO_CODE_WRONG_CODE)
             break;
         if (!code_ask(problem, code, sizeof code))
             break;
-        registration.code = code;
-        error = sotto_register(cli->core, &registration);
+        with->code = code;
+        error = run(cli, ctx);
     }
+    return error;
+}
+
+static sotto_error do_register(struct cli *cli, void *ctx)
+{
+    return sotto_register(cli->core, ctx);
+}
+
+int run_register(struct cli *cli, const struct args *args)
+{
+    struct sotto_registration registration = registration_of(args);
+    sotto_error error = with_code(cli, &registration, do_register, &registration);
     struct sotto_account account;
     if (error != SOTTO_OK || sotto_account(cli->core, &account) != SOTTO_OK)
         return cli_fail(cli);
@@ -40,6 +60,44 @@ int run_register(struct cli *cli, const struct args *args)
     if (cli->terminal && !cli->json)
         puts("Next: sotto invite, and give the link to someone.");
     return EXIT_OK;
+}
+
+static sotto_error do_recover(struct cli *cli, void *ctx)
+{
+    return sotto_recover(cli->core, ctx);
+}
+
+int run_recover(struct cli *cli, const struct args *args)
+{
+    struct sotto_account account;
+    struct sotto_recovery recovery = {.with = registration_of(args),
+                                      .alone = args->options[5] != NULL,
+                                      .anew = args->options[6] != NULL};
+    sotto_buf phrase;
+    sotto_buf_init(&phrase, cli->env);
+    if (!phrase_ask(cli, &phrase)) {
+        sotto_buf_free(&phrase);
+        return cli_problem(cli, &cli->trouble);
+    }
+    recovery.phrase = sotto_buf_view(&phrase);
+    sotto_error error = with_code(cli, &recovery.with, do_recover, &recovery);
+    sotto_buf_free(&phrase);
+    if (error != SOTTO_OK || sotto_account(cli->core, &account) != SOTTO_OK)
+        return cli_fail(cli);
+    cli->output->account(cli, &account);
+    return EXIT_OK;
+}
+
+int run_phrase(struct cli *cli, const struct args *args)
+{
+    (void)args;
+    sotto_buf phrase;
+    sotto_buf_init(&phrase, cli->env);
+    sotto_error error = sotto_recovery_phrase(cli->core, &phrase);
+    if (error == SOTTO_OK)
+        cli->output->phrase(cli, (const char *)phrase.data);
+    sotto_buf_free(&phrase);
+    return error == SOTTO_OK ? EXIT_OK : cli_fail(cli);
 }
 
 int run_name(struct cli *cli, const struct args *args)

@@ -83,6 +83,11 @@ static void json_device_link(struct cli *cli, const char *link, uint64_t expires
     print_as("deviceLink", object_device_link(cli->env, link, expires_s));
 }
 
+static void json_phrase(struct cli *cli, const char *phrase)
+{
+    print_as("recoveryPhrase", object_phrase(cli->env, phrase));
+}
+
 static void json_device(struct cli *cli, const struct sotto_device *device)
 {
     print_as("device", object_device(cli->env, device));
@@ -149,8 +154,8 @@ static void json_problem(struct cli *cli, const struct sotto_problem *problem)
 }
 
 const struct output output_json = {
-    json_message, json_receipt,  json_conversation, json_contact,    json_member,
-    json_request, json_account,  json_status,       json_invitation, json_device_link,
-    json_device,  json_progress, json_fingerprint,  json_sending,    json_saved,
-    json_done,    json_nothing,  json_notice,       json_problem,
+    json_message, json_receipt, json_conversation, json_contact,     json_member,
+    json_request, json_account, json_status,       json_invitation,  json_device_link,
+    json_phrase,  json_device,  json_progress,     json_fingerprint, json_sending,
+    json_saved,   json_done,    json_nothing,      json_notice,      json_problem,
 };

@@ -333,6 +333,15 @@ static void text_device_link(struct cli *cli, const char *link, uint64_t expires
     puts(". Waiting...");
 }
 
+static void text_phrase(struct cli *cli, const char *phrase)
+{
+    puts(phrase);
+    if (cli->terminal)
+        puts("\nWrite these words on paper, in their order, and keep it where nobody finds it: "
+             "whoever has\nthem has your account. With them, sotto recover brings it back when all "
+             "your devices are gone.");
+}
+
 static void text_device(struct cli *cli, const struct sotto_device *device)
 {
     (void)cli;
@@ -424,8 +433,8 @@ static void text_problem(struct cli *cli, const struct sotto_problem *problem)
 }
 
 const struct output output_text = {
-    text_message, text_receipt,  text_conversation, text_contact,    text_member,
-    text_request, text_account,  text_status,       text_invitation, text_device_link,
-    text_device,  text_progress, text_fingerprint,  text_sending,    text_saved,
-    text_done,    text_nothing,  text_notice,       text_problem,
+    text_message, text_receipt, text_conversation, text_contact,     text_member,
+    text_request, text_account, text_status,       text_invitation,  text_device_link,
+    text_phrase,  text_device,  text_progress,     text_fingerprint, text_sending,
+    text_saved,   text_done,    text_nothing,      text_notice,      text_problem,
 };

@@ -137,6 +137,26 @@ static int terminal_open(const struct cli *cli)
 
 /* ---- */
 
+bool phrase_ask(struct cli *cli, sotto_buf *out)
+{
+    uint8_t bytes[READ_MAX];
+    size_t size = 0;
+    bool given = false;
+    if (isatty(STDIN_FILENO) == 1) {
+        int terminal = terminal_open(cli);
+        given = terminal >= 0 && ask(terminal, "Recovery phrase: ", out);
+        if (terminal >= 0)
+            (void)close(terminal);
+    } else
+        given = read_some(STDIN_FILENO, bytes, &size) == SOTTO_OK && size > 0 &&
+                sotto_buf_append(out, bytes, size) == SOTTO_OK;
+    wipe(bytes, sizeof bytes);
+    if (!given)
+        problem_usage(&cli->trouble, "Type it when asked, or send it to standard input.",
+                      "The recovery phrase is needed: 24 words.");
+    return given;
+}
+
 bool passphrase_unlock(void *ctx, unsigned tries, sotto_buf *out)
 {
     struct cli *cli = ctx;

@@ -1,12 +1,13 @@
 /* Registering, one's own name, fingerprints. */
 #include <string.h>
 
+#include "core/account.h"
 #include "core/internal.h"
 #include "core/text.h"
 
 /* ---- Registering ---- */
 
-static sotto_error name_check(struct sotto *core, const char *name)
+sotto_error account_name_check(struct sotto *core, const char *name)
 {
     sotto_bytes text = sotto_bytes_str(name);
     if (text.size > 0 && text.size <= WIRE_NAME_MAX && text_is_utf8(text) && text_is_line(text))
@@ -15,7 +16,7 @@ static sotto_error name_check(struct sotto *core, const char *name)
                        "A name is one line of text of 1 to %d bytes.", WIRE_NAME_MAX);
 }
 
-static sotto_error relay_check(struct sotto *core, const char *relay)
+sotto_error account_relay_check(struct sotto *core, const char *relay)
 {
     struct address address;
     sotto_fault fault = {SOTTO_OK, "", 0};
@@ -87,9 +88,9 @@ static sotto_error keys_ready(struct sotto *core, const struct sotto_registratio
             "Say which: --relay ADDRESS. Whoever runs it knows; sottod prints its own "
             "when it starts.",
             "An account lives at a relay, and none was named.");
-    TRY(relay_check(core, relay));
+    TRY(account_relay_check(core, relay));
     if (with->name != NULL)
-        TRY(name_check(core, with->name));
+        TRY(account_name_check(core, with->name));
     const char *name = with->name != NULL ? with->name : "";
     sotto_error error = SOTTO_OK;
     if (!core->has_identity || strcmp(core->profile.relay, relay) != 0)
@@ -101,14 +102,8 @@ static sotto_error keys_ready(struct sotto *core, const struct sotto_registratio
     return core_load_profile(core);
 }
 
-sotto_error sotto_register(struct sotto *core, const struct sotto_registration *registration)
+sotto_error account_register_run(struct sotto *core, const struct sotto_registration *registration)
 {
-    TRY(core_load_profile(core));
-    if (core->has_identity && core->profile.registration == STORE_REGISTERED)
-        return problem_set(&core->problem, SOTTO_EXISTS, SOTTO_CODE_ALREADY_REGISTERED,
-                           "See `sotto status`. For another account, use another --profile DIR.",
-                           "This profile has an account already.");
-    TRY(keys_ready(core, registration));
     inbox_reset(core);
     core->inbox.wanted = true;
     core->inbox.registering = registration;
@@ -124,6 +119,17 @@ sotto_error sotto_register(struct sotto *core, const struct sotto_registration *
     return error != SOTTO_OK ? error
                              : problem_set(&core->problem, SOTTO_TIMEOUT, SOTTO_CODE_TIMEOUT,
                                            "Try again.", "The relay did not answer.");
+}
+
+sotto_error sotto_register(struct sotto *core, const struct sotto_registration *registration)
+{
+    TRY(core_load_profile(core));
+    if (core->has_identity && core->profile.registration == STORE_REGISTERED)
+        return problem_set(&core->problem, SOTTO_EXISTS, SOTTO_CODE_ALREADY_REGISTERED,
+                           "See `sotto status`. For another account, use another --profile DIR.",
+                           "This profile has an account already.");
+    TRY(keys_ready(core, registration));
+    return account_register_run(core, registration);
 }
 
 /* ---- Oneself ---- */
@@ -165,7 +171,7 @@ static sotto_error introduce_everywhere(struct sotto *core, struct arena *arena)
 sotto_error sotto_set_name(struct sotto *core, const char *name)
 {
     TRY(core_need_account(core));
-    TRY(name_check(core, name));
+    TRY(account_name_check(core, name));
     sotto_error error = name_put(core, name);
     if (error == SOTTO_OK)
         error = core_load_profile(core);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "codec/writer.h"
+#include "core/account.h"
 #include "core/meeting.h"
 #include "core/text.h"
 
@@ -108,15 +109,14 @@ static sotto_error change_manifest(struct sotto *core, struct arena *arena, sott
     return keep_manifest(core, copy, arena, newest);
 }
 
-static sotto_error need_account_key(struct sotto *core)
+sotto_error account_need_key(struct sotto *core)
 {
     TRY(core_need_account(core));
     if (core->identity.account_private.size > 0)
         return SOTTO_OK;
     return problem_set(&core->problem, SOTTO_STATE, SOTTO_CODE_LIMITED_DEVICE,
                        "Do it on the device that linked this one.",
-                       "This device was linked without the account's key: it may not link or "
-                       "remove devices.");
+                       "This device was linked without the account's key, which that needs.");
 }
 
 /* ---- Adding: the link ----------------------------------------------------------------------- */
@@ -453,7 +453,7 @@ sotto_error sotto_device_add(struct sotto *core, const char *link, bool limited,
     struct adding a;
     char given[64];
     uint64_t done = 0;
-    TRY(need_account_key(core));
+    TRY(account_need_key(core));
     add_begin(&a, core);
     sotto_error error = link_read(&a, link);
     if (error == SOTTO_OK) {
@@ -566,7 +566,7 @@ sotto_error sotto_device_revoke(struct sotto *core, const char *what)
     struct manifest manifest;
     sotto_bytes newest = {NULL, 0};
     sotto_fault fault;
-    TRY(need_account_key(core));
+    TRY(account_need_key(core));
     arena_init(&arena, core->env);
     sotto_error error = fetch_manifest(core, &arena, &newest);
     if (error == SOTTO_OK)

@@ -98,6 +98,24 @@ sotto_error identity_create(struct crypto *crypto, struct identity *out)
     return error;
 }
 
+sotto_error identity_recover(struct crypto *crypto, const struct secret *account_private,
+                             struct identity *out)
+{
+    struct identity made = {0};
+    TRY(identity_create(crypto, &made));
+    sotto_error error = secret_set(&made.account_private, secret_view(account_private));
+    if (error == SOTTO_OK) {
+        wire_sign_public(made.account_private.data, made.account_key);
+        error = complete(&made);
+    }
+    if (error == SOTTO_OK)
+        *out = made; /* moved */
+    else
+        identity_wipe(&made);
+    wipe(&made, sizeof made);
+    return error;
+}
+
 void identity_wipe(struct identity *identity)
 {
     if (identity == NULL)
@@ -257,9 +275,11 @@ sotto_error identity_first_manifest(const struct identity *identity, sotto_buf *
     return manifest_write(&manifest, identity->account_private.data, out);
 }
 
+/* all: every device of before is removed. */
 static sotto_error next_manifest(const struct identity *identity, struct arena *arena,
                                  sotto_bytes known, uint64_t now_s, const struct device *add,
-                                 const struct device_id *remove, sotto_buf *out, sotto_fault *fault)
+                                 const struct device_id *remove, bool all, sotto_buf *out,
+                                 sotto_fault *fault)
 {
     struct manifest before, next;
     TRY(manifest_read(known, arena, &before, fault));
@@ -267,7 +287,7 @@ static sotto_error next_manifest(const struct identity *identity, struct arena *
     if (devices == NULL)
         return SOTTO_NO_MEMORY;
     size_t count = 0;
-    for (size_t i = 0; i < before.device_count; i++)
+    for (size_t i = 0; i < before.device_count && !all; i++)
         if (remove == NULL || !device_id_equal(&before.devices[i].id, remove))
             devices[count++] = before.devices[i];
     if (add != NULL)
@@ -292,7 +312,37 @@ sotto_error identity_next_manifest(const struct identity *identity, const sotto_
         return SOTTO_STATE;
     arena_init(&arena, env);
     sotto_error error =
-        next_manifest(identity, &arena, known, env->now(env->ctx), add, remove, out, fault);
+        next_manifest(identity, &arena, known, env->now(env->ctx), add, remove, false, out, fault);
+    arena_free(&arena);
+    return error;
+}
+
+/* Nobody knows any more what went before: the number is above all that were counted up from 1, and
+ * the hash is that of nothing. */
+static sotto_error anew_manifest(const struct identity *identity, const struct device *device,
+                                 uint64_t now_s, sotto_buf *out)
+{
+    struct manifest manifest = {
+        .number = now_s > 2 ? now_s : 2, .issued = now_s, .devices = device, .device_count = 1};
+    memcpy(manifest.account_key, identity->account_key, SIGN_KEY_SIZE);
+    wire_hash(sotto_bytes_of(NULL, 0), manifest.previous);
+    return manifest_write(&manifest, identity->account_private.data, out);
+}
+
+sotto_error identity_recovery_manifest(const struct identity *identity, const sotto_env *env,
+                                       sotto_bytes known, bool alone, sotto_buf *out,
+                                       sotto_fault *fault)
+{
+    struct arena arena;
+    struct device device;
+    uint64_t now_s = env->now(env->ctx);
+    *fault = (sotto_fault){SOTTO_OK, "", 0};
+    identity_device(identity, &device);
+    if (known.size == 0)
+        return anew_manifest(identity, &device, now_s, out);
+    arena_init(&arena, env);
+    sotto_error error =
+        next_manifest(identity, &arena, known, now_s, &device, &device.id, alone, out, fault);
     arena_free(&arena);
     return error;
 }

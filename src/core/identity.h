@@ -41,6 +41,9 @@ struct identity {
 
 /* Makes all keys anew. UNSUPPORTED: this build cannot run suite 0x004D; NO_RANDOM. */
 sotto_error identity_create(struct crypto *crypto, struct identity *identity);
+/* The same for a device of the account of that key, an Ed25519 seed. */
+sotto_error identity_recover(struct crypto *crypto, const struct secret *account_private,
+                             struct identity *identity);
 void identity_wipe(struct identity *identity); /* wipes; NULL allowed */
 
 /* All of it as bytes (secret!), and back. Loading recomputes each public key from its private one,
@@ -69,6 +72,13 @@ sotto_error identity_next_manifest(const struct identity *identity, const sotto_
                                    sotto_bytes known, const struct device *add,
                                    const struct device_id *remove, sotto_buf *manifest,
                                    sotto_fault *fault);
+
+/* The account's manifest with this recovered device: the successor of `known`, with its devices or,
+ * alone, without; appended. known empty: nobody has one any more; it then has a number that no
+ * manifest counted up from 1 reaches, the time in seconds. Errors as identity_next_manifest's. */
+sotto_error identity_recovery_manifest(const struct identity *identity, const sotto_env *env,
+                                       sotto_bytes known, bool alone, sotto_buf *manifest,
+                                       sotto_fault *fault);
 
 /* What MLS is told about oneself; borrows from identity and from itself: neither may move while
  * `mls` is in use. */

@@ -493,6 +493,10 @@ sotto_error own_read(struct sotto *core, const struct room_id *room, int64_t pos
 sotto_error own_device_added(struct sotto *core, const struct store_room *row,
                              const struct device_id *device);
 
+/* Inside a transaction: this device was let into a room by another one of its own. */
+sotto_error own_joined(struct sotto *core, const struct store_room *row,
+                       const struct device_id *device);
+
 enum {
     OWN_CONTACT = 1,
     OWN_READ = 2,

@@ -10,7 +10,8 @@ struct joining {
     struct arena arena;
     const struct envelope *envelope;
     struct account_id sender;
-    struct account_id peer; /* of a conversation with one person: the other one */
+    struct device_id sender_device; /* which of the sender's devices made the Welcome */
+    struct account_id peer;         /* of a conversation with one person: the other one */
     bool has_peer;
     struct store_key_package package;
     struct room *room;
@@ -36,6 +37,7 @@ static sotto_error sender_check(struct joining *j, const sotto_mls_group *group)
     struct device_id device;
     TRY(sotto_mls_member(group, sotto_mls_group_info_signer(group), &leaf));
     TRY(identity_leaf_ids(&leaf, &account, &device));
+    j->sender_device = device;
     return account_id_equal(&account, &j->sender) ? SOTTO_OK : SOTTO_SENDER;
 }
 
@@ -103,7 +105,9 @@ static sotto_error sender_learn(struct joining *j)
     if (core_is_own(j->core, &j->sender))
         return SOTTO_OK;
     TRY(store_contact_get(store, &j->sender, &j->arena, &contact));
-    if (contact.relay[0] == '\0')
+    /* An envelope with an older manifest was on its way while the account moved. */
+    if (contact.relay[0] == '\0' || (j->envelope->relay_of_sender.size > 0 &&
+                                     sotto_bytes_equal(contact.manifest, j->envelope->manifest)))
         contact.relay = arena_text(&j->arena, j->envelope->relay_of_sender);
     if (contact.relay == NULL)
         return SOTTO_NO_MEMORY;
@@ -135,8 +139,8 @@ static sotto_error joined_store(struct joining *j)
     TRY(room_save(j->room, &j->row));
     if (!j->package.last_resort)
         TRY(store_key_package_erase(core->store, j->package.ref));
-    if (core_is_own(core, &j->sender))
-        return SOTTO_OK; /* the person was in before */
+    if (core_is_own(core, &j->sender)) /* the person was in before */
+        return own_joined(core, &j->row, &j->sender_device);
     sotto_error error = event_add(core, &j->room->id, j->envelope->next_seq - 1, 0,
                                   SOTTO_KIND_JOINED, &core->identity.account, NULL);
     if (error != SOTTO_OK && error != SOTTO_EXISTS)

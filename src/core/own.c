@@ -198,27 +198,78 @@ static sotto_error tell_device(void *ctx, sotto_bytes records)
     return queue_in(told->core, told->room, told->device, records);
 }
 
+/* Whether the device was there before this one, which was recovered: then it has the past, and this
+ * one has not. Newer ones stand behind older ones in a manifest. */
+static sotto_error is_older(struct sotto *core, const struct device_id *device, struct arena *arena,
+                            bool *older)
+{
+    struct manifest manifest;
+    bool found = false;
+    *older = false;
+    TRY(manifest_newest(core, &core->identity.account, arena, &manifest, &found));
+    const struct device *own = found ? manifest_device(&manifest, &core->identity.device) : NULL;
+    const struct device *other = found ? manifest_device(&manifest, device) : NULL;
+    *older = own != NULL && other != NULL && other < own;
+    return SOTTO_OK;
+}
+
+/* The device gets what this one knows, unless it was there before. */
+static sotto_error give_all(struct sotto *core, const struct store_room *row,
+                            const struct device_id *device, struct arena *arena)
+{
+    struct told told = {core, &row->room, device};
+    struct own_sink sink = {.put = tell_device, .ctx = &told};
+    const struct store_history history = {.device = *device, .position = -1};
+    bool older = false;
+    sotto_buf_init(&sink.records, core->env);
+    sotto_error error = is_older(core, device, arena, &older);
+    if (error == SOTTO_OK)
+        error = own_snapshot(core, arena, &sink);
+    if (error == SOTTO_OK && !older)
+        error = room_queue_profile(core, &row->room, row->epoch);
+    if (error == SOTTO_OK && !older)
+        error = store_history_put(core->store, &history);
+    sotto_buf_free(&sink.records);
+    return error;
+}
+
 sotto_error own_device_added(struct sotto *core, const struct store_room *row,
                              const struct device_id *device)
 {
     struct arena arena;
     struct store_room own;
-    struct told told = {core, &row->room, device};
-    struct own_sink sink = {.put = tell_device, .ctx = &told};
-    const struct store_history history = {.device = *device, .position = -1};
     arena_init(&arena, core->env);
-    sotto_buf_init(&sink.records, core->env);
     sotto_error error = SOTTO_OK;
     if (row->kind == STORE_ROOM_OWN) {
-        error = own_snapshot(core, &arena, &sink);
-        if (error == SOTTO_OK)
-            error = store_history_put(core->store, &history);
+        error = give_all(core, row, device, &arena);
     } else if (own_room(core, &arena, &own) == SOTTO_OK) {
         struct room *room = room_of(core, &own.room); /* its history may be complete now */
         if (room != NULL)
             room->wake = true;
     }
-    sotto_buf_free(&sink.records);
+    arena_free(&arena);
+    return error;
+}
+
+/* A recovered device makes a room with those that there are. Where they have one among themselves
+ * they add it to that, which gives it the past; where they have none, there is only one of them. */
+sotto_error own_joined(struct sotto *core, const struct store_room *row,
+                       const struct device_id *device)
+{
+    struct arena arena;
+    struct store_room *rooms = NULL;
+    size_t count = 0, own = 0;
+    bool older = false;
+    if (row->kind != STORE_ROOM_OWN)
+        return SOTTO_OK;
+    arena_init(&arena, core->env);
+    sotto_error error = store_rooms(core->store, &arena, &rooms, &count);
+    for (size_t i = 0; i < count && error == SOTTO_OK; i++)
+        own += rooms[i].kind == STORE_ROOM_OWN && rooms[i].state == STORE_ROOM_ACTIVE;
+    if (error == SOTTO_OK)
+        error = is_older(core, device, &arena, &older);
+    if (error == SOTTO_OK && own == 1 && !older)
+        error = give_all(core, row, device, &arena);
     arena_free(&arena);
     return error;
 }

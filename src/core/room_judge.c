@@ -58,6 +58,34 @@ static sotto_error account_enter(struct judging *j, const struct account_id *acc
                : SOTTO_OK;
 }
 
+/* The account that was entered has no device left in the room, but others in its manifest: it was
+ * recovered, or had only devices that are gone. The account is the member, so it is taken in anew.
+ */
+static sotto_error account_return(struct judging *j)
+{
+    struct sotto *core = j->room->core;
+    struct commit_intent intent;
+    struct store_contact contact;
+    char hex[33], client_id[STORE_CLIENT_ID_MAX + 1];
+    for (size_t i = 0; i < j->manifest.device_count; i++)
+        if (group_has(j->room->group, &j->account, &j->manifest.devices[i].id, NULL))
+            return SOTTO_OK;
+    if (core_is_own(core, &j->account))
+        return SOTTO_OK; /* add_own sees to it */
+    TRY(store_contact_get(core->store, &j->account, j->arena, &contact));
+    if (contact.blocked || contact.relay[0] == '\0')
+        return SOTTO_OK;
+    memset(&intent, 0, sizeof intent);
+    intent.action = COMMIT_ADD;
+    intent.account = j->account;
+    intent.relay = sotto_bytes_str(contact.relay);
+    core_id_hex(j->account.bytes, 16, hex);
+    (void)snprintf(client_id, sizeof client_id, "back.%s.%llu", hex,
+                   (unsigned long long)j->manifest.number);
+    sotto_error error = commit_queue(core, &j->room->id, &intent, client_id, pause_s(core, false));
+    return error == SOTTO_EXISTS ? SOTTO_OK : error;
+}
+
 static sotto_error judge_leaves(struct judging *j)
 {
     uint32_t at = 0;
@@ -69,8 +97,10 @@ static sotto_error judge_leaves(struct judging *j)
             leaf.index == sotto_mls_own_index(j->room->group))
             continue;
         TRY(account_enter(j, &account));
-        if (j->has_manifest && manifest_device(&j->manifest, &device) == NULL)
+        if (j->has_manifest && manifest_device(&j->manifest, &device) == NULL) {
             TRY(device_queue(j, COMMIT_REMOVE_DEVICE, &device));
+            TRY(account_return(j));
+        }
     }
     return SOTTO_OK;
 }

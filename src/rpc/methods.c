@@ -54,12 +54,29 @@ static const struct rpc_field none[] = {END};
 static const struct rpc_field page[] = {PAGE, END};
 static const struct rpc_field conversation[] = {CONVERSATION, END};
 
+#define ADMISSION                                                                    \
+    MAYBE("phone", 64, "a number like +4930123456, where the relay wants one"),      \
+        MAYBE("invitation", 256, "the relay's invitation code, where it wants one"), \
+        MAYBE("code", 64, "the code that was sent to the phone")
 static const struct rpc_field registration[] = {
     MAYBE("relay", RPC_STRING_MAX, "host:port or host:port#PIN; left out: that of an earlier try"),
     MAYBE("name", 256, "the name that others see"),
-    MAYBE("phone", 64, "a number like +4930123456, where the relay wants one"),
-    MAYBE("invitation", 256, "the relay's invitation code, where it wants one"),
-    MAYBE("code", 64, "the code that was sent to the phone"),
+    ADMISSION,
+    END,
+};
+static const struct rpc_field recovery[] = {
+    TEXT("phrase", RPC_STRING_MAX, "the 24 words, in any case, with any blanks between"),
+    TEXT("relay", RPC_STRING_MAX, "where the account is, as host:port or host:port#PIN"),
+    MAYBE("name", 256, "the name that others see"),
+    {.name = "alone",
+     .type = RPC_BOOLEAN,
+     .optional = true,
+     .text = "the account's other devices are removed: lost, or in wrong hands (false)"},
+    {.name = "anew",
+     .type = RPC_BOOLEAN,
+     .optional = true,
+     .text = "the relay need not know the account: where it was, it is gone (false)"},
+    ADMISSION,
     END,
 };
 static const struct rpc_field name[] = {TEXT("name", 256, "the name that others see"), END};
@@ -147,6 +164,14 @@ const struct rpc_method rpc_methods[] = {
     {"account.register",
      "Make an account at a relay. With `code_needed`, call again with the code. Safe to repeat",
      registration, "Account", true, account_register},
+    {"account.recoveryPhrase",
+     "The account's key in 24 words. Whoever has them has the account: show them when the person"
+     " asks, and keep them nowhere",
+     none, "RecoveryPhrase", false, account_recovery_phrase},
+    {"account.recover",
+     "In a profile without an account: become a new device of the account of that phrase. Codes as"
+     " with account.register. Safe to repeat",
+     recovery, "Account", true, account_recover},
     {"account.setName", "Change the name that others see; the conversations are told", name,
      "Account", false, account_set_name},
     {"account.setReceipts",

@@ -9,6 +9,8 @@ enum { MEMBERS_MAX = 1000 }; /* people that one call names */
 /* methods_account.c */
 bool account_get(struct call *call);
 bool account_register(struct call *call);
+bool account_recovery_phrase(struct call *call);
+bool account_recover(struct call *call);
 bool account_set_name(struct call *call);
 bool account_set_receipts(struct call *call);
 bool account_fingerprint(struct call *call);

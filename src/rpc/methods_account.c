@@ -11,16 +11,45 @@ bool account_get(struct call *call)
     return true;
 }
 
-bool account_register(struct call *call)
+static struct sotto_registration registration_of(const struct call *call)
 {
-    const struct sotto_registration registration = {
+    return (struct sotto_registration){
         .relay = param_text(call, "relay"),
         .name = param_text(call, "name"),
         .phone = param_text(call, "phone"),
         .invitation = param_text(call, "invitation"),
         .code = param_text(call, "code"),
     };
+}
+
+bool account_register(struct call *call)
+{
+    const struct sotto_registration registration = registration_of(call);
     if (sotto_register(call->core, &registration) != SOTTO_OK)
+        return call_fail(call);
+    return account_get(call);
+}
+
+bool account_recovery_phrase(struct call *call)
+{
+    sotto_buf phrase;
+    sotto_buf_init(&phrase, call->env);
+    bool done = call_done(call, sotto_recovery_phrase(call->core, &phrase));
+    if (done)
+        call->result = object_phrase(call->env, (const char *)phrase.data);
+    sotto_buf_free(&phrase);
+    return done;
+}
+
+bool account_recover(struct call *call)
+{
+    const struct sotto_recovery recovery = {
+        .with = registration_of(call),
+        .phrase = param_bytes(call, "phrase"),
+        .alone = param_flag(call, "alone"),
+        .anew = param_flag(call, "anew"),
+    };
+    if (sotto_recover(call->core, &recovery) != SOTTO_OK)
         return call_fail(call);
     return account_get(call);
 }

@@ -252,6 +252,13 @@ json_t *object_device_link(const sotto_env *env, const char *link, uint64_t expi
     return object;
 }
 
+json_t *object_phrase(const sotto_env *env, const char *phrase)
+{
+    json_t *object = json_object();
+    object_set_text(env, object, "phrase", phrase);
+    return object;
+}
+
 json_t *object_device(const sotto_env *env, const struct sotto_device *device)
 {
     json_t *object = json_object();

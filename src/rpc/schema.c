@@ -231,6 +231,8 @@ static const struct rpc_field device_link[] = {
     STRING("link", "to be shown as text or as a QR code, and given to the account's other device,"
                    " which takes it with device.add"),
     NUMBER("expires", "when it is over, in seconds since 1970"), END};
+static const struct rpc_field recovery_phrase[] = {
+    STRING("phrase", "24 words, with one space between them"), END};
 static const struct rpc_field device[] = {
     STRING("device", "its id"), STRING("name", "what it is called; empty: nothing"),
     NUMBER("added", "when its keys were made, in seconds since 1970"),
@@ -289,6 +291,7 @@ const struct rpc_object rpc_objects[] = {
     {"Status", "The account, and what there is in the profile.", status},
     {"Device", "A device of one's own account.", device},
     {"DeviceId", "Which device.", device_id},
+    {"RecoveryPhrase", "The account's key in words.", recovery_phrase},
     {"DeviceLink", "What a new device shows.", device_link},
     {"Devices", "A page of one's own devices.", devices},
     {"Contact", "Somebody one wants to know.", contact},

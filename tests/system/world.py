@@ -68,6 +68,15 @@ class Person:
         return subprocess.Popen(self.argv(*args), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                 stdin=subprocess.DEVNULL, encoding="utf-8", errors="replace")
 
+    def start_with(self, text, *args):
+        """The same with something on its standard input."""
+        process = subprocess.Popen(self.argv(*args), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   stdin=subprocess.PIPE, encoding="utf-8", errors="replace")
+        process.stdin.write(text)
+        process.stdin.close()
+        process.stdin = None
+        return process
+
     def killed(self, delay, *args):
         """Runs a command and kills it after `delay` seconds, unless it ended before: its exit code
         is None if it was killed."""
