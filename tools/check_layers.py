@@ -7,6 +7,7 @@ MAY_INCLUDE = {
     "base": {"base"},
     "codec": {"base", "codec"},
     "crypto": {"base", "codec", "crypto"},
+    "tlog": {"base", "tlog"},
     "mls": {"base", "codec", "crypto", "mls"},
     "x509": {"base", "mls", "x509"},
     "wire": {"base", "codec", "wire"},
