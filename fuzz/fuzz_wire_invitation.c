@@ -1,6 +1,7 @@
 /* Links and addresses as people paste them. */
 #include "wire/address.h"
 #include "wire/invitation.h"
+#include "wire/verify_link.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -37,8 +38,23 @@ static void check_invitation(sotto_bytes input)
     sotto_buf_free(&link);
 }
 
+/* Likewise a code to compare. */
+static void check_code(sotto_bytes input)
+{
+    struct verify_link link;
+    sotto_fault fault;
+    sotto_buf text;
+    sotto_buf_init(&text, sotto_env_system());
+    if (verify_link_parse(sotto_env_system(), input, &link, &fault) == SOTTO_OK) {
+        BUG_UNLESS(verify_link_format(&link, &text) == SOTTO_OK);
+        BUG_UNLESS(text.size <= input.size);
+    }
+    sotto_buf_free(&text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    check_code(sotto_bytes_of(data, size));
     check_address(sotto_bytes_of(data, size));
     check_invitation(sotto_bytes_of(data, size));
     return 0;

@@ -3,7 +3,7 @@
 #define SOTTO_ACCOUNT_H
 
 #include "sotto/bytes.h"
-#include "sotto/problem.h"
+#include "sotto/contact.h"
 
 /* ---- Account -------------------------------------------------------------------------------- */
 
@@ -11,6 +11,8 @@
 struct sotto_fingerprint {
     char digits[80];
     char name[260]; /* whom it is with; one's own for one's own */
+    char link[120]; /* the same to be scanned or pasted on the other's device: sotto_verify_link */
+    enum sotto_verified verified; /* whether it was compared; of one's own: UNVERIFIED */
 };
 
 struct sotto_account {

@@ -24,21 +24,61 @@ sotto_error sotto_requests(struct sotto *core,
 /* Local: queues. what: an invitation link, or a request's number or id prefix. conversation: what
  * it leads to. Settle afterwards. Repeating it is harmless. */
 sotto_error sotto_accept(struct sotto *core, const char *what, struct sotto_id *conversation);
+/* Local. Refuses it on all one's devices; the sender is not told. */
 sotto_error sotto_decline(struct sotto *core, const char *what);
+/* Local. Blocks the sender, whose requests go, all of them. */
+sotto_error sotto_block_request(struct sotto *core, const char *what);
+
+/* By what the person knows that somebody's keys are theirs. */
+enum sotto_verified {
+    SOTTO_UNVERIFIED = 0,
+    SOTTO_VERIFIED_COMPARED = 1, /* they compared numbers, or scanned a code */
+    SOTTO_VERIFIED_LINK = 2, /* they took an invitation link, which names the key: as good as the
+                              * way by which the link came */
+};
+const char *sotto_verified_name(enum sotto_verified verified); /* "compared"; "" for UNVERIFIED */
 
 struct sotto_contact {
     struct sotto_id account;
-    const char *name; /* empty: not known yet */
+    const char *name;         /* what one calls them, else as they call themselves; may be empty */
+    const char *profile_name; /* as they call themselves; empty: not known yet */
     const char *relay;
+    bool contact; /* false: somebody else who is blocked */
     bool blocked;
+    enum sotto_verified verified;
+    bool conflict; /* the account's key has signed lists of devices that contradict each other */
 };
 
-/* Local. */
+/* Local. Those whom one wants to know. */
 sotto_error sotto_contacts(struct sotto *core,
                            void (*each)(void *ctx, const struct sotto_contact *contact), void *ctx);
+/* Local. Those whom one has blocked, contacts or not. */
+sotto_error sotto_blocked(struct sotto *core,
+                          void (*each)(void *ctx, const struct sotto_contact *contact), void *ctx);
 
-/* Local. One of them. NOT_FOUND: not a contact (any more). */
+/* Local. One of either. NOT_FOUND: neither a contact (any more) nor blocked. */
 sotto_error sotto_contact(struct sotto *core, const struct sotto_id *account,
                           void (*each)(void *ctx, const struct sotto_contact *contact), void *ctx);
+
+/* What follows is local, about a contact or somebody known from a group or a request, by name or
+ * the beginning of an id (NOT_FOUND, AMBIGUOUS), and goes to one's own other devices. */
+
+/* What one calls them from now on, here and on one's other devices alone; empty: as they call
+ * themselves. BAD_NAME. */
+sotto_error sotto_contact_rename(struct sotto *core, const char *who, const char *name);
+/* A contact no more: what they want to begin from now on is a request. Conversations stay. */
+sotto_error sotto_contact_delete(struct sotto *core, const char *who);
+/* Blocked, nothing of theirs is let in: their requests and, between two, messages are dropped and
+ * never shown, also after unblocking; they are told nothing, get no receipts, and nothing can be
+ * sent to them (BLOCKED). In groups, what they write is kept, marked, and not unread. */
+sotto_error sotto_block(struct sotto *core, const char *who, bool blocked);
+/* The person has compared sotto_fingerprint's number with theirs, or takes that back. */
+sotto_error sotto_set_verified(struct sotto *core, const char *who, bool verified);
+/* The link of sotto_fingerprint as the other person's device shows it, scanned or pasted: if it is
+ * that of somebody known, and of `who` (NULL: of whomever), and was made for oneself, they count as
+ * verified. account: whose it is. BAD_IDENTITY: it is somebody else's, or for somebody else;
+ * NOT_FOUND: nobody known has these keys; OWN_LINK; BAD_LINK. */
+sotto_error sotto_verify_link(struct sotto *core, const char *link, const char *who,
+                              struct sotto_id *account);
 
 #endif

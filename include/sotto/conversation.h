@@ -2,7 +2,7 @@
 #ifndef SOTTO_CONVERSATION_H
 #define SOTTO_CONVERSATION_H
 
-#include "sotto/problem.h"
+#include "sotto/contact.h"
 
 /* ---- Conversations -------------------------------------------------------------------------- */
 
@@ -27,8 +27,10 @@ struct sotto_conversation {
     uint32_t members;
     uint32_t waiting; /* in the outbox */
     uint32_t unread;
-    uint32_t timer_s;       /* after which one's own messages disappear; 0: never */
-    const char *trouble;    /* empty, or why it is forked or waits */
+    uint32_t timer_s;             /* after which one's own messages disappear; 0: never */
+    bool blocked;                 /* the other person is */
+    enum sotto_verified verified; /* the other person's keys; of a group: unverified */
+    const char *trouble;          /* empty, or why it is forked or waits */
     char authenticator[65]; /* hex of the epoch authenticator's first 32 bytes; empty if not active
                              */
 };
@@ -59,6 +61,8 @@ struct sotto_member {
     char device[33]; /* hex */
     const char *name;
     bool own;
+    bool blocked;
+    enum sotto_verified verified;
 };
 
 /* Local. */

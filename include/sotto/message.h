@@ -17,6 +17,11 @@ enum sotto_message_kind {
     SOTTO_KIND_FORK = 8,     /* the relay's log contradicts itself from here on */
     SOTTO_KIND_FILE = 9,     /* a file: text is what is said about it */
     SOTTO_KIND_DELETED = 10, /* was a message until its sender took it back */
+    /* Between two people, of the other one (the subject): */
+    SOTTO_KIND_DEVICE_ADDED = 30, /* their account has another device */
+    SOTTO_KIND_DEVICE_REMOVED = 31,
+    SOTTO_KIND_CONFLICT = 32, /* their account's key has signed two lists of devices that contradict
+                               * each other: somebody else may have it */
 };
 
 const char *sotto_message_kind_name(enum sotto_message_kind kind); /* "text" */
@@ -60,6 +65,7 @@ struct sotto_message {
     enum sotto_message_kind kind;
     enum sotto_message_status status;
     bool own;
+    bool blocked; /* its sender is: in groups, where it is kept */
     struct sotto_id sender;
     const char *sender_name;
     struct sotto_id subject; /* who was added, removed or left */

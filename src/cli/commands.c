@@ -74,6 +74,12 @@ static const struct option_spec search_options[] = {
     {"before", "ID", "only messages before the one with this number"},
     {NULL, NULL, NULL}};
 
+static const struct option_spec decline_options[] = {
+    {"block", NULL, "and block the sender, whose other requests go too"}, {NULL, NULL, NULL}};
+
+static const struct option_spec verify_options[] = {{"undo", NULL, "take it back"},
+                                                    {NULL, NULL, NULL}};
+
 static const struct option_spec daemon_options[] = {
     {"socket", "PATH", "listen there (PROFILE/daemon.sock)"},
     {"stdio", NULL, "serve standard input and output instead, until their end"},
@@ -147,19 +153,42 @@ const struct command commands[] = {
      "sotto passphrase remove", no_options, 0, 0, run_passphrase_remove, false},
     {"fingerprint", "[WHO]", "Show the safety number to compare with someone",
      "Read it to each other in person or by phone. If both see the same digits, nobody is in "
-     "between. Without WHO it is your own account's.",
+     "between. Without WHO it is your own account's. The code below it is for `sotto verify` on "
+     "the "
+     "other side.",
      "sotto fingerprint Bob", no_options, 0, 1, run_fingerprint, false},
+    {"verify", "WHO|LINK [WHO]", "Note that you have compared keys with someone",
+     "Either you have compared `sotto fingerprint WHO` with theirs, number by number; or LINK is "
+     "what "
+     "`sotto fingerprint` shows on their side, sotto://verify/..., which is compared here. With "
+     "WHO "
+     "behind it, it has to be that person's.",
+     "sotto verify Bob", verify_options, 1, 2, run_verify, false},
     {"invite", "", "Make a link with which someone can write to you",
      "Give the link to the person over any channel you trust. Each use lets one person in.",
      "sotto invite --uses 1 --expires 7d", invite_options, 0, 0, run_invite, false},
     {"accept", "LINK|REQUEST", "Take someone's invitation link, or let a request in", NULL,
      "sotto accept sotto://invite/...", no_options, 1, 1, run_accept, false},
     {"decline", "REQUEST", "Refuse a request; the sender is not told", NULL, "sotto decline 3",
-     no_options, 1, 1, run_decline, false},
+     decline_options, 1, 1, run_decline, false},
     {"requests", "", "List strangers who want to write to you", NULL, "sotto requests", no_options,
      0, 0, run_requests, false},
     {"contacts", "", "List the people you know", NULL, "sotto contacts", no_options, 0, 0,
      run_contacts, false},
+    {"contact name", "WHO [NAME]", "Change what you call someone",
+     "Only your own devices see it. Without NAME they are called as they call themselves.",
+     "sotto contact name Bob 'Bob from work'", no_options, 1, 2, run_contact_name, false},
+    {"contact delete", "WHO", "Take someone out of your contacts",
+     "Conversations stay; what they want to begin from now on is a request.",
+     "sotto contact delete Bob", no_options, 1, 1, run_contact_delete, false},
+    {"block", "WHO", "Let nothing more of someone in",
+     "Their requests, and what they write between you two, are dropped for good, and they are told "
+     "nothing. In groups it is marked.",
+     "sotto block Mallory", no_options, 1, 1, run_block, false},
+    {"unblock", "WHO", "Let someone write again", "What was dropped is gone.",
+     "sotto unblock Mallory", no_options, 1, 1, run_unblock, false},
+    {"blocked", "", "List the people you have blocked", NULL, "sotto blocked", no_options, 0, 0,
+     run_blocked, false},
     {"send", "WHO [TEXT...|-]", "Send a message or a file",
      "WHO is a conversation's title, a contact's name, or the beginning of an id. Without TEXT, or "
      "with -, the text is read from standard input to its end, without its last line break. If the "

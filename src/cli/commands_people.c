@@ -1,4 +1,4 @@
-/* invite, accept, decline, requests, contacts. */
+/* invite, accept, decline, requests, contacts, contact, block, verify. */
 #include <string.h>
 
 #include "cli/cli.h"
@@ -52,12 +52,30 @@ int run_accept(struct cli *cli, const struct args *args)
     return error == SOTTO_OK ? EXIT_OK : cli_problem(cli, &problem);
 }
 
+static void device_count(void *ctx, const struct sotto_device *device)
+{
+    (void)device;
+    ++*(size_t *)ctx;
+}
+
+/* Something was changed here that one's other devices, if there are any, are to learn. */
+static int changed(struct cli *cli, const char *what, const char *sentence)
+{
+    size_t devices = 0;
+    cli->output->done(cli, what, NULL, sentence);
+    if (sotto_devices(cli->core, device_count, &devices) != SOTTO_OK ||
+        (devices > 1 && sotto_settle(cli->core, NULL) != SOTTO_OK))
+        return cli_fail(cli);
+    return EXIT_OK;
+}
+
 int run_decline(struct cli *cli, const struct args *args)
 {
-    if (sotto_decline(cli->core, args->positionals[0]) != SOTTO_OK)
+    bool block = args->options[0] != NULL;
+    if ((block ? sotto_block_request(cli->core, args->positionals[0])
+               : sotto_decline(cli->core, args->positionals[0])) != SOTTO_OK)
         return cli_fail(cli);
-    cli->output->done(cli, "declined", NULL, "Declined.");
-    return EXIT_OK;
+    return changed(cli, block ? "blocked" : "declined", block ? "Blocked." : "Declined.");
 }
 
 static void request_show(void *ctx, const struct sotto_request *request)
@@ -95,4 +113,64 @@ int run_contacts(struct cli *cli, const struct args *args)
         cli->output->nothing(cli, "Nobody yet. Make a link with `sotto invite`, or take one with "
                                   "`sotto accept LINK`.");
     return EXIT_OK;
+}
+
+int run_blocked(struct cli *cli, const struct args *args)
+{
+    (void)args;
+    struct conversation_ctx ctx = {cli, 0};
+    if (sotto_blocked(cli->core, contact_show, &ctx) != SOTTO_OK)
+        return cli_fail(cli);
+    if (ctx.count == 0)
+        cli->output->nothing(cli, "You have blocked nobody.");
+    return EXIT_OK;
+}
+
+int run_contact_name(struct cli *cli, const struct args *args)
+{
+    const char *name = args->count > 1 ? args->positionals[1] : "";
+    if (sotto_contact_rename(cli->core, args->positionals[0], name) != SOTTO_OK)
+        return cli_fail(cli);
+    return changed(cli, "renamed", "Changed. Only your own devices see it.");
+}
+
+int run_contact_delete(struct cli *cli, const struct args *args)
+{
+    if (sotto_contact_delete(cli->core, args->positionals[0]) != SOTTO_OK)
+        return cli_fail(cli);
+    return changed(cli, "deleted", "They are no contact of yours any more.");
+}
+
+int run_block(struct cli *cli, const struct args *args)
+{
+    if (sotto_block(cli->core, args->positionals[0], true) != SOTTO_OK)
+        return cli_fail(cli);
+    return changed(cli, "blocked", "Blocked.");
+}
+
+int run_unblock(struct cli *cli, const struct args *args)
+{
+    if (sotto_block(cli->core, args->positionals[0], false) != SOTTO_OK)
+        return cli_fail(cli);
+    return changed(cli, "unblocked", "They can write to you again.");
+}
+
+int run_verify(struct cli *cli, const struct args *args)
+{
+    const char *what = args->positionals[0];
+    const char *who = args->count > 1 ? args->positionals[1] : NULL;
+    bool undo = args->options[0] != NULL, link = strncmp(what, "sotto:", 6) == 0;
+    struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
+    struct sotto_id account;
+    if (link ? undo : who != NULL) {
+        problem_usage(&problem, "See: sotto verify --help", "%s",
+                      link ? "A code cannot be taken back: name the person."
+                           : "One person at a time.");
+        return cli_problem(cli, &problem);
+    }
+    if ((link ? sotto_verify_link(cli->core, what, who, &account)
+              : sotto_set_verified(cli->core, what, !undo)) != SOTTO_OK)
+        return cli_fail(cli);
+    return changed(cli, undo ? "unverified" : "verified",
+                   undo ? "Taken back." : "The keys are theirs. This is remembered.");
 }

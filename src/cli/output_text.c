@@ -70,6 +70,19 @@ static void event_print(const struct sotto_message *message)
     case SOTTO_KIND_DELETED:
         fputs(": a message that was deleted", stdout);
         break;
+    case SOTTO_KIND_DEVICE_ADDED:
+        fputs(" writes from another device too, from here on", stdout);
+        break;
+    case SOTTO_KIND_DEVICE_REMOVED:
+        fputs(" has a device less, from here on", stdout);
+        break;
+    case SOTTO_KIND_CONFLICT:
+        fputs(
+            ": their key has signed two lists of devices that contradict each other, and somebody "
+            "else may have it; compare fingerprints before you write anything that must stay "
+            "private",
+            stdout);
+        break;
     case SOTTO_KIND_TEXT:
     case SOTTO_KIND_FILE:
         break;
@@ -161,7 +174,7 @@ static void text_message(struct cli *cli, const struct sotto_message *message, b
             fputs("You", stdout);
         else
             person_print(message->sender_name, &message->sender);
-        fputs(": ", stdout);
+        fputs(message->blocked ? " [blocked]: " : ": ", stdout);
         if (message->kind == SOTTO_KIND_FILE)
             file_print(message);
         else
@@ -204,6 +217,10 @@ static void text_conversation(struct cli *cli, const struct sotto_conversation *
     clean_print_str(stdout, one->title[0] != '\0' ? one->title : "(no name yet)");
     if (one->group && one->state == SOTTO_ROOM_ACTIVE)
         printf("  (group of %u)", one->members);
+    if (one->verified != SOTTO_UNVERIFIED)
+        fputs("  [verified]", stdout);
+    if (one->blocked)
+        fputs("  [blocked]", stdout);
     if (one->unread > 0)
         printf("  %u new", one->unread);
     if (one->waiting > 0)
@@ -224,8 +241,19 @@ static void text_contact(struct cli *cli, const struct sotto_contact *contact)
     hex_print(hex, contact->account.bytes, sizeof contact->account.bytes);
     printf("%.8s  ", hex);
     clean_print_str(stdout, contact->name[0] != '\0' ? contact->name : "(no name yet)");
+    if (contact->profile_name[0] != '\0' && strcmp(contact->name, contact->profile_name) != 0) {
+        fputs("  (calls themself ", stdout);
+        clean_print_str(stdout, contact->profile_name);
+        putchar(')');
+    }
+    if (contact->verified != SOTTO_UNVERIFIED)
+        fputs(contact->verified == SOTTO_VERIFIED_LINK ? "  [verified by their link]"
+                                                       : "  [verified]",
+              stdout);
     if (contact->blocked)
         fputs("  [blocked]", stdout);
+    if (contact->conflict)
+        fputs("  [contradictory lists of devices: compare fingerprints]", stdout);
     putchar('\n');
 }
 
@@ -236,6 +264,10 @@ static void text_member(struct cli *cli, const struct sotto_member *member)
     hex_print(hex, member->account.bytes, sizeof member->account.bytes);
     printf("%.8s  ", hex);
     person_print(member->name, &member->account);
+    if (member->verified != SOTTO_UNVERIFIED)
+        fputs("  [verified]", stdout);
+    if (member->blocked)
+        fputs("  [blocked]", stdout);
     puts(member->own ? "  (you)" : "");
 }
 
@@ -310,15 +342,23 @@ static void text_invitation(struct cli *cli, const struct shown_invitation *invi
 
 static void text_fingerprint(struct cli *cli, const struct sotto_fingerprint *fingerprint, bool own)
 {
-    (void)cli;
     puts(fingerprint->digits);
+    if (cli->terminal)
+        qr_print(stdout, fingerprint->link);
+    puts(fingerprint->link);
     if (own) {
-        puts("This is your own account's number.");
+        puts("This is your own account's number, and its code for sotto verify on another's side.");
         return;
     }
     fputs("Compare it with what ", stdout);
     clean_print_str(stdout, fingerprint->name[0] != '\0' ? fingerprint->name : "the other person");
-    puts(" sees. The same digits on both sides: nobody is in between.");
+    puts(" sees. The same digits on both sides: nobody is in between; then sotto verify WHO, or "
+         "with "
+         "the code: sotto verify LINK there.");
+    if (fingerprint->verified != SOTTO_UNVERIFIED)
+        puts(fingerprint->verified == SOTTO_VERIFIED_LINK
+                 ? "Verified by the invitation link that they gave you."
+                 : "You have compared it before.");
 }
 
 static void text_device_link(struct cli *cli, const char *link, uint64_t expires_s)

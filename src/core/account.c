@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "core/account.h"
-#include "core/internal.h"
+#include "core/people.h"
 #include "core/text.h"
 
 /* ---- Registering ---- */
@@ -197,7 +197,7 @@ sotto_error sotto_fingerprint(struct sotto *core, const char *who, struct sotto_
     if (who == NULL) {
         identity_fingerprint(core->identity.account_key, out->digits);
         (void)snprintf(out->name, sizeof out->name, "%s", core->profile.name);
-        return SOTTO_OK;
+        return verify_link_show(core, NULL, out->link, sizeof out->link);
     }
     struct arena arena;
     struct store_contact contact;
@@ -209,7 +209,9 @@ sotto_error sotto_fingerprint(struct sotto *core, const char *who, struct sotto_
                             "The keys of `%s` are not known yet.", who);
     if (error == SOTTO_OK) {
         identity_pair_fingerprint(core->identity.account_key, contact.account_key, out->digits);
-        (void)snprintf(out->name, sizeof out->name, "%s", contact.name);
+        (void)snprintf(out->name, sizeof out->name, "%s", people_name(&contact));
+        out->verified = (enum sotto_verified)contact.verified;
+        error = verify_link_show(core, &contact.account, out->link, sizeof out->link);
     }
     arena_free(&arena);
     return error;

@@ -1,7 +1,7 @@
 /* Edits, deletions and reactions: queueing one's own, and what the log shows of anybody's. */
 #include <string.h>
 
-#include "core/internal.h"
+#include "core/people.h"
 #include "core/text.h"
 
 /* ---- What the log shows ---- */
@@ -166,7 +166,7 @@ static sotto_error change_make(struct sotto *core, const struct store_message *t
     struct store_room row;
     *told = true;
     TRY(target_check(core, content, target));
-    TRY(core_room_open(core, &target->room, arena, &row));
+    TRY(people_room_open(core, &target->room, arena, &row));
     *told = false;
     const sotto_bytes id = target->content_id;
     if (id.data == NULL || id.size != CONTENT_ID_SIZE)

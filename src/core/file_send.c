@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "core/file_name.h"
-#include "core/internal.h"
+#include "core/people.h"
 
 /* All that is made for one file. */
 struct sending {
@@ -146,7 +146,7 @@ static sotto_error store(struct sotto *core, const struct room_id *id,
     if (error == SOTTO_OK)
         error = core_client_id_used(core, id, client_id);
     if (error == SOTTO_NOT_FOUND) {
-        error = core_room_open(core, id, &arena, &row);
+        error = people_room_open(core, id, &arena, &row);
         told = error != SOTTO_OK;
         if (error == SOTTO_OK)
             error = queue(core, &row, sending, caption, client_id);

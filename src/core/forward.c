@@ -1,7 +1,7 @@
 /* Sending again: what somebody wrote, elsewhere; and what failed, once more. */
 #include <string.h>
 
-#include "core/internal.h"
+#include "core/people.h"
 
 /* ---- Forwarding ---- */
 
@@ -46,7 +46,7 @@ static sotto_error forward(struct sotto *core, int64_t id, const struct room_id 
     struct store_message from;
     struct store_room to;
     TRY(core_message_at(core, id, arena, &from));
-    TRY(core_room_open(core, room, arena, &to));
+    TRY(people_room_open(core, room, arena, &to));
     if (from.kind == SOTTO_KIND_FILE)
         return file_forward(core, &from, &to, client_id, arena);
     if (from.kind != SOTTO_KIND_TEXT)
@@ -134,7 +134,7 @@ static sotto_error retry(struct sotto *core, const struct room_id *room, const c
     if (message.kind != SOTTO_KIND_TEXT)
         return problem_set(&core->problem, SOTTO_STATE, SOTTO_CODE_CANNOT_CHANGE,
                            "Send the file again.", "Only a text can be sent once more.");
-    TRY(core_room_open(core, room, arena, &row));
+    TRY(people_room_open(core, room, arena, &row));
     struct content_message content;
     memset(&content, 0, sizeof content);
     content.kind = CONTENT_TEXT;

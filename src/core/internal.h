@@ -593,6 +593,13 @@ enum token_outcome token_refused_many(struct sotto *core, const char *relay, sot
                                       size_t count, sotto_error error,
                                       const struct message *answer);
 
+/* ---- invite.c ---- */
+
+/* A waiting request by number, or by the beginning of its conversation's or sender's id. Sets the
+ * problem. */
+sotto_error request_find(struct sotto *core, const char *what, struct arena *arena,
+                         struct store_request *found);
+
 /* ---- join.c ---- */
 
 /* Inside a transaction: what an opened envelope asks for: join, or keep as a request, or nothing.
@@ -601,7 +608,8 @@ sotto_error join_consider(struct sotto *core, sotto_bytes opened, uint64_t now_s
 /* Inside a transaction: joins. */
 sotto_error join_room(struct sotto *core, const struct envelope *envelope,
                       const struct account_id *sender);
-/* Requests that wait for their room to end first, and may be joined without asking. */
+/* Requests that may be joined without asking: they waited for their room to end, or for the answer
+ * that was given on another device. */
 sotto_error join_revisit(struct sotto *core);
 
 /* ---- groups.c ---- */

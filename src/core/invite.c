@@ -2,7 +2,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "core/internal.h"
+#include "core/people.h"
 #include "core/text.h"
 
 /* ---- Making a link ---- */
@@ -107,7 +107,7 @@ static char *text_of(struct arena *arena, sotto_bytes text)
     return copy;
 }
 
-/* Inside a transaction: the inviter is somebody whom one wants to know. */
+/* Inside a transaction: the inviter is somebody whom one wants to know. The link names the key. */
 static sotto_error inviter_learn(struct sotto *core, const struct invitation *invitation,
                                  struct arena *arena)
 {
@@ -116,12 +116,14 @@ static sotto_error inviter_learn(struct sotto *core, const struct invitation *in
     if (error == SOTTO_NOT_FOUND) {
         memset(&contact, 0, sizeof contact);
         contact.account = invitation->account;
-        contact.name = contact.relay = "";
+        contact.name = contact.relay = contact.label = "";
         contact.added_s = core_now_s(core);
     } else if (error != SOTTO_OK)
         return error;
     contact.contact = true;
     contact.blocked = false;
+    if (contact.verified == STORE_UNVERIFIED && !contact.conflict)
+        contact.verified = STORE_VERIFIED_LINK;
     contact.relay = text_of(arena, invitation->relay);
     if (contact.relay == NULL)
         return SOTTO_NO_MEMORY;
@@ -230,8 +232,8 @@ static bool request_fits(const struct store_request *request, const char *what)
            (strncmp(room, what, size) == 0 || strncmp(sender, what, size) == 0);
 }
 
-static sotto_error request_find(struct sotto *core, const char *what, struct arena *arena,
-                                struct store_request *found)
+sotto_error request_find(struct sotto *core, const char *what, struct arena *arena,
+                         struct store_request *found)
 {
     struct store_request *requests = NULL;
     size_t count = 0;
@@ -308,26 +310,4 @@ sotto_error sotto_accept(struct sotto *core, const char *what, struct sotto_id *
     if (strncmp(what, "sotto:", 6) == 0)
         return accept_link(core, what, conversation);
     return accept_request(core, what, conversation);
-}
-
-sotto_error sotto_decline(struct sotto *core, const char *what)
-{
-    TRY(core_need_account(core));
-    struct arena arena;
-    struct store_request request = {0};
-    arena_init(&arena, core->env);
-    sotto_error error = request_find(core, what, &arena, &request);
-    if (error == SOTTO_OK) {
-        error = store_begin(core->store);
-        if (error == SOTTO_OK)
-            error = store_request_erase(core->store, request.id);
-        if (error == SOTTO_OK)
-            error = store_commit(core->store);
-        if (error != SOTTO_OK) {
-            store_rollback(core->store);
-            (void)core_store_problem(core, error, "declining");
-        }
-    }
-    arena_free(&arena);
-    return error;
 }

@@ -1,7 +1,7 @@
 /* Welcomes: which are let in at once, which wait for the person, and joining. */
 #include <string.h>
 
-#include "core/internal.h"
+#include "core/people.h"
 
 /* ---- Joining ---- */
 
@@ -305,14 +305,16 @@ sotto_error join_consider(struct sotto *core, sotto_bytes opened, uint64_t now_s
     return error;
 }
 
-/* ---- Those that waited for their room to end ---- */
+/* ---- Those that waited: for their room to end, or for the person to answer on another device ----
+ */
 
-/* Whether the room's earlier membership is over. */
-static bool room_ended(struct sotto *core, const struct room_id *room, struct arena *arena)
+/* Whether no earlier membership of the room goes on. */
+static bool room_free(struct sotto *core, const struct room_id *room, struct arena *arena)
 {
     struct store_room row;
-    return store_room_get(core->store, room, arena, &row) == SOTTO_OK &&
-           row.state != STORE_ROOM_ACTIVE && row.state != STORE_ROOM_CREATING;
+    sotto_error error = store_room_get(core->store, room, arena, &row);
+    return error == SOTTO_NOT_FOUND || (error == SOTTO_OK && row.state != STORE_ROOM_ACTIVE &&
+                                        row.state != STORE_ROOM_CREATING);
 }
 
 static sotto_error revisit_one(struct sotto *core, const struct store_request *request,
@@ -325,7 +327,7 @@ static sotto_error revisit_one(struct sotto *core, const struct store_request *r
         (store_contact_get(core->store, &request->sender, arena, &contact) != SOTTO_OK ||
          !contact.contact || contact.blocked))
         return SOTTO_OK;
-    if (!room_ended(core, &request->room, arena))
+    if (!room_free(core, &request->room, arena))
         return SOTTO_OK;
     TRY(store_begin(core->store));
     sotto_error error = store_request_erase(core->store, request->id);
@@ -379,7 +381,7 @@ sotto_error sotto_requests(struct sotto *core,
         request.id = requests[i].id;
         memcpy(request.conversation.bytes, requests[i].room.bytes, ROOM_ID_SIZE);
         memcpy(request.sender.bytes, requests[i].sender.bytes, ACCOUNT_ID_SIZE);
-        request.sender_name = contact.name;
+        request.sender_name = people_name(&contact);
         request.time_s = requests[i].received_s;
         each(ctx, &request);
     }

@@ -2,7 +2,7 @@
  * itself: it is signed by the account whose devices it lists. */
 #include <string.h>
 
-#include "core/internal.h"
+#include "core/people.h"
 
 static sotto_error known_manifest(struct sotto *core, const struct account_id *account,
                                   struct arena *arena, sotto_bytes *known)
@@ -56,7 +56,10 @@ sotto_error manifest_learn_any(struct sotto *core, sotto_bytes offered, struct a
     sotto_fault fault;
     TRY(manifest_read(offered, arena, &manifest, &fault));
     account_id_of(manifest.account_key, account);
-    return manifest_learn(core, account, offered, arena, &newest, &fault);
+    sotto_error error = manifest_learn(core, account, offered, arena, &newest, &fault);
+    if (error == SOTTO_CREDENTIAL) /* the account has signed something else before */
+        TRY(people_conflict(core, account));
+    return error;
 }
 
 sotto_error room_queue_manifest(struct sotto *core, const struct room_id *room,

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "core/internal.h"
+#include "core/people.h"
 
 enum { PREFIX_MIN = 4 };
 
@@ -38,7 +38,7 @@ const char *names_of(struct sotto *core, const struct account_id *account, struc
     struct store_contact contact;
     if (store_contact_get(core->store, account, arena, &contact) != SOTTO_OK)
         return "";
-    return contact.name;
+    return people_name(&contact);
 }
 
 const char *names_title(struct sotto *core, const struct store_room *room, struct arena *arena)
@@ -108,8 +108,8 @@ sotto_error names_person(struct sotto *core, const char *who, struct arena *aren
     for (int pass = 0; pass < 2 && choice.count == 0; pass++)
         for (size_t i = 0; i < count; i++)
             if (all[i].contact == (pass == 0) &&
-                choice_add(&choice, fit_of(who, all[i].name, all[i].account.bytes), all[i].name,
-                           all[i].account.bytes))
+                choice_add(&choice, fit_of(who, people_name(&all[i]), all[i].account.bytes),
+                           people_name(&all[i]), all[i].account.bytes))
                 found = &all[i];
     TRY(choice_end(core, &choice, who, true));
     BUG_UNLESS(found != NULL);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "codec/writer.h"
-#include "core/internal.h"
+#include "core/people.h"
 
 enum { OWN_VERSION = 1 };
 
@@ -76,7 +76,8 @@ static sotto_error contact_write(const struct store_contact *contact, sotto_buf 
     writer_u8(&writer, OWN_CONTACT);
     writer_fixed(&writer, sotto_bytes_of(contact->account.bytes, ACCOUNT_ID_SIZE));
     writer_u8(&writer,
-              (uint8_t)(contact->contact | contact->verified << 1 | contact->blocked << 2));
+              (uint8_t)(contact->contact | (contact->verified != STORE_UNVERIFIED) << 1 |
+                        contact->blocked << 2 | (contact->verified == STORE_VERIFIED_LINK) << 3));
     writer_vector(&writer, sotto_bytes_str(contact->name));
     writer_vector(&writer, sotto_bytes_str(contact->relay));
     writer_vector(&writer, contact->manifest);
@@ -181,6 +182,9 @@ sotto_error own_snapshot(struct sotto *core, struct arena *arena, struct own_sin
         if (name[0] != '\0')
             TRY(device_name_write(&manifest.devices[i].id, name, &sink->records));
     }
+    for (size_t i = 0; i < count; i++)
+        if (contacts[i].label[0] != '\0')
+            TRY(people_label_write(&contacts[i].account, contacts[i].label, &sink->records));
     return own_sink_flush(sink, true);
 }
 
@@ -304,22 +308,31 @@ static sotto_error contact_read(struct sotto *core, struct reader *reader, struc
     sotto_error error = store_contact_get(core->store, &told.account, arena, &contact);
     if (error == SOTTO_NOT_FOUND) {
         contact = told;
+        contact.label = "";
         contact.manifest = sotto_bytes_of(NULL, 0);
         contact.added_s = core_now_s(core);
     } else if (error != SOTTO_OK)
         return error;
+    enum store_verified verified = (flags & 2) == 0   ? STORE_UNVERIFIED
+                                   : (flags & 8) != 0 ? STORE_VERIFIED_LINK
+                                                      : STORE_VERIFIED_COMPARED;
     bool same = error == SOTTO_OK && contact.contact == (flags & 1) &&
-                contact.verified == (flags >> 1 & 1) && contact.blocked == (flags >> 2 & 1) &&
+                contact.verified == verified && contact.blocked == (flags >> 2 & 1) &&
                 contact.name[0] != '\0' && contact.relay[0] != '\0';
+    bool silenced = !contact.blocked && (flags >> 2 & 1) != 0;
     contact.contact = flags & 1;
-    contact.verified = flags >> 1 & 1;
+    contact.verified = verified;
     contact.blocked = flags >> 2 & 1;
+    if (verified != STORE_UNVERIFIED)
+        contact.conflict = false; /* compared again */
     if (contact.name[0] == '\0')
         contact.name = told.name;
     if (contact.relay[0] == '\0')
         contact.relay = told.relay;
     if (!same)
         TRY(store_contact_put(core->store, &contact));
+    if (silenced)
+        TRY(people_silence(core, &contact.account));
     if (told.manifest.size == 0)
         return SOTTO_OK;
     error = manifest_learn_any(core, told.manifest, arena, &of);
@@ -359,6 +372,10 @@ static sotto_error record_read(struct sotto *core, struct reader *reader, struct
         return own_message_read(core, reader, arena);
     case OWN_PROGRESS:
         return own_progress_read(core, reader);
+    case OWN_LABEL:
+        return people_label_read(core, reader, arena);
+    case OWN_DECLINED:
+        return people_declined_read(core, reader, arena);
     default: /* of a newer version: what follows cannot be read */
         reader_fail(reader, SOTTO_UNSUPPORTED, "own.record");
         return SOTTO_UNSUPPORTED;

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "core/file_name.h"
-#include "core/internal.h"
+#include "core/people.h"
 #include "core/text.h"
 
 /* ---- Names of states and kinds ---- */
@@ -47,6 +47,12 @@ const char *sotto_message_kind_name(enum sotto_message_kind kind)
         return "file";
     case SOTTO_KIND_DELETED:
         return "deleted";
+    case SOTTO_KIND_DEVICE_ADDED:
+        return "deviceAdded";
+    case SOTTO_KIND_DEVICE_REMOVED:
+        return "deviceRemoved";
+    case SOTTO_KIND_CONFLICT:
+        return "identityConflict";
     }
     return "newer";
 }
@@ -84,6 +90,17 @@ static struct room_id id_in(const struct sotto_id *id)
 
 /* ---- Conversations ---- */
 
+/* Of whom nothing is known: neither. */
+static void person_show(struct sotto *core, const struct account_id *account, struct arena *arena,
+                        bool *blocked, enum sotto_verified *verified)
+{
+    struct store_contact contact;
+    if (store_contact_get(core->store, account, arena, &contact) != SOTTO_OK)
+        return;
+    *blocked = contact.blocked;
+    *verified = (enum sotto_verified)contact.verified;
+}
+
 static sotto_error conversation_show(struct sotto *core, const struct store_room *row,
                                      struct arena *arena,
                                      void (*each)(void *ctx, const struct sotto_conversation *one),
@@ -101,6 +118,8 @@ static sotto_error conversation_show(struct sotto *core, const struct store_room
     one.seq = row->next_seq - 1;
     one.members = row->members;
     one.trouble = row->trouble;
+    if (row->kind == STORE_ROOM_DIRECT && row->has_peer)
+        person_show(core, &row->peer, arena, &one.blocked, &one.verified);
     if (row->state == STORE_ROOM_ACTIVE && memcmp(row->authenticator, zeros, sizeof zeros) != 0)
         core_id_hex(row->authenticator, sizeof row->authenticator, one.authenticator);
     TRY(store_outgoing_count(core->store, &row->room, STORE_OUT_ALL, &one.waiting));
@@ -169,6 +188,7 @@ static void members_show(struct sotto *core, const sotto_mls_group *group, struc
         core_id_hex(device.bytes, DEVICE_ID_SIZE, member.device);
         member.name = names_of(core, &account, arena);
         member.own = core_is_own(core, &account);
+        person_show(core, &account, arena, &member.blocked, &member.verified);
         each(ctx, &member);
     }
 }
@@ -299,6 +319,7 @@ void message_show(struct sotto *core, const struct store_message *from, struct a
     out->seq = from->seq;
     out->kind = (enum sotto_message_kind)from->kind;
     out->own = from->own;
+    (void)store_contact_blocked(core->store, &from->sender, &out->blocked);
     id_out(&out->sender, from->sender.bytes);
     out->sender_name = names_of(core, &from->sender, arena);
     out->subject_name = "";
@@ -466,55 +487,7 @@ sotto_error sotto_events_range(struct sotto *core, uint64_t *oldest, uint64_t *n
     return error == SOTTO_OK ? error : core_store_problem(core, error, "reading what changed");
 }
 
-/* ---- People, status ---- */
-
-static void contact_show(const struct store_contact *from,
-                         void (*each)(void *ctx, const struct sotto_contact *contact), void *ctx)
-{
-    struct sotto_contact contact = {{{0}}, from->name, from->relay, from->blocked};
-    id_out(&contact.account, from->account.bytes);
-    each(ctx, &contact);
-}
-
-sotto_error sotto_contacts(struct sotto *core,
-                           void (*each)(void *ctx, const struct sotto_contact *contact), void *ctx)
-{
-    TRY(core_need_account(core));
-    struct arena arena;
-    struct store_contact *contacts = NULL;
-    size_t count = 0;
-    arena_init(&arena, core->env);
-    sotto_error error = store_contacts(core->store, &arena, &contacts, &count);
-    if (error != SOTTO_OK)
-        (void)core_store_problem(core, error, "reading the contacts");
-    for (size_t i = 0; i < count && error == SOTTO_OK; i++)
-        if (contacts[i].contact)
-            contact_show(&contacts[i], each, ctx);
-    arena_free(&arena);
-    return error;
-}
-
-sotto_error sotto_contact(struct sotto *core, const struct sotto_id *account,
-                          void (*each)(void *ctx, const struct sotto_contact *contact), void *ctx)
-{
-    struct arena arena;
-    struct store_contact contact;
-    struct account_id id;
-    memcpy(id.bytes, account->bytes, ACCOUNT_ID_SIZE);
-    arena_init(&arena, core->env);
-    sotto_error error = store_contact_get(core->store, &id, &arena, &contact);
-    if (error == SOTTO_OK && !contact.contact)
-        error = SOTTO_NOT_FOUND;
-    if (error == SOTTO_OK)
-        contact_show(&contact, each, ctx);
-    else if (error == SOTTO_NOT_FOUND)
-        (void)problem_set(&core->problem, error, SOTTO_CODE_NOT_FOUND, NULL,
-                          "There is no contact of that id.");
-    else
-        (void)core_store_problem(core, error, "reading the contact");
-    arena_free(&arena);
-    return error;
-}
+/* ---- Status ---- */
 
 static void count_request(void *ctx, const struct sotto_request *request)
 {

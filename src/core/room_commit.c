@@ -524,18 +524,23 @@ static sotto_error welcome_one(struct winning *w, const struct commit_made *made
     return error;
 }
 
-/* The line that tells of it: one for each person, none for a device more or less. */
+/* The line that tells of it: one for each person; between two people, for a device of the other one
+ * less too, which whoever knows of it first removes. */
 static sotto_error won_event(struct winning *w, const struct commit_made *made)
 {
     struct sotto *core = w->room->core;
     enum sotto_message_kind kind = made->action == COMMIT_ADD     ? SOTTO_KIND_ADDED
                                    : made->action == COMMIT_LEAVE ? SOTTO_KIND_LEFT
                                                                   : SOTTO_KIND_REMOVED;
+    bool device =
+        kind == SOTTO_KIND_REMOVED && group_has(w->room->group, &made->account, NULL, NULL);
+    if (device && w->row->kind == STORE_ROOM_DIRECT)
+        kind = SOTTO_KIND_DEVICE_REMOVED;
     const struct account_id *who =
-        kind == SOTTO_KIND_LEFT ? &made->account : &core->identity.account;
+        kind == SOTTO_KIND_LEFT || device ? &made->account : &core->identity.account;
     if (core_is_own(core, &made->account) ||
         (w->has_told && account_id_equal(&w->told, &made->account)) ||
-        (kind == SOTTO_KIND_REMOVED && group_has(w->room->group, &made->account, NULL, NULL)))
+        (device && kind != SOTTO_KIND_DEVICE_REMOVED))
         return SOTTO_OK;
     w->has_told = true;
     w->told = made->account;

@@ -1,7 +1,7 @@
 /* Entries of the log, applied strictly in order, many in one transaction. */
 #include <string.h>
 
-#include "core/internal.h"
+#include "core/people.h"
 
 struct receiving {
     struct room *room;
@@ -147,7 +147,7 @@ static sotto_error profile_received(struct receiving *r, const struct account_id
     if (error == SOTTO_NOT_FOUND) {
         memset(&contact, 0, sizeof contact);
         contact.account = *sender;
-        contact.relay = "";
+        contact.relay = contact.label = "";
         contact.added_s = core_now_s(core);
     } else if (error != SOTTO_OK)
         return error;
@@ -172,7 +172,7 @@ static bool is_line(sotto_bytes text)
 }
 
 static sotto_error content_store(struct receiving *r, const struct entry *entry,
-                                 const struct account_id *sender, sotto_bytes data,
+                                 const struct account_id *sender, bool blocked, sotto_bytes data,
                                  const struct content_message *content)
 {
     struct sotto *core = r->room->core;
@@ -185,7 +185,7 @@ static sotto_error content_store(struct receiving *r, const struct entry *entry,
     message.kind = text ? SOTTO_KIND_TEXT : file ? SOTTO_KIND_FILE : SOTTO_KIND_NEWER;
     message.own = core_is_own(core, sender); /* written on another device */
     message.state = message.own ? STORE_MESSAGE_SENT : STORE_MESSAGE_RECEIVED;
-    message.unread = !message.own;
+    message.unread = !message.own && !blocked;
     message.sender = *sender;
     message.time_s = core_now_s(core);
     message.client_id = "";
@@ -199,7 +199,7 @@ static sotto_error content_store(struct receiving *r, const struct entry *entry,
     message.erase_s = content->expires_at_s;
     if (message.own && message.timer_s > 0)
         message.erase_s = core_now_s(core) + message.timer_s;
-    if ((text || file) && !core_is_own(core, sender))
+    if ((text || file) && !message.own && !blocked)
         TRY(receipt_owed(core, &r->row, &message.owes));
     sotto_error error = store_message_add(core->store, &message, &(int64_t){0}, &(int64_t){0});
     return error == SOTTO_EXISTS ? SOTTO_OK : error;
@@ -239,6 +239,12 @@ static sotto_error message_received(struct receiving *r, const struct entry *ent
         if (content.kind == CONTENT_PROFILE || r->quiet)
             return SOTTO_OK;
     }
+    bool blocked = false;
+    TRY(store_contact_blocked(core->store, &sender, &blocked));
+    if (blocked && r->row.kind == STORE_ROOM_DIRECT) {
+        r->quiet = true; /* nothing of it is shown, ever */
+        return SOTTO_OK;
+    }
     if (content.kind == CONTENT_PROFILE)
         return is_line(content.text) ? profile_received(r, &sender, content.text) : SOTTO_OK;
     if (content.kind == CONTENT_STATUS) {
@@ -248,7 +254,7 @@ static sotto_error message_received(struct receiving *r, const struct entry *ent
     if (content.kind == CONTENT_EDIT || content.kind == CONTENT_DELETE ||
         content.kind == CONTENT_REACTION)
         return change_apply(r->room->core, &r->room->id, &sender, data, &content, r->arena);
-    return content_store(r, entry, &sender, data, &content);
+    return content_store(r, entry, &sender, blocked, data, &content);
 }
 
 /* ---- Proposals ---- */
@@ -310,8 +316,22 @@ static bool account_remains(const struct receiving *r, const sotto_mls_staged *s
     return false;
 }
 
+/* Between two people a line tells of a device more or less of the other one. */
+static sotto_error device_line(struct receiving *r, const struct entry *entry,
+                               enum sotto_message_kind kind, uint32_t *part,
+                               const struct account_id *account)
+{
+    if (r->row.kind != STORE_ROOM_DIRECT || core_is_own(r->room->core, account))
+        return SOTTO_OK;
+    sotto_error error =
+        event_add(r->room->core, &r->room->id, entry->seq, (*part)++,
+                  kind == SOTTO_KIND_ADDED ? SOTTO_KIND_DEVICE_ADDED : SOTTO_KIND_DEVICE_REMOVED,
+                  account, account);
+    return error == SOTTO_EXISTS ? SOTTO_OK : error;
+}
+
 /* The lines about who came and who went, from the proposals that the commit carries: one for each
- * person, none for a device more or less. */
+ * person. */
 static sotto_error commit_events(struct receiving *r, const struct entry *entry,
                                  const sotto_mls_staged *staged, const struct account_id *committer,
                                  bool *adds, bool *removes)
@@ -346,8 +366,12 @@ static sotto_error commit_events(struct receiving *r, const struct entry *entry,
         has_last = true;
         if (kind == SOTTO_KIND_REMOVED && core_is_own(core, &subject))
             TRY(store_room_judged_put(core->store, &r->room->id, 0)); /* add it again, if wrongly */
-        if (told || account_remains(r, staged, &subject))
+        if (told)
             continue;
+        if (account_remains(r, staged, &subject)) {
+            TRY(device_line(r, entry, kind, &part, &subject));
+            continue;
+        }
         *adds |= kind == SOTTO_KIND_ADDED;
         /* Whoever asked to go was not thrown out. */
         if (kind == SOTTO_KIND_REMOVED) {

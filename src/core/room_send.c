@@ -3,7 +3,7 @@
 
 #include "codec/reader.h"
 #include "codec/writer.h"
-#include "core/internal.h"
+#include "core/people.h"
 
 /* ---- What is queued ---- */
 
@@ -51,9 +51,23 @@ sotto_error room_queue_content(struct sotto *core, const struct room_id *room, u
     return error;
 }
 
+static sotto_error room_peer_blocked(struct sotto *core, const struct room_id *room, bool *blocked)
+{
+    struct arena arena;
+    struct store_room row;
+    arena_init(&arena, core->env);
+    sotto_error error = store_room_get(core->store, room, &arena, &row);
+    if (error == SOTTO_OK)
+        error = people_peer_blocked(core, &row, blocked);
+    arena_free(&arena);
+    return error;
+}
+
 sotto_error room_queue_profile(struct sotto *core, const struct room_id *room, uint64_t epoch)
 {
-    if (core->profile.name[0] == '\0')
+    bool blocked = false;
+    TRY(room_peer_blocked(core, room, &blocked));
+    if (blocked || core->profile.name[0] == '\0')
         return SOTTO_OK;
     struct content_message message;
     memset(&message, 0, sizeof message);
@@ -323,7 +337,7 @@ sotto_error sotto_send(struct sotto *core, const struct sotto_id *conversation,
     if (error == SOTTO_OK)
         error = core_client_id_used(core, &id, client_id); /* said before: the same message */
     if (error == SOTTO_NOT_FOUND) {
-        error = core_room_open(core, &id, &arena, &row);
+        error = people_room_open(core, &id, &arena, &row);
         if (error == SOTTO_OK && text->reply_to != 0)
             error = reply_target(core, &id, text->reply_to, &arena, &content);
         told = error != SOTTO_OK;

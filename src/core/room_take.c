@@ -2,7 +2,7 @@
  * step is stored before it is asked for (take_id), so that a crash takes nothing twice. */
 #include <string.h>
 
-#include "core/internal.h"
+#include "core/people.h"
 
 /* ---- What is there ---- */
 
@@ -260,6 +260,8 @@ static void on_manifest(void *ctx, sotto_error error, const struct message *answ
         error = store_commit(core->store);
     if (error != SOTTO_OK) {
         store_rollback(core->store);
+        if (error == SOTTO_CREDENTIAL)
+            people_conflict_note(core, &intent.account, answer->manifest);
         if (error_is_local(error))
             room_local_failure(room, error, "storing the other person's devices");
         else if (error != SOTTO_NOT_FOUND) /* another process finished the intent */

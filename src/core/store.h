@@ -34,7 +34,7 @@
 
 struct store;
 
-#define STORE_VERSION 9     /* PRAGMA user_version */
+#define STORE_VERSION 10    /* PRAGMA user_version */
 #define STORE_BUSY_MS 10000 /* how long a lock is waited for */
 #define STORE_FILE "profile.db"
 

@@ -245,12 +245,13 @@ sotto_error store_messages_read(struct store *store, const struct room_id *room,
                                 bool receipts, uint64_t now_s)
 {
     struct query q;
-    query_write(&q, store,
-                "UPDATE message SET unread = 0,"
-                " owed = iif(? AND NOT own AND kind IN (1, 9), 2, owed)" /* SOTTO_KIND_TEXT,
-                                                                            SOTTO_KIND_FILE */
-                ", erase_s = iif(timer_s > 0, ? + timer_s, erase_s)"
-                " WHERE room = ? AND unread = 1 AND position <= ?");
+    query_write(
+        &q, store,
+        "UPDATE message SET unread = 0,"
+        " owed = iif(? AND NOT own AND kind IN (1, 9)" /* SOTTO_KIND_TEXT, SOTTO_KIND_FILE */
+        " AND sender NOT IN (SELECT account FROM contact WHERE blocked), 2, owed)"
+        ", erase_s = iif(timer_s > 0, ? + timer_s, erase_s)"
+        " WHERE room = ? AND unread = 1 AND position <= ?");
     query_u64(&q, receipts);
     query_u64(&q, now_s);
     query_fixed(&q, room->bytes, sizeof room->bytes);

@@ -5,7 +5,7 @@
 
 #define CONTACT_COLUMNS                                                                          \
     "account, name, relay, contact, verified, blocked, account_key, manifest_number, manifest, " \
-    "added_s"
+    "added_s, label, conflict"
 
 static void read_contact(struct query *q, struct arena *arena, struct store_contact *out)
 {
@@ -13,12 +13,14 @@ static void read_contact(struct query *q, struct arena *arena, struct store_cont
     out->name = column_text(q, arena);
     out->relay = column_text(q, arena);
     out->contact = column_bool(q);
-    out->verified = column_bool(q);
+    out->verified = column_between(q, STORE_UNVERIFIED, STORE_VERIFIED_LINK);
     out->blocked = column_bool(q);
     out->has_key = column_fixed(q, out->account_key, sizeof out->account_key);
     out->manifest_number = column_u64(q);
     out->manifest = column_bytes(q, arena);
     out->added_s = column_u64(q);
+    out->label = column_text(q, arena);
+    out->conflict = column_bool(q);
 }
 
 sotto_error store_contact_get(struct store *store, const struct account_id *account,
@@ -39,8 +41,14 @@ sotto_error store_contact_put(struct store *store, const struct store_contact *c
 {
     struct query q;
     query_write(&q, store,
-                "INSERT OR REPLACE INTO contact (" CONTACT_COLUMNS
-                ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                "INSERT INTO contact (" CONTACT_COLUMNS
+                ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (account) DO UPDATE SET name = excluded.name,"
+                " relay = excluded.relay, contact = excluded.contact, verified = excluded.verified,"
+                " blocked = excluded.blocked, account_key = excluded.account_key,"
+                " manifest_number = excluded.manifest_number, manifest = excluded.manifest,"
+                " added_s = excluded.added_s, label = excluded.label,"
+                " conflict = excluded.conflict");
     query_fixed(&q, contact->account.bytes, sizeof contact->account.bytes);
     query_text(&q, contact->name);
     query_text(&q, contact->relay);
@@ -54,6 +62,31 @@ sotto_error store_contact_put(struct store *store, const struct store_contact *c
     query_u64(&q, contact->manifest_number);
     query_bytes(&q, contact->manifest);
     query_u64(&q, contact->added_s);
+    query_text(&q, contact->label);
+    query_u64(&q, contact->conflict);
+    return query_run(&q);
+}
+
+sotto_error store_contact_blocked(struct store *store, const struct account_id *account,
+                                  bool *blocked)
+{
+    struct query q;
+    query_read(&q, store, "SELECT blocked FROM contact WHERE account = ?");
+    query_fixed(&q, account->bytes, sizeof account->bytes);
+    bool found = query_next(&q) && column_bool(&q);
+    TRY(query_end(&q));
+    *blocked = found;
+    return SOTTO_OK;
+}
+
+sotto_error store_contact_silence(struct store *store, const struct account_id *account)
+{
+    struct query q;
+    query_write(&q, store, "DELETE FROM request WHERE sender = ?");
+    query_fixed(&q, account->bytes, sizeof account->bytes);
+    TRY(query_run(&q));
+    query_write(&q, store, "UPDATE message SET owed = 0 WHERE owed > 0 AND sender = ?");
+    query_fixed(&q, account->bytes, sizeof account->bytes);
     return query_run(&q);
 }
 
@@ -63,7 +96,8 @@ sotto_error store_contacts(struct store *store, struct arena *arena,
     struct query q;
     struct rows rows = {.arena = arena, .size = sizeof **contacts};
     query_read(&q, store,
-               "SELECT " CONTACT_COLUMNS " FROM contact ORDER BY name COLLATE NOCASE, account");
+               "SELECT " CONTACT_COLUMNS " FROM contact ORDER BY iif(label <> '', label, name)"
+               " COLLATE NOCASE, account");
     while (query_next(&q)) {
         struct store_contact *row = rows_add(&rows, &q);
         if (row != NULL)
@@ -96,7 +130,7 @@ sotto_error store_manifest_put(struct store *store, const struct account_id *acc
     struct query q;
     query_write(&q, store,
                 "INSERT INTO contact (" CONTACT_COLUMNS
-                ") VALUES (?1, '', '', 0, 0, 0, ?2, ?3, ?4, ?5)"
+                ") VALUES (?1, '', '', 0, 0, 0, ?2, ?3, ?4, ?5, '', 0)"
                 " ON CONFLICT (account) DO UPDATE SET account_key = ?2, manifest_number = ?3,"
                 " manifest = ?4");
     query_fixed(&q, account->bytes, sizeof account->bytes);

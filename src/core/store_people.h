@@ -7,15 +7,24 @@
 
 /* ---- Contacts ------------------------------------------------------------------------------- */
 
+/* By what the person knows that the account's key is theirs. The numbers are stored. */
+enum store_verified {
+    STORE_UNVERIFIED = 0,
+    STORE_VERIFIED_COMPARED = 1, /* numbers were compared, or a code was scanned */
+    STORE_VERIFIED_LINK = 2,     /* their invitation link, which names the key */
+};
+
 /* Everybody whom this profile knows of. */
 struct store_contact {
     struct account_id account;
     const char *name;  /* as that person calls itself; may be empty */
     const char *relay; /* address of the relay where the account is; may be empty */
+    const char *label; /* what the person calls them; empty: as they call themselves */
     bool contact;      /* the person wants to know them; else known from groups or a request only */
-    bool verified;     /* fingerprints were compared */
+    enum store_verified verified;
     bool blocked;
-    bool has_key; /* account_key is known */
+    bool conflict; /* two manifests of the account contradict each other */
+    bool has_key;  /* account_key is known */
     uint8_t account_key[SIGN_KEY_SIZE];
     uint64_t manifest_number; /* 0: none known */
     sotto_bytes manifest;     /* the newest, judged before; empty if none */
@@ -26,6 +35,11 @@ sotto_error store_contact_get(struct store *store, const struct account_id *acco
                               struct arena *arena, struct store_contact *contact); /* NOT_FOUND */
 /* [tx] Inserts or replaces. */
 sotto_error store_contact_put(struct store *store, const struct store_contact *contact);
+/* Whether the person has blocked that account; false where it is not known. */
+sotto_error store_contact_blocked(struct store *store, const struct account_id *account,
+                                  bool *blocked);
+/* [tx] What an account that was blocked waited for: its requests go, and no receipt is owed. */
+sotto_error store_contact_silence(struct store *store, const struct account_id *account);
 /* All, by name. */
 sotto_error store_contacts(struct store *store, struct arena *arena,
                            struct store_contact **contacts, size_t *count);

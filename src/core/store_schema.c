@@ -344,10 +344,23 @@ static const char version_9[] =
     " INSERT INTO event (kind, about) VALUES (3, OLD.room); END;"
     "PRAGMA user_version = 9;";
 
+/* People: what one calls them oneself, and whether their lists of devices contradict each other. */
+static const char version_10[] =
+    "ALTER TABLE contact ADD COLUMN label TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE contact ADD COLUMN conflict INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX contact_blocked ON contact (account) WHERE blocked;"
+    "DROP TRIGGER contact_changed;"
+    "CREATE TRIGGER contact_changed AFTER UPDATE ON contact"
+    " WHEN OLD.contact <> NEW.contact OR OLD.blocked <> NEW.blocked OR NEW.contact AND"
+    " (OLD.name <> NEW.name OR OLD.relay <> NEW.relay OR OLD.verified <> NEW.verified"
+    " OR OLD.label <> NEW.label OR OLD.conflict <> NEW.conflict) BEGIN"
+    " INSERT INTO event (kind, about) VALUES (4, NEW.account); END;"
+    "PRAGMA user_version = 10;";
+
 /* steps[n]: from version n to n + 1 */
-static const char *const steps[STORE_VERSION] = {version_1, version_2, version_3,
-                                                 version_4, version_5, version_6,
-                                                 version_7, version_8, version_9};
+static const char *const steps[STORE_VERSION] = {version_1, version_2, version_3, version_4,
+                                                 version_5, version_6, version_7, version_8,
+                                                 version_9, version_10};
 
 const char *store_schema_step(uint64_t version)
 {

@@ -82,6 +82,20 @@ static const struct rpc_field recovery[] = {
 static const struct rpc_field name[] = {TEXT("name", 256, "the name that others see"), END};
 static const struct rpc_field who[] = {
     TEXT("contact", RPC_STRING_MAX, "a person, by account id, the beginning of one, or name"), END};
+#define PERSON \
+    TEXT("contact", RPC_STRING_MAX, "a person, by account id, the beginning of one, or name")
+static const struct rpc_field rename_contact[] = {
+    PERSON, MAYBE("name", 256, "what they are called here; left out: as they call themselves"),
+    END};
+static const struct rpc_field set_verified[] = {
+    PERSON,
+    {.name = "verified", .type = RPC_BOOLEAN, .text = "whether the numbers are the same on both"},
+    END};
+static const struct rpc_field verify_link[] = {
+    TEXT("link", RPC_STRING_MAX, "sotto://verify/..., as the other person's device shows it"),
+    MAYBE("contact", RPC_STRING_MAX,
+          "whose it has to be, by account id, the beginning of one, or name"),
+    END};
 #define DEVICE TEXT("device", RPC_STRING_MAX, "its name, or the beginning of its id")
 static const struct rpc_field link_device[] = {
     TEXT("relay", RPC_STRING_MAX, "the account's relay, as host:port or host:port#PIN"),
@@ -208,9 +222,31 @@ const struct rpc_method rpc_methods[] = {
      link, "ConversationId", false, invitation_accept},
     {"request.list", "Strangers who want to write", page, "Requests", false, request_list},
     {"request.accept", "Let one in", request, "ConversationId", false, request_accept},
-    {"request.decline", "Refuse one; the sender is not told", request, "Nothing", false,
-     request_decline},
+    {"request.decline", "Refuse one, on all your devices; the sender is not told", request,
+     "Nothing", false, request_decline},
+    {"request.block", "Refuse one and block its sender, whose other requests go too", request,
+     "Nothing", false, request_block},
     {"contact.list", "The people you know", page, "Contacts", false, contact_list},
+    {"contact.listBlocked", "The people you have blocked, contacts or not", page, "Contacts", false,
+     contact_list_blocked},
+    {"contact.setName", "What somebody is called on your devices alone", rename_contact, "Nothing",
+     false, contact_set_name},
+    {"contact.delete", "Somebody is a contact no more; conversations stay", who, "Nothing", false,
+     contact_delete},
+    {"contact.block",
+     "Let nothing more of somebody in: requests, and messages between you two, are dropped for "
+     "good;"
+     " in groups they are marked. They are not told",
+     who, "Nothing", false, contact_block},
+    {"contact.unblock", "Let them write again; what was dropped is gone", who, "Nothing", false,
+     contact_unblock},
+    {"contact.setVerified",
+     "You have compared contact.fingerprint with theirs and it is the same, or take that back",
+     set_verified, "Nothing", false, contact_set_verified},
+    {"contact.verifyLink",
+     "Compare by scanning: the link of contact.fingerprint as the other person's device shows it."
+     " `bad_identity` if it is somebody else's, or for somebody else",
+     verify_link, "ContactId", false, contact_verify_link},
     {"contact.fingerprint", "The safety number to compare with somebody", who, "Fingerprint", false,
      contact_fingerprint},
 

@@ -25,7 +25,15 @@ bool invitation_accept(struct call *call);
 bool request_list(struct call *call);
 bool request_accept(struct call *call);
 bool request_decline(struct call *call);
+bool request_block(struct call *call);
 bool contact_list(struct call *call);
+bool contact_list_blocked(struct call *call);
+bool contact_set_name(struct call *call);
+bool contact_delete(struct call *call);
+bool contact_block(struct call *call);
+bool contact_unblock(struct call *call);
+bool contact_set_verified(struct call *call);
+bool contact_verify_link(struct call *call);
 
 /* methods_device.c */
 bool device_link(struct call *call);

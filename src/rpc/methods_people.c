@@ -1,4 +1,4 @@
-/* invitation.*, request.*, contact.list. */
+/* invitation.*, request.*, contact.*. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -53,6 +53,13 @@ bool request_decline(struct call *call)
     return call_done(call, sotto_decline(call->core, number));
 }
 
+bool request_block(struct call *call)
+{
+    char number[24];
+    request_number(call, number);
+    return call_done(call, sotto_block_request(call->core, number));
+}
+
 static void request_add(void *ctx, const struct sotto_request *request)
 {
     struct page *page = ctx;
@@ -77,4 +84,49 @@ bool contact_list(struct call *call)
 {
     struct page page = page_begin(call);
     return page_end(call, &page, "contacts", sotto_contacts(call->core, contact_add, &page));
+}
+
+bool contact_list_blocked(struct call *call)
+{
+    struct page page = page_begin(call);
+    return page_end(call, &page, "contacts", sotto_blocked(call->core, contact_add, &page));
+}
+
+bool contact_set_name(struct call *call)
+{
+    const char *name = param_text(call, "name");
+    return call_done(call, sotto_contact_rename(call->core, param_text(call, "contact"),
+                                                name != NULL ? name : ""));
+}
+
+bool contact_delete(struct call *call)
+{
+    return call_done(call, sotto_contact_delete(call->core, param_text(call, "contact")));
+}
+
+bool contact_block(struct call *call)
+{
+    return call_done(call, sotto_block(call->core, param_text(call, "contact"), true));
+}
+
+bool contact_unblock(struct call *call)
+{
+    return call_done(call, sotto_block(call->core, param_text(call, "contact"), false));
+}
+
+bool contact_set_verified(struct call *call)
+{
+    return call_done(call, sotto_set_verified(call->core, param_text(call, "contact"),
+                                              param_flag(call, "verified")));
+}
+
+bool contact_verify_link(struct call *call)
+{
+    struct sotto_id account;
+    if (sotto_verify_link(call->core, param_text(call, "link"), param_text(call, "contact"),
+                          &account) != SOTTO_OK)
+        return call_fail(call);
+    call->result = json_object();
+    object_set_id(call->result, "account", &account);
+    return true;
 }

@@ -110,6 +110,8 @@ json_t *object_message(const sotto_env *env, const struct sotto_message *message
     object_set_id(object, "sender", &message->sender);
     object_set_text(env, object, "name", message->sender_name);
     set_bool(object, "own", message->own);
+    if (message->blocked)
+        set_bool(object, "blocked", true);
     object_set_number(object, "time", message->time_s);
     if (message->kind == SOTTO_KIND_TEXT || message->kind == SOTTO_KIND_FILE)
         (void)json_object_set_new(object, "text", object_text(env, message->text));
@@ -118,7 +120,8 @@ json_t *object_message(const sotto_env *env, const struct sotto_message *message
         object_set_number(object, "fileSize", message->file_size);
     }
     if (message->kind == SOTTO_KIND_ADDED || message->kind == SOTTO_KIND_REMOVED ||
-        message->kind == SOTTO_KIND_LEFT) {
+        message->kind == SOTTO_KIND_LEFT || message->kind == SOTTO_KIND_DEVICE_ADDED ||
+        message->kind == SOTTO_KIND_DEVICE_REMOVED || message->kind == SOTTO_KIND_CONFLICT) {
         object_set_id(object, "subject", &message->subject);
         object_set_text(env, object, "subjectName", message->subject_name);
     }
@@ -151,6 +154,13 @@ json_t *object_receipt(const sotto_env *env, const struct sotto_receipt *receipt
     return object;
 }
 
+static void set_verified(const sotto_env *env, json_t *object, enum sotto_verified verified)
+{
+    set_bool(object, "verified", verified != SOTTO_UNVERIFIED);
+    if (verified != SOTTO_UNVERIFIED)
+        object_set_text(env, object, "verifiedBy", sotto_verified_name(verified));
+}
+
 json_t *object_conversation(const sotto_env *env, const struct sotto_conversation *one)
 {
     json_t *object = json_object();
@@ -164,6 +174,10 @@ json_t *object_conversation(const sotto_env *env, const struct sotto_conversatio
     object_set_number(object, "members", one->members);
     object_set_number(object, "waiting", one->waiting);
     object_set_number(object, "unread", one->unread);
+    if (!one->group) {
+        set_bool(object, "blocked", one->blocked);
+        set_verified(env, object, one->verified);
+    }
     if (one->timer_s != 0)
         object_set_number(object, "timer", one->timer_s);
     if (one->authenticator[0] != '\0')
@@ -178,8 +192,13 @@ json_t *object_contact(const sotto_env *env, const struct sotto_contact *contact
     json_t *object = json_object();
     object_set_id(object, "account", &contact->account);
     object_set_text(env, object, "name", contact->name);
+    object_set_text(env, object, "profileName", contact->profile_name);
     object_set_text(env, object, "relay", contact->relay);
+    set_bool(object, "contact", contact->contact);
     set_bool(object, "blocked", contact->blocked);
+    set_verified(env, object, contact->verified);
+    if (contact->conflict)
+        set_bool(object, "identityConflict", true);
     return object;
 }
 
@@ -190,6 +209,8 @@ json_t *object_member(const sotto_env *env, const struct sotto_member *member)
     object_set_text(env, object, "device", member->device);
     object_set_text(env, object, "name", member->name);
     set_bool(object, "own", member->own);
+    set_bool(object, "blocked", member->blocked);
+    set_verified(env, object, member->verified);
     return object;
 }
 
@@ -276,6 +297,9 @@ json_t *object_fingerprint(const sotto_env *env, const struct sotto_fingerprint 
     object_set_text(env, object, "digits", fingerprint->digits);
     object_set_text(env, object, "name", fingerprint->name);
     set_bool(object, "own", own);
+    object_set_text(env, object, "link", fingerprint->link);
+    if (!own)
+        set_verified(env, object, fingerprint->verified);
     return object;
 }
 

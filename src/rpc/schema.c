@@ -80,11 +80,29 @@ static const struct rpc_field status[] = {
     END,
 };
 
+/* What is known of somebody's keys. */
+#define VERIFIED_FIELDS                                                                      \
+    BOOLEAN("verified", "whether one knows that the keys are that person's"),                \
+    {                                                                                        \
+        .name = "verifiedBy", .type = RPC_STRING, .optional = true, .most = 64,              \
+        .of = "compared|link",                                                               \
+        .text = "if so: numbers were compared or a code scanned, or they gave an invitation" \
+                " link, which names the key and is as good as the way by which it came"      \
+    }
+
 static const struct rpc_field contact[] = {
     ID("account", "the account's id"),
-    STRING("name", "as that person calls themself; empty: not known yet"),
+    STRING("name", "what one calls them, else as that person calls themself; may be empty"),
+    STRING("profileName", "as that person calls themself; empty: not known yet"),
     STRING("relay", "where the account is; may be empty"),
+    BOOLEAN("contact", "false: somebody else whom one has blocked"),
     BOOLEAN("blocked", "whether nothing of theirs is let in"),
+    VERIFIED_FIELDS,
+    {.name = "identityConflict",
+     .type = RPC_BOOLEAN,
+     .optional = true,
+     .text = "true: the account's key has signed lists of devices that contradict each other:"
+             " somebody else may have it; compare fingerprints"},
     END,
 };
 
@@ -108,6 +126,12 @@ static const struct rpc_field fingerprint[] = {
     STRING("digits", "60 decimal digits in groups of five: compare them with the other person's"),
     STRING("name", "whom it is with; one's own name for one's own"),
     BOOLEAN("own", "whether it is one's own account's"),
+    STRING("link", "the same to be scanned or pasted at the other's: contact.verifyLink there"),
+    {.name = "verified",
+     .type = RPC_BOOLEAN,
+     .optional = true,
+     .text = "of somebody else's: whether one knows that the keys are theirs"},
+    MAYBE("verifiedBy", "by what: as of a contact"),
     END,
 };
 
@@ -124,6 +148,15 @@ static const struct rpc_field conversation[] = {
     NUMBER("members", "devices in the MLS group"),
     NUMBER("waiting", "messages in the outbox"),
     NUMBER("unread", "messages that were not read"),
+    {.name = "blocked",
+     .type = RPC_BOOLEAN,
+     .optional = true,
+     .text = "with one person: whether they are blocked"},
+    {.name = "verified",
+     .type = RPC_BOOLEAN,
+     .optional = true,
+     .text = "with one person: whether one knows that the keys are theirs"},
+    MAYBE("verifiedBy", "by what: as of a contact"),
     MAYBE_NUMBER("timer", "after how many seconds one's own messages disappear; absent: never"),
     MAYBE("epochAuthenticator", "of the epoch, in hex: the same for all members"),
     MAYBE("trouble", "why it is forked, or what it waits for"),
@@ -133,8 +166,10 @@ static const struct rpc_field conversation[] = {
 static const struct rpc_field member[] = {
     ID("account", "the account's id"),
     STRING("device", "the device's id"),
-    STRING("name", "as that person calls themself"),
+    STRING("name", "what one calls them, else as that person calls themself"),
     BOOLEAN("own", "whether it is one's own account"),
+    BOOLEAN("blocked", "whether one has blocked them"),
+    VERIFIED_FIELDS,
     END,
 };
 
@@ -142,9 +177,12 @@ static const struct rpc_field message[] = {
     MAYBE_NUMBER("id", "grows with each message of this profile; absent while it waits"),
     ID("conversation", "where it is"),
     STRING("title", "what the conversation is called"),
-    ONE_OF("kind", "text|file|deleted|unreadable|newer|added|removed|left|joined|forked",
+    ONE_OF("kind",
+           "text|file|deleted|unreadable|newer|added|removed|left|joined|forked|deviceAdded"
+           "|deviceRemoved|identityConflict",
            "deleted: its sender took it back; unreadable: of a member, cannot be read; newer: needs"
-           " a newer version; behind these what happened in the conversation"),
+           " a newer version; behind these what happened in the conversation; identityConflict: the"
+           " other person's key has signed lists of devices that contradict each other"),
     ONE_OF("status", "received|sent|waiting|failed|delivered|read|unknown",
            "waiting: in the outbox; delivered, read: sent, and the other person said so, in"
            " conversations of two"),
@@ -152,6 +190,10 @@ static const struct rpc_field message[] = {
     ID("sender", "the account that sent it, or did it"),
     STRING("name", "as that person calls themself"),
     BOOLEAN("own", "whether it is one's own"),
+    {.name = "blocked",
+     .type = RPC_BOOLEAN,
+     .optional = true,
+     .text = "true: its sender is blocked; of groups, where it is kept and not unread"},
     NUMBER("time", "when this device stored it, in seconds since 1970"),
     {.name = "text",
      .type = RPC_STRING,
@@ -160,7 +202,7 @@ static const struct rpc_field message[] = {
      .text = "of kinds text and file"},
     MAYBE("fileName", "of kind file: a harmless name"),
     MAYBE_NUMBER("fileSize", "of kind file: bytes"),
-    MAYBE_ID("subject", "who was added or removed, or left"),
+    MAYBE_ID("subject", "who was added or removed, or left; whose device or key it is about"),
     MAYBE("subjectName", "as that person calls themself"),
     MAYBE("clientId", "of one's own messages: what it was sent with"),
     {.name = "markdown",
@@ -240,6 +282,7 @@ static const struct rpc_field device[] = {
 static const struct rpc_field device_id[] = {STRING("device", "its id"), END};
 static const struct rpc_field devices[] = {OBJECTS("devices", "Device", "a page of them"),
                                            NUMBER("total", "how many there are in all"), END};
+static const struct rpc_field contact_id[] = {ID("account", "the account's id"), END};
 static const struct rpc_field contacts[] = {
     OBJECTS("contacts", "Contact", "a page of them, by name"),
     NUMBER("total", "how many there are in all"), END};
@@ -272,7 +315,7 @@ static const struct rpc_field event[] = {
     MAYBE_NUMBER("erased", "of type messageErased: the id that it had"),
     OBJECT("message", "Message", "of types message and messageChanged, unless it is gone"),
     OBJECT("conversation", "Conversation", "of type conversation, unless it is gone"),
-    OBJECT("contact", "Contact", "of type contact, unless it is none any more"),
+    OBJECT("contact", "Contact", "of type contact, unless it is none any more, nor blocked"),
     OBJECT("account", "Account", "of type account"),
     END,
 };
@@ -294,7 +337,8 @@ const struct rpc_object rpc_objects[] = {
     {"RecoveryPhrase", "The account's key in words.", recovery_phrase},
     {"DeviceLink", "What a new device shows.", device_link},
     {"Devices", "A page of one's own devices.", devices},
-    {"Contact", "Somebody one wants to know.", contact},
+    {"Contact", "Somebody one wants to know, or has blocked.", contact},
+    {"ContactId", "Which person.", contact_id},
     {"Contacts", "A page of contacts.", contacts},
     {"Request", "Somebody who is no contact and wants to write.", request},
     {"Requests", "A page of requests.", requests},

@@ -153,6 +153,40 @@ def groups():
             daemon.stop()
 
 
+def people():
+    """contacts are named, compared, blocked and deleted, and each change is an event"""
+    with Two() as (world, alice, bob, a, b, room):
+        a("events.subscribe")
+        account = a("contact.list")["contacts"][0]["account"]
+
+        def changed(test):
+            notes = a.events(lambda n: n["params"].get("type") == "contact" and test(n["params"].get("contact")))
+            assert notes[-1]["params"]["about"] == account
+
+        a("contact.setName", contact="Bob", name="Robert")
+        changed(lambda c: c["name"] == "Robert" and c["profileName"] == "Bob")
+        a("contact.setName", contact="Robert")
+        a("contact.setVerified", contact="Bob", verified=True)
+        changed(lambda c: c.get("verifiedBy") == "compared")
+        a("contact.setVerified", contact="Bob", verified=False)
+        link = b("contact.fingerprint", contact="Alice")["link"]
+        assert a("contact.verifyLink", link=link)["account"] == account
+        changed(lambda c: c["verified"])
+        assert b.fails("contact.verifyLink", link=link, contact="Alice") == "own_link"
+        a("contact.block", contact="Bob")
+        changed(lambda c: c["blocked"])
+        assert [c["account"] for c in a("contact.listBlocked")["contacts"]] == [account]
+        assert a.fails("message.send", conversation=room, text="no") == "blocked"
+        a("contact.unblock", contact="Bob")
+        a("contact.delete", contact="Bob")
+        changed(lambda c: c is None)
+        b("group.create", title="Plans", members=["Alice"])
+        request = eventually(lambda: a("request.list")["requests"], "a request")[0]
+        a("request.block", request=request["request"])
+        assert a("request.list")["total"] == 0
+        assert [c["contact"] for c in a("contact.listBlocked")["contacts"]] == [False]
+
+
 def readers():
     """each subscriber gets every event once, in order; a slow one holds nobody up"""
     with Two() as (world, alice, bob, a, b, room):
@@ -393,5 +427,5 @@ def whole():
     assert not missing, missing
 
 
-main([conversation, groups, readers, other_programs, without_daemon, wrong_lines, alone, stdio, killed, stops,
+main([conversation, groups, people, readers, other_programs, without_daemon, wrong_lines, alone, stdio, killed, stops,
       locked, several_devices, whole])

@@ -96,10 +96,11 @@ def test_link():
         last = [m for m in alice.history("Bob") if m.get("text") == "from the laptop"][0]
         assert last["own"] and last["status"] in ("sent", "delivered", "read"), last
         assert {m["name"] for m in bob.history("Alice") if m["kind"] == "text" and not m["own"]} == {"Alice"}
-        # Nobody sees devices come: no line tells of them.
-        for person, who in ((alice, "Bob"), (laptop, "Bob"), (bob, "Alice")):
+        # The other one sees that there is another device; one's own are no news in a conversation.
+        for person, who, lines in ((alice, "Bob", ["joined"]), (laptop, "Bob", ["joined"]),
+                                   (bob, "Alice", ["added", "deviceAdded"])):
             told = [k for k in person.kinds(who) if k != "text"]
-            assert told == (["joined"] if who == "Bob" else ["added"]), (person.profile, told)
+            assert told == lines, (person.profile, told)
         assert len(members(bob, "Alice")) == 3
         assert set(devices(alice)) == set(devices(laptop)) and "Laptop" in devices(alice)
         # Listening does not tell the past again.

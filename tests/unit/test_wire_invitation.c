@@ -2,6 +2,7 @@
 #include "unit/check.h"
 #include "wire/address.h"
 #include "wire/invitation.h"
+#include "wire/verify_link.h"
 
 #define PIN "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA"
 
@@ -177,6 +178,42 @@ static void what_a_reader_refuses_is_not_written(void **state)
     assert_int_equal(link.size, 0);
 }
 
+static void a_code_to_compare_comes_back_as_it_was(void **state)
+{
+    (void)state;
+    for (int with = 0; with < 2; with++) {
+        struct verify_link link = {.account = {{1, 2}}, .has_with = with == 1}, again;
+        sotto_fault fault;
+        sotto_buf text;
+        if (link.has_with)
+            link.with = (struct account_id){{3, 4}};
+        sotto_buf_init(&text, sotto_env_system());
+        assert_ok(verify_link_format(&link, &text));
+        assert_true(text.size < 110);
+        assert_memory_equal(text.data, VERIFY_LINK_PREFIX, sizeof VERIFY_LINK_PREFIX - 1);
+        assert_ok(verify_link_parse(sotto_env_system(), sotto_buf_view(&text), &again, &fault));
+        assert_memory_equal(&link, &again, sizeof link);
+        /* Cut, longer, of another sort or version. */
+        assert_int_not_equal(verify_link_parse(sotto_env_system(),
+                                               sotto_bytes_of(text.data, text.size - 4), &again,
+                                               &fault),
+                             SOTTO_OK);
+        assert_ok(sotto_buf_append(&text, (const uint8_t *)"AAAA", 4));
+        assert_int_not_equal(
+            verify_link_parse(sotto_env_system(), sotto_buf_view(&text), &again, &fault), SOTTO_OK);
+        text.data[sizeof VERIFY_LINK_PREFIX - 1] = 'B';
+        assert_int_equal(
+            verify_link_parse(sotto_env_system(), sotto_buf_view(&text), &again, &fault),
+            SOTTO_VERSION);
+        sotto_buf_free(&text);
+    }
+    struct verify_link link;
+    sotto_fault fault;
+    assert_int_equal(
+        verify_link_parse(sotto_env_system(), sotto_bytes_str("sotto://invite/AQ"), &link, &fault),
+        SOTTO_VALUE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +222,7 @@ int main(void)
         cmocka_unit_test(a_link_survives_the_round_trip_and_pasting),
         cmocka_unit_test(each_cut_and_each_changed_letter_is_refused_or_means_itself),
         cmocka_unit_test(what_a_reader_refuses_is_not_written),
+        cmocka_unit_test(a_code_to_compare_comes_back_as_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,43 @@
+/* People: what one calls them, whom one has blocked, whose keys one has compared, and what changed
+ * about them. */
+#ifndef CORE_PEOPLE_H
+#define CORE_PEOPLE_H
+
+#include "core/internal.h"
+
+/* What the person calls them, else what they call themselves. */
+const char *people_name(const struct store_contact *contact);
+
+/* Whether the other one of a conversation with one person is blocked. */
+sotto_error people_peer_blocked(struct sotto *core, const struct store_room *room, bool *blocked);
+/* As core_room_open, for what is going to be said: a problem too where the other one is blocked. */
+sotto_error people_room_open(struct sotto *core, const struct room_id *id, struct arena *arena,
+                             struct store_room *row);
+
+/* Inside a transaction: what follows from an account's being blocked. */
+sotto_error people_silence(struct sotto *core, const struct account_id *account);
+
+/* Inside a transaction: the account's key has signed two lists of devices that contradict each
+ * other. It is told in the conversation, and the keys count as compared no longer. */
+sotto_error people_conflict(struct sotto *core, const struct account_id *account);
+/* The same in a transaction of its own, if `offered` is such a list of that account's. */
+void people_conflict_note(struct sotto *core, const struct account_id *account,
+                          sotto_bytes offered);
+
+/* What the other person scans; with: whom it is shown to, NULL for anybody. Sets the problem. */
+sotto_error verify_link_show(struct sotto *core, const struct account_id *with, char *out,
+                             size_t size);
+
+/* ---- Records among one's own devices (own.c) ---- */
+
+enum {
+    OWN_LABEL = 32,    /* what a contact is called */
+    OWN_DECLINED = 33, /* a request that is answered */
+};
+sotto_error people_label_write(const struct account_id *account, const char *label, sotto_buf *out);
+sotto_error people_label_read(struct sotto *core, struct reader *reader, struct arena *arena);
+sotto_error people_declined_read(struct sotto *core, struct reader *reader, struct arena *arena);
+/* Inside a transaction: the request is answered, here and on the other devices. */
+sotto_error people_request_gone(struct sotto *core, const struct store_request *request);
+
+#endif
