@@ -3,6 +3,7 @@
 #define SOTTO_CONVERSATION_H
 
 #include "sotto/contact.h"
+#include "sotto/message.h"
 
 /* ---- Conversations -------------------------------------------------------------------------- */
 
@@ -16,6 +17,16 @@ enum sotto_room_state {
 
 const char *sotto_room_state_name(enum sotto_room_state state); /* "active" */
 
+/* What a person began to write. */
+struct sotto_draft {
+    sotto_bytes text; /* UTF-8, SOTTO_DRAFT_MAX bytes at most */
+    bool markdown;
+    int64_t reply_to; /* the message that it answers; 0: none, or it is gone */
+    uint64_t time_s;  /* when it was written, on whichever device; 0: there is none */
+};
+#define SOTTO_DRAFT_MAX 65536u
+#define SOTTO_LINE_MAX 200u
+
 struct sotto_conversation {
     struct sotto_id id;
     bool group;
@@ -27,16 +38,34 @@ struct sotto_conversation {
     uint32_t members;
     uint32_t waiting; /* in the outbox */
     uint32_t unread;
-    uint32_t timer_s;             /* after which one's own messages disappear; 0: never */
-    bool blocked;                 /* the other person is */
-    enum sotto_verified verified; /* the other person's keys; of a group: unverified */
-    const char *trouble;          /* empty, or why it is forked or waits */
+    uint32_t mentions;  /* of the unread ones those that mention oneself */
+    bool marked_unread; /* by hand */
+    bool pinned, archived;
+    bool hidden; /* it was erased: in no list until its next message */
+    bool muted;
+    uint64_t muted_until_s; /* 0: for good */
+    bool mentions_muted;    /* too */
+    uint64_t active_s;      /* when something happened there last */
+    struct sotto_draft draft;
+    const struct sotto_message *last; /* that came or was written last, its text cut to
+                                         SOTTO_LINE_MAX bytes; NULL: none */
+    uint32_t timer_s;                 /* after which one's own messages disappear; 0: never */
+    bool blocked;                     /* the other person is */
+    enum sotto_verified verified;     /* the other person's keys; of a group: unverified */
+    const char *trouble;              /* empty, or why it is forked or waits */
     char authenticator[65]; /* hex of the epoch authenticator's first 32 bytes; empty if not active
                              */
 };
 
-/* Local. */
-sotto_error sotto_conversations(struct sotto *core,
+/* Local. A page of the list: the pinned ones first, then by activity, the newest first. What is
+ * archived is in a list of its own. total, if not NULL: how many there are in all. The cost is that
+ * of the page, whatever else there is in the profile. */
+struct sotto_list {
+    bool archived;
+    uint64_t offset; /* how many are left out */
+    uint64_t limit;  /* how many at most */
+};
+sotto_error sotto_conversations(struct sotto *core, const struct sotto_list *list, uint64_t *total,
                                 void (*each)(void *ctx, const struct sotto_conversation *one),
                                 void *ctx);
 sotto_error sotto_conversation(struct sotto *core, const struct sotto_id *id,
@@ -51,6 +80,43 @@ sotto_error sotto_conversation(struct sotto *core, const struct sotto_id *id,
 #define SOTTO_TIMER_MAX (365u * 86400)
 sotto_error sotto_set_timer(struct sotto *core, const struct sotto_id *conversation,
                             uint32_t seconds);
+
+/* ---- What a person sets, on all devices of the account ---- */
+
+/* Local. All are told to one's own other devices, and to those that are linked later; of two that
+ * set the same thing at once the one counts that the room among them has last. NOT_FOUND. */
+sotto_error sotto_pin(struct sotto *core, const struct sotto_id *conversation, bool on);
+
+/* Muting is for whoever notifies the person. mentions: those of oneself are muted too, which they
+ * are not otherwise. */
+struct sotto_muting {
+    bool on;
+    uint64_t until_s; /* 0: for good */
+    bool mentions;
+};
+sotto_error sotto_mute(struct sotto *core, const struct sotto_id *conversation,
+                       const struct sotto_muting *muting);
+
+/* An archived conversation comes back with a message of one's own, and with one of others unless it
+ * is muted (and the message mentions nobody whose mentions are not). */
+sotto_error sotto_archive(struct sotto *core, const struct sotto_id *conversation, bool on);
+
+/* As unread, until something in it is read: sotto_mark_read, which also takes an id of 0 or of a
+ * message that was read before. */
+sotto_error sotto_mark_unread(struct sotto *core, const struct sotto_id *conversation);
+
+/* In place of an earlier one; neither text nor reply_to: none any more. draft->time_s is ignored.
+ * TOO_LONG; NOT_FOUND: also what it answers. */
+sotto_error sotto_set_draft(struct sotto *core, const struct sotto_id *conversation,
+                            const struct sotto_draft *draft);
+
+/* Local. Erases what was said in the conversation, what waits there and its draft, here and on
+ * one's own other devices; others keep theirs, and one stays a member: it is in no list until
+ * something new comes. A conversation that is over goes whole. What was on its way already may be
+ * sent all the same. Returns when nothing is left; ended before, the next one who opens the profile
+ * goes on. Takes a second for some ten thousand messages, in steps between which others may work.
+ */
+sotto_error sotto_erase(struct sotto *core, const struct sotto_id *conversation);
 
 /* Local. The conversation that who names: a title, a contact's name, an id's prefix. NOT_FOUND;
  * AMBIGUOUS, and the problem's next lists the choices. */

@@ -63,9 +63,10 @@ enum sotto_event_kind {
     SOTTO_EVENT_MESSAGE_CHANGED = 2, /* its status, text, kind or reactions */
     SOTTO_EVENT_CONVERSATION = 3,    /* made, changed (title, state, members, unread), or erased */
     SOTTO_EVENT_CONTACT = 4,
-    SOTTO_EVENT_REQUEST = 5,        /* made, or answered */
-    SOTTO_EVENT_ACCOUNT = 6,        /* one's own: registered, another name, another setting */
-    SOTTO_EVENT_MESSAGE_ERASED = 7, /* its time was over */
+    SOTTO_EVENT_REQUEST = 5,              /* made, or answered */
+    SOTTO_EVENT_ACCOUNT = 6,              /* one's own: registered, another name, another setting */
+    SOTTO_EVENT_MESSAGE_ERASED = 7,       /* its time was over */
+    SOTTO_EVENT_CONVERSATION_ERASED = 35, /* all that was said there: read it anew */
 };
 
 struct sotto_event {

@@ -74,6 +74,9 @@ struct globals {
 bool options_parse(int argc, char **argv, struct globals *globals, const struct command **command,
                    struct args *args, const char **words, struct sotto_problem *problem);
 
+/* on or off. False: problem. */
+bool options_switch(const char *text, bool *on, struct sotto_problem *problem);
+
 /* A decimal number from 1 to max. False: problem. */
 bool options_number(const char *option, const char *text, uint64_t max, uint64_t *out,
                     struct sotto_problem *problem);
@@ -160,6 +163,10 @@ bool phrase_ask(struct cli *cli, sotto_buf *out);
 /* Opens the profile. EXIT_OK, or the exit code of the problem that was printed. */
 int cli_open(struct cli *cli);
 
+/* The text behind the first argument, or standard input's, without its last line break: for -, or,
+ * if needed, without any. EXIT_OK, or the code of the problem that was printed. */
+int text_take(struct cli *cli, const struct args *args, bool needed, sotto_buf *text);
+
 /* Sets a usage problem. */
 void problem_usage(struct sotto_problem *problem, const char *next, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -203,6 +210,12 @@ int run_save(struct cli *cli, const struct args *args);
 int run_listen(struct cli *cli, const struct args *args);
 int run_sync(struct cli *cli, const struct args *args);
 int run_conversations(struct cli *cli, const struct args *args);
+int run_pin(struct cli *cli, const struct args *args);
+int run_archive(struct cli *cli, const struct args *args);
+int run_mute(struct cli *cli, const struct args *args);
+int run_unread(struct cli *cli, const struct args *args);
+int run_draft(struct cli *cli, const struct args *args);
+int run_erase(struct cli *cli, const struct args *args);
 int run_timer(struct cli *cli, const struct args *args);
 int run_history(struct cli *cli, const struct args *args);
 int run_search(struct cli *cli, const struct args *args);

@@ -63,6 +63,19 @@ static const struct option_spec listen_options[] = {
     {"for", "TIME", "end after that time, such as 30s or 5m"},
     {NULL, NULL, NULL}};
 
+static const struct option_spec list_options[] = {
+    {"archived", NULL, "those that are archived instead of the others"},
+    {"limit", "N", "how many at most (all)"},
+    {NULL, NULL, NULL}};
+
+static const struct option_spec mute_options[] = {
+    {"mentions", NULL, "also of those that mention you"}, {NULL, NULL, NULL}};
+
+static const struct option_spec draft_options[] = {
+    {"reply-to", "ID", "the message that it answers"},
+    {"markdown", NULL, "the text is Markdown"},
+    {NULL, NULL, NULL}};
+
 static const struct option_spec history_options[] = {
     {"limit", "N", "how many messages (50)"},
     {"before", "ID", "only messages before the one with this number"},
@@ -228,8 +241,26 @@ const struct command commands[] = {
      "sotto listen --for 10m", listen_options, 0, 0, run_listen, false},
     {"sync", "", "Fetch and send all that waits, print nothing of it", NULL, "sotto sync",
      no_options, 0, 0, run_sync, false},
-    {"conversations", "", "List your conversations", NULL, "sotto conversations", no_options, 0, 0,
-     run_conversations, false},
+    {"conversations", "", "List your conversations",
+     "The pinned ones first, then the others, the newest activity first.", "sotto conversations",
+     list_options, 0, 0, run_conversations, false},
+    {"pin", "WHO on|off", "Let a conversation stand before the others", NULL, "sotto pin Bob on",
+     no_options, 2, 2, run_pin, false},
+    {"archive", "WHO on|off", "Put a conversation away, until something comes",
+     "What is muted too stays away until you write there, or are mentioned.",
+     "sotto archive Kitchen on", no_options, 2, 2, run_archive, false},
+    {"mute", "WHO TIME|on|off", "Let nobody notify you of a conversation's messages", NULL,
+     "sotto mute Kitchen 8h", mute_options, 2, 2, run_mute, false},
+    {"unread", "WHO", "Mark a conversation as unread, until it is read", NULL, "sotto unread Bob",
+     no_options, 1, 1, run_unread, false},
+    {"draft", "WHO [TEXT...|-]", "Keep what you begin to write; without TEXT, forget it",
+     "Your other devices have it too. `sotto conversations` shows that there is one.",
+     "sotto draft Bob 'Dear Bob,'", draft_options, 1, POSITIONALS_ANY, run_draft, false},
+    {"erase", "WHO", "Erase what was said in a conversation, on all of your devices",
+     "Others keep what they have, and you stay in it: it is in the list again when something "
+     "comes. "
+     "`sotto group leave` is for leaving.",
+     "sotto erase Bob", no_options, 1, 1, run_erase, false},
     {"timer", "WHO TIME|off", "Let what you write disappear after a time",
      "What you write in that conversation from now on is erased so long after it was read, and "
      "here "

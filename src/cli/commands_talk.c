@@ -79,9 +79,7 @@ static int settle(struct cli *cli, const struct sotto_id *conversation, const ch
     return EXIT_REFUSED;
 }
 
-/* The text behind the first argument, or standard input's, without its last line break: for -, or,
- * if needed, without any. EXIT_OK, or the code of the problem that was printed. */
-static int text_take(struct cli *cli, const struct args *args, bool needed, sotto_buf *text)
+int text_take(struct cli *cli, const struct args *args, bool needed, sotto_buf *text)
 {
     struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
     bool from_input = (args->count == 1 && needed) ||
@@ -351,25 +349,6 @@ struct show {
     size_t count;
     int64_t last; /* the newest message that was shown */
 };
-
-static void conversation_show(void *ctx, const struct sotto_conversation *one)
-{
-    struct show *show = ctx;
-    show->count++;
-    show->cli->output->conversation(show->cli, one);
-}
-
-int run_conversations(struct cli *cli, const struct args *args)
-{
-    (void)args;
-    struct show show = {cli, 0, 0};
-    if (sotto_conversations(cli->core, conversation_show, &show) != SOTTO_OK)
-        return cli_fail(cli);
-    if (show.count == 0)
-        cli->output->nothing(cli, "No conversations yet. Make a link with `sotto invite`, or take "
-                                  "one with `sotto accept LINK`.");
-    return EXIT_OK;
-}
 
 int run_timer(struct cli *cli, const struct args *args)
 {

@@ -271,3 +271,12 @@ bool options_duration(const char *option, const char *text, uint64_t *seconds,
                   "--%s takes a duration, at most 3650 days.", option);
     return false;
 }
+
+bool options_switch(const char *text, bool *on, struct sotto_problem *problem)
+{
+    *on = strcmp(text, "on") == 0;
+    if (*on || strcmp(text, "off") == 0)
+        return true;
+    problem_usage(problem, "Write on, or off.", "`%.40s` is neither on nor off.", text);
+    return false;
+}

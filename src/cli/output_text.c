@@ -221,8 +221,18 @@ static void text_conversation(struct cli *cli, const struct sotto_conversation *
         fputs("  [verified]", stdout);
     if (one->blocked)
         fputs("  [blocked]", stdout);
+    if (one->pinned)
+        fputs("  pinned", stdout);
+    if (one->muted)
+        fputs("  muted", stdout);
     if (one->unread > 0)
         printf("  %u new", one->unread);
+    else if (one->marked_unread)
+        fputs("  unread", stdout);
+    if (one->mentions > 0)
+        printf(" (%u to you)", one->mentions);
+    if (one->draft.time_s != 0)
+        fputs("  draft", stdout);
     if (one->waiting > 0)
         printf("  %u waiting to be sent", one->waiting);
     if (one->state != SOTTO_ROOM_ACTIVE)

@@ -1,6 +1,7 @@
 /* Edits, deletions and reactions: queueing one's own, and what the log shows of anybody's. */
 #include <string.h>
 
+#include "core/listing.h"
 #include "core/people.h"
 #include "core/text.h"
 
@@ -26,8 +27,11 @@ static sotto_error apply_edit(struct sotto *core, const struct room_id *room,
     TRY(own_target(core, room, sender, content, arena, &target));
     if (target.kind != SOTTO_KIND_TEXT)
         return SOTTO_NOT_FOUND;
-    return store_message_edit(core->store, target.local, content->text, content->markdown, data,
-                              sotto_bytes_of(content->id, CONTENT_ID_SIZE), core_now_s(core));
+    TRY(store_message_edit(core->store, target.local, content->text, content->markdown, data,
+                           sotto_bytes_of(content->id, CONTENT_ID_SIZE), core_now_s(core)));
+    return store_message_mention(core->store, target.local,
+                                 !target.own &&
+                                     listing_mentions(core, content->text, content->markdown));
 }
 
 /* Of a message, or of a reaction: both are taken back in the same way. */

@@ -2,9 +2,9 @@
  */
 #include <string.h>
 
-#include "core/internal.h"
+#include "core/listing.h"
 
-enum { SWEEP_EVERY_MS = 500 };
+enum { SWEEP_EVERY_MS = 500, ERASE_MS = 50 };
 
 sotto_error expire_sweep(struct sotto *core)
 {
@@ -31,6 +31,12 @@ void expire_sweep_now_and_then(struct sotto *core)
         return;
     core->swept_ms = net_now_ms(core);
     (void)expire_sweep(core); /* else the next time */
+    bool more = true;
+    while (more && net_now_ms(core) - core->swept_ms < ERASE_MS)
+        if (listing_erase_some(core, &more) != SOTTO_OK)
+            return;
+    if (more)
+        core->swept_ms = 0; /* go on at the next turn */
 }
 
 sotto_error sotto_set_timer(struct sotto *core, const struct sotto_id *conversation,

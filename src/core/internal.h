@@ -295,6 +295,10 @@ sotto_error room_text_queue(struct sotto *core, const struct store_room *row,
 /* Inside a transaction: queues a message of one's own, whose row with that client id is there. */
 sotto_error room_queue_content(struct sotto *core, const struct room_id *room, uint8_t intent,
                                sotto_bytes content_id, sotto_bytes content, const char *client_id);
+/* The same, to leave at that time or later. */
+sotto_error room_queue_content_later(struct sotto *core, const struct room_id *room, uint8_t intent,
+                                     sotto_bytes content_id, sotto_bytes content,
+                                     const char *client_id, uint64_t not_before_s);
 /* Inside a transaction: one's own name first, if the members were not told yet. */
 sotto_error room_queue_profile_if_owed(struct sotto *core, const struct room_id *room,
                                        uint64_t epoch);
@@ -483,6 +487,10 @@ sotto_error own_receive(struct sotto *core, const struct content_message *conten
 /* Inside a transaction; nothing where there are no other devices. records: as own_write_* made
  * them. to: whom alone it concerns, NULL for all. */
 sotto_error own_queue(struct sotto *core, const struct device_id *to, sotto_bytes records);
+/* The same for all, under a name that begins with prefix, in place of what is queued under such a
+ * name and was not encrypted yet; to leave at not_before_s or later. */
+sotto_error own_queue_instead(struct sotto *core, const char *prefix, const char *client_id,
+                              uint64_t not_before_s, sotto_bytes records);
 sotto_error own_tell_contact(struct sotto *core, const struct account_id *account);
 sotto_error own_tell_device_name(struct sotto *core, const struct device_id *device,
                                  const char *name);

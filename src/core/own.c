@@ -4,31 +4,21 @@
 #include <string.h>
 
 #include "codec/writer.h"
+#include "core/listing.h"
 #include "core/people.h"
 
 enum { OWN_VERSION = 1 };
 
 sotto_error own_room(struct sotto *core, struct arena *arena, struct store_room *row)
 {
-    struct store_room *rooms = NULL;
-    const struct store_room *found = NULL;
-    size_t count = 0;
-    TRY(store_rooms(core->store, arena, &rooms, &count));
-    for (size_t i = 0; i < count; i++)
-        if (rooms[i].kind == STORE_ROOM_OWN &&
-            (rooms[i].state == STORE_ROOM_ACTIVE || rooms[i].state == STORE_ROOM_CREATING) &&
-            (found == NULL || memcmp(rooms[i].room.bytes, found->room.bytes, ROOM_ID_SIZE) < 0))
-            found = &rooms[i];
-    if (found == NULL)
-        return SOTTO_NOT_FOUND;
-    *row = *found;
-    return SOTTO_OK;
+    return store_room_own(core->store, arena, row);
 }
 
 /* ---- Telling -------------------------------------------------------------------------------- */
 
 static sotto_error queue_in(struct sotto *core, const struct room_id *room,
-                            const struct device_id *to, sotto_bytes records)
+                            const struct device_id *to, sotto_bytes records, const char *client_id,
+                            uint64_t not_before_s)
 {
     static const struct device_id all;
     struct content_message message;
@@ -47,9 +37,9 @@ static sotto_error queue_in(struct sotto *core, const struct room_id *room,
     if (error == SOTTO_OK)
         error = content_write(core->env, &message, &core->identity.account, room, &content);
     if (error == SOTTO_OK)
-        error = room_queue_content(core, room, MESSAGE_INTENT_OWN,
-                                   sotto_bytes_of(message.id, CONTENT_ID_SIZE),
-                                   sotto_buf_view(&content), "");
+        error = room_queue_content_later(core, room, MESSAGE_INTENT_OWN,
+                                         sotto_bytes_of(message.id, CONTENT_ID_SIZE),
+                                         sotto_buf_view(&content), client_id, not_before_s);
     sotto_buf_free(&body);
     sotto_buf_free(&content);
     return error;
@@ -62,11 +52,26 @@ sotto_error own_queue(struct sotto *core, const struct device_id *to, sotto_byte
     arena_init(&arena, core->env);
     sotto_error error = own_room(core, &arena, &row);
     if (error == SOTTO_OK)
-        error = queue_in(core, &row.room, to, records);
+        error = queue_in(core, &row.room, to, records, "", 0);
     else if (error == SOTTO_NOT_FOUND)
         error = SOTTO_OK;
     arena_free(&arena);
     return error;
+}
+
+sotto_error own_queue_instead(struct sotto *core, const char *prefix, const char *client_id,
+                              uint64_t not_before_s, sotto_bytes records)
+{
+    struct arena arena;
+    struct store_room row;
+    arena_init(&arena, core->env);
+    sotto_error error = own_room(core, &arena, &row);
+    if (error == SOTTO_OK)
+        error = store_outgoing_withdraw(core->store, &row.room, prefix);
+    if (error == SOTTO_OK)
+        error = queue_in(core, &row.room, NULL, records, client_id, not_before_s);
+    arena_free(&arena);
+    return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
 }
 
 static sotto_error contact_write(const struct store_contact *contact, sotto_buf *out)
@@ -134,6 +139,7 @@ sotto_error own_read(struct sotto *core, const struct room_id *room, int64_t pos
     TRY(receipts_on(core, &receipts));
     TRY(store_messages_read(core->store, room, position, receipts, core_now_s(core)));
     TRY(store_messages_unread(core->store, room, &after));
+    TRY(listing_unmark(core, room));
     if (before == after)
         return SOTTO_OK;
     TRY(store_messages_seq(core->store, room, position, &seq));
@@ -199,7 +205,7 @@ struct told {
 static sotto_error tell_device(void *ctx, sotto_bytes records)
 {
     const struct told *told = ctx;
-    return queue_in(told->core, told->room, told->device, records);
+    return queue_in(told->core, told->room, told->device, records, "", 0);
 }
 
 /* Whether the device was there before this one, which was recovered: then it has the past, and this
@@ -359,7 +365,10 @@ static sotto_error device_name_read(struct sotto *core, struct reader *reader, s
 
 static sotto_error record_read(struct sotto *core, struct reader *reader, struct arena *arena)
 {
-    switch (reader_u8(reader, "own.record")) {
+    uint8_t record = reader_u8(reader, "own.record");
+    if (own_listing_is(record))
+        return own_listing_read(core, record, reader, arena);
+    switch (record) {
     case OWN_CONTACT:
         return contact_read(core, reader, arena);
     case OWN_READ:

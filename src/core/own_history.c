@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "codec/writer.h"
-#include "core/internal.h"
+#include "core/listing.h"
 
 enum { PIECE_COUNT = 200, REACTIONS_MAX = 100, REACTIONS_SIZE = 65536 };
 /* What one record may be, beside that of the progress. */
@@ -95,6 +95,22 @@ sotto_error own_message_write(struct sotto *core, const struct store_message *me
     return message_write_whole(core, &readable, arena, out);
 }
 
+/* In pieces of their own: an older version reads no further than what it does not know. */
+static sotto_error listings_write(struct sotto *core, const struct store_room *rooms, size_t count,
+                                  struct arena *arena, struct own_sink *sink)
+{
+    struct store_listing listing;
+    TRY(own_sink_flush(sink, true));
+    for (size_t i = 0; i < count; i++) {
+        if (rooms[i].kind == STORE_ROOM_OWN ||
+            store_listing_get(core->store, &rooms[i].room, arena, &listing) != SOTTO_OK)
+            continue;
+        TRY(own_listing_write(&listing, rooms[i].next_seq - 1, &sink->records));
+        TRY(own_sink_flush(sink, false));
+    }
+    return own_sink_flush(sink, true);
+}
+
 sotto_error own_rooms_write(struct sotto *core, struct arena *arena, struct own_sink *sink)
 {
     struct store_room *rooms = NULL;
@@ -106,7 +122,7 @@ sotto_error own_rooms_write(struct sotto *core, struct arena *arena, struct own_
         TRY(room_write(&rooms[i], &sink->records));
         TRY(own_sink_flush(sink, false));
     }
-    return SOTTO_OK;
+    return listings_write(core, rooms, count, arena, sink);
 }
 
 struct given {
@@ -279,6 +295,8 @@ static sotto_error message_import(struct sotto *core, struct store_message *mess
                              &fault) == SOTTO_OK;
     if (read)
         message->text = content.text;
+    message->mentions_self =
+        !message->own && listing_mentions(core, message->text, message->markdown);
     TRY(store_message_import(core->store, message, local));
     if (!read || content.kind != CONTENT_EDIT)
         return SOTTO_OK;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/file_name.h"
+#include "core/listing.h"
 #include "core/people.h"
 #include "core/text.h"
 
@@ -101,10 +102,9 @@ static void person_show(struct sotto *core, const struct account_id *account, st
     *verified = (enum sotto_verified)contact.verified;
 }
 
-static sotto_error conversation_show(struct sotto *core, const struct store_room *row,
-                                     struct arena *arena,
-                                     void (*each)(void *ctx, const struct sotto_conversation *one),
-                                     void *ctx)
+sotto_error conversation_show(struct sotto *core, const struct store_room *row, struct arena *arena,
+                              void (*each)(void *ctx, const struct sotto_conversation *one),
+                              void *ctx)
 {
     static const uint8_t zeros[32];
     struct sotto_conversation one;
@@ -123,29 +123,10 @@ static sotto_error conversation_show(struct sotto *core, const struct store_room
     if (row->state == STORE_ROOM_ACTIVE && memcmp(row->authenticator, zeros, sizeof zeros) != 0)
         core_id_hex(row->authenticator, sizeof row->authenticator, one.authenticator);
     TRY(store_outgoing_count(core->store, &row->room, STORE_OUT_ALL, &one.waiting));
-    TRY(store_messages_unread(core->store, &row->room, &one.unread));
     TRY(store_room_timer(core->store, &row->room, &one.timer_s));
+    TRY(listing_show(core, row, arena, &one));
     each(ctx, &one);
     return SOTTO_OK;
-}
-
-sotto_error sotto_conversations(struct sotto *core,
-                                void (*each)(void *ctx, const struct sotto_conversation *one),
-                                void *ctx)
-{
-    TRY(core_need_account(core));
-    struct arena arena;
-    struct store_room *rooms = NULL;
-    size_t count = 0;
-    arena_init(&arena, core->env);
-    sotto_error error = store_rooms(core->store, &arena, &rooms, &count);
-    for (size_t i = 0; i < count && error == SOTTO_OK; i++)
-        if (rooms[i].kind != STORE_ROOM_OWN)
-            error = conversation_show(core, &rooms[i], &arena, each, ctx);
-    if (error != SOTTO_OK)
-        (void)core_store_problem(core, error, "reading the conversations");
-    arena_free(&arena);
-    return error;
 }
 
 sotto_error sotto_conversation(struct sotto *core, const struct sotto_id *id,

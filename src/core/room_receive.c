@@ -1,6 +1,7 @@
 /* Entries of the log, applied strictly in order, many in one transaction. */
 #include <string.h>
 
+#include "core/listing.h"
 #include "core/people.h"
 
 struct receiving {
@@ -84,6 +85,8 @@ static sotto_error own_message(struct receiving *r, const struct store_outgoing 
         sotto_error error = store_message_place(store, &r->room->id, outgoing->client_id,
                                                 entry->seq, core_now_s(r->room->core),
                                                 queued.content, queued.content_id, &(int64_t){0});
+        if (error == SOTTO_OK)
+            error = listing_came(r->room->core, &r->room->id, true, false);
         if (error != SOTTO_OK && error != SOTTO_EXISTS && error != SOTTO_NOT_FOUND)
             return error;
     }
@@ -199,10 +202,14 @@ static sotto_error content_store(struct receiving *r, const struct entry *entry,
     message.erase_s = content->expires_at_s;
     if (message.own && message.timer_s > 0)
         message.erase_s = core_now_s(core) + message.timer_s;
+    message.mentions_self = !message.own && listing_mentions(core, message.text, message.markdown);
     if ((text || file) && !message.own && !blocked)
         TRY(receipt_owed(core, &r->row, &message.owes));
     sotto_error error = store_message_add(core->store, &message, &(int64_t){0}, &(int64_t){0});
-    return error == SOTTO_EXISTS ? SOTTO_OK : error;
+    if (error == SOTTO_EXISTS)
+        return SOTTO_OK;
+    TRY(error);
+    return listing_came(core, &r->room->id, message.own, message.mentions_self);
 }
 
 static sotto_error message_received(struct receiving *r, const struct entry *entry,
@@ -511,11 +518,16 @@ static sotto_error apply(struct receiving *r, const struct entry *entry)
 static sotto_error apply_all(struct receiving *r, const struct entry *entries, size_t count)
 {
     struct store *store = r->room->core->store;
+    uint32_t unread = 0, before = 0;
     TRY(store_begin(store));
     TRY(room_enter(r->room, r->arena, &r->row));
+    TRY(store_messages_unread(store, &r->room->id, &before));
     for (size_t i = 0; i < count && r->row.state == STORE_ROOM_ACTIVE; i++)
         TRY(apply(r, &entries[i]));
     TRY(room_save(r->room, &r->row));
+    TRY(store_messages_unread(store, &r->room->id, &unread));
+    if (unread != before) /* once for all of them */
+        TRY(store_event_add(store, SOTTO_EVENT_CONVERSATION, r->room->id.bytes));
     return store_commit(store);
 }
 

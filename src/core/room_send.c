@@ -30,6 +30,13 @@ sotto_error queued_message_read(sotto_bytes intent, struct queued_message *messa
 sotto_error room_queue_content(struct sotto *core, const struct room_id *room, uint8_t intent,
                                sotto_bytes content_id, sotto_bytes content, const char *client_id)
 {
+    return room_queue_content_later(core, room, intent, content_id, content, client_id, 0);
+}
+
+sotto_error room_queue_content_later(struct sotto *core, const struct room_id *room, uint8_t intent,
+                                     sotto_bytes content_id, sotto_bytes content,
+                                     const char *client_id, uint64_t not_before_s)
+{
     sotto_buf bytes;
     sotto_buf_init(&bytes, core->env);
     struct queued_message queued = {intent, content_id, content};
@@ -43,6 +50,7 @@ sotto_error room_queue_content(struct sotto *core, const struct room_id *room, u
     outgoing.intent = sotto_buf_view(&bytes);
     outgoing.relay = outgoing.error = "";
     outgoing.created_s = core_now_s(core);
+    outgoing.not_before_s = not_before_s;
     if (error == SOTTO_OK)
         error = core->env->random(core->env->ctx, outgoing.request.bytes, REQUEST_ID_SIZE);
     if (error == SOTTO_OK)

@@ -72,6 +72,15 @@ sotto_error store_message_erase(struct store *store, int64_t local)
     return unread ? store_event_add(store, SOTTO_EVENT_CONVERSATION, room.bytes) : SOTTO_OK;
 }
 
+sotto_error store_message_mention(struct store *store, int64_t local, bool mentions_self)
+{
+    struct query q;
+    query_write(&q, store, "UPDATE message SET mention = ?1 WHERE local = ?2 AND mention <> ?1");
+    query_u64(&q, mentions_self);
+    query_i64(&q, local);
+    return query_run(&q);
+}
+
 /* ---- Reactions ------------------------------------------------------------------------------ */
 
 sotto_error store_reaction_put(struct store *store, int64_t local,

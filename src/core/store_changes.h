@@ -13,6 +13,8 @@ sotto_error store_message_meant(struct store *store, const struct room_id *room,
  * means the message from now on. NOT_FOUND. */
 sotto_error store_message_edit(struct store *store, int64_t local, sotto_bytes text, bool markdown,
                                sotto_bytes content, sotto_bytes content_id, uint64_t now_s);
+/* [tx] Whether its text mentions oneself now. */
+sotto_error store_message_mention(struct store *store, int64_t local, bool mentions_self);
 /* [tx] Nothing is left of it but who wrote it and when: its kind is SOTTO_KIND_DELETED, its text,
  * its content, what it answered, and its reactions are erased. It counts as read. NOT_FOUND. */
 sotto_error store_message_erase(struct store *store, int64_t local);

@@ -89,15 +89,15 @@ static void bind_bytes_or_null(struct query *q, sotto_bytes value)
         query_bytes(q, value);
 }
 
-/* The row without its position, which is given once it is known that the row is new. */
-static sotto_error insert_message(struct store *store, const struct store_message *m)
+static sotto_error insert_message(struct store *store, const struct store_message *m,
+                                  int64_t position)
 {
     struct query q;
-    query_write(
-        &q, store,
-        "INSERT INTO message (room, seq, part, kind, state, own, unread, sender, subject,"
-        " time_s, client_id, content_id, target, content, text, edited_s, markdown, owed,"
-        " timer_s, erase_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    query_write(&q, store,
+                "INSERT INTO message (room, seq, part, kind, state, own, unread, sender, subject,"
+                " time_s, client_id, content_id, target, content, text, edited_s, markdown, owed,"
+                " timer_s, erase_s, mention, position)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     query_fixed(&q, m->room.bytes, sizeof m->room.bytes);
     bind_seq_or_null(&q, m->seq);
     query_u64(&q, m->part);
@@ -124,6 +124,11 @@ static sotto_error insert_message(struct store *store, const struct store_messag
     query_u64(&q, m->owes ? STORE_DELIVERED : STORE_NO_RECEIPT);
     query_u64(&q, m->timer_s);
     query_u64(&q, m->erase_s);
+    query_u64(&q, m->mentions_self);
+    if (position == 0)
+        query_null(&q);
+    else
+        query_i64(&q, position);
     return query_run(&q);
 }
 
@@ -145,11 +150,16 @@ sotto_error store_message_add(struct store *store, const struct store_message *m
 {
     bool waits = message->state == STORE_MESSAGE_WAITING || message->state == STORE_MESSAGE_FAILED;
     BUG_UNLESS(waits == (message->seq == 0));
-    TRY(insert_message(store, message));
-    int64_t row = sqlite3_last_insert_rowid(store->db), given = 0;
-    if (!waits)
-        TRY(give_position(store, row, &given));
-    *position = given;
+    int64_t next = 0;
+    if (!waits) {
+        TRY(store_messages_head(store, &next));
+        next++;
+    }
+    TRY(insert_message(store, message, next));
+    int64_t row = sqlite3_last_insert_rowid(store->db);
+    if (!waits) /* only now is it known that it is new */
+        TRY(take_position(store, &next));
+    *position = next;
     *local = row;
     return SOTTO_OK;
 }
@@ -157,15 +167,9 @@ sotto_error store_message_add(struct store *store, const struct store_message *m
 sotto_error store_message_import(struct store *store, const struct store_message *message,
                                  int64_t *local)
 {
-    struct query q;
     BUG_UNLESS(message->seq != 0);
-    TRY(insert_message(store, message));
-    int64_t row = sqlite3_last_insert_rowid(store->db);
-    query_write(&q, store, "UPDATE message SET position = ? WHERE local = ?");
-    query_i64(&q, message->position);
-    query_i64(&q, row);
-    TRY(query_run(&q));
-    *local = row;
+    TRY(insert_message(store, message, message->position));
+    *local = sqlite3_last_insert_rowid(store->db);
     return SOTTO_OK;
 }
 
@@ -438,7 +442,7 @@ sotto_error store_messages_head(struct store *store, int64_t *position)
 sotto_error store_messages_unread(struct store *store, const struct room_id *room, uint32_t *count)
 {
     struct query q;
-    query_read(&q, store, "SELECT count(*) FROM message WHERE room = ? AND unread = 1");
+    query_read(&q, store, "SELECT unread FROM listing WHERE room = ?");
     query_fixed(&q, room->bytes, sizeof room->bytes);
     uint32_t found = query_next(&q) ? column_u32(&q) : 0;
     TRY(query_end(&q));

@@ -36,8 +36,9 @@ struct store_message {
     uint64_t edited_s;   /* when the newest edit was stored; 0: never edited */
     bool markdown;       /* text is Markdown */
     bool owes;           /* store_message_add: a receipt is owed for it */
-    uint32_t timer_s;    /* how long after it was read, or sent, it is erased; 0: not */
-    uint64_t erase_s;    /* when it is erased; 0: nothing counts */
+    bool mentions_self;
+    uint32_t timer_s; /* how long after it was read, or sent, it is erased; 0: not */
+    uint64_t erase_s; /* when it is erased; 0: nothing counts */
 };
 
 /* [tx] Inserts a message that has its place in the log (state RECEIVED or SENT), or waits (WAITING,

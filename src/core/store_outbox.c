@@ -114,6 +114,19 @@ sotto_error store_outgoing_erase(struct store *store, int64_t id)
     return query_run_one(&q);
 }
 
+sotto_error store_outgoing_withdraw(struct store *store, const struct room_id *room,
+                                    const char *prefix)
+{
+    struct query q;
+    query_write(&q, store,
+                "DELETE FROM outgoing WHERE room = ?1 AND client_id >= ?2"
+                " AND client_id < ?2 || x'FF' AND state = ?3");
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    query_text(&q, prefix);
+    query_u64(&q, STORE_OUT_WANTED);
+    return query_run(&q);
+}
+
 sotto_error store_outgoing_get(struct store *store, int64_t id, struct arena *arena,
                                struct store_outgoing *outgoing)
 {

@@ -57,6 +57,9 @@ sotto_error store_outgoing_add(struct store *store, const struct store_outgoing 
 sotto_error store_outgoing_put(struct store *store, const struct store_outgoing *outgoing);
 /* [tx] Done. NOT_FOUND: done by another process before. */
 sotto_error store_outgoing_erase(struct store *store, int64_t id);
+/* [tx] Those of a room whose client id begins so and that were not made ready yet. */
+sotto_error store_outgoing_withdraw(struct store *store, const struct room_id *room,
+                                    const char *prefix);
 
 sotto_error store_outgoing_get(struct store *store, int64_t id, struct arena *arena,
                                struct store_outgoing *outgoing); /* NOT_FOUND */

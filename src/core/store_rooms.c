@@ -138,6 +138,22 @@ sotto_error store_rooms(struct store *store, struct arena *arena, struct store_r
     return SOTTO_OK;
 }
 
+sotto_error store_room_own(struct store *store, struct arena *arena, struct store_room *out)
+{
+    struct query q;
+    query_read(&q, store,
+               "SELECT " ROOM_COLUMNS " FROM room WHERE kind = 3" /* STORE_ROOM_OWN */
+               " AND state IN (1, 2) ORDER BY room LIMIT 1");     /* CREATING, ACTIVE */
+    struct store_room found = {0};
+    if (query_next(&q))
+        read_room(&q, arena, &found);
+    sotto_error error = query_end_one(&q);
+    if (error == SOTTO_OK)
+        *out = found;
+    wipe(&found, sizeof found); /* read_token */
+    return error;
+}
+
 sotto_error store_room_erase(struct store *store, const struct room_id *room)
 {
     struct query q;

@@ -53,6 +53,8 @@ sotto_error store_room_advance(struct store *store, const struct room_id *room, 
 /* All, the most recently active first. */
 sotto_error store_rooms(struct store *store, struct arena *arena, struct store_room **rooms,
                         size_t *count);
+/* The living one among one's own devices; of several that of the lowest id. NOT_FOUND. */
+sotto_error store_room_own(struct store *store, struct arena *arena, struct store_room *out);
 /* [tx] The room, its MLS records, messages, outbox and takes. NOT_FOUND is no error. */
 sotto_error store_room_erase(struct store *store, const struct room_id *room);
 

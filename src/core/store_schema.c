@@ -357,10 +357,76 @@ static const char version_10[] =
     " INSERT INTO event (kind, about) VALUES (4, NEW.account); END;"
     "PRAGMA user_version = 10;";
 
+/* The list of conversations: store_listing.h. here: whether there is such a room. */
+static const char version_11[] =
+    "CREATE TABLE listing ("
+    " room BLOB PRIMARY KEY,"
+    " here INTEGER NOT NULL DEFAULT 0,"
+    " active_s INTEGER NOT NULL DEFAULT 0,"
+    " last INTEGER NOT NULL DEFAULT 0,"
+    " unread INTEGER NOT NULL DEFAULT 0,"
+    " mentions INTEGER NOT NULL DEFAULT 0,"
+    " shelf INTEGER NOT NULL DEFAULT 0,"
+    " pinned INTEGER NOT NULL DEFAULT 0,"
+    " marked INTEGER NOT NULL DEFAULT 0,"
+    " muted_s INTEGER NOT NULL DEFAULT 0,"
+    " mentions_muted INTEGER NOT NULL DEFAULT 0,"
+    " draft TEXT NOT NULL DEFAULT '',"
+    " draft_markdown INTEGER NOT NULL DEFAULT 0,"
+    " draft_target BLOB NOT NULL DEFAULT x'',"
+    " draft_s INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE INDEX listing_order ON listing (shelf, pinned DESC, active_s DESC, last DESC)"
+    " WHERE here;"
+    /* Conversations whose messages are to be erased up to an entry. */
+    "CREATE TABLE erasing (room BLOB PRIMARY KEY, seq INTEGER NOT NULL) STRICT;"
+    "ALTER TABLE message ADD COLUMN mention INTEGER NOT NULL DEFAULT 0;" /* of oneself */
+    "CREATE INDEX room_own ON room (room) WHERE kind = 3;"
+    "INSERT INTO listing (room, here, active_s, unread, last)"
+    " SELECT room, 1, active_s,"
+    " (SELECT count(*) FROM message WHERE message.room = room.room AND unread = 1),"
+    " coalesce((SELECT local FROM message WHERE message.room = room.room"
+    " ORDER BY position DESC LIMIT 1), 0) FROM room WHERE kind <> 3;"
+
+    "CREATE TRIGGER listing_added AFTER INSERT ON room WHEN NEW.kind <> 3 BEGIN"
+    " INSERT INTO listing (room, here, active_s) VALUES (NEW.room, 1, NEW.active_s)"
+    " ON CONFLICT (room) DO UPDATE SET here = 1, active_s = excluded.active_s; END;"
+    "CREATE TRIGGER listing_active AFTER UPDATE OF active_s ON room"
+    " WHEN OLD.active_s <> NEW.active_s BEGIN"
+    " UPDATE listing SET active_s = NEW.active_s WHERE room = NEW.room; END;"
+    "CREATE TRIGGER listing_erased AFTER DELETE ON room BEGIN"
+    " DELETE FROM listing WHERE room = OLD.room; END;"
+    "CREATE TRIGGER listing_came AFTER INSERT ON message BEGIN"
+    " UPDATE listing SET unread = unread + NEW.unread,"
+    " mentions = mentions + NEW.unread * NEW.mention, shelf = iif(shelf = 2, 0, shelf),"
+    " last = iif(NEW.position IS NULL OR NEW.position >"
+    " coalesce((SELECT position FROM message WHERE local = last), 0), NEW.local, last)"
+    " WHERE room = NEW.room; END;"
+    "CREATE TRIGGER listing_placed AFTER UPDATE OF position ON message BEGIN"
+    " UPDATE listing SET last = NEW.local WHERE room = NEW.room; END;"
+    "CREATE TRIGGER listing_read AFTER UPDATE OF unread, mention ON message"
+    " WHEN OLD.unread <> NEW.unread OR OLD.mention <> NEW.mention BEGIN"
+    " UPDATE listing SET unread = unread + NEW.unread - OLD.unread,"
+    " mentions = mentions + NEW.unread * NEW.mention - OLD.unread * OLD.mention"
+    " WHERE room = NEW.room; END;"
+    "CREATE TRIGGER listing_gone AFTER DELETE ON message BEGIN"
+    " UPDATE listing SET unread = unread - OLD.unread,"
+    " mentions = mentions - OLD.unread * OLD.mention,"
+    " last = iif(last <> OLD.local, last, coalesce((SELECT local FROM message"
+    " WHERE room = OLD.room ORDER BY position DESC LIMIT 1), 0))"
+    " WHERE room = OLD.room AND (OLD.unread OR last = OLD.local); END;"
+    "CREATE TRIGGER listing_set AFTER UPDATE OF shelf, pinned, marked, muted_s, mentions_muted,"
+    " draft, draft_markdown, draft_target ON listing"
+    " WHEN NEW.here AND (OLD.shelf <> NEW.shelf OR OLD.pinned <> NEW.pinned"
+    " OR OLD.marked <> NEW.marked OR OLD.muted_s <> NEW.muted_s"
+    " OR OLD.mentions_muted <> NEW.mentions_muted OR OLD.draft <> NEW.draft"
+    " OR OLD.draft_markdown <> NEW.draft_markdown OR OLD.draft_target <> NEW.draft_target) BEGIN"
+    " INSERT INTO event (kind, about) VALUES (3, NEW.room); END;"
+    "PRAGMA user_version = 11;";
+
 /* steps[n]: from version n to n + 1 */
-static const char *const steps[STORE_VERSION] = {version_1, version_2, version_3, version_4,
-                                                 version_5, version_6, version_7, version_8,
-                                                 version_9, version_10};
+static const char *const steps[STORE_VERSION] = {version_1, version_2,  version_3, version_4,
+                                                 version_5, version_6,  version_7, version_8,
+                                                 version_9, version_10, version_11};
 
 const char *store_schema_step(uint64_t version)
 {

@@ -2,7 +2,7 @@
  * listener, until it is told to stop. */
 #include <string.h>
 
-#include "core/internal.h"
+#include "core/listing.h"
 
 enum {
     TICK_MS = 250,      /* how often a listener looks whether another process stored something */
@@ -218,6 +218,9 @@ sotto_error sotto_sync(struct sotto *core)
         error = error == SOTTO_OK ? again : error;
     }
     core->inbox.wanted = core->inbox.want_envelopes = false;
+    bool more = true;
+    while (more && listing_erase_some(core, &more) == SOTTO_OK && !core->stop)
+        continue;
     if (error == SOTTO_OK)
         (void)search_tidy(core); /* else the next time */
     return error != SOTTO_OK ? error : revisited;

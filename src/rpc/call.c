@@ -110,8 +110,6 @@ bool call_done(struct call *call, sotto_error error)
 
 /* ---- Pages ---------------------------------------------------------------------------------- */
 
-enum { PAGE_DEFAULT = 100 };
-
 struct page page_begin(const struct call *call)
 {
     return (struct page){

@@ -47,6 +47,8 @@ struct page {
     uint64_t offset, limit, total;
 };
 
+enum { PAGE_DEFAULT = 100 };
+
 /* By the parameters offset and limit. */
 struct page page_begin(const struct call *call);
 /* Counts one more; true: it is to be added to items. */

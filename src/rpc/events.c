@@ -37,6 +37,8 @@ static const char *type_name(enum sotto_event_kind kind)
         return "message";
     case SOTTO_EVENT_MESSAGE_ERASED:
         return "messageErased";
+    case SOTTO_EVENT_CONVERSATION_ERASED:
+        return "conversationErased";
     case SOTTO_EVENT_MESSAGE_CHANGED:
         return "messageChanged";
     case SOTTO_EVENT_CONVERSATION:
@@ -75,6 +77,7 @@ static void add_object(struct push *push, const struct sotto_event *event)
                                       object_message(push->env, event->message));
         break;
     case SOTTO_EVENT_CONVERSATION:
+    case SOTTO_EVENT_CONVERSATION_ERASED:
         (void)sotto_conversation(push->core, &event->about, take_conversation, push);
         break;
     case SOTTO_EVENT_CONTACT:

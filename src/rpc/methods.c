@@ -58,6 +58,35 @@ static const struct rpc_field conversation[] = {CONVERSATION, END};
     MAYBE("phone", 64, "a number like +4930123456, where the relay wants one"),      \
         MAYBE("invitation", 256, "the relay's invitation code, where it wants one"), \
         MAYBE("code", 64, "the code that was sent to the phone")
+static const struct rpc_field list[] = {
+    {.name = "archived",
+     .type = RPC_BOOLEAN,
+     .optional = true,
+     .text = "those that are archived instead of the others (false)"},
+    PAGE,
+    END,
+};
+#define ON(text_)                                        \
+    {                                                    \
+        .name = "on", .type = RPC_BOOLEAN, .text = text_ \
+    }
+static const struct rpc_field pinned[] = {CONVERSATION, ON("whether it stands before the others"),
+                                          END};
+static const struct rpc_field archived[] = {
+    CONVERSATION, ON("whether it is put away until something comes"), END};
+static const struct rpc_field muted[] = {
+    CONVERSATION,
+    ON("whether it is"),
+    MAYBE_NUMBER("until", 1, INT64_MAX, "when that ends, in seconds since 1970; left out: never"),
+    {.name = "mentions",
+     .type = RPC_BOOLEAN,
+     .optional = true,
+     .text = "whether messages that mention oneself are muted too (false)"},
+    END};
+static const struct rpc_field draft[] = {
+    CONVERSATION, MAYBE("text", SOTTO_DRAFT_MAX, "what was written so far; left out: nothing"),
+    MARKDOWN, MAYBE_NUMBER("replyTo", 1, INT64_MAX, "the id of the message that it answers"), END};
+
 static const struct rpc_field registration[] = {
     MAYBE("relay", RPC_STRING_MAX, "host:port or host:port#PIN; left out: that of an earlier try"),
     MAYBE("name", 256, "the name that others see"),
@@ -120,7 +149,10 @@ static const struct rpc_field request[] = {NUMBER("request", 1, INT64_MAX, "the 
 static const struct rpc_field find[] = {
     TEXT("name", RPC_STRING_MAX, "a title, a person's name, or the beginning of an id"), END};
 static const struct rpc_field mark[] = {
-    CONVERSATION, NUMBER("message", 1, INT64_MAX, "the id of the last message that was seen"), END};
+    CONVERSATION,
+    MAYBE_NUMBER("message", 1, INT64_MAX,
+                 "the id of the last message that was seen; left out: all"),
+    END};
 static const struct rpc_field send[] = {
     CONVERSATION,
     TEXT("text", SOTTO_TEXT_MAX, "what is said"),
@@ -250,7 +282,9 @@ const struct rpc_method rpc_methods[] = {
     {"contact.fingerprint", "The safety number to compare with somebody", who, "Fingerprint", false,
      contact_fingerprint},
 
-    {"conversation.list", "Your conversations", page, "Conversations", false, conversation_list},
+    {"conversation.list",
+     "Your conversations: the pinned ones, then the others, in order of activity", list,
+     "Conversations", false, conversation_list},
     {"conversation.get", "One of them", conversation, "Conversation", false, conversation_get},
     {"conversation.find", "The one that a name means", find, "ConversationId", false,
      conversation_find},
@@ -258,8 +292,24 @@ const struct rpc_method rpc_methods[] = {
      "After how long messages that are written here from now on disappear: elsewhere since they are"
      " read, here since they are sent",
      timer, "Conversation", false, conversation_set_timer},
-    {"conversation.markRead", "Messages up to one were seen", mark, "Nothing", false,
+    {"conversation.markRead", "Messages up to one, or all, were seen", mark, "Nothing", false,
      conversation_mark_read},
+    {"conversation.markUnread", "Mark one as unread, until something in it is read", conversation,
+     "Conversation", false, conversation_mark_unread},
+    {"conversation.setPinned", "Let one stand before the others", pinned, "Conversation", false,
+     conversation_set_pinned},
+    {"conversation.setArchived",
+     "Put one away. It comes back with a message of one's own, and with one of others unless it is"
+     " muted",
+     archived, "Conversation", false, conversation_set_archived},
+    {"conversation.setMuted", "Notify nobody of one's messages", muted, "Conversation", false,
+     conversation_set_muted},
+    {"conversation.setDraft", "Keep what was begun to be written, in place of an earlier draft",
+     draft, "Conversation", false, conversation_set_draft},
+    {"conversation.erase",
+     "Erase what was said in one, on all of one's own devices. One stays a member; a conversation"
+     " that is over goes whole. Answers when nothing is left",
+     conversation, "Nothing", true, conversation_erase},
 
     {"message.send",
      "Send a text. When this answers, the message is in the outbox on disk, and leaves when the"

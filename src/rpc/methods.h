@@ -43,8 +43,16 @@ bool device_list(struct call *call);
 bool device_rename(struct call *call);
 bool device_revoke(struct call *call);
 
-/* methods_talk.c */
+/* methods_listing.c */
 bool conversation_list(struct call *call);
+bool conversation_set_pinned(struct call *call);
+bool conversation_set_archived(struct call *call);
+bool conversation_set_muted(struct call *call);
+bool conversation_mark_unread(struct call *call);
+bool conversation_set_draft(struct call *call);
+bool conversation_erase(struct call *call);
+
+/* methods_talk.c */
 bool conversation_get(struct call *call);
 bool conversation_find(struct call *call);
 bool conversation_mark_read(struct call *call);

@@ -7,20 +7,6 @@
 
 /* ---- Conversations -------------------------------------------------------------------------- */
 
-static void conversation_add(void *ctx, const struct sotto_conversation *one)
-{
-    struct page *page = ctx;
-    if (page_takes(page))
-        (void)json_array_append_new(page->items, object_conversation(page->env, one));
-}
-
-bool conversation_list(struct call *call)
-{
-    struct page page = page_begin(call);
-    return page_end(call, &page, "conversations",
-                    sotto_conversations(call->core, conversation_add, &page));
-}
-
 static void conversation_take(void *ctx, const struct sotto_conversation *one)
 {
     struct call *call = ctx;
@@ -46,8 +32,8 @@ bool conversation_find(struct call *call)
 bool conversation_mark_read(struct call *call)
 {
     struct sotto_id id = param_id(call, "conversation");
-    return call_done(call,
-                     sotto_mark_read(call->core, &id, (int64_t)param_number(call, "message", 0)));
+    return call_done(
+        call, sotto_mark_read(call->core, &id, (int64_t)param_number(call, "message", INT64_MAX)));
 }
 
 bool conversation_set_timer(struct call *call)

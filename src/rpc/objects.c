@@ -161,6 +161,34 @@ static void set_verified(const sotto_env *env, json_t *object, enum sotto_verifi
         object_set_text(env, object, "verifiedBy", sotto_verified_name(verified));
 }
 
+static void listing_set(const sotto_env *env, json_t *object, const struct sotto_conversation *one)
+{
+    object_set_number(object, "mentions", one->mentions);
+    object_set_number(object, "active", one->active_s);
+    set_bool(object, "markedUnread", one->marked_unread);
+    set_bool(object, "pinned", one->pinned);
+    set_bool(object, "archived", one->archived);
+    set_bool(object, "hidden", one->hidden);
+    if (one->muted) {
+        json_t *muted = json_object();
+        if (one->muted_until_s != 0)
+            object_set_number(muted, "until", one->muted_until_s);
+        set_bool(muted, "mentions", one->mentions_muted);
+        (void)json_object_set_new(object, "muted", muted);
+    }
+    if (one->draft.time_s != 0) {
+        json_t *draft = json_object();
+        (void)json_object_set_new(draft, "text", object_text(env, one->draft.text));
+        set_bool(draft, "markdown", one->draft.markdown);
+        if (one->draft.reply_to != 0)
+            object_set_number(draft, "replyTo", (uint64_t)one->draft.reply_to);
+        object_set_number(draft, "time", one->draft.time_s);
+        (void)json_object_set_new(object, "draft", draft);
+    }
+    if (one->last != NULL)
+        (void)json_object_set_new(object, "last", object_message(env, one->last));
+}
+
 json_t *object_conversation(const sotto_env *env, const struct sotto_conversation *one)
 {
     json_t *object = json_object();
@@ -178,6 +206,7 @@ json_t *object_conversation(const sotto_env *env, const struct sotto_conversatio
         set_bool(object, "blocked", one->blocked);
         set_verified(env, object, one->verified);
     }
+    listing_set(env, object, one);
     if (one->timer_s != 0)
         object_set_number(object, "timer", one->timer_s);
     if (one->authenticator[0] != '\0')

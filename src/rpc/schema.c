@@ -157,9 +157,33 @@ static const struct rpc_field conversation[] = {
      .optional = true,
      .text = "with one person: whether one knows that the keys are theirs"},
     MAYBE("verifiedBy", "by what: as of a contact"),
+    NUMBER("mentions", "of them those that mention oneself"),
+    NUMBER("active", "when something happened there last, in seconds since 1970"),
+    BOOLEAN("markedUnread", "whether it was marked as unread by hand"),
+    BOOLEAN("pinned", "whether it stands before the others"),
+    BOOLEAN("archived", "whether it is put away"),
+    BOOLEAN("hidden", "whether it was erased, and is in no list until its next message"),
+    OBJECT("muted", "Muted", "absent: somebody is notified of all messages"),
+    OBJECT("draft", "Draft", "absent: there is none"),
+    OBJECT("last", "Message",
+           "what came or was written last, with the beginning of its text; absent: nothing"),
     MAYBE_NUMBER("timer", "after how many seconds one's own messages disappear; absent: never"),
     MAYBE("epochAuthenticator", "of the epoch, in hex: the same for all members"),
     MAYBE("trouble", "why it is forked, or what it waits for"),
+    END,
+};
+
+static const struct rpc_field muted[] = {
+    MAYBE_NUMBER("until", "when that ends, in seconds since 1970; absent: never"),
+    BOOLEAN("mentions", "whether messages that mention oneself are muted too"),
+    END,
+};
+
+static const struct rpc_field draft[] = {
+    {.name = "text", .type = RPC_STRING, .most = SOTTO_DRAFT_MAX, .text = "so far; may be empty"},
+    BOOLEAN("markdown", "whether it is Markdown"),
+    MAYBE_NUMBER("replyTo", "the id of the message that it answers; absent: none, or it is gone"),
+    NUMBER("time", "when it was written, on whichever device, in seconds since 1970"),
     END,
 };
 
@@ -290,7 +314,8 @@ static const struct rpc_field requests[] = {
     OBJECTS("requests", "Request", "a page of them, oldest first"),
     NUMBER("total", "how many there are in all"), END};
 static const struct rpc_field conversations[] = {
-    OBJECTS("conversations", "Conversation", "a page of them, in order of activity"),
+    OBJECTS("conversations", "Conversation",
+            "a page of them: the pinned ones, then the others, in order of activity"),
     NUMBER("total", "how many there are in all"), END};
 static const struct rpc_field members[] = {
     OBJECTS("members", "Member", "a page of them: one for each device"),
@@ -309,12 +334,16 @@ static const struct rpc_field version[] = {STRING("version", "of this program"),
 
 static const struct rpc_field event[] = {
     NUMBER("number", "grows by one with each; kept over restarts"),
-    ONE_OF("type", "message|messageChanged|messageErased|conversation|contact|request|account",
-           "what changed; messageErased: its time was over"),
+    ONE_OF("type",
+           "message|messageChanged|messageErased|conversation|conversationErased|contact|request|"
+           "account",
+           "what changed; messageErased: its time was over; conversationErased: all that was said"
+           " there is gone"),
     MAYBE_ID("about", "the conversation's id; of type contact, the account's"),
     MAYBE_NUMBER("erased", "of type messageErased: the id that it had"),
     OBJECT("message", "Message", "of types message and messageChanged, unless it is gone"),
-    OBJECT("conversation", "Conversation", "of type conversation, unless it is gone"),
+    OBJECT("conversation", "Conversation",
+           "of types conversation and conversationErased, unless it is gone"),
     OBJECT("contact", "Contact", "of type contact, unless it is none any more, nor blocked"),
     OBJECT("account", "Account", "of type account"),
     END,
@@ -346,6 +375,8 @@ const struct rpc_object rpc_objects[] = {
     {"Fingerprint", "What two people compare.", fingerprint},
     {"Conversation", "A conversation.", conversation},
     {"Conversations", "A page of conversations.", conversations},
+    {"Muted", "Whether somebody is notified.", muted},
+    {"Draft", "What a person began to write.", draft},
     {"ConversationId", "A conversation by its id.", conversation_id},
     {"Member", "A device in a conversation.", member},
     {"Members", "A page of members.", members},

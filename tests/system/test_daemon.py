@@ -1,4 +1,5 @@
 """`sotto daemon` with real programs: everything through JSON-RPC, and what it promises."""
+import base64
 import json
 import os
 import socket
@@ -421,6 +422,88 @@ def several_devices():
         daemon.stop()
 
 
+def listing():
+    """the list of conversations: its order, last lines and counts, and what a person sets in it"""
+    with Two() as (world, alice, bob, a, b, room):
+        group = a("group.create", title="Kitchen", members=["Bob"])["conversation"]
+        eventually(lambda: b("conversation.list")["total"] == 2, "Bob in the group")
+        me = b("account.get")["account"]
+        mention = base64.urlsafe_b64encode(bytes.fromhex(me)).decode().rstrip("=")
+
+        def order(**params):
+            return [c["conversation"] for c in b("conversation.list", **params)["conversations"]]
+
+        def got(text):
+            b.events(lambda n: text_of(n, text))
+
+        def one(conversation=room):
+            return b("conversation.get", conversation=conversation)
+        b("events.subscribe")
+        b("conversation.markRead", conversation=room)
+        b("conversation.markRead", conversation=group)
+        a("message.send", conversation=room, text="é" * 300)
+        got("é" * 300)
+        told = b.events(lambda n: n["params"]["type"] == "conversation" and n["params"]["about"] == room)
+        assert told[-1]["params"]["conversation"]["unread"] == 1
+        assert order() == [room, group] and one()["last"]["text"] == "é" * 100 and one()["unread"] == 1
+        a("message.send", conversation=group, markdown=True, text="[@Bob](sotto:account/%s) hi" % mention)
+        b.events(lambda n: n["params"].get("message", {}).get("markdown"))
+        assert one(group)["mentions"] == 1 and one(group)["last"]["name"] == "Alice" and one()["mentions"] == 0
+        # What is pinned stays in front; pages go on where the one before ended.
+        assert b("conversation.setPinned", conversation=room, on=True)["pinned"] is True
+        a("message.send", conversation=group, text="newer")
+        got("newer")
+        assert order() == [room, group] and order(limit=1) == [room] and order(offset=1) == [group]
+        b("conversation.setPinned", conversation=room, on=False)
+        assert order() == [group, room]
+        # Muted for good, for a time, and a time that is over.
+        assert b("conversation.setMuted", conversation=group, on=True)["muted"] == {"mentions": False}
+        soon = int(time.time()) + 1000
+        muted = b("conversation.setMuted", conversation=group, on=True, until=soon, mentions=True)
+        assert muted["muted"] == {"until": soon, "mentions": True}
+        assert "muted" not in b("conversation.setMuted", conversation=group, on=True, until=1)
+        # What is archived comes back with the next message; muted, only when it mentions Bob.
+        assert b("conversation.setArchived", conversation=group, on=True)["archived"] is True
+        assert order() == [room] and order(archived=True) == [group]
+        a("message.send", conversation=group, text="back")
+        got("back")
+        assert order() == [group, room] and order(archived=True) == []
+        b("conversation.setArchived", conversation=group, on=True)
+        b("conversation.setMuted", conversation=group, on=True)
+        a("message.send", conversation=group, text="not back")
+        got("not back")
+        assert order() == [room] and one(group)["unread"] == 4
+        a("message.send", conversation=group, markdown=True, text="[@Bob](sotto:account/%s) you" % mention)
+        b.events(lambda n: n["params"].get("message", {}).get("text", "").endswith(" you"))
+        assert order() == [group, room]
+        b("conversation.markRead", conversation=group)
+        assert (one(group)["unread"], one(group)["mentions"]) == (0, 0)
+        assert b("conversation.markUnread", conversation=group)["markedUnread"] is True
+        b("conversation.markRead", conversation=group)
+        assert one(group)["markedUnread"] is False
+        # Drafts.
+        last = one()["last"]["id"]
+        draft = b("conversation.setDraft", conversation=room, text="Dear", replyTo=last)["draft"]
+        assert (draft["text"], draft["replyTo"], draft["markdown"]) == ("Dear", last, False)
+        assert b.fails("conversation.setDraft", conversation=group, text="x", replyTo=last) == "not_found"
+        assert "draft" not in b("conversation.setDraft", conversation=room)
+        # Erased: nothing is left of it; back with the next message, and Alice has all that she had.
+        b("conversation.setDraft", conversation=group, text="gone")
+        b("conversation.erase", conversation=group)
+        b.events(lambda n: n["params"]["type"] == "conversationErased" and n["params"]["about"] == group)
+        assert b("message.list", conversation=group)["messages"] == [] and order() == [room]
+        assert b("message.search", words="newer")["messages"] == []
+        assert one(group)["hidden"] is True and "last" not in one(group) and "draft" not in one(group)
+        a("message.send", conversation=group, text="anew")
+        got("anew")
+        assert order() == [group, room] and texts(b, group) == ["anew"] and "newer" in texts(a, group)
+        # What is over goes whole.
+        a("group.remove", conversation=group, members=["Bob"])
+        eventually(lambda: one(group)["state"] == "removed", "its end")
+        b("conversation.erase", conversation=group)
+        assert b.fails("conversation.get", conversation=group) == "not_found" and order() == [room]
+
+
 def whole():
     """every method was called"""
     missing = set(METHODS) - used - {"rpc.discover"}  # which without_daemon asks for
@@ -428,4 +511,4 @@ def whole():
 
 
 main([conversation, groups, people, readers, other_programs, without_daemon, wrong_lines, alone, stdio, killed, stops,
-      locked, several_devices, whole])
+      locked, several_devices, listing, whole])

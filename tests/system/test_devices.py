@@ -4,23 +4,8 @@ import base64
 import json
 import os
 
+from linking import Device, begin
 from world import Person, World, eventually, main
-
-
-class Device(Person):
-    """Another device of a person."""
-
-    def __init__(self, world, name, number):
-        super().__init__(world, name)
-        self.profile = os.path.join(world.directory, "profile-%s-%d" % (name, number))
-
-
-def begin(device, *more):
-    """Starts `sotto link`; gives the process and the link."""
-    process = device.start("link", "--relay", device.world.address, *more)
-    line = process.stdout.readline()
-    assert line, process.stderr.read()
-    return process, json.loads(line)["link"]
 
 
 def link(world, old, name=None, number=2, *more):
