@@ -102,6 +102,17 @@ static bool lists(sotto_bytes bytes, const struct identity *identity, struct are
 
 /* ---- The profile ----------------------------------------------------------------------------- */
 
+/* Inside a transaction. The past that other devices give has positions of theirs, which are not
+ * known here: this one's begin far behind, and stay below 2^53, as those that link from it. */
+static sotto_error positions_begin(struct sotto *core)
+{
+    uint16_t random = 0;
+    TRY(core->env->random(core->env->ctx, (uint8_t *)&random, sizeof random));
+    uint64_t position = (UINT64_C(4096) + random % 2048) << 40;
+    TRY(store_number_put(core->store, "message.position", position));
+    return store_number_put(core->store, "listened", position);
+}
+
 static sotto_error profile_store(struct sotto *core, const struct sotto_recovery *recovery,
                                  const struct identity *identity, sotto_bytes manifest)
 {
@@ -119,6 +130,8 @@ static sotto_error profile_store(struct sotto *core, const struct sotto_recovery
         profile.identity = sotto_buf_view(&saved);
         profile.manifest = manifest;
         error = store_profile_put(core->store, &profile);
+        if (error == SOTTO_OK)
+            error = positions_begin(core);
         if (error == SOTTO_OK)
             error = store_commit(core->store);
         if (error != SOTTO_OK)
