@@ -209,7 +209,8 @@ static sotto_error content_store(struct receiving *r, const struct entry *entry,
     if (error == SOTTO_EXISTS)
         return SOTTO_OK;
     TRY(error);
-    return listing_came(core, &r->room->id, message.own, message.mentions_self);
+    return blocked ? SOTTO_OK
+                   : listing_came(core, &r->room->id, message.own, message.mentions_self);
 }
 
 static sotto_error message_received(struct receiving *r, const struct entry *entry,
