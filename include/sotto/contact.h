@@ -13,7 +13,8 @@ struct sotto_request {
     int64_t id;
     struct sotto_id conversation;
     struct sotto_id sender;
-    const char *sender_name; /* empty: not known */
+    const char *sender_name; /* as one knows them, else as the request calls them; may be empty */
+    const char *greeting;    /* the beginning of what they want to say: one line, may be empty */
     uint64_t time_s;
 };
 

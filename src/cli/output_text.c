@@ -293,7 +293,13 @@ static void text_request(struct cli *cli, const struct sotto_request *request)
         fputs("Somebody", stdout);
     printf(" (account %.16s) wants to write to you, since ", hex);
     time_print(request->time_s);
-    printf("\n   let them in: sotto accept %lld    or not: sotto decline %lld\n",
+    if (request->greeting[0] != '\0') {
+        fputs("\n   \"", stdout);
+        clean_print_str(stdout, request->greeting);
+        putchar('"');
+    }
+    printf("\n   let them in: sotto accept %lld    or not: sotto decline %lld, with --block for "
+           "good\n",
            (long long)request->id, (long long)request->id);
 }
 

@@ -109,7 +109,9 @@ static sotto_error sender_learn(struct joining *j)
     if (contact.relay[0] == '\0' || (j->envelope->relay_of_sender.size > 0 &&
                                      sotto_bytes_equal(contact.manifest, j->envelope->manifest)))
         contact.relay = arena_text(&j->arena, j->envelope->relay_of_sender);
-    if (contact.relay == NULL)
+    if (contact.name[0] == '\0')
+        contact.name = arena_text(&j->arena, j->envelope->name);
+    if (contact.relay == NULL || contact.name == NULL)
         return SOTTO_NO_MEMORY;
     if (j->envelope->capability.size > 0) {
         sotto_error error =
@@ -355,6 +357,22 @@ sotto_error join_revisit(struct sotto *core)
 
 /* ---- The person decides ---- */
 
+/* What it says of its sender: nobody has proved it yet. */
+static sotto_error request_say(const struct store_request *from, const struct store_contact *sender,
+                               struct arena *arena, struct sotto_request *request)
+{
+    struct envelope envelope;
+    sotto_fault fault;
+    request->sender_name = people_name(sender);
+    request->greeting = "";
+    if (envelope_read(from->envelope, &envelope, &fault) != SOTTO_OK)
+        return SOTTO_OK;
+    if (request->sender_name[0] == '\0')
+        request->sender_name = arena_text(arena, envelope.name);
+    request->greeting = arena_text(arena, envelope.greeting);
+    return request->sender_name != NULL && request->greeting != NULL ? SOTTO_OK : SOTTO_NO_MEMORY;
+}
+
 /* Those that wait for the person: not the ones that wait for a room to end. */
 sotto_error sotto_requests(struct sotto *core,
                            void (*each)(void *ctx, const struct sotto_request *request), void *ctx)
@@ -381,9 +399,12 @@ sotto_error sotto_requests(struct sotto *core,
         request.id = requests[i].id;
         memcpy(request.conversation.bytes, requests[i].room.bytes, ROOM_ID_SIZE);
         memcpy(request.sender.bytes, requests[i].sender.bytes, ACCOUNT_ID_SIZE);
-        request.sender_name = people_name(&contact);
         request.time_s = requests[i].received_s;
-        each(ctx, &request);
+        error = request_say(&requests[i], &contact, &arena, &request);
+        if (error == SOTTO_OK)
+            each(ctx, &request);
+        else
+            (void)core_store_problem(core, error, "reading the requests");
     }
     arena_free(&arena);
     return error;

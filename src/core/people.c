@@ -123,6 +123,59 @@ sotto_error people_silence(struct sotto *core, const struct account_id *account)
     return store_contact_silence(core->store, account);
 }
 
+/* ---- Greeting -------------------------------------------------------------------------------- */
+
+/* The text on one line, cut between two characters. */
+static sotto_error one_line(sotto_bytes text, struct arena *arena, sotto_bytes *line)
+{
+    uint8_t *copy = arena_array(arena, WIRE_GREETING_MAX, 1);
+    size_t size = 0, used = 0;
+    if (copy == NULL)
+        return SOTTO_NO_MEMORY;
+    while (used < text.size) {
+        uint32_t scalar = 0;
+        size_t next = text_next(sotto_bytes_of(text.data + used, text.size - used), &scalar);
+        bool shown = scalar >= 0x20 && (scalar < 0x7F || scalar > 0x9F);
+        if (next == 0 || size + next > WIRE_GREETING_MAX)
+            break;
+        if (shown)
+            memcpy(copy + size, text.data + used, next);
+        else
+            copy[size] = ' ';
+        size += shown ? next : 1;
+        used += next;
+    }
+    *line = sotto_bytes_of(copy, size);
+    return SOTTO_OK;
+}
+
+sotto_error people_greeting(struct room *room, const struct store_room *row, struct arena *arena,
+                            sotto_bytes *greeting)
+{
+    struct sotto *core = room->core;
+    struct store_outgoing outgoing;
+    int64_t after = 0;
+    sotto_error error = SOTTO_OK;
+    *greeting = sotto_bytes_of(NULL, 0);
+    while (row->kind == STORE_ROOM_DIRECT &&
+           (error = store_outgoing_next(core->store, &room->id, STORE_OUT_ENTRIES, after, arena,
+                                        &outgoing)) == SOTTO_OK) {
+        struct queued_message queued;
+        struct content_message content;
+        sotto_fault fault;
+        after = outgoing.id;
+        if (outgoing.kind != STORE_OUT_MESSAGE)
+            continue;
+        TRY(queued_message_read(outgoing.intent, &queued));
+        if (queued.intent != MESSAGE_INTENT_TEXT)
+            continue;
+        TRY(content_read(queued.content, &core->identity.account, &room->id, arena, &content,
+                         &fault));
+        return one_line(content.text, arena, greeting);
+    }
+    return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
+}
+
 /* ---- Records among one's own devices --------------------------------------------------------- */
 
 sotto_error people_label_write(const struct account_id *account, const char *label, sotto_buf *out)

@@ -24,6 +24,11 @@ sotto_error people_conflict(struct sotto *core, const struct account_id *account
 void people_conflict_note(struct sotto *core, const struct account_id *account,
                           sotto_bytes offered);
 
+/* Inside a transaction: the beginning of the first text that waits in a conversation with one
+ * person, for the request that it is to them; empty: none. Lives in arena. */
+sotto_error people_greeting(struct room *room, const struct store_room *row, struct arena *arena,
+                            sotto_bytes *greeting);
+
 /* What the other person scans; with: whom it is shown to, NULL for anybody. Sets the problem. */
 sotto_error verify_link_show(struct sotto *core, const struct account_id *with, char *out,
                              size_t size);

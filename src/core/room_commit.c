@@ -7,7 +7,7 @@
 
 #include "codec/reader.h"
 #include "codec/writer.h"
-#include "core/internal.h"
+#include "core/people.h"
 
 /* ---- Encoding ---- */
 
@@ -487,6 +487,7 @@ static sotto_error welcome_seal(struct winning *w, const struct store_take *take
     if (error == SOTTO_OK && device == NULL)
         error = SOTTO_NOT_FOUND;
     if (error == SOTTO_OK) {
+        envelope.version = ENVELOPE_VERSION;
         envelope.kind = ENVELOPE_ROOM_INVITATION;
         envelope.relay = sotto_bytes_str(w->row->relay);
         envelope.room = w->room->id;
@@ -497,6 +498,10 @@ static sotto_error welcome_seal(struct winning *w, const struct store_take *take
         envelope.key_package_ref = sotto_buf_view(&reference);
         envelope.welcome = w->carrier->welcome;
         envelope.manifests = sotto_buf_view(&w->manifests);
+        envelope.name = sotto_bytes_str(core->profile.name);
+        error = people_greeting(w->room, w->row, w->arena, &envelope.greeting);
+    }
+    if (error == SOTTO_OK) {
         error = envelope_write(&envelope, plain);
     }
     if (error == SOTTO_OK)

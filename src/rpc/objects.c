@@ -250,6 +250,8 @@ json_t *object_request(const sotto_env *env, const struct sotto_request *request
     object_set_id(object, "conversation", &request->conversation);
     object_set_id(object, "sender", &request->sender);
     object_set_text(env, object, "name", request->sender_name);
+    if (request->greeting[0] != '\0')
+        object_set_text(env, object, "greeting", request->greeting);
     object_set_number(object, "time", request->time_s);
     return object;
 }

@@ -110,7 +110,10 @@ static const struct rpc_field request[] = {
     NUMBER("request", "its number"),
     ID("conversation", "what it would lead to"),
     ID("sender", "the account that asks"),
-    STRING("name", "as that person calls themself; empty: not known"),
+    STRING("name",
+           "as one knows that person, else as the request calls them, which nobody has proved;"
+           " empty: not known"),
+    MAYBE("greeting", "the beginning of what they want to say, on one line"),
     NUMBER("time", "when it came, in seconds since 1970"),
     END,
 };

@@ -50,7 +50,8 @@ static bool capability_size_valid(size_t size)
 
 static void read_fields(struct reader *reader, struct envelope *envelope)
 {
-    if (reader_u8(reader, "Envelope.version") != 1)
+    envelope->version = reader_u8(reader, "Envelope.version");
+    if (envelope->version != ENVELOPE_FIRST && envelope->version != ENVELOPE_VERSION)
         reader_fail_at(reader, 0, SOTTO_VERSION, "Envelope.version");
     envelope->kind = reader_u8(reader, "Envelope.kind");
     if (envelope->kind != ENVELOPE_ROOM_INVITATION)
@@ -74,6 +75,11 @@ static void read_fields(struct reader *reader, struct envelope *envelope)
     while (reader_ok(reader) && rest.size > 0)
         if (!envelope_manifest(&rest, &one))
             reader_fail_at(reader, at, SOTTO_LENGTH, "Envelope.manifests");
+    envelope->name = envelope->greeting = (sotto_bytes){0};
+    if (envelope->version == ENVELOPE_FIRST)
+        return;
+    envelope->name = reader_text(reader, WIRE_NAME_MAX, "Envelope.name");
+    envelope->greeting = reader_text(reader, WIRE_GREETING_MAX, "Envelope.greeting");
 }
 
 bool envelope_manifest(sotto_bytes *manifests, sotto_bytes *manifest)
@@ -105,7 +111,9 @@ sotto_error envelope_read(sotto_bytes bytes, struct envelope *envelope, sotto_fa
 
 static void write_fields(struct writer *writer, const struct envelope *envelope)
 {
-    writer_u8(writer, 1);
+    writer_check(writer,
+                 envelope->version == ENVELOPE_FIRST || envelope->version == ENVELOPE_VERSION);
+    writer_u8(writer, envelope->version);
     writer_check(writer, envelope->kind == ENVELOPE_ROOM_INVITATION);
     writer_u8(writer, envelope->kind);
     writer_address(writer, envelope->relay, false);
@@ -119,6 +127,10 @@ static void write_fields(struct writer *writer, const struct envelope *envelope)
     writer_limited(writer, envelope->key_package_ref, 1, WIRE_KEY_PACKAGE_REF_MAX);
     writer_limited(writer, envelope->welcome, 1, WIRE_ENVELOPE_MAX);
     writer_limited(writer, envelope->manifests, 0, WIRE_MANIFESTS_MAX);
+    if (envelope->version == ENVELOPE_FIRST)
+        return;
+    writer_text(writer, envelope->name, WIRE_NAME_MAX);
+    writer_text(writer, envelope->greeting, WIRE_GREETING_MAX);
 }
 
 sotto_error envelope_write(const struct envelope *envelope, sotto_buf *buf)

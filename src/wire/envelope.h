@@ -24,8 +24,10 @@ void envelope_aad(const struct account_id *account, const struct device_id *devi
                   uint8_t aad[static ENVELOPE_AAD_SIZE]);
 
 enum { ENVELOPE_ROOM_INVITATION = 1 };
+enum { ENVELOPE_FIRST = 1, ENVELOPE_VERSION = 2 };
 
 struct envelope {
+    uint8_t version;   /* ENVELOPE_VERSION; ENVELOPE_FIRST of older clients, which had no name */
     uint8_t kind;      /* ENVELOPE_ROOM_INVITATION */
     sotto_bytes relay; /* address of the relay that holds the room; it was checked to parse */
     struct room_id room;
@@ -39,6 +41,8 @@ struct envelope {
     /* Manifests of members who have several devices, one vector behind the other: envelope_manifest
      * reads the next. */
     sotto_bytes manifests;
+    sotto_bytes name;     /* what the sender calls itself; UTF-8, may be empty */
+    sotto_bytes greeting; /* the beginning of what it wants to say; UTF-8, one line, may be empty */
 };
 
 /* Reads the plaintext, padding included: zeros, and of exactly Padmé's size. Views borrow from

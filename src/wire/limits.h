@@ -39,6 +39,8 @@ enum {
 
     WIRE_LINK_MAX = 2048, /* sotto://invite/... or sotto://link/... as text */
 
+    WIRE_GREETING_MAX = 1024, /* Envelope.greeting */
+
     WIRE_MANIFESTS_MAX = 1024 * 1024, /* Envelope.manifests, all of them */
 
     /* What is exchanged in linking a device: the plaintexts, padded to one size. */

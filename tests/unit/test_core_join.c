@@ -141,6 +141,7 @@ static bool bob_joins_with(struct person *named, const struct room_id *room,
     sotto_buf_init(&plain, core->env);
     arena_init(&arena, core->env);
     const struct envelope envelope = {
+        .version = ENVELOPE_VERSION,
         .kind = ENVELOPE_ROOM_INVITATION,
         .relay = sotto_bytes_str(RELAY),
         .room = *room,
@@ -151,6 +152,8 @@ static bool bob_joins_with(struct person *named, const struct room_id *room,
         .key_package_ref = sotto_buf_view(reference),
         .welcome = sotto_buf_view(welcome),
         .capability = sotto_bytes_of(capability, with_invitation ? CAPABILITY_SIZE : 0),
+        .name = sotto_bytes_str("As I call myself"),
+        .greeting = sotto_bytes_str("Hello"),
     };
     assert_ok(envelope_write(&envelope, &plain));
     assert_ok(store_begin(core->store));
@@ -211,6 +214,42 @@ static void a_stranger_cannot_come_in_a_contacts_name(void **state)
     sotto_buf_free(&reference);
 }
 
+static void request_is(void *ctx, const struct sotto_request *request)
+{
+    const char *const *expected = ctx;
+    assert_string_equal(request->sender_name, expected[0]);
+    assert_string_equal(request->greeting, expected[1]);
+}
+
+/* What a request says of itself is shown where nothing better is known, and believed once it has
+ * proved to be the sender's. */
+static void a_request_says_who_asks(void **state)
+{
+    (void)state;
+    struct room_id room;
+    struct sotto_id conversation;
+    struct arena arena;
+    struct store_contact contact;
+    sotto_buf welcome, reference;
+    const char *expected[] = {"As I call myself", "Hello"};
+    sotto_buf_init(&welcome, sotto_env_system());
+    sotto_buf_init(&reference, sotto_env_system());
+    arena_init(&arena, bob.core->env);
+    make_welcome(&mallory, &alice, &room, &welcome, &reference);
+    assert_false(bob_joins(&mallory, &room, &welcome, &reference));
+    assert_ok(sotto_requests(bob.core, request_is, expected));
+    assert_ok(
+        store_contact_get(bob.core->store, &mallory.core->identity.account, &arena, &contact));
+    assert_string_equal(contact.name, "");
+    assert_ok(sotto_accept(bob.core, "1", &conversation));
+    assert_ok(
+        store_contact_get(bob.core->store, &mallory.core->identity.account, &arena, &contact));
+    assert_string_equal(contact.name, "As I call myself");
+    arena_free(&arena);
+    sotto_buf_free(&welcome);
+    sotto_buf_free(&reference);
+}
+
 /* What Bob believes of somebody, and how often his invitation was used. */
 static void bob_believes(struct person *of, bool contact, const char *relay, uint32_t used)
 {
@@ -263,6 +302,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_contact_lets_one_in, start, stop),
         cmocka_unit_test_setup_teardown(a_stranger_cannot_come_in_a_contacts_name, start, stop),
+        cmocka_unit_test_setup_teardown(a_request_says_who_asks, start, stop),
         cmocka_unit_test_setup_teardown(an_invitation_lets_in_who_proves_to_hold_it, start, stop),
     };
     return cmocka_run_group_tests_name("core_join", tests, NULL, NULL);

@@ -8,6 +8,7 @@ static const uint8_t bytes32[32] = {5, 6, 7};
 static struct envelope specimen(void)
 {
     return (struct envelope){
+        .version = ENVELOPE_VERSION,
         .kind = ENVELOPE_ROOM_INVITATION,
         .relay = sotto_bytes_str("relay.example:443"),
         .room = {{8}},
@@ -18,6 +19,8 @@ static struct envelope specimen(void)
         .capability = sotto_bytes_of(bytes32, CAPABILITY_SIZE),
         .key_package_ref = sotto_bytes_of(bytes32, 32),
         .welcome = sotto_bytes_str("welcome"),
+        .name = sotto_bytes_str("Alice"),
+        .greeting = sotto_bytes_str("Hello, it is me"),
     };
 }
 
@@ -58,7 +61,16 @@ static void an_envelope_survives_the_round_trip(void **state)
     assert_bytes(read.capability, envelope.capability);
     assert_bytes(read.key_package_ref, envelope.key_package_ref);
     assert_bytes(read.welcome, envelope.welcome);
+    assert_bytes(read.name, envelope.name);
+    assert_bytes(read.greeting, envelope.greeting);
     assert_int_equal(read.room.bytes[0], 8);
+    /* An older client's had neither. */
+    sotto_buf_clear(&bytes);
+    envelope.version = ENVELOPE_FIRST;
+    assert_ok(envelope_write(&envelope, &bytes));
+    assert_ok(envelope_read(sotto_buf_view(&bytes), &read, &fault));
+    assert_bytes(read.welcome, envelope.welcome);
+    assert_int_equal(read.name.size + read.greeting.size, 0);
     sotto_buf_free(&bytes);
 }
 
@@ -103,8 +115,14 @@ static void a_newer_kind_is_unsupported(void **state)
     assert_ok(envelope_write(&envelope, &bytes));
     bytes.data[1] = 2;
     assert_error(envelope_read(sotto_buf_view(&bytes), &read, &fault), UNSUPPORTED);
-    bytes.data[0] = 2;
+    bytes.data[0] = 3;
     assert_error(envelope_read(sotto_buf_view(&bytes), &read, &fault), VERSION);
+    envelope.version = 3;
+    assert_error(envelope_write(&envelope, &bytes), ARGUMENT);
+    envelope.version = ENVELOPE_VERSION;
+    envelope.greeting = sotto_bytes_str("two\nlines");
+    assert_int_not_equal(envelope_write(&envelope, &bytes), SOTTO_OK);
+    envelope.greeting = sotto_bytes_of(NULL, 0);
     envelope.capability.size = 3;
     assert_error(envelope_write(&envelope, &bytes), ARGUMENT);
     sotto_buf_free(&bytes);
