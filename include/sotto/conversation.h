@@ -12,7 +12,9 @@ enum sotto_room_state {
     SOTTO_ROOM_ACTIVE = 2,
     SOTTO_ROOM_REMOVED = 3, /* somebody removed this account */
     SOTTO_ROOM_LEFT = 4,
-    SOTTO_ROOM_FORKED = 5, /* the relay's log contradicts itself */
+    SOTTO_ROOM_FORKED = 5,    /* the relay's log contradicts itself */
+    SOTTO_ROOM_REJOINING = 7, /* entries that this device never saw have expired: it asks members
+                                 to let it in again, and what is written waits until then */
 };
 
 const char *sotto_room_state_name(enum sotto_room_state state); /* "active" */

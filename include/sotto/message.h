@@ -17,6 +17,7 @@ enum sotto_message_kind {
     SOTTO_KIND_FORK = 8,     /* the relay's log contradicts itself from here on */
     SOTTO_KIND_FILE = 9,     /* a file: text is what is said about it */
     SOTTO_KIND_DELETED = 10, /* was a message until its sender took it back */
+    SOTTO_KIND_MISSING = 11, /* messages between since_s and time_s did not reach this device */
     /* Between two people, of the other one (the subject): */
     SOTTO_KIND_DEVICE_ADDED = 30, /* their account has another device */
     SOTTO_KIND_DEVICE_REMOVED = 31,
@@ -71,7 +72,8 @@ struct sotto_message {
     struct sotto_id subject; /* who was added, removed or left */
     const char *subject_name;
     bool subject_own;
-    uint64_t time_s; /* when this device stored it */
+    uint64_t time_s;  /* when this device stored it */
+    uint64_t since_s; /* of MISSING */
     sotto_bytes text;
     /* Of a file. The name is made harmless: one that stays in its directory. */
     const char *file_name;

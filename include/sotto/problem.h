@@ -91,7 +91,8 @@ enum sotto_trouble {
     X(FILE_GONE, "file_gone", REFUSED)                   \
     X(BAD_FILE, "bad_file", SECURITY)                    \
     X(BAD_PHRASE, "bad_phrase", USAGE)                   \
-    X(BLOCKED, "blocked", USAGE)
+    X(BLOCKED, "blocked", USAGE)                         \
+    X(REJOINING, "rejoining", NETWORK)
 
 enum sotto_code {
 #define SOTTO_CODE_ENUM(name, text, trouble) SOTTO_CODE_##name,

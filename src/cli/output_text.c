@@ -37,6 +37,14 @@ static void subject_print(const struct sotto_message *message)
 
 static void event_print(const struct sotto_message *message)
 {
+    if (message->kind == SOTTO_KIND_MISSING) {
+        fputs("-- Messages between ", stdout);
+        time_print(message->since_s);
+        fputs(" and ", stdout);
+        time_print(message->time_s);
+        fputs(" did not reach this device", stdout);
+        return;
+    }
     fputs("-- ", stdout);
     if (message->own)
         fputs("You", stdout);
@@ -85,6 +93,7 @@ static void event_print(const struct sotto_message *message)
         break;
     case SOTTO_KIND_TEXT:
     case SOTTO_KIND_FILE:
+    case SOTTO_KIND_MISSING:
         break;
     }
 }

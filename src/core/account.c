@@ -159,7 +159,7 @@ static sotto_error introduce_everywhere(struct sotto *core, struct arena *arena)
     size_t count = 0;
     TRY(store_rooms(core->store, arena, &rooms, &count));
     for (size_t i = 0; i < count; i++) {
-        if (rooms[i].state != STORE_ROOM_ACTIVE && rooms[i].state != STORE_ROOM_CREATING)
+        if (!store_room_alive(rooms[i].state))
             continue;
         uint64_t unique = 0;
         TRY(core->env->random(core->env->ctx, (uint8_t *)&unique, sizeof unique));

@@ -135,11 +135,15 @@ static sotto_error change_begin(struct sotto *core, const struct sotto_id *conve
     sotto_error error = *room != NULL ? store_begin(core->store) : SOTTO_NO_MEMORY;
     if (error == SOTTO_OK)
         error = room_enter(*room, arena, row);
-    if (error == SOTTO_OK && (*room)->group == NULL)
+    if (error == SOTTO_OK && (*room)->group == NULL && row->state != STORE_ROOM_REJOINING)
         error = SOTTO_STATE; /* ended between the two looks */
-    if (error == SOTTO_OK)
+    if (error == SOTTO_OK && (*room)->group != NULL)
         return SOTTO_OK;
     room_abort_all(core);
+    if (error == SOTTO_OK)
+        return problem_set(&core->problem, SOTTO_STATE, SOTTO_CODE_NOT_MEMBER,
+                           "Try again when this device is back in the conversation.", "%s",
+                           row->trouble);
     return core_store_problem(core, error, "reading the conversation");
 }
 

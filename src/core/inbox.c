@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "core/internal.h"
+#include "core/rejoin.h"
+#include "wire/rejoin.h"
 
 enum {
     INBOX_STALL_MS = 5000,  /* without the next of the backlog: another process of this profile has
@@ -225,7 +227,9 @@ static sotto_error envelope_apply(struct sotto *core, const struct inbox_envelop
     if (error == SOTTO_OK && fresh) {
         error = identity_open(core->crypto, &core->identity, envelope->sealed, &opened, &fault);
         if (error == SOTTO_OK)
-            error = join_consider(core, sotto_buf_view(&opened), core_now_s(core));
+            error = rejoin_request_is(sotto_buf_view(&opened))
+                        ? rejoin_consider(core, sotto_buf_view(&opened), core_now_s(core))
+                        : join_consider(core, sotto_buf_view(&opened), core_now_s(core));
         else if (!error_is_local(error))
             error = SOTTO_OK; /* not for this device, or nonsense: anybody may post */
     }

@@ -8,6 +8,7 @@
  *     CREATING --take KeyPackages, room_create--> ACTIVE --commit removes us--> REMOVED
  *                                                   |  |--own leave accepted--> LEFT
  *                                                   |--log contradicts itself--> FORKED
+ *                                                   |--entries expired--> REJOINING (rejoin.h)
  *
  *     ACTIVE, in this order: subscribe from the cursor; catch up to the head; post Welcomes owed;
  *     then the outbox in order: a message or leave is encrypted for the present epoch, stored,
@@ -38,9 +39,10 @@
 
 enum {
     KEY_PACKAGE_STOCK = 20,
-    KEY_PACKAGE_DAYS = 90,
-    KEY_PACKAGE_MAX_DAYS = 91, /* of others': longer ones are refused (RFC 9420, 7.2) */
-    COMMIT_INTENTS_MAX = 64,   /* gathered into one commit */
+    KEY_PACKAGE_DAYS = 88,
+    KEY_PACKAGE_EARLY_S = 2 * 86400, /* how long before they were made they are good */
+    KEY_PACKAGE_MAX_DAYS = 91,       /* of others': longer ones are refused (RFC 9420, 7.2) */
+    COMMIT_INTENTS_MAX = 64,         /* gathered into one commit */
     COMMIT_PROPOSALS_MAX = 256,
     APPENDS_MAX = 32,           /* of one room on the way at once */
     APPENDS_BYTES = 256 * 1024, /* likewise: no more are begun above it */
@@ -87,6 +89,7 @@ struct room {
     uint64_t full_size;       /* not 0: it is full, and holds so much */
     uint64_t wanted_size;     /* that it shall hold */
     uint64_t await_ms;        /* since when head or await_epoch is ahead of what was applied */
+    bool unknown;             /* the relay says that there is no such room */
 
     struct upload *upload; /* NULL: none is under way */
     unsigned upload_restarts;
@@ -385,7 +388,8 @@ enum commit_action {
     COMMIT_REMOVE = 2,        /* all leaves of account */
     COMMIT_REMOVE_DEVICE = 3, /* a device that is no longer its account's */
     COMMIT_UPDATE = 4,
-    COMMIT_LEAVE = 5, /* all leaves of account, which asked for it */
+    COMMIT_LEAVE = 5,  /* all leaves of account, which asked for it */
+    COMMIT_REJOIN = 6, /* a device that asked to be let in again (rejoin.h) */
 };
 
 /* Beginnings of client ids in the outbox. What goes before everything else: */
@@ -646,6 +650,10 @@ sotto_error search_tidy(struct sotto *core);
 
 /* Makes KeyPackages until `count` wait to be uploaded, and a last resort if there is none. */
 sotto_error keys_stock(struct sotto *core, uint32_t count, bool last_resort);
+/* Inside a transaction: one that goes to one device and not to the relay, made at made_s and good
+ * for good_s seconds; package and its reference are appended. */
+sotto_error keys_make_one(struct sotto *core, uint64_t made_s, uint64_t good_s, sotto_buf *package,
+                          sotto_buf *reference);
 
 /* ---- sync.c ---- */
 

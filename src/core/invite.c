@@ -146,8 +146,7 @@ static bool conversation_with(struct sotto *core, const struct account_id *accou
         return false;
     for (size_t i = 0; i < count; i++)
         if (rooms[i].kind == STORE_ROOM_DIRECT && rooms[i].has_peer &&
-            account_id_equal(&rooms[i].peer, account) &&
-            (rooms[i].state == STORE_ROOM_ACTIVE || rooms[i].state == STORE_ROOM_CREATING)) {
+            account_id_equal(&rooms[i].peer, account) && store_room_alive(rooms[i].state)) {
             *room = rooms[i].room;
             return true;
         }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/people.h"
+#include "core/rejoin.h"
 
 /* ---- Joining ---- */
 
@@ -18,6 +19,7 @@ struct joining {
     struct store_room row;
     struct store_room before; /* what the room was, if it is known */
     bool known;
+    bool asked; /* this device asked to be let in again, and this is the answer */
 };
 
 static char *arena_text(struct arena *arena, sotto_bytes text)
@@ -141,8 +143,15 @@ static sotto_error joined_store(struct joining *j)
     TRY(room_save(j->room, &j->row));
     if (!j->package.last_resort)
         TRY(store_key_package_erase(core->store, j->package.ref));
+    bool back = j->asked || (j->known && j->before.state == STORE_ROOM_REJOINING);
+    if (back) {
+        TRY(rejoin_done(core, &j->before, j->envelope->next_seq));
+        TRY(commit_unseal(j->room, sotto_mls_epoch(j->room->group)));
+    }
     if (core_is_own(core, &j->sender)) /* the person was in before */
         return own_joined(core, &j->row, &j->sender_device);
+    if (back)
+        return SOTTO_OK;
     sotto_error error = event_add(core, &j->room->id, j->envelope->next_seq - 1, 0,
                                   SOTTO_KIND_JOINED, &core->identity.account, NULL);
     if (error != SOTTO_OK && error != SOTTO_EXISTS)
@@ -157,6 +166,9 @@ static sotto_error join_run(struct joining *j)
     if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
         return error;
     j->known = error == SOTTO_OK;
+    if (j->known)
+        TRY(rejoin_expects(core, &j->envelope->room, j->envelope->key_package_ref, &j->sender,
+                           &j->asked));
     TRY(store_key_package_get(core->store, j->envelope->key_package_ref, &j->arena, &j->package));
     j->room = room_of(core, &j->envelope->room);
     if (j->room == NULL)
@@ -171,7 +183,8 @@ static sotto_error join_run(struct joining *j)
     }
     /* A new life for the room in memory: what an earlier membership left behind is over. */
     j->room->wake = j->room->in_scope = true;
-    j->room->gone = false;
+    j->room->gone = j->room->unknown = false;
+    problem_clear(&j->room->problem);
     j->room->progress = ROOM_BUSY;
     return SOTTO_OK;
 }
@@ -284,10 +297,18 @@ static sotto_error consider(struct considering *c)
         error == SOTTO_OK && (row.state == STORE_ROOM_ACTIVE || row.state == STORE_ROOM_CREATING);
     if (busy && c->envelope.next_seq <= row.next_seq)
         return SOTTO_OK; /* of an earlier membership */
-    bool in = own;
-    if (!own)
+    bool in = own, asked = false;
+    TRY(rejoin_expects(core, &c->envelope.room, c->envelope.key_package_ref, &c->sender, &asked));
+    if (!own && !asked)
         TRY(let_in(c, &contact, &in));
-    if (busy || !in)
+    if (asked && busy) {
+        struct store_rejoin rejoin;
+        error = store_rejoin_get(core->store, &c->envelope.room, &rejoin);
+        if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
+            return error;
+        busy = error != SOTTO_OK; /* else nothing more comes of the earlier membership */
+    }
+    if (busy || (!in && !asked))
         return keep(c); /* busy: first the log must show that the earlier membership ended */
     return drop_if_bad(join_room(core, &c->envelope, &c->sender));
 }
@@ -325,7 +346,11 @@ static sotto_error revisit_one(struct sotto *core, const struct store_request *r
     struct store_contact contact;
     struct envelope envelope;
     sotto_fault fault;
-    if (!core_is_own(core, &request->sender) &&
+    bool asked = false;
+    if (envelope_read(request->envelope, &envelope, &fault) == SOTTO_OK)
+        TRY(rejoin_expects(core, &request->room, envelope.key_package_ref, &request->sender,
+                           &asked));
+    if (!core_is_own(core, &request->sender) && !asked &&
         (store_contact_get(core->store, &request->sender, arena, &contact) != SOTTO_OK ||
          !contact.contact || contact.blocked))
         return SOTTO_OK;

@@ -3,37 +3,56 @@
 
 #include "core/internal.h"
 
-static sotto_error key_make(struct sotto *core, bool last_resort)
+/* Inside a transaction: made and stored; package and reference are appended. row says what for. */
+static sotto_error key_make(struct sotto *core, struct store_key_package *row, sotto_buf *package,
+                            sotto_buf *reference)
 {
-    uint64_t now = core_now_s(core);
-    sotto_buf package, secrets, reference;
+    sotto_buf secrets;
     sotto_mls_leaf leaf;
-    sotto_buf_init(&package, core->env);
     sotto_buf_init(&secrets, core->env);
-    sotto_buf_init(&reference, core->env);
+    /* Good before it was made: clocks are wrong by a day. */
+    uint64_t from = row->created_s > KEY_PACKAGE_EARLY_S ? row->created_s - KEY_PACKAGE_EARLY_S : 0;
+    sotto_error error =
+        sotto_mls_key_package(core->mls, &core->identity_mls.mls, from, row->not_after_s,
+                              row->last_resort ? SOTTO_MLS_LAST_RESORT : 0, package, &secrets);
+    if (error == SOTTO_OK)
+        error = sotto_mls_key_package_inspect(core->mls, sotto_buf_view(package), &leaf, NULL,
+                                              reference);
+    if (error == SOTTO_OK) {
+        row->ref = sotto_buf_view(reference);
+        row->package = sotto_buf_view(package);
+        row->secrets = sotto_buf_view(&secrets);
+        error = store_key_package_put(core->store, row);
+    }
+    sotto_buf_free(&secrets);
+    return error;
+}
+
+static sotto_error key_stock(struct sotto *core, bool last_resort)
+{
+    sotto_buf package, reference;
     struct store_key_package row;
     memset(&row, 0, sizeof row);
-    /* An hour back: clocks differ. */
-    uint64_t from = now > 3600 ? now - 3600 : 0;
-    row.not_after_s = now + (uint64_t)KEY_PACKAGE_DAYS * 86400;
-    sotto_error error =
-        sotto_mls_key_package(core->mls, &core->identity_mls.mls, from, row.not_after_s,
-                              last_resort ? SOTTO_MLS_LAST_RESORT : 0, &package, &secrets);
-    if (error == SOTTO_OK)
-        error = sotto_mls_key_package_inspect(core->mls, sotto_buf_view(&package), &leaf, NULL,
-                                              &reference);
-    if (error == SOTTO_OK) {
-        row.ref = sotto_buf_view(&reference);
-        row.package = sotto_buf_view(&package);
-        row.secrets = sotto_buf_view(&secrets);
-        row.last_resort = last_resort;
-        row.created_s = now;
-        error = store_key_package_put(core->store, &row);
-    }
+    row.last_resort = last_resort;
+    row.created_s = core_now_s(core);
+    row.not_after_s = row.created_s + (uint64_t)KEY_PACKAGE_DAYS * 86400;
+    sotto_buf_init(&package, core->env);
+    sotto_buf_init(&reference, core->env);
+    sotto_error error = key_make(core, &row, &package, &reference);
     sotto_buf_free(&reference);
-    sotto_buf_free(&secrets);
     sotto_buf_free(&package);
     return error;
+}
+
+sotto_error keys_make_one(struct sotto *core, uint64_t made_s, uint64_t good_s, sotto_buf *package,
+                          sotto_buf *reference)
+{
+    struct store_key_package row;
+    memset(&row, 0, sizeof row);
+    row.uploaded = true; /* it goes to one device, not to the relay */
+    row.created_s = made_s;
+    row.not_after_s = made_s + good_s;
+    return key_make(core, &row, package, reference);
 }
 
 sotto_error keys_stock(struct sotto *core, uint32_t count, bool last_resort)
@@ -55,9 +74,9 @@ sotto_error keys_stock(struct sotto *core, uint32_t count, bool last_resort)
             ordinary++;
     }
     for (; ordinary < count && error == SOTTO_OK; ordinary++)
-        error = key_make(core, false);
+        error = key_stock(core, false);
     if (error == SOTTO_OK && last_resort)
-        error = key_make(core, true);
+        error = key_stock(core, true);
     if (error == SOTTO_OK)
         error = store_commit(core->store);
     if (error != SOTTO_OK)

@@ -390,8 +390,8 @@ static sotto_error erased(struct sotto *core, const struct room_id *room)
         error = store_listing_get(core->store, room, &arena, &listing);
     if (error == SOTTO_OK) {
         error = store_event_add(core->store, SOTTO_EVENT_CONVERSATION_ERASED, room->bytes);
-        if (error == SOTTO_OK && row.state != STORE_ROOM_ACTIVE &&
-            row.state != STORE_ROOM_CREATING && listing.shelf == STORE_SHELF_NOWHERE)
+        if (error == SOTTO_OK && !store_room_alive(row.state) &&
+            listing.shelf == STORE_SHELF_NOWHERE)
             error = store_room_erase(core->store, room);
     }
     arena_free(&arena);

@@ -134,11 +134,6 @@ static enum fit fit_room(const char *who, const struct store_room *room, const c
     return fit;
 }
 
-static bool alive(const struct store_room *room)
-{
-    return room->state == STORE_ROOM_ACTIVE || room->state == STORE_ROOM_CREATING;
-}
-
 sotto_error sotto_find(struct sotto *core, const char *who, struct sotto_id *conversation)
 {
     TRY(core_need_account(core));
@@ -156,7 +151,7 @@ sotto_error sotto_find(struct sotto *core, const char *who, struct sotto_id *con
     /* The living first; the others only if none of those fits. */
     for (int pass = 0; pass < 2 && choice.count == 0; pass++)
         for (size_t i = 0; i < count; i++) {
-            if (alive(&rooms[i]) != (pass == 0) || rooms[i].kind == STORE_ROOM_OWN)
+            if (store_room_alive(rooms[i].state) != (pass == 0) || rooms[i].kind == STORE_ROOM_OWN)
                 continue;
             const char *title = names_title(core, &rooms[i], &arena);
             enum fit fit = fit_room(who, &rooms[i], title);

@@ -22,7 +22,9 @@ static sotto_error room_write(const struct store_room *row, sotto_buf *out)
     writer_u8(&writer, OWN_ROOM);
     writer_fixed(&writer, sotto_bytes_of(row->room.bytes, ROOM_ID_SIZE));
     writer_u8(&writer, (uint8_t)row->kind);
-    writer_u8(&writer, (uint8_t)row->state);
+    /* To the account it is a conversation like any other. */
+    writer_u8(&writer,
+              (uint8_t)(row->state == STORE_ROOM_REJOINING ? STORE_ROOM_ACTIVE : row->state));
     writer_vector(&writer, sotto_bytes_str(row->title));
     writer_vector(&writer, sotto_bytes_str(row->relay));
     writer_u8(&writer, row->has_peer);

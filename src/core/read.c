@@ -4,6 +4,7 @@
 #include "core/file_name.h"
 #include "core/listing.h"
 #include "core/people.h"
+#include "core/rejoin.h"
 #include "core/text.h"
 
 /* ---- Names of states and kinds ---- */
@@ -21,6 +22,8 @@ const char *sotto_room_state_name(enum sotto_room_state state)
         return "left";
     case SOTTO_ROOM_FORKED:
         return "forked";
+    case SOTTO_ROOM_REJOINING:
+        return "rejoining";
     }
     return "unknown";
 }
@@ -54,6 +57,8 @@ const char *sotto_message_kind_name(enum sotto_message_kind kind)
         return "deviceRemoved";
     case SOTTO_KIND_CONFLICT:
         return "identityConflict";
+    case SOTTO_KIND_MISSING:
+        return "missing";
     }
     return "newer";
 }
@@ -314,6 +319,8 @@ void message_show(struct sotto *core, const struct store_message *from, struct a
     out->file_name = "";
     if (from->kind == SOTTO_KIND_FILE)
         file_show(from, arena, out);
+    if (from->kind == SOTTO_KIND_MISSING)
+        out->since_s = rejoin_missing_since(from->content);
     out->client_id = from->client_id;
     out->markdown = from->markdown;
     out->timer_s = from->timer_s;

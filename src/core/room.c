@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/internal.h"
+#include "core/rejoin.h"
 
 /* ---- Rooms in memory ------------------------------------------------------------------------- */
 
@@ -230,17 +231,8 @@ static void room_expired(struct room *room)
     sotto_error error = store_begin(core->store);
     if (error == SOTTO_OK)
         error = room_enter(room, &arena, &row);
-    if (error == SOTTO_OK && row.state == STORE_ROOM_ACTIVE) {
-        row.state = STORE_ROOM_REMOVED;
-        row.trouble = "This device was away for longer than the relay keeps messages. Ask a member "
-                      "to remove you and add you again.";
-        room_forget_group(room);
-        error = store_records_clear(core->store, &room->id);
-        if (error == SOTTO_OK)
-            error = room_fail_outbox(core, &room->id);
-        if (error == SOTTO_OK)
-            error = store_room_put(core->store, &row);
-    }
+    if (error == SOTTO_OK && row.state == STORE_ROOM_ACTIVE)
+        error = rejoin_begin(room, &row, 0);
     if (error == SOTTO_OK)
         error = store_commit(core->store);
     if (error != SOTTO_OK) {
@@ -249,6 +241,23 @@ static void room_expired(struct room *room)
     }
     room->wake = true;
     arena_free(&arena);
+}
+
+/* No such room, or its read gate was closed so long ago that the commit behind it has expired: what
+ * closed it may not have been about this device. */
+static void room_unknown(struct room *room)
+{
+    struct sotto *core = room->core;
+    sotto_error error = store_begin(core->store);
+    if (error == SOTTO_OK)
+        error = rejoin_suspect(room);
+    if (error == SOTTO_OK)
+        error = store_commit(core->store);
+    if (error != SOTTO_OK) {
+        room_abort(room);
+        room_local_failure(room, error, "noting that the relay does not know the conversation");
+    }
+    room->unknown = true;
 }
 
 static sotto_error cursor_read(struct room *room, uint64_t *next_seq)
@@ -272,11 +281,16 @@ static void on_subscribed(void *ctx, sotto_error error, const struct message *an
         struct sotto_problem problem;
         problem_clear(&problem);
         net_problem(room->conn, error, answer, &problem);
-        room_stuck(room, &problem);
+        if (error == SOTTO_REFUSED && answer != NULL && answer->error.code == WIRE_CODE_NO_ROOM) {
+            room_note(room, &problem);
+            room_unknown(room);
+        } else
+            room_stuck(room, &problem);
         return;
     }
     const struct room_subscribe_ok *ok = &answer->room_subscribe_ok;
     room->subscribed = ROOM_SUBSCRIBED;
+    room->unknown = false;
     room->head = ok->head;
     room->await_epoch = ok->epoch;
     room->await_ms = net_now_ms(room->core);
@@ -388,8 +402,23 @@ static bool room_caught_up(struct room *room, const struct store_room *row)
     return false;
 }
 
+/* Asks members to be let in again. What was asked goes out at once. */
+static void step_rejoining(struct room *room, const struct store_room *row)
+{
+    if (room_post_next(room) || rejoin_next(room, row) || !room->unknown)
+        return;
+    /* Perhaps the relay finds it again. */
+    room->unknown = false;
+    struct sotto_problem problem = room->problem;
+    room_stuck(room, &problem);
+}
+
 static void step_active(struct room *room, const struct store_room *row)
 {
+    if (room->unknown) {
+        step_rejoining(room, row);
+        return;
+    }
     if (!room_connect(room, row))
         return;
     if (room->subscribed == ROOM_SUBSCRIBED &&
@@ -549,6 +578,8 @@ void room_step(struct room *room)
         step_active(room, &row);
     else if (row.state == STORE_ROOM_CREATING)
         step_creating(room, &row);
+    else if (row.state == STORE_ROOM_REJOINING)
+        step_rejoining(room, &row);
     else {
         if (room->subscribed != ROOM_UNSUBSCRIBED && room->conn != NULL && room->conn->link != NULL)
             link_unsubscribe(room->conn->link, room->subscription);

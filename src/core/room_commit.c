@@ -8,6 +8,7 @@
 #include "codec/reader.h"
 #include "codec/writer.h"
 #include "core/people.h"
+#include "core/rejoin.h"
 
 /* ---- Encoding ---- */
 
@@ -178,6 +179,31 @@ static sotto_error gather_remove(struct gathered *g, const struct commit_intent 
     return SOTTO_OK;
 }
 
+/* Out with the device's leaf that nobody has the keys of any more, and in with its new one. */
+static sotto_error gather_rejoin(struct gathered *g, const struct commit_intent *intent,
+                                 bool *wanted)
+{
+    struct store_take take;
+    const struct commit_made made = {COMMIT_REJOIN, intent->account, intent->device};
+    sotto_mls_proposal proposal;
+    uint32_t leaf;
+    TRY(rejoin_wanted(g->room, intent, g->arena, &take, &leaf, wanted));
+    if (!*wanted)
+        return store_take_erase(g->room->core->store, &g->room->id, &intent->account,
+                                &intent->device);
+    memset(&proposal, 0, sizeof proposal);
+    if (leaf != UINT32_MAX) {
+        proposal.type = SOTTO_MLS_REMOVE;
+        proposal.u.remove.index = leaf;
+        g->proposals[g->count++] = proposal; /* nobody is told of it */
+        g->removes = true;
+        memset(&proposal, 0, sizeof proposal);
+    }
+    proposal.type = SOTTO_MLS_ADD;
+    proposal.u.add.key_package = take.key_package;
+    return gather_proposal(g, &proposal, &made);
+}
+
 /* One intent: into the commit, or done already, or not ready. */
 static sotto_error gather(struct gathered *g, const struct store_outgoing *outgoing)
 {
@@ -194,6 +220,9 @@ static sotto_error gather(struct gathered *g, const struct store_outgoing *outgo
     case COMMIT_REMOVE_DEVICE:
     case COMMIT_LEAVE:
         TRY(gather_remove(g, &intent, &wanted));
+        break;
+    case COMMIT_REJOIN:
+        TRY(gather_rejoin(g, &intent, &wanted));
         break;
     case COMMIT_UPDATE:
         g->update = true;
@@ -543,7 +572,7 @@ static sotto_error won_event(struct winning *w, const struct commit_made *made)
         kind = SOTTO_KIND_DEVICE_REMOVED;
     const struct account_id *who =
         kind == SOTTO_KIND_LEFT || device ? &made->account : &core->identity.account;
-    if (core_is_own(core, &made->account) ||
+    if (core_is_own(core, &made->account) || made->action == COMMIT_REJOIN ||
         (w->has_told && account_id_equal(&w->told, &made->account)) ||
         (device && kind != SOTTO_KIND_DEVICE_REMOVED))
         return SOTTO_OK;
@@ -553,12 +582,26 @@ static sotto_error won_event(struct winning *w, const struct commit_made *made)
     return error == SOTTO_EXISTS ? SOTTO_OK : error;
 }
 
+/* Requests of that device from before are answered. */
+static sotto_error came_note(struct winning *w, const struct commit_made *made)
+{
+    struct sotto *core = w->room->core;
+    struct store_take take;
+    sotto_mls_leaf leaf;
+    if (made->action != COMMIT_REJOIN && !core_is_own(core, &made->account))
+        return SOTTO_OK; /* who is new has asked for nothing */
+    TRY(store_take_get(core->store, &w->room->id, &made->account, &made->device, w->arena, &take));
+    TRY(sotto_mls_key_package_inspect(core->mls, take.key_package, &leaf, NULL, NULL));
+    return rejoin_came(core, &w->room->id, &made->account, &made->device, &leaf);
+}
+
 static sotto_error won_one(struct winning *w, const struct commit_made *made)
 {
     struct sotto *core = w->room->core;
-    if (made->action == COMMIT_ADD) {
+    if (made->action == COMMIT_ADD || made->action == COMMIT_REJOIN) {
         bool own = core_is_own(core, &made->account);
         w->added |= !own;
+        TRY(came_note(w, made));
         TRY(welcome_one(w, made));
         if (own)
             TRY(own_device_added(core, w->row, &made->device));

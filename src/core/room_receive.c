@@ -3,6 +3,7 @@
 
 #include "core/listing.h"
 #include "core/people.h"
+#include "core/rejoin.h"
 
 struct receiving {
     struct room *room;
@@ -338,6 +339,35 @@ static sotto_error device_line(struct receiving *r, const struct entry *entry,
     return error == SOTTO_EXISTS ? SOTTO_OK : error;
 }
 
+/* Whether the commit both removes and adds that device: it comes back (rejoin.h), and nobody came
+ * or went. */
+static bool comes_back(const struct receiving *r, const sotto_mls_staged *staged,
+                       const struct account_id *account, const struct device_id *device)
+{
+    size_t count = sotto_mls_staged_count(staged);
+    bool adds = false, removes = false;
+    for (size_t i = 0; i < count; i++) {
+        sotto_mls_proposal proposal;
+        uint32_t proposer;
+        struct account_id its_account;
+        struct device_id its_device;
+        sotto_mls_leaf leaf;
+        if (sotto_mls_staged_proposal(staged, i, &proposal, &proposer) != SOTTO_OK)
+            continue;
+        if (proposal.type == SOTTO_MLS_ADD)
+            leaf = proposal.u.add.leaf;
+        else if (proposal.type != SOTTO_MLS_REMOVE ||
+                 sotto_mls_member(r->room->group, proposal.u.remove.index, &leaf) != SOTTO_OK)
+            continue;
+        if (identity_leaf_ids(&leaf, &its_account, &its_device) != SOTTO_OK ||
+            !account_id_equal(&its_account, account) || !device_id_equal(&its_device, device))
+            continue;
+        adds |= proposal.type == SOTTO_MLS_ADD;
+        removes |= proposal.type == SOTTO_MLS_REMOVE;
+    }
+    return adds && removes;
+}
+
 /* The lines about who came and who went, from the proposals that the commit carries: one for each
  * person. */
 static sotto_error commit_events(struct receiving *r, const struct entry *entry,
@@ -374,7 +404,9 @@ static sotto_error commit_events(struct receiving *r, const struct entry *entry,
         has_last = true;
         if (kind == SOTTO_KIND_REMOVED && core_is_own(core, &subject))
             TRY(store_room_judged_put(core->store, &r->room->id, 0)); /* add it again, if wrongly */
-        if (told)
+        if (kind == SOTTO_KIND_ADDED && group_has(r->room->group, &subject, NULL, NULL))
+            TRY(rejoin_came(core, &r->room->id, &subject, &device, &leaf));
+        if (told || comes_back(r, staged, &subject, &device))
             continue;
         if (account_remains(r, staged, &subject)) {
             TRY(device_line(r, entry, kind, &part, &subject));
@@ -430,6 +462,25 @@ static sotto_error removed_by(struct receiving *r, bool device)
     return room_fail_outbox(r->room->core, &r->room->id);
 }
 
+/* Somebody answers a request of this device a second time: its Welcome is on the way. */
+static bool self_comes_back(const struct receiving *r, const sotto_mls_staged *staged)
+{
+    const struct identity *own = &r->room->core->identity;
+    size_t count = sotto_mls_staged_count(staged);
+    for (size_t i = 0; i < count; i++) {
+        sotto_mls_proposal proposal;
+        uint32_t proposer;
+        struct account_id account;
+        struct device_id device;
+        if (sotto_mls_staged_proposal(staged, i, &proposal, &proposer) == SOTTO_OK &&
+            proposal.type == SOTTO_MLS_ADD &&
+            identity_leaf_ids(&proposal.u.add.leaf, &account, &device) == SOTTO_OK &&
+            account_id_equal(&account, &own->account) && device_id_equal(&device, &own->device))
+            return true;
+    }
+    return false;
+}
+
 static sotto_error commit_received(struct receiving *r, const struct entry *entry,
                                    sotto_mls_received *received)
 {
@@ -445,6 +496,8 @@ static sotto_error commit_received(struct receiving *r, const struct entry *entr
     bool adds = false, removes = false;
     TRY(commit_events(r, entry, received->staged, &committer, &adds, &removes));
     bool out = sotto_mls_staged_removes_self(received->staged);
+    if (out && self_comes_back(r, received->staged))
+        return rejoin_begin(room, &r->row, REJOIN_WELCOME_S);
     bool person_stays = out && account_remains(r, received->staged, &core->identity.account);
     sotto_mls_staged_apply(room->group, received->staged);
     received->staged = NULL;

@@ -219,6 +219,7 @@ static sotto_error room_open_check(struct sotto *core, const struct store_room *
     switch (row->state) {
     case STORE_ROOM_ACTIVE:
     case STORE_ROOM_CREATING:
+    case STORE_ROOM_REJOINING:
         return SOTTO_OK;
     case STORE_ROOM_FORKED:
         return problem_set(&core->problem, SOTTO_STATE, SOTTO_CODE_FORKED,

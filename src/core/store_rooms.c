@@ -8,7 +8,7 @@ static void read_room(struct query *q, struct arena *arena, struct store_room *o
 {
     column_fixed(q, out->room.bytes, sizeof out->room.bytes);
     out->kind = column_between(q, STORE_ROOM_DIRECT, STORE_ROOM_OWN);
-    out->state = column_between(q, STORE_ROOM_CREATING, STORE_ROOM_REQUEST);
+    out->state = column_between(q, STORE_ROOM_CREATING, STORE_ROOM_REJOINING);
     out->title = column_text(q, arena);
     out->relay = column_text(q, arena);
     out->has_peer = column_fixed(q, out->peer.bytes, sizeof out->peer.bytes);
@@ -143,7 +143,7 @@ sotto_error store_room_own(struct store *store, struct arena *arena, struct stor
     struct query q;
     query_read(&q, store,
                "SELECT " ROOM_COLUMNS " FROM room WHERE kind = 3" /* STORE_ROOM_OWN */
-               " AND state IN (1, 2) ORDER BY room LIMIT 1");     /* CREATING, ACTIVE */
+               " AND state IN (1, 2, 7) ORDER BY room LIMIT 1");  /* store_room_alive */
     struct store_room found = {0};
     if (query_next(&q))
         read_room(&q, arena, &found);

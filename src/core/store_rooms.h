@@ -17,8 +17,16 @@ enum store_room_state {
     STORE_ROOM_REMOVED = 3,
     STORE_ROOM_LEFT = 4,
     STORE_ROOM_FORKED = 5,
-    STORE_ROOM_REQUEST = 6, /* joined, but the person was not asked yet */
+    STORE_ROOM_REQUEST = 6,   /* joined, but the person was not asked yet */
+    STORE_ROOM_REJOINING = 7, /* the log went on without this device: it asks to be let in again */
 };
+
+/* Whether one may write there: now, or once it is made, or once this device is back. */
+static inline bool store_room_alive(enum store_room_state state)
+{
+    return state == STORE_ROOM_CREATING || state == STORE_ROOM_ACTIVE ||
+           state == STORE_ROOM_REJOINING;
+}
 
 struct store_room {
     struct room_id room; /* the key */

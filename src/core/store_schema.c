@@ -423,10 +423,40 @@ static const char version_11[] =
     " INSERT INTO event (kind, about) VALUES (3, NEW.room); END;"
     "PRAGMA user_version = 11;";
 
+/* Coming back into rooms (store_rejoin.h). */
+static const char version_12[] =
+    "CREATE TABLE rejoin ("
+    " room BLOB PRIMARY KEY REFERENCES room ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,"
+    " since_s INTEGER NOT NULL,"
+    " asked_s INTEGER NOT NULL,"
+    " next_s INTEGER NOT NULL,"
+    " rounds INTEGER NOT NULL,"
+    " step INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE rejoin_peer ("
+    " room BLOB NOT NULL REFERENCES room ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,"
+    " account BLOB NOT NULL,"
+    " device BLOB NOT NULL,"
+    " round INTEGER NOT NULL," /* in which its account was asked last */
+    " PRIMARY KEY (room, account, device)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE rejoin_package ("
+    " ref BLOB PRIMARY KEY REFERENCES key_package ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,"
+    " room BLOB NOT NULL) STRICT;"
+    "CREATE INDEX rejoin_package_room ON rejoin_package (room);"
+    "CREATE TABLE rejoin_seen ("
+    " ref BLOB PRIMARY KEY,"
+    " ends_s INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE rejoin_came ("
+    " room BLOB NOT NULL REFERENCES room ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,"
+    " account BLOB NOT NULL,"
+    " device BLOB NOT NULL,"
+    " not_before_s INTEGER NOT NULL,"
+    " PRIMARY KEY (room, account, device)) STRICT, WITHOUT ROWID;"
+    "PRAGMA user_version = 12;";
+
 /* steps[n]: from version n to n + 1 */
-static const char *const steps[STORE_VERSION] = {version_1, version_2,  version_3, version_4,
-                                                 version_5, version_6,  version_7, version_8,
-                                                 version_9, version_10, version_11};
+static const char *const steps[STORE_VERSION] = {version_1, version_2,  version_3,  version_4,
+                                                 version_5, version_6,  version_7,  version_8,
+                                                 version_9, version_10, version_11, version_12};
 
 const char *store_schema_step(uint64_t version)
 {

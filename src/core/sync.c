@@ -26,8 +26,7 @@ static sotto_error scope_set(struct sotto *core, const struct sotto_id *only)
             continue;
         uint32_t owed = 0;
         error = store_outgoing_count(core->store, &rooms[i].room, STORE_OUT_ALL, &owed);
-        if (rooms[i].state != STORE_ROOM_ACTIVE && rooms[i].state != STORE_ROOM_CREATING &&
-            owed == 0)
+        if (!store_room_alive(rooms[i].state) && owed == 0)
             continue;
         struct room *room = room_of(core, &rooms[i].room);
         if (room == NULL)
@@ -53,7 +52,7 @@ static void scope_refresh(struct sotto *core)
     if (store_rooms(core->store, &arena, &rooms, &count) != SOTTO_OK)
         count = 0;
     for (size_t i = 0; i < count; i++) {
-        if (rooms[i].state != STORE_ROOM_ACTIVE && rooms[i].state != STORE_ROOM_CREATING)
+        if (!store_room_alive(rooms[i].state))
             continue;
         struct room *room = room_of(core, &rooms[i].room);
         if (room != NULL && !room->in_scope)
@@ -168,9 +167,14 @@ static sotto_error ended_problem(struct sotto *core, const struct sotto_id *only
     memcpy(id.bytes, only->bytes, ROOM_ID_SIZE);
     arena_init(&arena, core->env);
     sotto_error error = SOTTO_OK;
-    if (store_room_get(core->store, &id, &arena, &row) == SOTTO_OK &&
-        (row.state == STORE_ROOM_FORKED || row.state == STORE_ROOM_REMOVED))
-        error = core_room_open(core, &id, &arena, &row);
+    if (store_room_get(core->store, &id, &arena, &row) == SOTTO_OK) {
+        if (row.state == STORE_ROOM_FORKED || row.state == STORE_ROOM_REMOVED)
+            error = core_room_open(core, &id, &arena, &row);
+        else if (row.state == STORE_ROOM_REJOINING)
+            error = problem_set(&core->problem, SOTTO_STATE, SOTTO_CODE_REJOINING,
+                                "What was to be sent waits in the outbox: sotto sync", "%s",
+                                row.trouble);
+    }
     arena_free(&arena);
     return error;
 }

@@ -125,6 +125,8 @@ json_t *object_message(const sotto_env *env, const struct sotto_message *message
         object_set_id(object, "subject", &message->subject);
         object_set_text(env, object, "subjectName", message->subject_name);
     }
+    if (message->kind == SOTTO_KIND_MISSING)
+        object_set_number(object, "since", message->since_s);
     if (message->client_id[0] != '\0')
         object_set_text(env, object, "clientId", message->client_id);
     if (message->markdown)

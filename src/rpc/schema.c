@@ -142,7 +142,7 @@ static const struct rpc_field conversation[] = {
     ID("conversation", "its id"),
     STRING("title", "the group's, or the other person's name"),
     ONE_OF("kind", "group|person", "with how many"),
-    ONE_OF("state", "creating|active|removed|left|forked|unknown",
+    ONE_OF("state", "creating|active|removed|left|forked|rejoining|unknown",
            "creating: not at the relay yet; removed, left: over; forked: the relay's log"
            " contradicts itself"),
     STRING("relay", "where it is"),
@@ -205,7 +205,7 @@ static const struct rpc_field message[] = {
     ID("conversation", "where it is"),
     STRING("title", "what the conversation is called"),
     ONE_OF("kind",
-           "text|file|deleted|unreadable|newer|added|removed|left|joined|forked|deviceAdded"
+           "text|file|deleted|unreadable|newer|added|removed|left|joined|forked|missing|deviceAdded"
            "|deviceRemoved|identityConflict",
            "deleted: its sender took it back; unreadable: of a member, cannot be read; newer: needs"
            " a newer version; behind these what happened in the conversation; identityConflict: the"
@@ -244,6 +244,8 @@ static const struct rpc_field message[] = {
     MAYBE_NUMBER("timer",
                  "it disappears so many seconds after it was read, one's own after it was sent"),
     MAYBE_NUMBER("erase", "when it disappears; absent: the clock does not run"),
+    MAYBE_NUMBER("since", "of kind missing: what was said between then and time did not reach this"
+                          " device"),
     MAYBE_NUMBER("edited", "when the newest edit came; absent: never"),
     OBJECT("replyTo", "Quote", "what it answers"),
     {.name = "reactions",
