@@ -113,25 +113,11 @@ sotto_error sotto_send(struct sotto *core, const struct sotto_id *conversation,
 sotto_error sotto_forward(struct sotto *core, int64_t id, const struct sotto_id *conversation,
                           const char *client_id, char *client_id_out);
 
-/* Local: queues a text of one's own again that FAILED, under the same id. Nothing, if it waits or
- * is sent. CANNOT_CHANGE: a file, whose place may have changed. */
+/* Local: queues a text or file of one's own again that FAILED, under the same id. Nothing, if it
+ * waits or is sent. A file that the relay does not have whole is read again where it lay, as it is
+ * now (NO_FILE). */
 sotto_error sotto_retry(struct sotto *core, const struct sotto_id *conversation,
                         const char *client_id);
-
-/* Local: reads the file once, whole, and queues. It is read again where it lies while it is sent,
- * in later runs too: until then it has to stay as it is. caption: UTF-8, may be empty, at most
- * SOTTO_CAPTION_MAX bytes. The rest as sotto_send. NO_FILE: it cannot be read, or is no file. */
-#define SOTTO_CAPTION_MAX 4096
-sotto_error sotto_send_file(struct sotto *core, const struct sotto_id *conversation,
-                            const char *client_id, const char *path, sotto_bytes caption,
-                            char *client_id_out);
-
-/* Network. Fetches the file of message `id` to `to`: a directory, where it gets the name it was
- * sent under, or a file's name; NULL: the working directory. Nothing that is there is overwritten
- * (EXISTS). What was fetched when it is broken off lies beside, as .sotto-*.part, and the next call
- * goes on behind it. saved: where it is, at most size bytes with NUL. FILE_GONE: the relay does not
- * have it any more; BAD_FILE: the relay gave something else than what was sent. */
-sotto_error sotto_save(struct sotto *core, int64_t id, const char *to, char *saved, size_t size);
 
 /* Local. One message. NOT_FOUND. */
 sotto_error sotto_message(struct sotto *core, int64_t id, sotto_message_fn *each, void *ctx);

@@ -92,7 +92,8 @@ enum sotto_trouble {
     X(BAD_FILE, "bad_file", SECURITY)                    \
     X(BAD_PHRASE, "bad_phrase", USAGE)                   \
     X(BLOCKED, "blocked", USAGE)                         \
-    X(REJOINING, "rejoining", NETWORK)
+    X(REJOINING, "rejoining", NETWORK)                   \
+    X(CANCELLED, "cancelled", REFUSED)
 
 enum sotto_code {
 #define SOTTO_CODE_ENUM(name, text, trouble) SOTTO_CODE_##name,

@@ -19,6 +19,7 @@
 #include "sotto/account.h"
 #include "sotto/contact.h"
 #include "sotto/conversation.h"
+#include "sotto/file.h"
 #include "sotto/message.h"
 #include "sotto/network.h"
 #include "sotto/problem.h"

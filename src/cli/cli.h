@@ -167,6 +167,13 @@ int cli_open(struct cli *cli);
  * if needed, without any. EXIT_OK, or the code of the problem that was printed. */
 int text_take(struct cli *cli, const struct args *args, bool needed, sotto_buf *text);
 
+/* Sends what was queued, and says how far it is. */
+int cli_settle(struct cli *cli, const struct sotto_id *conversation, const char *id);
+
+/* From now on how far files are is shown as a bar, where a person sees it; and no longer. */
+void transfers_show(struct cli *cli);
+void transfers_hide(struct cli *cli);
+
 /* Sets a usage problem. */
 void problem_usage(struct sotto_problem *problem, const char *next, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -206,6 +213,7 @@ int run_react(struct cli *cli, const struct args *args);
 int run_forward(struct cli *cli, const struct args *args);
 int run_retry(struct cli *cli, const struct args *args);
 int run_info(struct cli *cli, const struct args *args);
+int run_cancel(struct cli *cli, const struct args *args);
 int run_save(struct cli *cli, const struct args *args);
 int run_listen(struct cli *cli, const struct args *args);
 int run_sync(struct cli *cli, const struct args *args);

@@ -1,6 +1,5 @@
 /* send, reply, edit, delete, react, save, listen, sync, conversations, history. */
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -54,18 +53,24 @@ static sotto_error queue(struct cli *cli, const struct args *args, sotto_bytes t
                          const struct sotto_id *conversation, char *id)
 {
     const char *client_id = args->options[0], *path = args->options[1];
-    if (path != NULL)
-        return sotto_send_file(cli->core, conversation, client_id, path, text, id);
+    const struct sotto_file file = {.path = path, .caption = text};
+    if (path != NULL) {
+        transfers_show(cli);
+        sotto_error error = sotto_send_file(cli->core, conversation, client_id, &file, id);
+        transfers_hide(cli);
+        return error;
+    }
     return sotto_send(cli->core, conversation, client_id,
                       &(struct sotto_text){text, args->options[2] != NULL, 0}, id);
 }
 
-/* Sends what was queued, and says how far it is. */
-static int settle(struct cli *cli, const struct sotto_id *conversation, const char *id)
+int cli_settle(struct cli *cli, const struct sotto_id *conversation, const char *id)
 {
     struct shown_sending shown = {
         .conversation = *conversation, .client_id = id, .status = SOTTO_STATUS_WAITING};
+    transfers_show(cli);
     sotto_error error = sotto_settle(cli->core, conversation);
+    transfers_hide(cli);
     struct sotto_problem problem = *sotto_problem(cli->core);
     if (sotto_sending(cli->core, conversation, id, &shown.status, &shown.seq) != SOTTO_OK)
         return cli_fail(cli);
@@ -106,7 +111,7 @@ int run_send(struct cli *cli, const struct args *args)
     int code = text_take(cli, args, args->options[1] == NULL, &text);
     if (code == EXIT_OK)
         code = queue(cli, args, sotto_buf_view(&text), &conversation, id) == SOTTO_OK
-                   ? settle(cli, &conversation, id)
+                   ? cli_settle(cli, &conversation, id)
                    : cli_fail(cli);
     sotto_buf_free(&text);
     return code;
@@ -152,7 +157,7 @@ int run_reply(struct cli *cli, const struct args *args)
     text.text = sotto_buf_view(&typed);
     if (code == EXIT_OK)
         code = sotto_send(cli->core, &conversation, args->options[0], &text, id) == SOTTO_OK
-                   ? settle(cli, &conversation, id)
+                   ? cli_settle(cli, &conversation, id)
                    : cli_fail(cli);
     sotto_buf_free(&typed);
     return code;
@@ -171,7 +176,7 @@ int run_edit(struct cli *cli, const struct args *args)
     if (code == EXIT_OK)
         code = sotto_edit(cli->core, id, args->options[0], sotto_buf_view(&typed),
                           args->options[1] != NULL, &done) == SOTTO_OK
-                   ? settle(cli, &done.conversation, done.client_id)
+                   ? cli_settle(cli, &done.conversation, done.client_id)
                    : cli_fail(cli);
     sotto_buf_free(&typed);
     return code;
@@ -185,7 +190,7 @@ int run_delete(struct cli *cli, const struct args *args)
     if (!message_take(cli, args, &id, &done.conversation, &code))
         return code;
     return sotto_delete(cli->core, id, args->options[0], &done) == SOTTO_OK
-               ? settle(cli, &done.conversation, done.client_id)
+               ? cli_settle(cli, &done.conversation, done.client_id)
                : cli_fail(cli);
 }
 
@@ -198,7 +203,7 @@ int run_react(struct cli *cli, const struct args *args)
         return code;
     sotto_bytes reaction = sotto_bytes_str(args->count > 1 ? args->positionals[1] : "");
     return sotto_react(cli->core, id, args->options[0], reaction, &done) == SOTTO_OK
-               ? settle(cli, &done.conversation, done.client_id)
+               ? cli_settle(cli, &done.conversation, done.client_id)
                : cli_fail(cli);
 }
 
@@ -212,7 +217,7 @@ int run_forward(struct cli *cli, const struct args *args)
         return code;
     return sotto_find(cli->core, args->positionals[1], &conversation) == SOTTO_OK &&
                    sotto_forward(cli->core, number, &conversation, args->options[0], id) == SOTTO_OK
-               ? settle(cli, &conversation, id)
+               ? cli_settle(cli, &conversation, id)
                : cli_fail(cli);
 }
 
@@ -221,7 +226,7 @@ int run_retry(struct cli *cli, const struct args *args)
     struct sotto_id conversation;
     return sotto_find(cli->core, args->positionals[0], &conversation) == SOTTO_OK &&
                    sotto_retry(cli->core, &conversation, args->positionals[1]) == SOTTO_OK
-               ? settle(cli, &conversation, args->positionals[1])
+               ? cli_settle(cli, &conversation, args->positionals[1])
                : cli_fail(cli);
 }
 
@@ -249,24 +254,6 @@ int run_info(struct cli *cli, const struct args *args)
     if (sotto_message(cli->core, id, info_message, cli) != SOTTO_OK ||
         sotto_receipts(cli->core, id, info_receipt, cli) != SOTTO_OK)
         return cli_fail(cli);
-    return EXIT_OK;
-}
-
-/* ---- save ---- */
-
-int run_save(struct cli *cli, const struct args *args)
-{
-    struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
-    uint64_t id = 0;
-    char saved[PATH_MAX];
-    if (!options_number("ID", args->positionals[0], INT64_MAX, &id, &problem)) {
-        problem_usage(&problem, "`sotto history` shows the number of each file.",
-                      "A file is named by its number.");
-        return cli_problem(cli, &problem);
-    }
-    if (sotto_save(cli->core, (int64_t)id, args->options[0], saved, sizeof saved) != SOTTO_OK)
-        return cli_fail(cli);
-    cli->output->saved(cli, saved);
     return EXIT_OK;
 }
 

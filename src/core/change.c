@@ -48,6 +48,7 @@ static sotto_error apply_delete(struct sotto *core, const struct room_id *room,
     if (target.kind != SOTTO_KIND_TEXT && target.kind != SOTTO_KIND_FILE &&
         target.kind != SOTTO_KIND_NEWER)
         return SOTTO_NOT_FOUND;
+    TRY(store_blob_release(core->store, target.local, core_now_s(core)));
     return store_message_erase(core->store, target.local);
 }
 

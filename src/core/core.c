@@ -273,13 +273,23 @@ void sotto_close(struct sotto *core)
     mem_free(core->env, core, sizeof *core);
 }
 
-void sotto_stop(struct sotto *core)
+static void stop(struct sotto *core, int how)
 {
     if (core == NULL)
         return;
-    atomic_store(&core->stop, 1);
+    atomic_store(&core->stop, how);
     if (core->stop_pipe[1] >= 0) {
         ssize_t n = write(core->stop_pipe[1], "", 1);
         (void)n; /* full: it wakes up anyway */
     }
+}
+
+void sotto_stop(struct sotto *core)
+{
+    stop(core, 1);
+}
+
+void sotto_cancel(struct sotto *core)
+{
+    stop(core, CORE_CANCEL);
 }

@@ -4,7 +4,11 @@
 
 #include "core/listing.h"
 
-enum { SWEEP_EVERY_MS = 500, ERASE_MS = 50 };
+enum {
+    SWEEP_EVERY_MS = 500,
+    ERASE_MS = 50,
+    BLOB_GRACE_S = 7 * 86400, /* for those who read later, and whose clock starts then */
+};
 
 sotto_error expire_sweep(struct sotto *core)
 {
@@ -14,6 +18,8 @@ sotto_error expire_sweep(struct sotto *core)
     if (!due)
         return SOTTO_OK;
     sotto_error error = store_begin(core->store);
+    if (error == SOTTO_OK)
+        error = store_blobs_expire(core->store, now, BLOB_GRACE_S);
     if (error == SOTTO_OK)
         error = store_messages_expire(core->store, now);
     if (error == SOTTO_OK)

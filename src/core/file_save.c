@@ -37,6 +37,8 @@ struct saving {
     char part[64]; /* in the folder */
     int folder_fd, part_fd;
     crypto_hash_sha256_state state;
+    struct sotto_transfer how;
+    struct transfer transfer;
     uint64_t next, asked; /* chunk to be written next; to be asked for next */
     unsigned in_flight;
     sotto_error error; /* what ended it; the problem is set */
@@ -65,6 +67,7 @@ static sotto_error take_content(struct saving *saving, const struct store_messag
         return core_store_problem(core, error, "reading the message");
     memcpy(saving->blob.bytes, content.file.blob.data, BLOB_ID_SIZE);
     memcpy(saving->hash, content.file.hash.data, HASH_SIZE);
+    memcpy(saving->how.conversation.bytes, message->room.bytes, ROOM_ID_SIZE);
     file_name_clean(content.file.name, saving->name);
     (void)snprintf(saving->relay, sizeof saving->relay, "%s", row.relay);
     return SOTTO_OK;
@@ -164,6 +167,28 @@ static sotto_error open_part(struct saving *saving, const char *to)
     return SOTTO_OK;
 }
 
+static void tell(struct saving *saving)
+{
+    uint64_t done = saving->next * FILE_CHUNK;
+    saving->how.of = saving->cipher.size;
+    saving->how.done = done < saving->how.of ? done : saving->how.of;
+    transfer_tell(saving->core, &saving->transfer, &saving->how,
+                  saving->next == saving->cipher.chunks);
+}
+
+/* Before all was there. */
+static sotto_error stopped(struct saving *saving)
+{
+    struct sotto_problem *problem = &saving->core->problem;
+    if (saving->core->stop != CORE_CANCEL)
+        return problem_set(problem, SOTTO_STATE, SOTTO_CODE_TIMEOUT,
+                           "Run the command again: it goes on where it stopped.",
+                           "Stopped before all was there.");
+    (void)unlinkat(saving->folder_fd, saving->part, 0);
+    return problem_set(problem, SOTTO_STATE, SOTTO_CODE_CANCELLED, "",
+                       "Cancelled before all was there. Nothing was saved.");
+}
+
 /* What an earlier call fetched counts as far as it has whole chunks. */
 static sotto_error resume(struct saving *saving)
 {
@@ -176,12 +201,17 @@ static sotto_error resume(struct saving *saving)
     for (; saving->next < whole && file_chunk_data(cipher, saving->next) == FILE_CHUNK;
          saving->next++) {
         struct slot *slot = &saving->slots[0];
+        if (saving->core->stop != 0)
+            break;
         if (!file_read_chunk(saving->part_fd, cipher, saving->next, saving->chunk))
             break;
         file_seal(cipher, saving->next, saving->chunk, slot->sealed);
         crypto_hash_sha256_update(&saving->state, slot->sealed,
                                   file_chunk_sealed(cipher, saving->next));
+        tell(saving);
     }
+    if (saving->core->stop != 0) /* the part stays as it is */
+        return saving->core->stop == CORE_CANCEL ? stopped(saving) : SOTTO_OK;
     saving->asked = saving->next;
     if (ftruncate(saving->part_fd, (off_t)(saving->next * FILE_CHUNK)) != 0)
         return cannot_write(saving, errno);
@@ -236,6 +266,7 @@ static void take_filled(struct saving *saving)
         fail(saving, write_chunk(saving, file_chunk_data(&saving->cipher, saving->next)));
         slot->filled = slot->asked = false;
         saving->next++;
+        tell(saving);
     }
 }
 
@@ -308,6 +339,7 @@ static sotto_error fetch(struct saving *saving)
     struct sotto *core = saving->core;
     uint64_t moved_ms = net_now_ms(core), mark = saving->next;
     net_fresh(core);
+    tell(saving);
     saving->conn = net_blob_conn(core, saving->relay);
     if (saving->conn == NULL)
         return core_store_problem(core, SOTTO_NO_MEMORY, "connecting");
@@ -380,6 +412,9 @@ sotto_error sotto_save(struct sotto *core, int64_t id, const char *to, char *sav
         return core_store_problem(core, SOTTO_NO_MEMORY, "fetching the file");
     saving->core = core;
     saving->folder_fd = saving->part_fd = -1;
+    saving->how.kind = SOTTO_TRANSFER_FETCHING;
+    saving->how.client_id = "";
+    saving->how.message = id;
     sotto_error error = find(saving, id);
     if (error == SOTTO_OK)
         error = open_part(saving, to);
@@ -388,9 +423,7 @@ sotto_error sotto_save(struct sotto *core, int64_t id, const char *to, char *sav
     if (error == SOTTO_OK)
         error = fetch(saving);
     if (error == SOTTO_OK && saving->next < saving->cipher.chunks)
-        error = problem_set(&core->problem, SOTTO_STATE, SOTTO_CODE_TIMEOUT,
-                            "Run the command again: it goes on where it stopped.",
-                            "Stopped before all was there.");
+        error = stopped(saving);
     if (error == SOTTO_OK)
         error = verify(saving);
     if (error == SOTTO_OK)

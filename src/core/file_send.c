@@ -1,22 +1,23 @@
-/* sotto_send_file: the message about a file is written whole before anything is sent, so the file
- * is encrypted once to know its hash. */
+/* Sending files, and sending those once more that failed: the message about a file is written whole
+ * before anything is sent, so the file is encrypted once to know its hash. */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/file_name.h"
 #include "core/people.h"
 
 /* All that is made for one file. */
 struct sending {
+    struct sotto *core;
+    struct sotto_transfer how;
+    struct transfer transfer;
     uint8_t blob[BLOB_ID_SIZE], key[FILE_KEY_SIZE], write_token[TOKEN_SIZE], hash[HASH_SIZE];
     char path[PATH_MAX];
     char name[FILE_NAME_MAX + 1];
-    struct stat file;
+    struct file_source source;
     struct file_cipher cipher;
     uint8_t chunk[FILE_CHUNK], sealed[FILE_SEALED];
 };
@@ -28,46 +29,63 @@ static sotto_error no_file(struct sotto *core, const char *path, const char *why
                        "The file %.400s cannot be sent: %s.", path, why);
 }
 
-static sotto_error hash_blob(int fd, struct sending *sending)
+static sotto_error cancelled(struct sotto *core)
+{
+    return problem_set(&core->problem, SOTTO_STATE, SOTTO_CODE_CANCELLED, "",
+                       "Stopped while the file was read. Nothing is sent.");
+}
+
+/* STATE: it was stopped. */
+static sotto_error hash_blob(struct sending *sending)
 {
     crypto_hash_sha256_state state;
     crypto_hash_sha256_init(&state);
     for (uint64_t index = 0; index < sending->cipher.chunks; index++) {
-        if (!file_read_chunk(fd, &sending->cipher, index, sending->chunk))
+        if (sending->core->stop != 0)
+            return SOTTO_STATE;
+        if (!file_source_chunk(&sending->source, &sending->cipher, index, sending->chunk))
             return SOTTO_IO;
         file_seal(&sending->cipher, index, sending->chunk, sending->sealed);
         crypto_hash_sha256_update(&state, sending->sealed,
                                   file_chunk_sealed(&sending->cipher, index));
+        sending->how.done += file_chunk_data(&sending->cipher, index);
+        transfer_tell(sending->core, &sending->transfer, &sending->how,
+                      index + 1 == sending->cipher.chunks);
     }
     crypto_hash_sha256_final(&state, sending->hash);
     return SOTTO_OK;
 }
 
-static sotto_error read_file(struct sotto *core, int fd, const char *path, struct sending *sending)
+static sotto_error read_file(const char *path, struct sending *sending)
 {
+    struct sotto *core = sending->core;
+    struct file_source *source = &sending->source;
     struct stat after;
-    if (fstat(fd, &sending->file) != 0)
-        return no_file(core, path, strerror(errno));
-    if (!S_ISREG(sending->file.st_mode))
-        return no_file(core, path, "it is not a file");
-    sotto_error error =
-        file_cipher_init(&sending->cipher, sotto_bytes_of(sending->key, FILE_KEY_SIZE),
-                         (uint64_t)sending->file.st_size);
+    sotto_error error = file_source_open(source, core->env, path);
+    if (error != SOTTO_OK)
+        return no_file(core, path, error == SOTTO_ARGUMENT ? "it is not a file" : strerror(errno));
+    error = file_cipher_init(&sending->cipher, sotto_bytes_of(sending->key, FILE_KEY_SIZE),
+                             file_source_size(source));
     if (error == SOTTO_LIMIT)
         return problem_set(&core->problem, error, SOTTO_CODE_TOO_LONG, "Send it in parts.",
                            "A file has at most %llu GiB.",
                            (unsigned long long)(FILE_SIZE_MAX >> 30));
+    sending->how.of = sending->cipher.size;
     if (error == SOTTO_OK)
-        error = hash_blob(fd, sending);
-    if (error != SOTTO_OK || fstat(fd, &after) != 0 || after.st_size != sending->file.st_size ||
-        file_mtime_ns(&after) != file_mtime_ns(&sending->file))
+        error = hash_blob(sending);
+    if (error == SOTTO_STATE)
+        return cancelled(core);
+    if (error != SOTTO_OK || fstat(source->fd, &after) != 0 ||
+        after.st_size != source->stat.st_size ||
+        file_mtime_ns(&after) != file_mtime_ns(&source->stat))
         return no_file(core, path, "it changed while it was read, or could not be read to its end");
     return SOTTO_OK;
 }
 
 /* The path is kept for later runs, which may work elsewhere. */
-static sotto_error prepare(struct sotto *core, const char *path, struct sending *sending)
+static sotto_error prepare(const char *path, struct sending *sending)
 {
+    struct sotto *core = sending->core;
     const sotto_env *env = core->env;
     if (env->random(env->ctx, sending->blob, sizeof sending->blob) != SOTTO_OK ||
         env->random(env->ctx, sending->key, sizeof sending->key) != SOTTO_OK ||
@@ -76,104 +94,148 @@ static sotto_error prepare(struct sotto *core, const char *path, struct sending 
     if (realpath(path, sending->path) == NULL)
         return no_file(core, path, strerror(errno));
     file_name_clean(sotto_bytes_str(sending->path), sending->name);
-    int fd = open(sending->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return no_file(core, path, strerror(errno));
-    sotto_error error = read_file(core, fd, path, sending);
-    (void)close(fd);
-    return error;
+    return read_file(sending->path, sending);
 }
 
-static sotto_error upload_store(struct sotto *core, const struct room_id *room,
-                                const struct sending *sending, const char *client_id)
+static struct sending *sending_new(struct sotto *core, const struct room_id *room,
+                                   const char *client_id)
 {
+    struct sending *sending = mem_alloc(core->env, sizeof *sending);
+    if (sending == NULL)
+        return NULL;
+    sending->core = core;
+    sending->source.fd = -1;
+    sending->how.kind = SOTTO_TRANSFER_READING;
+    sending->how.client_id = client_id;
+    memcpy(sending->how.conversation.bytes, room->bytes, ROOM_ID_SIZE);
+    return sending;
+}
+
+static void sending_free(struct sending *sending)
+{
+    if (sending == NULL)
+        return;
+    file_source_close(&sending->source);
+    mem_free(sending->core->env, sending, sizeof *sending);
+}
+
+/* Inside a transaction: the upload, and that the blob is ours. */
+static sotto_error upload_store(const struct store_room *row, const struct sending *sending,
+                                const char *client_id)
+{
+    struct store *store = sending->core->store;
+    const sotto_bytes blob_id = sotto_bytes_of(sending->blob, sizeof sending->blob);
+    const sotto_bytes write_token =
+        sotto_bytes_of(sending->write_token, sizeof sending->write_token);
     const struct store_upload upload = {
-        .room = *room,
+        .room = row->room,
         .client_id = client_id,
-        .blob = sotto_bytes_of(sending->blob, sizeof sending->blob),
+        .blob = blob_id,
         .key = sotto_bytes_of(sending->key, sizeof sending->key),
-        .write_token = sotto_bytes_of(sending->write_token, sizeof sending->write_token),
+        .write_token = write_token,
         .path = sotto_bytes_str(sending->path),
-        .size = sending->cipher.size,
-        .mtime_ns = file_mtime_ns(&sending->file),
-        .inode = (uint64_t)sending->file.st_ino,
+        .size = (uint64_t)sending->source.stat.st_size,
+        .mtime_ns = file_mtime_ns(&sending->source.stat),
+        .inode = (uint64_t)sending->source.stat.st_ino,
     };
-    return store_upload_add(core->store, &upload);
+    const struct store_blob blob = {blob_id, row->relay, write_token};
+    TRY(store_upload_add(store, &upload));
+    TRY(store_blob_add(store, &blob));
+    return store_blob_refer(store, &row->room, client_id, blob_id);
+}
+
+static void fill_content(const struct sending *sending, sotto_bytes caption,
+                         struct content_message *content)
+{
+    memset(content, 0, sizeof *content);
+    content->kind = CONTENT_FILE;
+    content->text = caption;
+    content->file.blob = sotto_bytes_of(sending->blob, sizeof sending->blob);
+    content->file.key = sotto_bytes_of(sending->key, sizeof sending->key);
+    content->file.hash = sotto_bytes_of(sending->hash, sizeof sending->hash);
+    content->file.size = sending->cipher.size;
+    content->file.name = sotto_bytes_str(sending->name);
 }
 
 /* Inside a transaction. */
-static sotto_error queue(struct sotto *core, const struct store_room *row,
-                         const struct sending *sending, sotto_bytes caption, const char *client_id)
+static sotto_error queue(const struct store_room *row, const struct sending *sending,
+                         sotto_bytes caption, const char *client_id)
 {
+    struct sotto *core = sending->core;
     struct content_message content;
-    memset(&content, 0, sizeof content);
-    content.kind = CONTENT_FILE;
-    content.text = caption;
-    content.file.blob = sotto_bytes_of(sending->blob, sizeof sending->blob);
-    content.file.key = sotto_bytes_of(sending->key, sizeof sending->key);
-    content.file.hash = sotto_bytes_of(sending->hash, sizeof sending->hash);
-    content.file.size = sending->cipher.size;
-    content.file.name = sotto_bytes_str(sending->name);
+    fill_content(sending, caption, &content);
+    TRY(store_room_timer(core->store, &row->room, &content.expires_s));
+    TRY(file_message_queue(core, row, &content, client_id));
+    return upload_store(row, sending, client_id);
+}
+
+sotto_error file_message_queue(struct sotto *core, const struct store_room *row,
+                               struct content_message *content, const char *client_id)
+{
     sotto_buf bytes;
     sotto_buf_init(&bytes, core->env);
-    sotto_error error = store_room_timer(core->store, &row->room, &content.expires_s);
+    sotto_error error =
+        content_write(core->env, content, &core->identity.account, &row->room, &bytes);
     if (error == SOTTO_OK)
-        error = content_write(core->env, &content, &core->identity.account, &row->room, &bytes);
-    if (error == SOTTO_OK)
-        error = room_show_waiting(core, &row->room, SOTTO_KIND_FILE, &content,
+        error = room_show_waiting(core, &row->room, SOTTO_KIND_FILE, content,
                                   sotto_buf_view(&bytes), client_id);
-    if (error == SOTTO_OK)
-        error = upload_store(core, &row->room, sending, client_id);
     if (error == SOTTO_OK)
         error = room_queue_profile_if_owed(core, &row->room, row->epoch);
     if (error == SOTTO_OK)
         error = room_queue_content(core, &row->room, MESSAGE_INTENT_FILE,
-                                   sotto_bytes_of(content.id, CONTENT_ID_SIZE),
+                                   sotto_bytes_of(content->id, CONTENT_ID_SIZE),
                                    sotto_buf_view(&bytes), client_id);
     sotto_buf_free(&bytes);
     return error;
 }
 
-/* One transaction: all that is owed because of this file, or nothing if that id was used before. */
-static sotto_error store(struct sotto *core, const struct room_id *id,
-                         const struct sending *sending, sotto_bytes caption, const char *client_id)
+/* The end of a transaction: commits, or rolls back with a problem. */
+static sotto_error finish(struct sotto *core, sotto_error error)
 {
+    if (error == SOTTO_OK)
+        error = store_commit(core->store);
+    if (error == SOTTO_OK)
+        return error;
+    store_rollback(core->store);
+    if (core->problem.code != SOTTO_CODE_OK)
+        return error;
+    if (error == SOTTO_VALUE)
+        return problem_set(&core->problem, error, SOTTO_CODE_BAD_TEXT, "Write it in UTF-8.",
+                           "What is said about the file is not valid UTF-8 text.");
+    return core_store_problem(core, error, "saving the message");
+}
+
+/* One transaction: all that is owed because of this file, or nothing if that id was used before. */
+static sotto_error store(const struct room_id *id, const struct sending *sending,
+                         sotto_bytes caption, const char *client_id)
+{
+    struct sotto *core = sending->core;
     struct arena arena;
     struct store_room row;
-    bool told = false;
+    problem_clear(&core->problem);
     arena_init(&arena, core->env);
     sotto_error error = store_begin(core->store);
     if (error == SOTTO_OK)
         error = core_client_id_used(core, id, client_id);
     if (error == SOTTO_NOT_FOUND) {
         error = people_room_open(core, id, &arena, &row);
-        told = error != SOTTO_OK;
         if (error == SOTTO_OK)
-            error = queue(core, &row, sending, caption, client_id);
+            error = queue(&row, sending, caption, client_id);
     }
-    if (error == SOTTO_OK)
-        error = store_commit(core->store);
-    if (error != SOTTO_OK) {
-        store_rollback(core->store);
-        if (error == SOTTO_VALUE && !told)
-            (void)problem_set(&core->problem, error, SOTTO_CODE_BAD_TEXT, "Write it in UTF-8.",
-                              "What is said about the file is not valid UTF-8 text.");
-        else if (!told)
-            (void)core_store_problem(core, error, "saving the message");
-    }
+    error = finish(core, error);
     arena_free(&arena);
     return error;
 }
 
 sotto_error sotto_send_file(struct sotto *core, const struct sotto_id *conversation,
-                            const char *client_id, const char *path, sotto_bytes caption,
+                            const char *client_id, const struct sotto_file *file,
                             char *client_id_out)
 {
     char fresh[33];
     struct room_id id;
     sotto_error error = SOTTO_OK;
     TRY(core_need_account(core));
-    if (caption.size > SOTTO_CAPTION_MAX)
+    if (file->caption.size > SOTTO_CAPTION_MAX)
         return problem_set(&core->problem, SOTTO_LIMIT, SOTTO_CODE_TOO_LONG,
                            "Send it as a message of its own.",
                            "What is said about a file has at most %d bytes.", SOTTO_CAPTION_MAX);
@@ -181,15 +243,86 @@ sotto_error sotto_send_file(struct sotto *core, const struct sotto_id *conversat
     memcpy(id.bytes, conversation->bytes, ROOM_ID_SIZE);
     /* A repetition of what was sent before does not read the file again, which may be gone. */
     if (core_client_id_used(core, &id, client_id) != SOTTO_OK) {
-        struct sending *sending = mem_alloc(core->env, sizeof *sending);
+        struct sending *sending = sending_new(core, &id, client_id);
         if (sending == NULL)
             return core_store_problem(core, SOTTO_NO_MEMORY, "reading the file");
-        error = prepare(core, path, sending);
+        error = prepare(file->path, sending);
         if (error == SOTTO_OK)
-            error = store(core, &id, sending, caption, client_id);
-        mem_free(core->env, sending, sizeof *sending);
+            error = store(&id, sending, file->caption, client_id);
+        sending_free(sending);
     }
     if (error == SOTTO_OK && client_id_out != NULL)
         (void)snprintf(client_id_out, SOTTO_CLIENT_ID_MAX + 1, "%s", client_id);
+    return error;
+}
+
+/* ---- Once more --------------------------------------------------------------------------------
+ */
+
+/* Inside a transaction: the message that failed waits again, with what its content is now. */
+static sotto_error queue_again(struct sotto *core, const struct store_room *row,
+                               const struct store_message *message, struct content_message *content)
+{
+    sotto_buf bytes;
+    sotto_buf_init(&bytes, core->env);
+    sotto_error error =
+        content_write(core->env, content, &core->identity.account, &row->room, &bytes);
+    const sotto_bytes id = sotto_bytes_of(content->id, CONTENT_ID_SIZE);
+    if (error == SOTTO_OK)
+        error = store_message_again(core->store, message->local, id, sotto_buf_view(&bytes));
+    if (error == SOTTO_OK)
+        error = room_queue_profile_if_owed(core, &row->room, row->epoch);
+    if (error == SOTTO_OK)
+        error = room_queue_content(core, &row->room, MESSAGE_INTENT_FILE, id,
+                                   sotto_buf_view(&bytes), message->client_id);
+    sotto_buf_free(&bytes);
+    return error;
+}
+
+/* Inside a transaction. sending NULL: the relay has the file. */
+static sotto_error again(struct sotto *core, const struct room_id *room, const char *client_id,
+                         const struct sending *sending, struct arena *arena)
+{
+    struct store_message message;
+    struct store_room row;
+    struct content_message content;
+    sotto_fault fault;
+    TRY(store_message_by_client(core->store, room, client_id, arena, &message));
+    if (message.state != STORE_MESSAGE_FAILED)
+        return SOTTO_OK; /* another process was first */
+    TRY(people_room_open(core, room, arena, &row));
+    TRY(content_read(message.content, &message.sender, &message.room, arena, &content, &fault));
+    if (sending != NULL) {
+        sotto_bytes caption = content.text;
+        fill_content(sending, caption, &content);
+        TRY(store_upload_erase(core->store, room, client_id));
+        TRY(upload_store(&row, sending, client_id));
+    }
+    content.expires_s = message.timer_s;
+    return queue_again(core, &row, &message, &content);
+}
+
+sotto_error file_retry(struct sotto *core, const struct room_id *room, const char *client_id)
+{
+    struct arena arena;
+    struct store_upload upload;
+    struct sending *sending = NULL;
+    arena_init(&arena, core->env);
+    sotto_error error = store_upload_get(core->store, room, client_id, &arena, &upload);
+    bool anew = error == SOTTO_OK;
+    if (anew) {
+        sending = sending_new(core, room, client_id);
+        error =
+            sending == NULL ? SOTTO_NO_MEMORY : prepare((const char *)upload.path.data, sending);
+    }
+    if (error == SOTTO_OK || error == SOTTO_NOT_FOUND) {
+        error = store_begin(core->store);
+        if (error == SOTTO_OK)
+            error = again(core, room, client_id, sending, &arena);
+        error = finish(core, error);
+    } else if (core->problem.code == SOTTO_CODE_OK)
+        (void)core_store_problem(core, error, "reading the file");
+    sending_free(sending);
+    arena_free(&arena);
     return error;
 }

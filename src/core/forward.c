@@ -21,22 +21,9 @@ static sotto_error file_forward(struct sotto *core, const struct store_message *
                            "The file lies at another relay than that conversation.");
     TRY(content_read(from->content, &from->sender, &from->room, arena, &content, &fault));
     content.expires_s = content.expires_at_s = 0;
-    sotto_buf bytes;
-    sotto_buf_init(&bytes, core->env);
-    sotto_error error = store_room_timer(core->store, &to->room, &content.expires_s);
-    if (error == SOTTO_OK)
-        error = content_write(core->env, &content, &core->identity.account, &to->room, &bytes);
-    if (error == SOTTO_OK)
-        error = room_show_waiting(core, &to->room, SOTTO_KIND_FILE, &content,
-                                  sotto_buf_view(&bytes), client_id);
-    if (error == SOTTO_OK)
-        error = room_queue_profile_if_owed(core, &to->room, to->epoch);
-    if (error == SOTTO_OK)
-        error = room_queue_content(core, &to->room, MESSAGE_INTENT_FILE,
-                                   sotto_bytes_of(content.id, CONTENT_ID_SIZE),
-                                   sotto_buf_view(&bytes), client_id);
-    sotto_buf_free(&bytes);
-    return error;
+    TRY(store_room_timer(core->store, &to->room, &content.expires_s));
+    TRY(file_message_queue(core, to, &content, client_id));
+    return store_blob_refer(core->store, &to->room, client_id, content.file.blob);
 }
 
 /* Inside a transaction. */
@@ -108,7 +95,7 @@ static sotto_error again(struct sotto *core, const struct store_room *row,
         content_write(core->env, content, &core->identity.account, &row->room, &bytes);
     const sotto_bytes id = sotto_bytes_of(content->id, CONTENT_ID_SIZE);
     if (error == SOTTO_OK)
-        error = store_message_again(core->store, message->local, id);
+        error = store_message_again(core->store, message->local, id, sotto_bytes_of(NULL, 0));
     if (error == SOTTO_OK)
         error = room_queue_profile_if_owed(core, &row->room, row->epoch);
     if (error == SOTTO_OK)
@@ -118,9 +105,9 @@ static sotto_error again(struct sotto *core, const struct store_room *row,
     return error;
 }
 
-/* Inside a transaction. */
+/* Inside a transaction. *file: it is one, and has to be read first. */
 static sotto_error retry(struct sotto *core, const struct room_id *room, const char *client_id,
-                         struct arena *arena)
+                         struct arena *arena, bool *file)
 {
     struct store_message message;
     struct store_room row;
@@ -131,9 +118,9 @@ static sotto_error retry(struct sotto *core, const struct room_id *room, const c
     TRY(error);
     if (message.state != STORE_MESSAGE_FAILED)
         return SOTTO_OK; /* it is on its way, or there */
-    if (message.kind != SOTTO_KIND_TEXT)
-        return problem_set(&core->problem, SOTTO_STATE, SOTTO_CODE_CANNOT_CHANGE,
-                           "Send the file again.", "Only a text can be sent once more.");
+    *file = message.kind == SOTTO_KIND_FILE;
+    if (*file)
+        return SOTTO_OK;
     TRY(people_room_open(core, room, arena, &row));
     struct content_message content;
     memset(&content, 0, sizeof content);
@@ -153,14 +140,15 @@ sotto_error sotto_retry(struct sotto *core, const struct sotto_id *conversation,
 {
     struct arena arena;
     struct room_id room;
+    bool file = false;
     TRY(core_need_account(core));
     memcpy(room.bytes, conversation->bytes, ROOM_ID_SIZE);
     problem_clear(&core->problem);
     arena_init(&arena, core->env);
     sotto_error error = store_begin(core->store);
     if (error == SOTTO_OK)
-        error = retry(core, &room, client_id, &arena);
+        error = retry(core, &room, client_id, &arena, &file);
     error = finish(core, error);
     arena_free(&arena);
-    return error;
+    return error == SOTTO_OK && file ? file_retry(core, &room, client_id) : error;
 }

@@ -21,17 +21,18 @@
 #define CORE_INTERNAL_H
 
 #include <stdatomic.h>
-#include <sys/stat.h>
 
 #include "codec/reader.h"
 #include "core/content.h"
 #include "core/file_cipher.h"
+#include "core/file_source.h"
 #include "core/identity.h"
 #include "core/net.h"
 #include "core/outside.h"
 #include "core/problem.h"
 #include "core/store.h"
 #include "core/store_tokens.h"
+#include "core/transfer.h"
 #include "crypto/crypto.h"
 #include "wire/envelope.h"
 #include "wire/invitation.h"
@@ -151,6 +152,15 @@ struct tokens {
     struct sotto_problem problem; /* for the end of the run */
 };
 
+/* Deleting blobs at relays. */
+struct blobs {
+    bool busy;
+    bool failed; /* not in this run */
+    struct blob_id doing;
+    uint64_t asked_ms, look_ms;
+    uint64_t changes; /* store_changes at the last look */
+};
+
 struct sotto {
     const sotto_env *env;
     const struct outside *outside;
@@ -169,11 +179,15 @@ struct sotto {
     struct room *rooms;
     struct inbox inbox;
     struct tokens tokens;
+    struct blobs blobs;
+    sotto_transfer_fn *on_transfer; /* NULL: nobody wants to know */
+    void *on_transfer_ctx;
 
     bool patient; /* sotto_listen: reconnect, random pauses */
     const struct sotto_listener *listener;
     const struct sotto_host *host;
-    atomic_int stop; /* lock-free, so that a signal handler may set it */
+    /* Lock-free, so that a signal handler may set it: 1 to stop, CORE_CANCEL to leave nothing. */
+    atomic_int stop;
     int stop_pipe[2];
     uint64_t data_version;
     uint64_t swept_ms;  /* when it was looked for messages to erase */
@@ -185,6 +199,8 @@ struct sotto {
 };
 
 /* ---- core.c ---- */
+
+enum { CORE_CANCEL = 2 };
 
 uint64_t core_now_s(const struct sotto *core);
 /* NOT_REGISTERED unless there is a registered account; reloads it if another process made it. */
@@ -365,9 +381,22 @@ void upload_free(struct room *room);
 /* Part of the run's measure of progress. */
 uint64_t upload_mark(const struct room *room);
 
-int64_t file_mtime_ns(const struct stat *of);
-/* The file's bytes of that chunk; false: they are not there. */
-bool file_read_chunk(int fd, const struct file_cipher *cipher, uint64_t index, uint8_t *chunk);
+/* ---- file_send.c ---- */
+
+/* Inside a transaction: the waiting message about a file, and its row in the outbox. */
+sotto_error file_message_queue(struct sotto *core, const struct store_room *row,
+                               struct content_message *content, const char *client_id);
+/* Outside a transaction: a file's message that failed waits again. */
+sotto_error file_retry(struct sotto *core, const struct room_id *room, const char *client_id);
+
+/* ---- blobs.c ---- */
+
+/* One step of deleting what is owed a deletion. True: a request is under way. */
+bool blobs_step(struct sotto *core);
+void blobs_reset(struct sotto *core);
+/* Inside a transaction: the file is not sent any more; nothing, if it is no file or the relay has
+ * all of it. */
+sotto_error file_fail(struct sotto *core, const struct room_id *room, const char *client_id);
 
 /* ---- room_extend.c ---- */
 

@@ -6,7 +6,7 @@
 
 #include "base/base.h"
 
-#define PICTURE_MAX (64u * 1024u * 1024u) /* bytes of a file that is taken for a picture */
+#define PICTURE_MAX (32u * 1024u * 1024u) /* bytes of a file that is taken for a picture */
 
 enum picture_type {
     PICTURE_JPEG = 1, /* ITU-T T.81 */

@@ -135,7 +135,7 @@ static sotto_error outgoing_fail(struct sotto *core, const struct store_outgoing
     const char *client_id = outgoing->client_id;
     if (outgoing->kind == STORE_OUT_MESSAGE) {
         TRY(unless_missing(store_message_fail(core->store, room, client_id)));
-        TRY(unless_missing(store_upload_erase(core->store, room, client_id)));
+        TRY(file_fail(core, room, client_id));
         TRY(unless_missing(
             store_change_end(core->store, room, client_id, STORE_MESSAGE_FAILED, 0)));
     }

@@ -35,7 +35,7 @@
 
 struct store;
 
-#define STORE_VERSION 12    /* PRAGMA user_version */
+#define STORE_VERSION 13    /* PRAGMA user_version */
 #define STORE_BUSY_MS 10000 /* how long a lock is waited for */
 #define STORE_FILE "profile.db"
 
@@ -149,6 +149,7 @@ sotto_error store_inbox_advance(struct store *store, uint64_t seq);
 #include "core/store_expiry.h"
 #include "core/store_outbox.h"
 #include "core/store_uploads.h"
+#include "core/store_blobs.h"
 #include "core/store_events.h"
 #include "core/store_devices.h"
 #include "core/store_listing.h"

@@ -233,15 +233,33 @@ sotto_error store_message_fail(struct store *store, const struct room_id *room,
     return query_run_one(&q);
 }
 
-sotto_error store_message_again(struct store *store, int64_t local, sotto_bytes content_id)
+sotto_error store_message_again(struct store *store, int64_t local, sotto_bytes content_id,
+                                sotto_bytes content)
 {
     struct query q;
     query_write(&q, store,
-                "UPDATE message SET state = ?, content_id = ? WHERE local = ? AND state = ?");
+                "UPDATE message SET state = ?, content_id = ?, content = ? WHERE local = ?"
+                " AND state = ?");
     query_u64(&q, STORE_MESSAGE_WAITING);
     query_bytes(&q, content_id);
+    query_bytes(&q, content);
     query_i64(&q, local);
     query_u64(&q, STORE_MESSAGE_FAILED);
+    return query_run_one(&q);
+}
+
+sotto_error store_message_withdraw(struct store *store, int64_t local)
+{
+    struct query q;
+    query_write(&q, store,
+                "INSERT INTO event (kind, about, position) SELECT ?, room, NULL FROM message"
+                " WHERE local = ? AND position IS NULL");
+    query_u64(&q, SOTTO_EVENT_MESSAGE_ERASED);
+    query_i64(&q, local);
+    TRY(query_run(&q));
+    query_write(&q, store, "DELETE FROM message WHERE local = ? AND position IS NULL");
+    query_i64(&q, local);
+    store->scrub = true;
     return query_run_one(&q);
 }
 

@@ -62,8 +62,12 @@ sotto_error store_message_place(struct store *store, const struct room_id *room,
 sotto_error store_message_fail(struct store *store, const struct room_id *room,
                                const char *client_id);
 
-/* [tx] A failed one waits again, with another content. NOT_FOUND: it did not fail. */
-sotto_error store_message_again(struct store *store, int64_t local, sotto_bytes content_id);
+/* [tx] A failed one waits again, with another content id and, of a file, another content.
+ * NOT_FOUND: it did not fail. */
+sotto_error store_message_again(struct store *store, int64_t local, sotto_bytes content_id,
+                                sotto_bytes content);
+/* [tx] One that waits, or failed, was never written. NOT_FOUND: it is none of these. */
+sotto_error store_message_withdraw(struct store *store, int64_t local);
 
 /* NOT_FOUND. */
 sotto_error store_message_by_client(struct store *store, const struct room_id *room,

@@ -149,6 +149,17 @@ sotto_error store_outgoing_by_request(struct store *store, const struct room_id 
     return one_outgoing(&q, arena, outgoing);
 }
 
+sotto_error store_outgoing_by_client(struct store *store, const struct room_id *room,
+                                     const char *client_id, struct arena *arena,
+                                     struct store_outgoing *outgoing)
+{
+    struct query q;
+    query_read(&q, store, "SELECT " OUT_COLUMNS " FROM outgoing WHERE room = ? AND client_id = ?");
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    query_text(&q, client_id);
+    return one_outgoing(&q, arena, outgoing);
+}
+
 /* Kinds of a sort: least and most. STORE_OUT_ENVELOPE is the last kind. */
 static void bind_sort(struct query *q, enum store_outgoing_sort sort)
 {

@@ -68,6 +68,11 @@ sotto_error store_outgoing_by_request(struct store *store, const struct room_id 
                                       const struct request_id *request, struct arena *arena,
                                       struct store_outgoing *outgoing);
 
+/* NOT_FOUND. */
+sotto_error store_outgoing_by_client(struct store *store, const struct room_id *room,
+                                     const char *client_id, struct arena *arena,
+                                     struct store_outgoing *outgoing);
+
 /* The next after id `after` (0: the first), of a room (NULL: of all), entries or envelopes alone,
  * or both. NOT_FOUND at the end. One after the other, because their bytes may be large. */
 enum store_outgoing_sort {

@@ -453,10 +453,31 @@ static const char version_12[] =
     " PRIMARY KEY (room, account, device)) STRICT, WITHOUT ROWID;"
     "PRAGMA user_version = 12;";
 
+static const char version_13[] =
+    /* What is sent of a file: as it lies there, or a picture without what it tells beside. failed:
+     * it is not sent any more, and can be tried anew. */
+    "ALTER TABLE upload ADD COLUMN form INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE upload ADD COLUMN sent INTEGER NOT NULL DEFAULT 0;" /* bytes, of form 1 */
+    "ALTER TABLE upload ADD COLUMN digest BLOB;"                     /* of them */
+    "ALTER TABLE upload ADD COLUMN failed INTEGER NOT NULL DEFAULT 0;"
+    /* Blobs of this device's, and one's own messages that speak of them. delete_s: from when on
+     * their deletion is owed; NULL: it is not. */
+    "CREATE TABLE blob ("
+    " blob BLOB PRIMARY KEY,"
+    " relay TEXT NOT NULL,"
+    " write_token BLOB NOT NULL,"
+    " delete_s INTEGER) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX blob_delete ON blob (delete_s) WHERE delete_s IS NOT NULL;"
+    "CREATE TABLE message_blob ("
+    " local INTEGER PRIMARY KEY REFERENCES message ON DELETE CASCADE,"
+    " blob BLOB NOT NULL) STRICT;"
+    "CREATE INDEX message_blob_of ON message_blob (blob);"
+    "PRAGMA user_version = 13;";
+
 /* steps[n]: from version n to n + 1 */
-static const char *const steps[STORE_VERSION] = {version_1, version_2,  version_3,  version_4,
-                                                 version_5, version_6,  version_7,  version_8,
-                                                 version_9, version_10, version_11, version_12};
+static const char *const steps[STORE_VERSION] = {
+    version_1, version_2, version_3,  version_4,  version_5,  version_6, version_7,
+    version_8, version_9, version_10, version_11, version_12, version_13};
 
 const char *store_schema_step(uint64_t version)
 {

@@ -8,6 +8,11 @@
 
 #include "core/store.h"
 
+enum store_upload_form {
+    STORE_UPLOAD_FILE = 0,    /* as it lies there */
+    STORE_UPLOAD_PICTURE = 1, /* picture_strip's output of it, made anew whenever it is needed */
+};
+
 struct store_upload {
     struct room_id room;
     const char *client_id;
@@ -18,14 +23,24 @@ struct store_upload {
     uint64_t size;           /* of the file */
     int64_t mtime_ns;
     uint64_t inode;
+    enum store_upload_form form;
+    uint64_t sent;      /* PICTURE: bytes of what is sent; else 0 */
+    sotto_bytes digest; /* PICTURE: its SHA-256; else empty */
+    bool failed;        /* only kept so that it can be tried anew */
 };
 
 /* [tx] EXISTS: (room, client_id) is there. */
 sotto_error store_upload_add(struct store *store, const struct store_upload *upload);
-/* [tx] The relay has it, or it was given up. NOT_FOUND. */
+/* [tx] The relay has it, or nobody wants it. NOT_FOUND. */
 sotto_error store_upload_erase(struct store *store, const struct room_id *room,
                                const char *client_id);
-/* The oldest of a room. NOT_FOUND. */
+/* [tx] It was given up: the message waits for it no longer. NOT_FOUND. */
+sotto_error store_upload_fail(struct store *store, const struct room_id *room,
+                              const char *client_id);
+/* NOT_FOUND. */
+sotto_error store_upload_get(struct store *store, const struct room_id *room, const char *client_id,
+                             struct arena *arena, struct store_upload *upload);
+/* The oldest of a room that did not fail. NOT_FOUND. */
 sotto_error store_upload_next(struct store *store, const struct room_id *room, struct arena *arena,
                               struct store_upload *upload);
 /* Whether the message waits for its file. */

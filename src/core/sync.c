@@ -81,6 +81,7 @@ static void scope_refresh(struct sotto *core)
 static bool step_all(struct sotto *core, uint64_t *next_ms)
 {
     bool working = inbox_step(core);
+    working |= blobs_step(core);
     *next_ms = UINT64_MAX;
     for (struct room *room = core->rooms; room != NULL; room = room->next) {
         if (!room->in_scope || room->gone)
@@ -135,6 +136,7 @@ static sotto_error outcome(struct sotto *core)
 sotto_error run_until_settled(struct sotto *core)
 {
     net_fresh(core);
+    blobs_reset(core);
     problem_clear(&core->problem);
     uint64_t moved_ms = net_now_ms(core);
     uint64_t mark = progress_mark(core);

@@ -1,11 +1,7 @@
 /* Uploading the files that a room's messages wait for: one at a time, several chunks under way.
  * Everything that is true stands in the store and at the relay; what is in memory is thrown away at
  * the first trouble and made anew from there. */
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/file_cipher.h"
 #include "core/internal.h"
@@ -22,15 +18,17 @@ struct upload {
     struct blob_id blob;
     uint8_t write_token[TOKEN_SIZE];
     struct file_cipher cipher;
-    int fd;
+    struct file_source source;
+    uint64_t size; /* of the file */
     int64_t mtime_ns;
     uint64_t inode;
+    struct transfer transfer;
     unsigned in_flight;
     uint64_t next;   /* the chunk to be sent next */
     uint64_t stored; /* what the relay said that it has */
 
-    /* To be dealt with when nothing is under way any more. */
-    bool stopped, restart, for_good;
+    /* To be dealt with when nothing is under way any more. withdrawn: nobody wants it now. */
+    bool stopped, restart, for_good, withdrawn;
     struct sotto_problem problem;
 
     uint8_t chunk[FILE_CHUNK], sealed[FILE_SEALED];
@@ -46,8 +44,7 @@ void upload_free(struct room *room)
     struct upload *upload = room->upload;
     if (upload == NULL)
         return;
-    if (upload->fd >= 0)
-        (void)close(upload->fd);
+    file_source_close(&upload->source);
     room->upload = NULL;
     mem_free(room->core->env, upload, sizeof *upload);
 }
@@ -59,21 +56,12 @@ static sotto_error give_up_rows(struct sotto *core, const struct room_id *room,
                                 const char *client_id, struct arena *arena)
 {
     struct store_outgoing outgoing = {0};
-    int64_t after = 0;
-    sotto_error error;
-    while ((error = store_outgoing_next(core->store, room, STORE_OUT_ENTRIES, after, arena,
-                                        &outgoing)) == SOTTO_OK &&
-           strcmp(outgoing.client_id, client_id) != 0)
-        after = outgoing.id;
+    sotto_error error = store_outgoing_by_client(core->store, room, client_id, arena, &outgoing);
     if (error == SOTTO_OK)
-        TRY(store_outgoing_erase(core->store, outgoing.id));
-    else if (error != SOTTO_NOT_FOUND)
-        return error;
-    error = store_message_fail(core->store, room, client_id);
-    if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
-        return error;
-    error = store_upload_erase(core->store, room, client_id);
-    return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
+        error = store_outgoing_erase(core->store, outgoing.id);
+    if (error == SOTTO_OK || error == SOTTO_NOT_FOUND)
+        error = store_message_fail(core->store, room, client_id);
+    return error == SOTTO_OK || error == SOTTO_NOT_FOUND ? file_fail(core, room, client_id) : error;
 }
 
 /* The file will never be sent, nor the message that speaks of it. */
@@ -102,10 +90,12 @@ static void end(struct upload *upload)
     struct sotto_problem problem = upload->problem;
     char client_id[STORE_CLIENT_ID_MAX + 1];
     bool restart = upload->restart && ++room->upload_restarts <= RESTARTS;
-    bool for_good = upload->for_good;
+    bool for_good = upload->for_good, withdrawn = upload->withdrawn;
     memcpy(client_id, upload->client_id, sizeof client_id);
     upload_free(room);
     room->wake = true;
+    if (withdrawn)
+        return;
     if (for_good)
         give_up(room, client_id, &problem);
     else if (!restart)
@@ -163,27 +153,23 @@ static bool is_same_file(const struct stat *found, uint64_t size, int64_t mtime_
            file_mtime_ns(found) == mtime_ns && (uint64_t)found->st_ino == inode;
 }
 
-int64_t file_mtime_ns(const struct stat *of)
+/* The bytes that were sealed when the person sent it, as far as the file system knows; of a
+ * picture, surely. */
+static sotto_error source_check(const struct upload *upload, const struct store_upload *row)
 {
-    return (int64_t)of->st_mtim.tv_sec * 1000000000 + of->st_mtim.tv_nsec;
-}
-
-bool file_read_chunk(int fd, const struct file_cipher *cipher, uint64_t index, uint8_t *chunk)
-{
-    size_t size = file_chunk_data(cipher, index), done = 0;
-    while (done < size) {
-        ssize_t n = pread(fd, chunk + done, size - done, (off_t)(index * FILE_CHUNK + done));
-        if (n == 0 || (n < 0 && errno != EINTR))
-            return false;
-        done += n > 0 ? (size_t)n : 0;
-    }
-    return true;
+    uint8_t digest[HASH_SIZE];
+    if (!is_same_file(&upload->source.stat, row->size, row->mtime_ns, row->inode))
+        return SOTTO_STATE;
+    if (row->form == STORE_UPLOAD_FILE)
+        return SOTTO_OK;
+    file_source_digest(&upload->source, digest);
+    return sotto_bytes_equal(sotto_bytes_of(digest, sizeof digest), row->digest) ? SOTTO_OK
+                                                                                 : SOTTO_STATE;
 }
 
 static sotto_error open_source(struct room *room, const struct store_upload *row,
                                struct upload **out)
 {
-    struct stat found;
     struct upload *upload = mem_alloc(room->core->env, sizeof *upload);
     if (upload == NULL)
         return SOTTO_NO_MEMORY;
@@ -191,19 +177,25 @@ static sotto_error open_source(struct room *room, const struct store_upload *row
     (void)snprintf(upload->client_id, sizeof upload->client_id, "%s", row->client_id);
     memcpy(upload->blob.bytes, row->blob.data, BLOB_ID_SIZE);
     memcpy(upload->write_token, row->write_token.data, TOKEN_SIZE);
+    upload->size = row->size;
     upload->mtime_ns = row->mtime_ns;
     upload->inode = row->inode;
-    upload->fd = open((const char *)row->path.data, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    sotto_error error = file_cipher_init(&upload->cipher, row->key, row->size);
-    if (error == SOTTO_OK && (upload->fd < 0 || fstat(upload->fd, &found) != 0 ||
-                              !is_same_file(&found, row->size, row->mtime_ns, row->inode)))
-        error = SOTTO_STATE;
+    sotto_error error =
+        file_source_open(&upload->source, room->core->env, (const char *)row->path.data);
+    if (error == SOTTO_OK && row->form == STORE_UPLOAD_PICTURE)
+        error = file_source_strip(&upload->source);
+    if (error == SOTTO_OK)
+        error = source_check(upload, row);
+    if (error != SOTTO_OK && error != SOTTO_NO_MEMORY)
+        error = SOTTO_STATE; /* gone, or another one */
+    if (error == SOTTO_OK)
+        error = file_cipher_init(&upload->cipher, row->key,
+                                 row->form == STORE_UPLOAD_PICTURE ? row->sent : row->size);
     if (error == SOTTO_OK) {
         *out = upload;
         return SOTTO_OK;
     }
-    if (upload->fd >= 0)
-        (void)close(upload->fd);
+    file_source_close(&upload->source);
     mem_free(room->core->env, upload, sizeof *upload);
     return error;
 }
@@ -254,10 +246,22 @@ static bool request_owner(struct upload *upload, uint16_t type, link_answer_fn *
     return request(upload, &message, done);
 }
 
+/* Somebody may take the file back at any moment, in this process or in another one. */
+static void look_whether_wanted(struct upload *upload)
+{
+    struct room *room = upload->room;
+    bool waits = true;
+    if (store_upload_waits(room->core->store, &room->id, upload->client_id, &waits) != SOTTO_OK ||
+        waits)
+        return;
+    upload->stopped = upload->withdrawn = true;
+}
+
 /* Whether the answer is one to go on from; else the upload may be gone. */
 static bool answered(struct upload *upload, sotto_error error, const struct message *answer)
 {
     upload->in_flight--;
+    look_whether_wanted(upload);
     if (error != SOTTO_OK)
         stop_request(upload, error, answer);
     if (upload->stopped)
@@ -267,11 +271,26 @@ static bool answered(struct upload *upload, sotto_error error, const struct mess
     return false;
 }
 
+/* In bytes of the file: the blob's are more. */
+static void tell(struct upload *upload, uint64_t stored, bool ended)
+{
+    struct sotto_transfer how = {
+        .kind = SOTTO_TRANSFER_SENDING,
+        .client_id = upload->client_id,
+        .of = upload->cipher.size,
+    };
+    uint64_t done = stored / FILE_SEALED * FILE_CHUNK;
+    how.done = stored >= upload->cipher.sealed || done > how.of ? how.of : done;
+    memcpy(how.conversation.bytes, upload->room->id.bytes, ROOM_ID_SIZE);
+    transfer_tell(upload->room->core, &upload->transfer, &how, ended);
+}
+
 /* The relay has all of it for good: the message may go. */
 static void finished(struct upload *upload)
 {
     struct room *room = upload->room;
     struct sotto *core = room->core;
+    tell(upload, upload->cipher.sealed, true); /* it is durable there */
     sotto_error error = store_begin(core->store);
     if (error == SOTTO_OK)
         error = store_upload_erase(core->store, &room->id, upload->client_id);
@@ -299,7 +318,7 @@ static bool put_next(struct upload *upload)
 {
     struct message message;
     memset(&message, 0, sizeof message);
-    if (!file_read_chunk(upload->fd, &upload->cipher, upload->next, upload->chunk)) {
+    if (!file_source_chunk(&upload->source, &upload->cipher, upload->next, upload->chunk)) {
         stop_changed(upload);
         return false;
     }
@@ -321,8 +340,9 @@ static bool put_next(struct upload *upload)
 static void finish(struct upload *upload)
 {
     struct stat found;
-    if (fstat(upload->fd, &found) != 0 ||
-        !is_same_file(&found, upload->cipher.size, upload->mtime_ns, upload->inode))
+    if (!upload->source.stripped &&
+        (fstat(upload->source.fd, &found) != 0 ||
+         !is_same_file(&found, upload->size, upload->mtime_ns, upload->inode)))
         stop_changed(upload);
     else
         (void)request_owner(upload, MESSAGE_BLOB_FINISH, on_finished);
@@ -348,6 +368,7 @@ static void take_stored(struct upload *upload, uint64_t stored)
     if (upload->next * FILE_SEALED < upload->stored)
         upload->next = upload->stored >= upload->cipher.sealed ? upload->cipher.chunks
                                                                : upload->stored / FILE_SEALED;
+    tell(upload, upload->stored, false);
 }
 
 static void on_put(void *ctx, sotto_error error, const struct message *answer)
@@ -426,7 +447,8 @@ static void on_status(void *ctx, sotto_error error, const struct message *answer
     bool unknown = error == SOTTO_REFUSED && answer->error.code == WIRE_CODE_NO_BLOB;
     if (unknown) {
         upload->in_flight--;
-        if (!create(upload))
+        look_whether_wanted(upload);
+        if (upload->stopped || !create(upload))
             end_if_quiet(upload);
         return;
     }

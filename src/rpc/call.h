@@ -5,6 +5,7 @@
 #include "rpc/schema.h"
 
 struct client;
+struct works;
 
 struct call {
     const sotto_env *env;
@@ -13,6 +14,7 @@ struct call {
     json_t *result;       /* the method sets it; NULL counts as an empty object */
     struct sotto_problem problem;
     struct client *client; /* who asks; NULL in a thread and in `sotto call` without a daemon */
+    struct works *works;   /* the daemon's threads; NULL likewise */
 };
 
 /* Makes the call and answers it: the response's object, without an id. params may be NULL. The

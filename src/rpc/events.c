@@ -22,6 +22,11 @@ json_t *events_connection(const sotto_env *env, const struct sotto_problem *prob
     return notification("connection", params);
 }
 
+json_t *events_transfer(const sotto_env *env, const struct sotto_transfer *transfer)
+{
+    return notification("transfer", object_transfer(env, transfer));
+}
+
 struct push {
     const sotto_env *env;
     struct sotto *core;

@@ -9,6 +9,9 @@
  * that they are not kept any more is told so, and goes on from the newest. */
 void events_push(const sotto_env *env, struct sotto *core, struct client *client);
 
+/* The notification `transfer`. */
+json_t *events_transfer(const sotto_env *env, const struct sotto_transfer *transfer);
+
 /* The notification `connection`; problem NULL: a relay is back. */
 json_t *events_connection(const sotto_env *env, const struct sotto_problem *problem);
 

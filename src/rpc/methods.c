@@ -178,6 +178,14 @@ static const struct rpc_field send_file[] = {
     TEXT("path", RPC_STRING_MAX,
          "the file: it is read where it lies until it is sent, and has to stay as it is"),
     MAYBE("caption", SOTTO_CAPTION_MAX, "what is said about it"), CLIENT_ID, END};
+static const struct rpc_field cancel[] = {
+    MAYBE_NUMBER("message", 1, INT64_MAX, "a message whose file message.saveFile is fetching"),
+    {.name = "conversation",
+     .type = RPC_ID,
+     .optional = true,
+     .text = "of a file that is sent: where it goes"},
+    MAYBE("clientId", SOTTO_CLIENT_ID_MAX, "of a file that is sent: what it was sent with"),
+    END};
 static const struct rpc_field history[] = {
     CONVERSATION, MAYBE_NUMBER("before", 1, INT64_MAX, "only messages before the one of this id"),
     MAYBE_NUMBER("limit", 1, 1000, "how many at most (100)"), END};
@@ -324,8 +332,8 @@ const struct rpc_method rpc_methods[] = {
      false, message_react},
     {"message.forward", "Send a text or a file on to another conversation", forward, "Sending",
      false, message_forward},
-    {"message.retry", "Send a text once more that failed; nothing, if it did not", sent, "Sending",
-     false, message_retry},
+    {"message.retry", "Send a text or a file once more that failed; nothing, if it did not", sent,
+     "Sending", true, message_retry},
     {"message.info", "A message, and who has it", message, "MessageInfo", false, message_info},
     {"message.list",
      "A conversation's newest messages, oldest first, and what waits behind them; none counts as"
@@ -341,6 +349,11 @@ const struct rpc_method rpc_methods[] = {
      " goes on",
      save, "Saved", true, message_save_file},
 
+    {"file.cancel",
+     "Fetch a file no longer, and leave nothing of it; or take one back that is not sent yet, with"
+     " its message. A message.sendFile that is still reading the file is answered `cancelled`",
+     cancel, "Nothing", false, file_cancel},
+
     {"group.create", "Make a group", group, "ConversationId", false, group_create},
     {"group.add", "Add people", people, "Nothing", false, group_add},
     {"group.remove", "Remove people: they can read nothing that comes after", people, "Nothing",
@@ -355,7 +368,8 @@ const struct rpc_method rpc_methods[] = {
 
     {"events.subscribe",
      "From now on this connection gets the notifications `event` (params: Event), `overflow`"
-     " (Overflow: you were away too long, read all lists anew) and `connection` (Connection)",
+     " (Overflow: you were away too long, read all lists anew), `connection` (Connection) and"
+     " `transfer` (Transfer: how far a file is; not kept)",
      since, "Subscription", false, events_subscribe},
     {"events.unsubscribe", "No more of them", none, "Nothing", false, events_unsubscribe},
 

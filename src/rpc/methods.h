@@ -71,6 +71,9 @@ bool message_status(struct call *call);
 bool message_save_file(struct call *call);
 bool rpc_sync(struct call *call);
 
+/* methods_file.c */
+bool file_cancel(struct call *call);
+
 /* methods_group.c */
 bool group_create(struct call *call);
 bool group_add(struct call *call);

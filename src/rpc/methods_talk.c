@@ -106,8 +106,12 @@ bool message_send_file(struct call *call)
     struct sotto_id id = param_id(call, "conversation");
     const char *caption = param_text(call, "caption");
     char client_id[SOTTO_CLIENT_ID_MAX + 1];
-    if (sotto_send_file(call->core, &id, param_text(call, "clientId"), param_text(call, "path"),
-                        sotto_bytes_str(caption != NULL ? caption : ""), client_id) != SOTTO_OK)
+    const struct sotto_file file = {
+        .path = param_text(call, "path"),
+        .caption = sotto_bytes_str(caption != NULL ? caption : ""),
+    };
+    if (sotto_send_file(call->core, &id, param_text(call, "clientId"), &file, client_id) !=
+        SOTTO_OK)
         return call_fail(call);
     return sending(call, &id, client_id);
 }

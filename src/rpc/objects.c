@@ -348,6 +348,20 @@ json_t *object_sending(const sotto_env *env, const struct sotto_id *conversation
     return object;
 }
 
+json_t *object_transfer(const sotto_env *env, const struct sotto_transfer *transfer)
+{
+    json_t *object = json_object();
+    object_set_text(env, object, "kind", sotto_transfer_kind_name(transfer->kind));
+    object_set_id(object, "conversation", &transfer->conversation);
+    if (transfer->client_id[0] != '\0')
+        object_set_text(env, object, "clientId", transfer->client_id);
+    if (transfer->message != 0)
+        object_set_number(object, "id", (uint64_t)transfer->message);
+    object_set_number(object, "done", transfer->done);
+    object_set_number(object, "of", transfer->of);
+    return object;
+}
+
 json_t *object_problem(const sotto_env *env, const struct sotto_problem *problem)
 {
     json_t *object = json_object();

@@ -359,6 +359,15 @@ static const struct rpc_field problem_fields[] = {
     STRING("code", "stable: `sotto --help` and docs/CLI.md list them"),
     STRING("message", "what happened, for people"), STRING("next", "what to do; may be empty"),
     END};
+static const struct rpc_field transfer[] = {
+    ONE_OF("kind", "reading|sending|fetching|unknown",
+           "reading: message.sendFile looks at the file first"),
+    ID("conversation", "where it goes, or is from"),
+    MAYBE("clientId", "of a file that is sent: what it is sent with"),
+    MAYBE_NUMBER("id", "of a file that is fetched: the message's"),
+    NUMBER("done", "bytes"),
+    NUMBER("of", "bytes in all"),
+    END};
 static const struct rpc_field connection[] = {
     ONE_OF("state", "lost|back", "whether a relay can be reached"),
     OBJECT("problem", "Problem", "why not"), END};
@@ -398,6 +407,9 @@ const struct rpc_object rpc_objects[] = {
     {"Event", "Something that changed: the parameters of the notification `event`.", event},
     {"Overflow", "The parameters of the notification `overflow`.", overflow},
     {"Connection", "The parameters of the notification `connection`.", connection},
+    {"Transfer",
+     "How far a file is: the parameters of the notification `transfer`, a few times a second.",
+     transfer},
     {"Problem", "What went wrong: in words and as a code.", problem_fields},
     {"Version", "The program.", version},
     {"Nothing", "It is done; there is nothing to say.", nothing},

@@ -77,8 +77,11 @@ static void on_line(struct server *server, struct client *client, sotto_bytes li
     if (request.method->waits) {
         start_work(server, client, &request);
     } else {
-        struct call call = {
-            .env = server->env, .core = server->core, .params = request.params, .client = client};
+        struct call call = {.env = server->env,
+                            .core = server->core,
+                            .params = request.params,
+                            .client = client,
+                            .works = server->works};
         json_t *response = response_for(call_run(request.method, &call), request.id);
         if (request.id != NULL)
             client_send(client, response);
@@ -86,6 +89,15 @@ static void on_line(struct server *server, struct client *client, sotto_bytes li
             json_decref(response);
     }
     request_free(&request);
+}
+
+/* Nobody waits for these: a client that is behind does without. */
+static void on_transfer(void *ctx, const struct sotto_transfer *transfer)
+{
+    struct server *server = ctx;
+    for (struct client *client = server->clients; client != NULL; client = client->next)
+        if (client->subscribed && !client_is_full(client))
+            client_send(client, events_transfer(server->env, transfer));
 }
 
 static struct client *client_of(const struct server *server, uint64_t number)
@@ -212,8 +224,9 @@ static size_t on_wants(void *ctx, struct pollfd *fds)
 static void on_step(void *ctx, const struct pollfd *fds, size_t count)
 {
     struct server *server = ctx;
+    const struct works_handler handler = {server, on_worked, on_transfer};
     if ((fds[0].revents & POLLIN) != 0)
-        works_collect(server->works, on_worked, server);
+        works_collect(server->works, &handler);
     for (struct client *client = server->clients; client != NULL; client = client->next)
         step_client(server, client, fds, count);
     if (server->listener >= 0 && (fds[1].revents & POLLIN) != 0)
@@ -327,7 +340,9 @@ sotto_error server_run(const sotto_env *env, struct sotto *core,
     else if (error == SOTTO_OK && !listen_socket(&server, problem))
         error = problem->error;
     if (error == SOTTO_OK) {
+        sotto_on_transfer(core, on_transfer, &server);
         error = sotto_serve(core, &host);
+        sotto_on_transfer(core, NULL, NULL);
         if (error != SOTTO_OK)
             *problem = *sotto_problem(core);
     }

@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -14,9 +16,13 @@ struct work {
     const struct rpc_method *method;
     json_t *params, *response;
     uint64_t key;
-    struct sotto *core; /* of the thread, while it runs; guarded by the lock */
-    bool done;          /* likewise */
     pthread_t thread;
+    /* Guarded by the lock: */
+    struct sotto *core; /* of the thread, while it runs */
+    bool done, cancelled;
+    bool moved; /* transfer is news */
+    struct sotto_transfer transfer;
+    char client_id[SOTTO_CLIENT_ID_MAX + 1];
 };
 
 struct works {
@@ -79,14 +85,34 @@ int works_fd(const struct works *works)
 
 /* ---- In the thread -------------------------------------------------------------------------- */
 
-/* Lets works_free find the core. False: all shall end. */
-static bool show_core(struct work *work, struct sotto *core)
+static void wake(struct works *works)
+{
+    const uint64_t one = 1;
+    ssize_t written = write(works->fd, &one, sizeof one);
+    (void)written; /* a full counter is readable too */
+}
+
+/* Lets works_free and works_cancel find the core. */
+static void show_core(struct work *work, struct sotto *core)
 {
     pthread_mutex_lock(&work->works->lock);
     work->core = core;
-    bool go_on = !work->works->stopping;
+    if (core != NULL && work->cancelled)
+        sotto_cancel(core);
+    if (core != NULL && work->works->stopping)
+        sotto_stop(core);
     pthread_mutex_unlock(&work->works->lock);
-    return go_on;
+}
+
+static void on_transfer(void *ctx, const struct sotto_transfer *transfer)
+{
+    struct work *work = ctx;
+    pthread_mutex_lock(&work->works->lock);
+    work->transfer = *transfer;
+    (void)snprintf(work->client_id, sizeof work->client_id, "%s", transfer->client_id);
+    work->moved = true;
+    wake(work->works);
+    pthread_mutex_unlock(&work->works->lock);
 }
 
 static json_t *run(struct work *work)
@@ -94,10 +120,10 @@ static json_t *run(struct work *work)
     struct call call = {.env = work->works->env, .params = work->params};
     if (sotto_open_beside(work->works->first_core, &call.core, &call.problem) != SOTTO_OK)
         return response_refusal(call.env, call_error_code(&call.problem), &call.problem, NULL);
-    json_t *response = NULL;
-    if (show_core(work, call.core))
-        response = call_run(work->method, &call);
-    (void)show_core(work, NULL);
+    show_core(work, call.core);
+    sotto_on_transfer(call.core, on_transfer, work);
+    json_t *response = call_run(work->method, &call);
+    show_core(work, NULL);
     sotto_close(call.core);
     return response;
 }
@@ -105,14 +131,12 @@ static json_t *run(struct work *work)
 static void *work_main(void *arg)
 {
     struct work *work = arg;
-    const uint64_t one = 1;
     json_t *response = run(work);
     pthread_mutex_lock(&work->works->lock);
     work->response = response;
     work->done = true;
-    ssize_t written = write(work->works->fd, &one, sizeof one);
+    wake(work->works);
     pthread_mutex_unlock(&work->works->lock);
-    (void)written; /* a full counter is readable too */
     return NULL;
 }
 
@@ -151,18 +175,30 @@ bool works_start(struct works *works, const struct rpc_method *method, const jso
     return true;
 }
 
-void works_collect(struct works *works, void (*each)(void *ctx, uint64_t key, json_t *response),
-                   void *ctx)
+/* Whether it is done; tells how far its file is, if that is news. */
+static bool look(struct work *work, const struct works_handler *handler)
+{
+    char client_id[sizeof work->client_id];
+    pthread_mutex_lock(&work->works->lock);
+    bool done = work->done, moved = work->moved;
+    struct sotto_transfer transfer = work->transfer;
+    memcpy(client_id, work->client_id, sizeof client_id);
+    work->moved = false;
+    pthread_mutex_unlock(&work->works->lock);
+    transfer.client_id = client_id;
+    if (moved)
+        handler->transfer(handler->ctx, &transfer);
+    return done;
+}
+
+void works_collect(struct works *works, const struct works_handler *handler)
 {
     uint64_t count;
     if (read(works->fd, &count, sizeof count) < 0)
-        return; /* nothing is done */
+        return; /* nothing is new */
     for (struct work **at = &works->first; *at != NULL;) {
         struct work *work = *at;
-        pthread_mutex_lock(&works->lock);
-        bool done = work->done;
-        pthread_mutex_unlock(&works->lock);
-        if (!done) {
+        if (!look(work, handler)) {
             at = &work->next;
             continue;
         }
@@ -171,7 +207,23 @@ void works_collect(struct works *works, void (*each)(void *ctx, uint64_t key, js
         works->count--;
         json_t *response = work->response;
         work->response = NULL;
-        each(ctx, work->key, response);
+        handler->done(handler->ctx, work->key, response);
         work_free(work);
     }
+}
+
+bool works_cancel(struct works *works,
+                  bool (*fits)(void *ctx, const struct rpc_method *method, const json_t *params),
+                  void *ctx)
+{
+    bool found = false;
+    pthread_mutex_lock(&works->lock);
+    for (struct work *work = works->first; work != NULL; work = work->next) {
+        if (work->done || !fits(ctx, work->method, work->params))
+            continue;
+        found = work->cancelled = true;
+        sotto_cancel(work->core); /* NULL: it looks before it runs */
+    }
+    pthread_mutex_unlock(&works->lock);
+    return found;
 }

@@ -5,7 +5,7 @@
 
 #include "rpc/call.h"
 
-enum { WORKS_MAX = 8 }; /* at once, of all clients */
+enum { WORKS_MAX = 16 }; /* at once, of all clients */
 
 struct works;
 
@@ -21,8 +21,19 @@ int works_fd(const struct works *works);
  * are too many, or no memory. */
 bool works_start(struct works *works, const struct rpc_method *method, const json_t *params,
                  uint64_t key);
-/* Gives each that is done to the caller, who owns response (NULL: no memory). */
-void works_collect(struct works *works, void (*each)(void *ctx, uint64_t key, json_t *response),
-                   void *ctx);
+/* What became of them. */
+struct works_handler {
+    void *ctx;
+    /* One is done; response (NULL: no memory) is the handler's. */
+    void (*done)(void *ctx, uint64_t key, json_t *response);
+    /* How far a file is that one moves: the newest alone. */
+    void (*transfer)(void *ctx, const struct sotto_transfer *transfer);
+};
+void works_collect(struct works *works, const struct works_handler *handler);
+
+/* sotto_cancel for all of which fits says so. True: there was one. */
+bool works_cancel(struct works *works,
+                  bool (*fits)(void *ctx, const struct rpc_method *method, const json_t *params),
+                  void *ctx);
 
 #endif

@@ -1,0 +1,66 @@
+/* Files: sending and fetching them, and how far that is (sotto/sotto.h). */
+#ifndef SOTTO_FILE_H
+#define SOTTO_FILE_H
+
+#include "sotto/message.h"
+
+/* ---- Sending -------------------------------------------------------------------------------- */
+
+#define SOTTO_CAPTION_MAX 4096
+struct sotto_file {
+    const char *path;
+    sotto_bytes caption; /* UTF-8, may be empty, at most SOTTO_CAPTION_MAX bytes */
+};
+
+/* Local: reads the file once, whole, and queues. It is read again where it lies while it is sent,
+ * in later runs too: until then it has to stay as it is. The rest as sotto_send. NO_FILE: it cannot
+ * be read, or is no file; CANCELLED: by sotto_stop, while it was read. */
+sotto_error sotto_send_file(struct sotto *core, const struct sotto_id *conversation,
+                            const char *client_id, const struct sotto_file *file,
+                            char *client_id_out);
+
+/* Local: a file of one's own that waits, or failed, goes out of the outbox, and the message with
+ * it; what the relay has of it is deleted there when it can be reached. NOT_FOUND; CANNOT_CHANGE:
+ * it is no file, or on its way already: sotto_delete it when it is there. */
+sotto_error sotto_cancel_file(struct sotto *core, const struct sotto_id *conversation,
+                              const char *client_id);
+
+/* ---- Fetching ------------------------------------------------------------------------------- */
+
+/* Network. Fetches the file of message `id` to `to`: a directory, where it gets the name it was
+ * sent under, or a file's name; NULL: the working directory. Nothing that is there is overwritten
+ * (EXISTS). What was fetched when it is broken off, also by sotto_stop (TIMEOUT), lies beside, as
+ * .sotto-*.part, and the next call goes on behind it. saved: where it is, at most size bytes with
+ * NUL. FILE_GONE: the relay does not have it any more; BAD_FILE: the relay gave something else than
+ * what was sent; CANCELLED: by sotto_cancel, which leaves nothing of it. */
+sotto_error sotto_save(struct sotto *core, int64_t id, const char *to, char *saved, size_t size);
+
+/* As sotto_stop, from any thread: and what a sotto_save under way has fetched goes too. */
+void sotto_cancel(struct sotto *core);
+
+/* ---- How far -------------------------------------------------------------------------------- */
+
+enum sotto_transfer_kind {
+    SOTTO_TRANSFER_READING = 1, /* sotto_send_file, before it queues */
+    SOTTO_TRANSFER_SENDING = 2,
+    SOTTO_TRANSFER_FETCHING = 3,
+};
+
+const char *sotto_transfer_kind_name(enum sotto_transfer_kind kind); /* "sending" */
+
+struct sotto_transfer {
+    enum sotto_transfer_kind kind;
+    struct sotto_id conversation;
+    const char *client_id; /* of what is read or sent, else "" */
+    int64_t message;       /* that is fetched, else 0 */
+    uint64_t done, of;     /* bytes */
+};
+
+/* Calls each, within calls that reach the network or read a file, as files move: at the beginning,
+ * at the end, and at most SOTTO_TRANSFERS_A_SECOND times a second for each in between. Nothing is
+ * kept of it. each NULL: no longer. */
+#define SOTTO_TRANSFERS_A_SECOND 4
+typedef void sotto_transfer_fn(void *ctx, const struct sotto_transfer *transfer);
+void sotto_on_transfer(struct sotto *core, sotto_transfer_fn *each, void *ctx);
+
+#endif

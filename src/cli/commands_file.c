@@ -1,0 +1,89 @@
+/* save, cancel, and the bar that shows how far a file is. */
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+/* ---- The bar ---- */
+
+static void bar_clear(void)
+{
+    fputs("\r\033[K", stderr);
+    (void)fflush(stderr);
+}
+
+/* One line of standard error, written again and again; away when all is done. */
+static void bar_draw(void *ctx, const struct sotto_transfer *transfer)
+{
+    enum { WIDTH = 30 };
+    (void)ctx;
+    char bar[WIDTH + 1];
+    const char *word = transfer->kind == SOTTO_TRANSFER_READING   ? "Reading"
+                       : transfer->kind == SOTTO_TRANSFER_SENDING ? "Sending"
+                                                                  : "Fetching";
+    if (transfer->of == 0 || transfer->done >= transfer->of) {
+        bar_clear();
+        return;
+    }
+    const double part = (double)transfer->done / (double)transfer->of;
+    for (unsigned i = 0; i < WIDTH; i++)
+        bar[i] = (double)i < part * WIDTH ? '=' : ' ';
+    bar[WIDTH] = '\0';
+    fprintf(stderr, "\r%s [%s] %u %%, %.1f of %.1f MB\033[K", word, bar, (unsigned)(part * 100),
+            (double)transfer->done / 1e6, (double)transfer->of / 1e6);
+    (void)fflush(stderr);
+}
+
+static bool bar_is_seen(const struct cli *cli)
+{
+    return !cli->json && cli->terminal && isatty(STDERR_FILENO) == 1;
+}
+
+void transfers_show(struct cli *cli)
+{
+    if (bar_is_seen(cli))
+        sotto_on_transfer(cli->core, bar_draw, cli);
+}
+
+void transfers_hide(struct cli *cli)
+{
+    sotto_on_transfer(cli->core, NULL, NULL);
+    if (bar_is_seen(cli))
+        bar_clear();
+}
+
+/* ---- save ---- */
+
+int run_save(struct cli *cli, const struct args *args)
+{
+    struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
+    uint64_t id = 0;
+    char saved[PATH_MAX];
+    if (!options_number("ID", args->positionals[0], INT64_MAX, &id, &problem)) {
+        problem_usage(&problem, "`sotto history` shows the number of each file.",
+                      "A file is named by its number.");
+        return cli_problem(cli, &problem);
+    }
+    transfers_show(cli);
+    sotto_error error = sotto_save(cli->core, (int64_t)id, args->options[0], saved, sizeof saved);
+    transfers_hide(cli);
+    if (error != SOTTO_OK)
+        return cli_fail(cli);
+    cli->output->saved(cli, saved);
+    return EXIT_OK;
+}
+
+/* ---- cancel ---- */
+
+int run_cancel(struct cli *cli, const struct args *args)
+{
+    struct sotto_id conversation;
+    if (sotto_find(cli->core, args->positionals[0], &conversation) != SOTTO_OK ||
+        sotto_cancel_file(cli->core, &conversation, args->positionals[1]) != SOTTO_OK)
+        return cli_fail(cli);
+    /* What the relay has of it goes now, or when it can be reached again. */
+    (void)sotto_settle(cli->core, &conversation);
+    cli->output->done(cli, "cancelled", &conversation, "Taken back.");
+    return EXIT_OK;
+}
