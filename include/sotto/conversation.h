@@ -3,6 +3,7 @@
 #define SOTTO_CONVERSATION_H
 
 #include "sotto/contact.h"
+#include "sotto/group.h"
 #include "sotto/message.h"
 
 /* ---- Conversations -------------------------------------------------------------------------- */
@@ -51,10 +52,11 @@ struct sotto_conversation {
     struct sotto_draft draft;
     const struct sotto_message *last; /* that came or was written last, its text cut to
                                          SOTTO_LINE_MAX bytes; NULL: none */
-    uint32_t timer_s;                 /* after which one's own messages disappear; 0: never */
-    bool blocked;                     /* the other person is */
-    enum sotto_verified verified;     /* the other person's keys; of a group: unverified */
-    const char *trouble;              /* empty, or why it is forked or waits */
+    uint32_t timer_s;                 /* after which messages disappear; 0: never */
+    struct sotto_settings settings;
+    bool blocked;                 /* the other person is */
+    enum sotto_verified verified; /* the other person's keys; of a group: unverified */
+    const char *trouble;          /* empty, or why it is forked or waits */
     char authenticator[65]; /* hex of the epoch authenticator's first 32 bytes; empty if not active
                              */
 };
@@ -74,9 +76,10 @@ sotto_error sotto_conversation(struct sotto *core, const struct sotto_id *id,
                                void (*each)(void *ctx, const struct sotto_conversation *one),
                                void *ctx);
 
-/* Local. After how many seconds messages that are written here from now on disappear: at others'
- * since they read them, here since they were sent; 0: never. Each message carries its own time, so
- * others' messages have what they chose. They are erased by whatever runs on the profile then: on
+/* Local: queues. After how many seconds messages that are written here from now on disappear: at
+ * who reads them since that, at their sender's since they were sent; 0: never. It is the room's, so
+ * all members' messages have it; in a room of an earlier version, one's own alone. NOT_ALLOWED: see
+ * SOTTO_POLICY_CHANGE. They are erased by whatever runs on the profile then: on
  * time where sotto_serve or sotto_listen does, else when it is opened next. USAGE: above
  * SOTTO_TIMER_MAX. */
 #define SOTTO_TIMER_MAX (365u * 86400)

@@ -18,6 +18,12 @@ enum sotto_message_kind {
     SOTTO_KIND_FILE = 9,     /* a file: text is what is said about it */
     SOTTO_KIND_DELETED = 10, /* was a message until its sender took it back */
     SOTTO_KIND_MISSING = 11, /* messages between since_s and time_s did not reach this device */
+    /* What became of a group's settings; detail says to what: */
+    SOTTO_KIND_TITLE = 20,   /* another title: detail */
+    SOTTO_KIND_ROLE = 21,    /* another role of the subject: "admin" */
+    SOTTO_KIND_SETTING = 22, /* "picture", "description", "timer 3600", "join ask", "add admin" */
+    SOTTO_KIND_BAN = 23,     /* of the subject: "banned", "allowed" */
+    SOTTO_KIND_REFUSED = 24, /* the sender wrote without being allowed to; it is not kept */
     /* Between two people, of the other one (the subject): */
     SOTTO_KIND_DEVICE_ADDED = 30, /* their account has another device */
     SOTTO_KIND_DEVICE_REMOVED = 31,
@@ -75,6 +81,7 @@ struct sotto_message {
     uint64_t time_s;  /* when this device stored it */
     uint64_t since_s; /* of MISSING */
     sotto_bytes text;
+    sotto_bytes detail; /* of what became of settings; else empty */
     /* Of a file. The name is made harmless: one that stays in its directory. */
     const char *file_name;
     uint64_t file_size;

@@ -93,7 +93,8 @@ enum sotto_trouble {
     X(BAD_PHRASE, "bad_phrase", USAGE)                   \
     X(BLOCKED, "blocked", USAGE)                         \
     X(REJOINING, "rejoining", NETWORK)                   \
-    X(CANCELLED, "cancelled", REFUSED)
+    X(CANCELLED, "cancelled", REFUSED)                   \
+    X(NOT_ALLOWED, "not_allowed", REFUSED)
 
 enum sotto_code {
 #define SOTTO_CODE_ENUM(name, text, trouble) SOTTO_CODE_##name,

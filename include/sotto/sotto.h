@@ -20,6 +20,7 @@
 #include "sotto/contact.h"
 #include "sotto/conversation.h"
 #include "sotto/file.h"
+#include "sotto/group.h"
 #include "sotto/message.h"
 #include "sotto/network.h"
 #include "sotto/problem.h"

@@ -102,6 +102,9 @@ static const struct option_spec daemon_options[] = {
 static const struct option_spec call_options[] = {
     {"socket", "PATH", "where the daemon listens (PROFILE/daemon.sock)"}, {NULL, NULL, NULL}};
 
+static const struct option_spec group_picture_options[] = {
+    {"save", "PATH", "write the present one to a new file"}, {NULL, NULL, NULL}};
+
 const struct command commands[] = {
     {"register", "", "Make an account at a relay",
      "Makes your keys in the profile and registers them. Where the relay sends a code, a terminal "
@@ -265,10 +268,9 @@ const struct command commands[] = {
      "comes. "
      "`sotto group leave` is for leaving.",
      "sotto erase Bob", no_options, 1, 1, run_erase, false},
-    {"timer", "WHO TIME|off", "Let what you write disappear after a time",
-     "What you write in that conversation from now on is erased so long after it was read, and "
-     "here "
-     "so long after it was sent. What others write has the time that they chose.",
+    {"timer", "WHO TIME|off", "Let what is written disappear after a time",
+     "What anybody writes in that conversation from now on is erased so long after it was read, at"
+     " its sender so long after it was sent. Everybody in it sees who changed that.",
      "sotto timer Bob 7d", no_options, 2, 2, run_timer, false},
     {"history", "WHO", "Print a conversation's messages", NULL, "sotto history Bob --limit 20",
      history_options, 1, 1, run_history, false},
@@ -289,6 +291,35 @@ const struct command commands[] = {
     {"group update", "TITLE", "Renew your keys in a conversation",
      "Whoever stole your old ones can read nothing that comes after.", "sotto group update Kitchen",
      no_options, 1, 1, run_group_update, false},
+    {"group settings", "TITLE", "Show a group's settings, and what you may do there", NULL,
+     "sotto group settings Kitchen", no_options, 1, 1, run_group_settings, false},
+    {"group roles", "TITLE", "List who has a role in a group, and who is banned",
+     "Whoever is not listed is a member.", "sotto group roles Kitchen", no_options, 1, 1,
+     run_group_roles, false},
+    {"group title", "TITLE NEW", "Change a group's title", NULL,
+     "sotto group title Kitchen 'The kitchen'", no_options, 2, 2, run_group_title, false},
+    {"group description", "TITLE [TEXT]", "Change what is said about a group",
+     "Without TEXT nothing is said any more.", "sotto group description Kitchen 'Who cooks when'",
+     no_options, 1, 2, run_group_description, false},
+    {"group picture", "TITLE [FILE]", "Change a group's picture",
+     "A PNG, JPEG, WebP or GIF of at most 8192 bytes, which are used as they are: 96 by 96 is"
+     " enough. Without FILE there is none any more.",
+     "sotto group picture Kitchen pot.png", group_picture_options, 1, 2, run_group_picture, false},
+    {"group role", "TITLE WHO ROLE", "Make somebody an owner, an admin or a member",
+     "Only owners can. To hand a group over, make somebody an owner, then yourself a member. If the"
+     " last owner leaves, the first admin is the owner, else the first member.",
+     "sotto group role Kitchen Bob admin", no_options, 3, 3, run_group_role, false},
+    {"group policy", "TITLE WHAT ROLE", "Say from which role on one may add, remove, write, change",
+     "Only owners can. remove: and ban, people of a lower role. change: title, description, picture"
+     " and timer.",
+     "sotto group policy News write admin", no_options, 3, 3, run_group_policy, false},
+    {"group join", "TITLE RULE", "Say what becomes of people who ask by a link",
+     "closed: no link is good. ask: who made the link is asked. open: they are let in.",
+     "sotto group join Kitchen ask", no_options, 2, 2, run_group_join, false},
+    {"group ban", "TITLE WHO", "Remove somebody from a group and keep them out", NULL,
+     "sotto group ban Kitchen Mallory", no_options, 2, 2, run_group_ban, false},
+    {"group unban", "TITLE WHO", "Let somebody be added again who was banned", NULL,
+     "sotto group unban Kitchen Mallory", no_options, 2, 2, run_group_unban, false},
     {"daemon", "", "Keep the profile's keys and serve other programs",
      "Speaks JSON-RPC 2.0, one object a line, over a socket in the profile, until it is stopped: "
      "docs/RPC.md. Stays connected and sends what other commands leave in the outbox.",

@@ -351,11 +351,12 @@ int run_timer(struct cli *cli, const struct args *args)
     if (seconds > SOTTO_TIMER_MAX)
         seconds = (uint64_t)SOTTO_TIMER_MAX + 1; /* the core says why not */
     if (sotto_find(cli->core, args->positionals[0], &conversation) != SOTTO_OK ||
-        sotto_set_timer(cli->core, &conversation, (uint32_t)seconds) != SOTTO_OK)
+        sotto_set_timer(cli->core, &conversation, (uint32_t)seconds) != SOTTO_OK ||
+        sotto_settle(cli->core, &conversation) != SOTTO_OK)
         return cli_fail(cli);
     cli->output->done(cli, "timer", &conversation,
-                      seconds > 0 ? "What you write here from now on disappears after that time."
-                                  : "What you write here from now on stays.");
+                      seconds > 0 ? "What is written here from now on disappears after that time."
+                                  : "What is written here from now on stays.");
     return EXIT_OK;
 }
 

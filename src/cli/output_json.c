@@ -43,6 +43,18 @@ static void json_conversation(struct cli *cli, const struct sotto_conversation *
     print_as("conversation", object_conversation(cli->env, one));
 }
 
+static void json_settings(struct cli *cli, const struct sotto_conversation *one)
+{
+    json_t *object = object_conversation(cli->env, one);
+    (void)json_object_set_new(object, "settings", object_settings(cli->env, &one->settings));
+    print_as("conversation", object);
+}
+
+static void json_standing(struct cli *cli, const struct sotto_standing *standing)
+{
+    print_as("standing", object_standing(cli->env, standing));
+}
+
 static void json_contact(struct cli *cli, const struct sotto_contact *contact)
 {
     print_as("contact", object_contact(cli->env, contact));
@@ -154,8 +166,9 @@ static void json_problem(struct cli *cli, const struct sotto_problem *problem)
 }
 
 const struct output output_json = {
-    json_message, json_receipt, json_conversation, json_contact,     json_member,
-    json_request, json_account, json_status,       json_invitation,  json_device_link,
-    json_phrase,  json_device,  json_progress,     json_fingerprint, json_sending,
-    json_saved,   json_done,    json_nothing,      json_notice,      json_problem,
+    json_message,     json_receipt,     json_conversation, json_settings, json_standing,
+    json_contact,     json_member,      json_request,      json_account,  json_status,
+    json_invitation,  json_device_link, json_phrase,       json_device,   json_progress,
+    json_fingerprint, json_sending,     json_saved,        json_done,     json_nothing,
+    json_notice,      json_problem,
 };

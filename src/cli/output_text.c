@@ -91,6 +91,29 @@ static void event_print(const struct sotto_message *message)
             "private",
             stdout);
         break;
+    case SOTTO_KIND_TITLE:
+        fputs(" changed the title to ", stdout);
+        clean_print(stdout, message->detail, -1);
+        break;
+    case SOTTO_KIND_ROLE:
+        fputs(" changed the role of ", stdout);
+        subject_print(message);
+        fputs(": ", stdout);
+        clean_print(stdout, message->detail, -1);
+        break;
+    case SOTTO_KIND_SETTING:
+        fputs(" changed the settings: ", stdout);
+        clean_print(stdout, message->detail, -1);
+        break;
+    case SOTTO_KIND_BAN:
+        fputs(": ", stdout);
+        subject_print(message);
+        fputs(" from now on ", stdout);
+        clean_print(stdout, message->detail, -1);
+        break;
+    case SOTTO_KIND_REFUSED:
+        fputs(" wrote something, but may not write here", stdout);
+        break;
     case SOTTO_KIND_TEXT:
     case SOTTO_KIND_FILE:
     case SOTTO_KIND_MISSING:
@@ -251,6 +274,43 @@ static void text_conversation(struct cli *cli, const struct sotto_conversation *
         clean_print_str(stdout, one->trouble);
     }
     putchar('\n');
+}
+
+static void text_settings(struct cli *cli, const struct sotto_conversation *one)
+{
+    static const char *const verbs[SOTTO_POLICY_COUNT] = {
+        "add people", "remove people", "write", "change title, picture, description and timer"};
+    const struct sotto_settings *settings = &one->settings;
+    text_conversation(cli, one);
+    if (settings->description[0] != '\0') {
+        fputs("          ", stdout);
+        clean_print(stdout, sotto_bytes_str(settings->description), 10);
+        putchar('\n');
+    }
+    if (!one->group)
+        return;
+    if (!settings->agreed)
+        puts("This group is of an earlier version: everybody in it may do everything.");
+    printf("You are       %s\n", sotto_role_name(settings->role));
+    for (int i = 0; i < SOTTO_POLICY_COUNT; i++)
+        printf("%-12s  from %s on may %s\n", sotto_policy_name((enum sotto_policy)i),
+               sotto_role_name(settings->policy[i]), verbs[i]);
+    printf("join          %s\n", sotto_join_rule_name(settings->join));
+    if (settings->picture > 0)
+        printf("picture       %zu bytes\n", settings->picture);
+    if (one->timer_s > 0)
+        printf("timer         %u s\n", (unsigned)one->timer_s);
+}
+
+static void text_standing(struct cli *cli, const struct sotto_standing *standing)
+{
+    (void)cli;
+    char hex[65];
+    hex_print(hex, standing->account.bytes, sizeof standing->account.bytes);
+    printf("%.8s  ", hex);
+    person_print(standing->name, &standing->account);
+    printf("  %s%s\n", standing->banned ? "banned" : sotto_role_name(standing->role),
+           standing->own ? "  (you)" : "");
 }
 
 static void text_contact(struct cli *cli, const struct sotto_contact *contact)
@@ -498,8 +558,9 @@ static void text_problem(struct cli *cli, const struct sotto_problem *problem)
 }
 
 const struct output output_text = {
-    text_message, text_receipt, text_conversation, text_contact,     text_member,
-    text_request, text_account, text_status,       text_invitation,  text_device_link,
-    text_phrase,  text_device,  text_progress,     text_fingerprint, text_sending,
-    text_saved,   text_done,    text_nothing,      text_notice,      text_problem,
+    text_message,     text_receipt,     text_conversation, text_settings, text_standing,
+    text_contact,     text_member,      text_request,      text_account,  text_status,
+    text_invitation,  text_device_link, text_phrase,       text_device,   text_progress,
+    text_fingerprint, text_sending,     text_saved,        text_done,     text_nothing,
+    text_notice,      text_problem,
 };

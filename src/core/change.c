@@ -3,6 +3,7 @@
 
 #include "core/listing.h"
 #include "core/people.h"
+#include "core/room_settings.h"
 #include "core/text.h"
 
 /* ---- What the log shows ---- */
@@ -171,7 +172,7 @@ static sotto_error change_make(struct sotto *core, const struct store_message *t
     struct store_room row;
     *told = true;
     TRY(target_check(core, content, target));
-    TRY(people_room_open(core, &target->room, arena, &row));
+    TRY(core_room_open_to_write(core, &target->room, arena, &row));
     *told = false;
     const sotto_bytes id = target->content_id;
     if (id.data == NULL || id.size != CONTENT_ID_SIZE)

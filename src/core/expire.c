@@ -2,6 +2,7 @@
  */
 #include <string.h>
 
+#include "core/groups.h"
 #include "core/listing.h"
 
 enum {
@@ -50,23 +51,29 @@ sotto_error sotto_set_timer(struct sotto *core, const struct sotto_id *conversat
 {
     struct arena arena;
     struct store_room row;
-    struct room_id id;
     TRY(core_need_account(core));
     if (seconds > SOTTO_TIMER_MAX)
         return problem_set(&core->problem, SOTTO_LIMIT, SOTTO_CODE_USAGE, "Choose a shorter time.",
                            "Messages disappear after %u days at most.", SOTTO_TIMER_MAX / 86400);
-    memcpy(id.bytes, conversation->bytes, ROOM_ID_SIZE);
+    struct room *room = NULL;
+    sotto_bytes settings;
     arena_init(&arena, core->env);
-    sotto_error error = core_room_open(core, &id, &arena, &row);
+    sotto_error error = groups_begin(core, conversation, &arena, &room, &row);
+    if (error != SOTTO_OK)
+        goto out;
+    if (sotto_mls_context_extension(room->group, SETTINGS_EXTENSION, &settings) == SOTTO_OK) {
+        struct settings_change change = {.what = SETTINGS_TIMER, .value = seconds};
+        error = room_settings_queue(room, &change);
+        if (error == SOTTO_OK) /* what one writes meanwhile has it already */
+            error = store_room_timer_put(core->store, &row.room, seconds);
+        if (error != SOTTO_OK)
+            store_rollback(core->store);
+        else
+            error = groups_finish(core, error, "saving the setting");
+    } else /* of an earlier version: one's own alone */
+        error = groups_finish(core, store_room_timer_put(core->store, &row.room, seconds),
+                              "saving the setting");
+out:
     arena_free(&arena);
-    TRY(error);
-    error = store_begin(core->store);
-    if (error == SOTTO_OK)
-        error = store_room_timer_put(core->store, &id, seconds);
-    if (error == SOTTO_OK)
-        error = store_commit(core->store);
-    if (error == SOTTO_OK)
-        return error;
-    store_rollback(core->store);
-    return core_store_problem(core, error, "saving the setting");
+    return error;
 }

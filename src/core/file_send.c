@@ -8,6 +8,7 @@
 
 #include "core/file_name.h"
 #include "core/people.h"
+#include "core/room_settings.h"
 
 /* All that is made for one file. */
 struct sending {
@@ -218,7 +219,7 @@ static sotto_error store(const struct room_id *id, const struct sending *sending
     if (error == SOTTO_OK)
         error = core_client_id_used(core, id, client_id);
     if (error == SOTTO_NOT_FOUND) {
-        error = people_room_open(core, id, &arena, &row);
+        error = core_room_open_to_write(core, id, &arena, &row);
         if (error == SOTTO_OK)
             error = queue(&row, sending, caption, client_id);
     }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/people.h"
+#include "core/room_settings.h"
 
 /* ---- Forwarding ---- */
 
@@ -33,7 +34,7 @@ static sotto_error forward(struct sotto *core, int64_t id, const struct room_id 
     struct store_message from;
     struct store_room to;
     TRY(core_message_at(core, id, arena, &from));
-    TRY(people_room_open(core, room, arena, &to));
+    TRY(core_room_open_to_write(core, room, arena, &to));
     if (from.kind == SOTTO_KIND_FILE)
         return file_forward(core, &from, &to, client_id, arena);
     if (from.kind != SOTTO_KIND_TEXT)
@@ -121,7 +122,7 @@ static sotto_error retry(struct sotto *core, const struct room_id *room, const c
     *file = message.kind == SOTTO_KIND_FILE;
     if (*file)
         return SOTTO_OK;
-    TRY(people_room_open(core, room, arena, &row));
+    TRY(core_room_open_to_write(core, room, arena, &row));
     struct content_message content;
     memset(&content, 0, sizeof content);
     content.kind = CONTENT_TEXT;

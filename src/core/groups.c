@@ -1,30 +1,53 @@
 /* Making conversations and changing who is in them: what a person asks for becomes intents. */
 #include <string.h>
 
-#include "core/internal.h"
+#include "core/groups.h"
 #include "core/text.h"
 
 /* ---- Making ---- */
 
-static sotto_error room_make_group(struct room *room, const struct identity_room *info)
+static sotto_error room_make_group(struct room *room, const struct identity_room *info,
+                                   const struct settings *settings)
 {
     struct sotto *core = room->core;
-    sotto_buf data;
+    sotto_buf data, agreed;
     sotto_buf_init(&data, core->env);
+    sotto_buf_init(&agreed, core->env);
     sotto_error error = identity_room_write(info, &data);
+    if (error == SOTTO_OK)
+        error = settings_write(settings, &agreed);
     if (error == SOTTO_OK) {
-        sotto_mls_extension extension = {IDENTITY_EXTENSION_ROOM, sotto_buf_view(&data)};
+        const sotto_mls_extension extensions[2] = {{IDENTITY_EXTENSION_ROOM, sotto_buf_view(&data)},
+                                                   {SETTINGS_EXTENSION, sotto_buf_view(&agreed)}};
+        /* The room among one's own devices has no settings. */
+        size_t count = info->kind == IDENTITY_ROOM_OWN ? 1 : 2;
         room_forget_group(room);
         error = sotto_mls_group_create(core->mls, &core->identity_mls.mls,
-                                       sotto_bytes_of(room->id.bytes, ROOM_ID_SIZE), &extension, 1,
-                                       &room->group);
+                                       sotto_bytes_of(room->id.bytes, ROOM_ID_SIZE), extensions,
+                                       count, &room->group);
     }
     sotto_buf_free(&data);
+    sotto_buf_free(&agreed);
     return error;
 }
 
 sotto_error room_make(struct sotto *core, enum store_room_kind kind, const char *title,
                       const struct account_id *peer, struct room_id *id)
+{
+    struct settings settings;
+    struct settings_role owner = {core->identity.account, SOTTO_ROLE_OWNER};
+    settings_init(&settings);
+    if (kind == STORE_ROOM_GROUP) {
+        settings.title = sotto_bytes_str(title);
+        settings.roles = &owner;
+        settings.role_count = 1;
+    }
+    return room_make_with(core, kind, title, peer, &settings, id);
+}
+
+sotto_error room_make_with(struct sotto *core, enum store_room_kind kind, const char *title,
+                           const struct account_id *peer, const struct settings *settings,
+                           struct room_id *id)
 {
     struct store_room row;
     struct identity_room info = {(enum identity_room_kind)kind, sotto_bytes_str(title)};
@@ -32,7 +55,7 @@ sotto_error room_make(struct sotto *core, enum store_room_kind kind, const char 
     struct room *room = room_of(core, id);
     if (room == NULL)
         return SOTTO_NO_MEMORY;
-    TRY(room_make_group(room, &info));
+    TRY(room_make_group(room, &info, settings));
     memset(&row, 0, sizeof row);
     row.room = *id;
     row.kind = kind;
@@ -48,13 +71,20 @@ sotto_error room_make(struct sotto *core, enum store_room_kind kind, const char 
     sotto_error error = room_read_token(room, &row);
     if (error == SOTTO_OK)
         error = store_room_add(core->store, &row);
-    return error == SOTTO_OK ? room_save(room, &row) : error;
+    if (error == SOTTO_OK)
+        error = room_save(room, &row);
+    struct arena arena;
+    arena_init(&arena, core->env);
+    if (error == SOTTO_OK)
+        error = room_settings_keep(room, &row, &arena);
+    arena_free(&arena);
+    return error;
 }
 
 /* ---- Whom ---- */
 
-static sotto_error find_all(struct sotto *core, const char *const *members, size_t count,
-                            struct arena *arena, struct store_contact **found)
+sotto_error groups_find_people(struct sotto *core, const char *const *members, size_t count,
+                               struct arena *arena, struct store_contact **found)
 {
     *found = count > 0 ? arena_array(arena, count, sizeof **found) : NULL;
     if (count > 0 && *found == NULL)
@@ -81,8 +111,7 @@ static sotto_error queue_adds(struct sotto *core, const struct room_id *room,
     return SOTTO_OK;
 }
 
-/* Ends a transaction: commits, or takes all back and says why. */
-static sotto_error finish(struct sotto *core, sotto_error error, const char *doing)
+sotto_error groups_finish(struct sotto *core, sotto_error error, const char *doing)
 {
     if (error == SOTTO_OK)
         error = store_commit(core->store);
@@ -94,27 +123,32 @@ static sotto_error finish(struct sotto *core, sotto_error error, const char *doi
 
 /* ---- Groups ---- */
 
+sotto_error groups_title_check(struct sotto *core, const char *title)
+{
+    sotto_bytes text = sotto_bytes_str(title);
+    if (text.size > 0 && text.size <= WIRE_TITLE_MAX && text_is_utf8(text) && text_is_line(text))
+        return SOTTO_OK;
+    return problem_set(&core->problem, SOTTO_ARGUMENT, SOTTO_CODE_BAD_NAME, "Choose another title.",
+                       "A title is one line of text of 1 to %d bytes.", WIRE_TITLE_MAX);
+}
+
 sotto_error sotto_group_create(struct sotto *core, const char *title, const char *const *members,
                                size_t count, struct sotto_id *conversation)
 {
     TRY(core_need_account(core));
-    sotto_bytes text = sotto_bytes_str(title);
-    if (text.size == 0 || text.size > WIRE_TITLE_MAX || !text_is_utf8(text) || !text_is_line(text))
-        return problem_set(&core->problem, SOTTO_ARGUMENT, SOTTO_CODE_BAD_NAME,
-                           "Choose another title.", "A title is one line of text of 1 to %d bytes.",
-                           WIRE_TITLE_MAX);
+    TRY(groups_title_check(core, title));
     struct arena arena;
     struct store_contact *people = NULL;
     struct room_id id;
     arena_init(&arena, core->env);
-    sotto_error error = find_all(core, members, count, &arena, &people);
+    sotto_error error = groups_find_people(core, members, count, &arena, &people);
     if (error == SOTTO_OK) {
         error = store_begin(core->store);
         if (error == SOTTO_OK)
             error = room_make(core, STORE_ROOM_GROUP, title, NULL, &id);
         if (error == SOTTO_OK)
             error = queue_adds(core, &id, people, count);
-        error = finish(core, error, "making the group");
+        error = groups_finish(core, error, "making the group");
         if (error == SOTTO_OK)
             memcpy(conversation->bytes, id.bytes, ROOM_ID_SIZE);
     }
@@ -122,10 +156,8 @@ sotto_error sotto_group_create(struct sotto *core, const char *title, const char
     return error;
 }
 
-/* Opens a transaction on a conversation that is to be changed. On failure the problem is set and no
- * transaction is open. */
-static sotto_error change_begin(struct sotto *core, const struct sotto_id *conversation,
-                                struct arena *arena, struct room **room, struct store_room *row)
+sotto_error groups_begin(struct sotto *core, const struct sotto_id *conversation,
+                         struct arena *arena, struct room **room, struct store_room *row)
 {
     struct room_id id;
     memcpy(id.bytes, conversation->bytes, ROOM_ID_SIZE);
@@ -147,7 +179,7 @@ static sotto_error change_begin(struct sotto *core, const struct sotto_id *conve
     return core_store_problem(core, error, "reading the conversation");
 }
 
-static sotto_error group_only(struct sotto *core, const struct store_room *row)
+sotto_error groups_only(struct sotto *core, const struct store_room *row)
 {
     if (row->kind == STORE_ROOM_GROUP)
         return SOTTO_OK;
@@ -161,6 +193,37 @@ static const char *shown(const struct store_contact *person, const char *word)
     return person->name[0] != '\0' ? person->name : word;
 }
 
+static sotto_error may_add(struct room *room, const struct store_contact *people, size_t count,
+                           struct arena *arena)
+{
+    struct sotto *core = room->core;
+    struct settings settings;
+    sotto_error error = rules_settings(room->group, arena, &settings, NULL);
+    if (error != SOTTO_OK)
+        return core_store_problem(core, error, "reading the group's settings");
+    uint8_t role = rules_role(room->group, &settings, &core->identity.account);
+    if (!rules_may(&settings, role, SOTTO_POLICY_ADD))
+        return room_not_allowed(core, "adding people takes another role");
+    for (size_t i = 0; i < count; i++)
+        if (settings_banned(&settings, &people[i].account))
+            return room_not_allowed(core, "somebody of these is banned");
+    return SOTTO_OK;
+}
+
+static sotto_error may_remove(struct room *room, const struct store_contact *people, size_t count,
+                              struct arena *arena)
+{
+    struct sotto *core = room->core;
+    struct settings settings;
+    sotto_error error = rules_settings(room->group, arena, &settings, NULL);
+    if (error != SOTTO_OK)
+        return core_store_problem(core, error, "reading the group's settings");
+    for (size_t i = 0; i < count; i++)
+        if (!rules_may_remove(room->group, &settings, &core->identity.account, &people[i].account))
+            return room_not_allowed(core, "removing takes a higher role");
+    return SOTTO_OK;
+}
+
 sotto_error sotto_group_add(struct sotto *core, const struct sotto_id *conversation,
                             const char *const *members, size_t count)
 {
@@ -169,12 +232,14 @@ sotto_error sotto_group_add(struct sotto *core, const struct sotto_id *conversat
     struct store_room row;
     struct store_contact *people = NULL;
     arena_init(&arena, core->env);
-    sotto_error error = find_all(core, members, count, &arena, &people);
+    sotto_error error = groups_find_people(core, members, count, &arena, &people);
     if (error == SOTTO_OK)
-        error = change_begin(core, conversation, &arena, &room, &row);
+        error = groups_begin(core, conversation, &arena, &room, &row);
     if (error != SOTTO_OK)
         goto out;
-    error = group_only(core, &row);
+    error = groups_only(core, &row);
+    if (error == SOTTO_OK)
+        error = may_add(room, people, count, &arena);
     for (size_t i = 0; i < count && error == SOTTO_OK; i++)
         if (group_has(room->group, &people[i].account, NULL, NULL))
             error = problem_set(&core->problem, SOTTO_EXISTS, SOTTO_CODE_ALREADY_MEMBER,
@@ -184,7 +249,7 @@ sotto_error sotto_group_add(struct sotto *core, const struct sotto_id *conversat
         store_rollback(core->store);
         goto out;
     }
-    error = finish(core, queue_adds(core, &room->id, people, count), "saving the change");
+    error = groups_finish(core, queue_adds(core, &room->id, people, count), "saving the change");
 out:
     arena_free(&arena);
     return error;
@@ -198,17 +263,19 @@ sotto_error sotto_group_remove(struct sotto *core, const struct sotto_id *conver
     struct store_room row;
     struct store_contact *people = NULL;
     arena_init(&arena, core->env);
-    sotto_error error = find_all(core, members, count, &arena, &people);
+    sotto_error error = groups_find_people(core, members, count, &arena, &people);
     if (error == SOTTO_OK)
-        error = change_begin(core, conversation, &arena, &room, &row);
+        error = groups_begin(core, conversation, &arena, &room, &row);
     if (error != SOTTO_OK)
         goto out;
-    error = group_only(core, &row);
+    error = groups_only(core, &row);
     for (size_t i = 0; i < count && error == SOTTO_OK; i++)
         if (!group_has(room->group, &people[i].account, NULL, NULL))
             error = problem_set(&core->problem, SOTTO_NOT_FOUND, SOTTO_CODE_NOT_FOUND,
                                 "See `sotto group members`.", "%s is not in the group.",
                                 shown(&people[i], members[i]));
+    if (error == SOTTO_OK)
+        error = may_remove(room, people, count, &arena);
     if (error != SOTTO_OK) {
         store_rollback(core->store);
         goto out;
@@ -220,7 +287,7 @@ sotto_error sotto_group_remove(struct sotto *core, const struct sotto_id *conver
         intent.account = people[i].account;
         error = commit_queue(core, &room->id, &intent, "", 0);
     }
-    error = finish(core, error, "saving the change");
+    error = groups_finish(core, error, "saving the change");
 out:
     arena_free(&arena);
     return error;
@@ -232,12 +299,13 @@ sotto_error sotto_group_update(struct sotto *core, const struct sotto_id *conver
     struct room *room = NULL;
     struct store_room row;
     arena_init(&arena, core->env);
-    sotto_error error = change_begin(core, conversation, &arena, &room, &row);
+    sotto_error error = groups_begin(core, conversation, &arena, &room, &row);
     if (error == SOTTO_OK) {
         struct commit_intent intent;
         memset(&intent, 0, sizeof intent);
         intent.action = COMMIT_UPDATE;
-        error = finish(core, commit_queue(core, &room->id, &intent, "", 0), "saving the change");
+        error =
+            groups_finish(core, commit_queue(core, &room->id, &intent, "", 0), "saving the change");
     }
     arena_free(&arena);
     return error;
@@ -276,11 +344,11 @@ sotto_error sotto_group_leave(struct sotto *core, const struct sotto_id *convers
     struct room *room = NULL;
     struct store_room row;
     arena_init(&arena, core->env);
-    sotto_error error = change_begin(core, conversation, &arena, &room, &row);
+    sotto_error error = groups_begin(core, conversation, &arena, &room, &row);
     if (error == SOTTO_OK) {
         bool alone = row.state == STORE_ROOM_CREATING || sotto_mls_member_count(room->group) <= 1;
-        error = finish(core, alone ? leave_alone(room, &row) : leave_queue(room),
-                       "leaving the conversation");
+        error = groups_finish(core, alone ? leave_alone(room, &row) : leave_queue(room),
+                              "leaving the conversation");
     }
     arena_free(&arena);
     return error;

@@ -5,6 +5,7 @@
 
 #include "codec/reader.h"
 #include "codec/writer.h"
+#include "core/settings.h"
 #include "wire/envelope.h"
 #include "wire/manifest.h"
 
@@ -381,7 +382,8 @@ void identity_for_mls(const struct identity *identity, struct identity_mls *out)
 {
     *out = (struct identity_mls){
         .suites = {SOTTO_MLS_DEFAULT_SUITE},
-        .extension_types = {IDENTITY_EXTENSION_CERTIFICATE, IDENTITY_EXTENSION_ROOM},
+        .extension_types = {IDENTITY_EXTENSION_CERTIFICATE, IDENTITY_EXTENSION_ROOM,
+                            SETTINGS_EXTENSION},
         .extensions = {{.type = IDENTITY_EXTENSION_CERTIFICATE,
                         .data = sotto_bytes_of(identity->certificate, CERTIFICATE_SIZE)}},
     };
@@ -394,7 +396,7 @@ void identity_for_mls(const struct identity *identity, struct identity_mls *out)
         .capabilities = {.suites = out->suites,
                          .suite_count = 1,
                          .extensions = out->extension_types,
-                         .extension_count = 2},
+                         .extension_count = 3},
         .leaf_extensions = out->extensions,
         .leaf_extension_count = 1,
     };

@@ -86,7 +86,7 @@ struct identity_mls {
     sotto_mls_identity mls;
     sotto_mls_extension extensions[1];
     uint16_t suites[1];
-    uint16_t extension_types[2];
+    uint16_t extension_types[3];
 };
 void identity_for_mls(const struct identity *identity, struct identity_mls *out);
 

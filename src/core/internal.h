@@ -30,6 +30,7 @@
 #include "core/net.h"
 #include "core/outside.h"
 #include "core/problem.h"
+#include "core/settings.h"
 #include "core/store.h"
 #include "core/store_tokens.h"
 #include "core/transfer.h"
@@ -419,6 +420,7 @@ enum commit_action {
     COMMIT_UPDATE = 4,
     COMMIT_LEAVE = 5,  /* all leaves of account, which asked for it */
     COMMIT_REJOIN = 6, /* a device that asked to be let in again (rejoin.h) */
+    COMMIT_SETTINGS = 7, /* change, see settings.h */
 };
 
 /* Beginnings of client ids in the outbox. What goes before everything else: */
@@ -436,6 +438,7 @@ struct commit_intent {
     sotto_bytes relay;
     sotto_bytes capability;
     sotto_bytes made;
+    sotto_bytes change; /* a struct settings_change's encoding; empty: none */
 };
 struct commit_made {
     uint8_t action; /* that of the intent */
@@ -457,8 +460,9 @@ sotto_error commit_queue(struct sotto *core, const struct room_id *room,
  * needed any more. */
 sotto_error commit_make(struct room *room, struct store_room *row, int64_t *carrier);
 
-/* Inside a transaction: the log shows that own commit `row` won: applies it. */
-sotto_error commit_won(struct room *room, struct store_room *row,
+/* Inside a transaction: the log shows that own commit `row` won: applies it. What row points to
+ * lives in row_arena. */
+sotto_error commit_won(struct room *room, struct store_room *row, struct arena *row_arena,
                        const struct store_outgoing *carrier, uint64_t seq);
 
 /* Whether an ADD has come about. */
@@ -581,6 +585,11 @@ const char *own_text(struct reader *reader, struct arena *arena, size_t max, con
 sotto_error event_add(struct sotto *core, const struct room_id *room, uint64_t seq, uint32_t part,
                       enum sotto_message_kind kind, const struct account_id *sender,
                       const struct account_id *subject);
+/* The same with a few words: a title, or a setting's name and value. */
+sotto_error event_add_text(struct sotto *core, const struct room_id *room, uint64_t seq,
+                           uint32_t part, enum sotto_message_kind kind,
+                           const struct account_id *sender, const struct account_id *subject,
+                           sotto_bytes text);
 
 /* ---- inbox.c ---- */
 
@@ -659,6 +668,9 @@ sotto_error join_revisit(struct sotto *core);
  * person, else NULL. */
 sotto_error room_make(struct sotto *core, enum store_room_kind kind, const char *title,
                       const struct account_id *peer, struct room_id *id);
+sotto_error room_make_with(struct sotto *core, enum store_room_kind kind, const char *title,
+                           const struct account_id *peer, const struct settings *settings,
+                           struct room_id *id);
 
 /* ---- read.c ---- */
 

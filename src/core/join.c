@@ -3,6 +3,7 @@
 
 #include "core/people.h"
 #include "core/rejoin.h"
+#include "core/room_settings.h"
 
 /* ---- Joining ---- */
 
@@ -14,6 +15,7 @@ struct joining {
     struct device_id sender_device; /* which of the sender's devices made the Welcome */
     struct account_id peer;         /* of a conversation with one person: the other one */
     bool has_peer;
+    struct settings settings;
     struct store_key_package package;
     struct room *room;
     struct store_room row;
@@ -56,6 +58,7 @@ static sotto_error group_check(struct joining *j, const sotto_mls_group *group,
         return SOTTO_GROUP;
     TRY(sotto_mls_context_extension(group, IDENTITY_EXTENSION_ROOM, &data));
     TRY(identity_room_read(data, info, &fault));
+    TRY(rules_settings(group, &j->arena, &j->settings, NULL));
     TRY(sender_check(j, group));
     j->peer = j->sender;
     j->has_peer = info->kind == IDENTITY_ROOM_DIRECT && !own;
@@ -141,6 +144,8 @@ static sotto_error joined_store(struct joining *j)
         TRY(store_records_clear(core->store, &j->room->id));
     TRY(store_room_judged_put(core->store, &j->room->id, 0));
     TRY(room_save(j->room, &j->row));
+    TRY(room_settings_keep(j->room, &j->row, &j->arena));
+    TRY(store_room_put(core->store, &j->row)); /* its title is the settings' */
     if (!j->package.last_resort)
         TRY(store_key_package_erase(core->store, j->package.ref));
     bool back = j->asked || (j->known && j->before.state == STORE_ROOM_REJOINING);

@@ -5,6 +5,7 @@
 #include "core/listing.h"
 #include "core/people.h"
 #include "core/rejoin.h"
+#include "core/room_settings.h"
 #include "core/text.h"
 
 /* ---- Names of states and kinds ---- */
@@ -59,6 +60,16 @@ const char *sotto_message_kind_name(enum sotto_message_kind kind)
         return "identityConflict";
     case SOTTO_KIND_MISSING:
         return "missing";
+    case SOTTO_KIND_TITLE:
+        return "title";
+    case SOTTO_KIND_ROLE:
+        return "role";
+    case SOTTO_KIND_SETTING:
+        return "setting";
+    case SOTTO_KIND_BAN:
+        return "ban";
+    case SOTTO_KIND_REFUSED:
+        return "refused";
     }
     return "newer";
 }
@@ -130,6 +141,7 @@ sotto_error conversation_show(struct sotto *core, const struct store_room *row, 
     TRY(store_outgoing_count(core->store, &row->room, STORE_OUT_ALL, &one.waiting));
     TRY(store_room_timer(core->store, &row->room, &one.timer_s));
     TRY(listing_show(core, row, arena, &one));
+    TRY(room_settings_show(core, &row->room, arena, &one.settings));
     each(ctx, &one);
     return SOTTO_OK;
 }
@@ -316,6 +328,8 @@ void message_show(struct sotto *core, const struct store_message *from, struct a
     }
     out->time_s = from->time_s;
     out->text = from->text;
+    if (from->kind >= SOTTO_KIND_TITLE && from->kind <= SOTTO_KIND_REFUSED)
+        out->detail = from->content;
     out->file_name = "";
     if (from->kind == SOTTO_KIND_FILE)
         file_show(from, arena, out);

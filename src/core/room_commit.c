@@ -9,6 +9,7 @@
 #include "codec/writer.h"
 #include "core/people.h"
 #include "core/rejoin.h"
+#include "core/room_settings.h"
 
 /* ---- Encoding ---- */
 
@@ -22,6 +23,7 @@ sotto_error commit_intent_write(const struct commit_intent *intent, sotto_buf *o
     writer_vector(&writer, intent->relay);
     writer_vector(&writer, intent->capability);
     writer_vector(&writer, intent->made);
+    writer_vector(&writer, intent->change);
     return writer_finish(&writer);
 }
 
@@ -35,6 +37,9 @@ sotto_error commit_intent_read(sotto_bytes bytes, struct commit_intent *intent)
     intent->relay = reader_vector(&reader, WIRE_ADDRESS_MAX, "intent.relay");
     intent->capability = reader_vector(&reader, CAPABILITY_SIZE, "intent.capability");
     intent->made = reader_vector(&reader, 1u << 20, "intent.made");
+    intent->change = sotto_bytes_of(NULL, 0);
+    if (reader_more(&reader)) /* profiles of earlier versions have none */
+        intent->change = reader_vector(&reader, SETTINGS_CHANGE_MAX, "intent.change");
     return reader_finish(&reader, "intent");
 }
 
@@ -99,6 +104,12 @@ struct gathered {
     sotto_buf made;
     struct account_id *touched; /* accounts that an intent of this commit is about */
     size_t touched_count, touched_most;
+    bool group;                       /* a group, with roles */
+    uint8_t role;                     /* one's own */
+    struct settings before, settings; /* as they are, and with what this commit changes */
+    bool changes;                     /* whether it does */
+    sotto_buf extension;              /* settings, encoded */
+    sotto_mls_extension context[2];   /* what the commit puts into the GroupContext */
 };
 
 static bool touches(struct gathered *g, const struct account_id *account)
@@ -124,6 +135,32 @@ bool commit_add_done(const struct sotto *core, const sotto_mls_group *group,
     return group_has(group, &intent->account, own ? &intent->device : NULL, NULL);
 }
 
+/* One's role does not allow it any more: the intent goes, and the person is told. */
+static void gather_refuse(struct gathered *g, const char *why, bool *wanted)
+{
+    struct sotto_problem problem;
+    problem_clear(&problem);
+    (void)problem_set(&problem, SOTTO_STATE, SOTTO_CODE_NOT_ALLOWED,
+                      "Ask an admin or an owner of the group: `sotto group settings`.",
+                      "Your role in this group does not allow that any more: %s.", why);
+    room_note(g->room, &problem);
+    *wanted = false;
+}
+
+/* A role that somebody had who is not in the group is forgotten when they come again. */
+static sotto_error gather_forget_role(struct gathered *g, const struct account_id *account)
+{
+    struct settings_change change = {
+        .what = SETTINGS_ROLE, .value = g->settings.others, .account = *account};
+    bool changed = false;
+    if (settings_role(&g->settings, account) <= g->settings.others ||
+        group_has(g->room->group, account, NULL, NULL))
+        return SOTTO_OK;
+    TRY(settings_apply(&g->settings, &change, g->arena, &changed));
+    g->changes |= changed;
+    return SOTTO_OK;
+}
+
 /* *wanted: whether anything of it is still to be done. */
 static sotto_error gather_add(struct gathered *g, const struct commit_intent *intent, bool *wanted,
                               bool *ready)
@@ -134,6 +171,14 @@ static sotto_error gather_add(struct gathered *g, const struct commit_intent *in
     if (commit_add_done(core, g->room->group, intent)) {
         *wanted = false;
         return SOTTO_OK;
+    }
+    if (g->group && !core_is_own(core, &intent->account)) {
+        if (settings_banned(&g->settings, &intent->account))
+            gather_refuse(g, "that person is banned", wanted);
+        else if (!rules_may(&g->before, g->role, SOTTO_POLICY_ADD))
+            gather_refuse(g, "adding people takes another role", wanted);
+        if (!*wanted)
+            return SOTTO_OK;
     }
     TRY(take_ready(g->room, intent, ready));
     if (!*ready)
@@ -149,13 +194,46 @@ static sotto_error gather_add(struct gathered *g, const struct commit_intent *in
         struct commit_made made = {COMMIT_ADD, takes[i].account, takes[i].device};
         TRY(gather_proposal(g, &proposal, &made));
     }
-    return SOTTO_OK;
+    return g->group ? gather_forget_role(g, &intent->account) : SOTTO_OK;
 }
 
-static sotto_error gather_remove(struct gathered *g, const struct commit_intent *intent,
-                                 bool *wanted)
+/* Whether another device of the account stays, as far as this commit goes. */
+static bool stays(const struct gathered *g, const struct account_id *who, uint32_t without)
 {
     uint32_t at = 0;
+    sotto_mls_leaf leaf;
+    while (sotto_mls_next_member(g->room->group, &at, &leaf)) {
+        struct account_id account;
+        struct device_id device;
+        bool out = leaf.index == without;
+        for (size_t i = 0; i < g->count && !out; i++)
+            out = g->proposals[i].type == SOTTO_MLS_REMOVE &&
+                  g->proposals[i].u.remove.index == leaf.index;
+        if (!out && identity_leaf_ids(&leaf, &account, &device) == SOTTO_OK &&
+            account_id_equal(&account, who))
+            return true;
+    }
+    return false;
+}
+
+/* Whether it is one's own to remove that leaf (room_rules.c, judge_remove). */
+static bool removable(const struct gathered *g, const struct commit_intent *intent, uint32_t index)
+{
+    struct sotto *core = g->room->core;
+    return !g->group || core_is_own(core, &intent->account) ||
+           rules_may_remove(g->room->group, &g->before, &core->identity.account,
+                            &intent->account) ||
+           rules_asked_to_leave(g->room->group, &intent->account) ||
+           (intent->action == COMMIT_REMOVE_DEVICE && stays(g, &intent->account, index));
+}
+
+/* What a person asked for and may not is refused; what has to be is left to who may (*ready
+ * false). */
+static sotto_error gather_remove(struct gathered *g, const struct commit_intent *intent,
+                                 bool *wanted, bool *ready)
+{
+    uint32_t at = 0;
+    size_t from = g->count;
     sotto_mls_leaf leaf;
     *wanted = false;
     while (sotto_mls_next_member(g->room->group, &at, &leaf)) {
@@ -169,6 +247,14 @@ static sotto_error gather_remove(struct gathered *g, const struct commit_intent 
             continue;
         if (g->count == COMMIT_PROPOSALS_MAX)
             break;
+        if (!removable(g, intent, leaf.index)) {
+            if (intent->action == COMMIT_REMOVE)
+                gather_refuse(g, "removing that person takes a higher role", wanted);
+            else
+                *wanted = true;
+            *ready = g->count > from;
+            return SOTTO_OK;
+        }
         sotto_mls_proposal proposal;
         memset(&proposal, 0, sizeof proposal);
         proposal.type = SOTTO_MLS_REMOVE;
@@ -204,6 +290,38 @@ static sotto_error gather_rejoin(struct gathered *g, const struct commit_intent 
     return gather_proposal(g, &proposal, &made);
 }
 
+static sotto_error gather_settings(struct gathered *g, const struct commit_intent *intent,
+                                   bool *wanted)
+{
+    struct settings_change change;
+    struct settings after = g->settings;
+    const char *why = "";
+    TRY(settings_change_read(intent->change, &change));
+    /* An owner by inheritance becomes one by name: giving the role to another does not end it. */
+    const struct account_id *self = &g->room->core->identity.account;
+    if (g->group && g->role == SOTTO_ROLE_OWNER &&
+        settings_role(&after, self) != SOTTO_ROLE_OWNER) {
+        struct settings_change own = {
+            .what = SETTINGS_ROLE, .value = SOTTO_ROLE_OWNER, .account = *self};
+        TRY(settings_apply(&after, &own, g->arena, wanted));
+    }
+    sotto_error error = settings_apply(&after, &change, g->arena, wanted);
+    if (error == SOTTO_LIMIT || error == SOTTO_VALUE)
+        gather_refuse(g, "the list of the group is full", wanted);
+    else
+        TRY(error);
+    if (!*wanted)
+        return SOTTO_OK;
+    if (g->group && !rules_may_change(g->room->group, &g->before, &after,
+                                      &g->room->core->identity.account, &why)) {
+        gather_refuse(g, why, wanted);
+        return SOTTO_OK;
+    }
+    g->settings = after;
+    g->changes = true;
+    return SOTTO_OK;
+}
+
 /* One intent: into the commit, or done already, or not ready. */
 static sotto_error gather(struct gathered *g, const struct store_outgoing *outgoing)
 {
@@ -219,7 +337,10 @@ static sotto_error gather(struct gathered *g, const struct store_outgoing *outgo
     case COMMIT_REMOVE:
     case COMMIT_REMOVE_DEVICE:
     case COMMIT_LEAVE:
-        TRY(gather_remove(g, &intent, &wanted));
+        TRY(gather_remove(g, &intent, &wanted, &ready));
+        break;
+    case COMMIT_SETTINGS:
+        TRY(gather_settings(g, &intent, &wanted));
         break;
     case COMMIT_REJOIN:
         TRY(gather_rejoin(g, &intent, &wanted));
@@ -230,8 +351,9 @@ static sotto_error gather(struct gathered *g, const struct store_outgoing *outgo
     default:
         wanted = false;
     }
-    if (!wanted) /* somebody else did it, or it makes no sense any more */
-        return store_outgoing_erase(core->store, outgoing->id);
+    if (!wanted) /* somebody else did it, or it makes no sense or is not allowed any more */
+        return intent.action == COMMIT_ADD ? take_intent_drop(g->room, outgoing->id)
+                                           : store_outgoing_erase(core->store, outgoing->id);
     if (!ready)
         return SOTTO_OK;
     if (g->carrier == 0) {
@@ -266,7 +388,9 @@ static sotto_error gather_all(struct gathered *g)
         struct commit_intent intent;
         TRY(commit_intent_read(outgoing.intent, &intent));
         /* Add and remove of one person: one commit after the other. An update is its own. */
-        if (intent.action == COMMIT_UPDATE ? g->carrier != 0 : touches(g, &intent.account))
+        if (intent.action == COMMIT_UPDATE
+                ? g->carrier != 0
+                : intent.action != COMMIT_SETTINGS && touches(g, &intent.account))
             return SOTTO_OK;
         TRY(gather(g, &outgoing));
     }
@@ -344,20 +468,49 @@ static sotto_error make(struct gathered *g, struct store_room *row)
     return error;
 }
 
+/* The GroupContext with the settings that this commit leads to. */
+static sotto_error gather_context(struct gathered *g)
+{
+    if (!g->changes)
+        return SOTTO_OK;
+    sotto_mls_proposal *proposal = &g->proposals[g->count++];
+    g->context[0].type = IDENTITY_EXTENSION_ROOM;
+    TRY(sotto_mls_context_extension(g->room->group, IDENTITY_EXTENSION_ROOM, &g->context[0].data));
+    sotto_buf_clear(&g->extension);
+    TRY(settings_write(&g->settings, &g->extension));
+    g->context[1] = (sotto_mls_extension){SETTINGS_EXTENSION, sotto_buf_view(&g->extension)};
+    memset(proposal, 0, sizeof *proposal);
+    proposal->type = SOTTO_MLS_CONTEXT_EXTENSIONS;
+    proposal->u.context.extensions = g->context;
+    proposal->u.context.extension_count = 2;
+    return SOTTO_OK;
+}
+
 /* most: intents at most. g->carrier says whether there was any. */
 static sotto_error commit_try(struct gathered *g, struct store_room *row, size_t most)
 {
+    bool found = false;
     g->proposals =
-        arena_array(g->arena, COMMIT_PROPOSALS_MAX + WIRE_DEVICES_MAX, sizeof *g->proposals);
+        arena_array(g->arena, COMMIT_PROPOSALS_MAX + WIRE_DEVICES_MAX + 1, sizeof *g->proposals);
     g->touched = arena_array(g->arena, most, sizeof *g->touched);
     if (g->proposals == NULL || g->touched == NULL)
         return SOTTO_NO_MEMORY;
     g->count = g->touched_count = 0;
     g->touched_most = most;
     g->carrier = 0;
-    g->removes = g->update = false;
+    g->removes = g->update = g->changes = false;
     sotto_buf_clear(&g->made);
+    g->group = row->kind == STORE_ROOM_GROUP;
+    TRY(rules_settings(g->room->group, g->arena, &g->before, &found));
+    if (!found && !g->group)
+        settings_init(&g->before);
+    if (!found && g->group)
+        g->before.title = sotto_bytes_str(row->title);
+    g->settings = g->before;
+    g->role = rules_role(g->room->group, &g->before, &g->room->core->identity.account);
     TRY(gather_all(g));
+    if (g->carrier != 0)
+        TRY(gather_context(g));
     return g->carrier == 0 ? SOTTO_NOT_FOUND : make(g, row);
 }
 
@@ -402,6 +555,7 @@ sotto_error commit_make(struct room *room, struct store_room *row, int64_t *carr
     g.room = room;
     g.arena = &arena;
     sotto_buf_init(&g.made, room->core->env);
+    sotto_buf_init(&g.extension, room->core->env);
     sotto_error error = commit_in_flight(room, &arena, carrier);
     if (error != SOTTO_NOT_FOUND) {
         arena_free(&arena);
@@ -419,6 +573,7 @@ sotto_error commit_make(struct room *room, struct store_room *row, int64_t *carr
     if (error == SOTTO_OK)
         *carrier = g.carrier;
     sotto_buf_free(&g.made);
+    sotto_buf_free(&g.extension);
     arena_free(&arena);
     return error;
 }
@@ -429,7 +584,7 @@ struct winning {
     struct room *room;
     struct store_room *row;
     const struct store_outgoing *carrier;
-    struct arena *arena;
+    struct arena *arena, *row_arena;
     uint64_t seq;
     uint32_t part;
     bool added; /* people, not only devices of one's own */
@@ -621,17 +776,24 @@ static sotto_error won_all(struct winning *w)
         TRY(won_one(w, &made));
     TRY(reader_finish(&reader, "made"));
     TRY(store_outgoing_erase(core->store, w->carrier->id));
+    TRY(room_settings_entered(w->room, w->row, w->row_arena, w->seq, &w->part,
+                              &core->identity.account));
     if (w->added)
         TRY(room_queue_profile(core, &w->room->id, sotto_mls_epoch(w->room->group)));
     return commit_unseal(w->room, sotto_mls_epoch(w->room->group));
 }
 
-sotto_error commit_won(struct room *room, struct store_room *row,
+sotto_error commit_won(struct room *room, struct store_room *row, struct arena *row_arena,
                        const struct store_outgoing *carrier, uint64_t seq)
 {
     struct arena arena;
     arena_init(&arena, room->core->env);
-    struct winning w = {.room = room, .row = row, .carrier = carrier, .arena = &arena, .seq = seq};
+    struct winning w = {.room = room,
+                        .row = row,
+                        .carrier = carrier,
+                        .arena = &arena,
+                        .row_arena = row_arena,
+                        .seq = seq};
     sotto_buf_init(&w.manifests, room->core->env);
     sotto_mls_staged *staged = NULL;
     sotto_error error = sotto_mls_staged_load(room->group, carrier->staged, &staged);

@@ -4,6 +4,7 @@
 #include "core/listing.h"
 #include "core/people.h"
 #include "core/rejoin.h"
+#include "core/room_settings.h"
 
 struct receiving {
     struct room *room;
@@ -15,6 +16,14 @@ struct receiving {
 sotto_error event_add(struct sotto *core, const struct room_id *room, uint64_t seq, uint32_t part,
                       enum sotto_message_kind kind, const struct account_id *sender,
                       const struct account_id *subject)
+{
+    return event_add_text(core, room, seq, part, kind, sender, subject, sotto_bytes_of(NULL, 0));
+}
+
+sotto_error event_add_text(struct sotto *core, const struct room_id *room, uint64_t seq,
+                           uint32_t part, enum sotto_message_kind kind,
+                           const struct account_id *sender, const struct account_id *subject,
+                           sotto_bytes text)
 {
     struct store_message message;
     memset(&message, 0, sizeof message);
@@ -32,6 +41,7 @@ sotto_error event_add(struct sotto *core, const struct room_id *room, uint64_t s
     }
     message.time_s = core_now_s(core);
     message.client_id = "";
+    message.content = text; /* not its text, which the search finds */
     return store_message_add(core->store, &message, &(int64_t){0}, &(int64_t){0});
 }
 
@@ -119,7 +129,7 @@ static sotto_error own_entry(struct receiving *r, const struct store_outgoing *o
     case STORE_OUT_MESSAGE:
         return own_message(r, outgoing, entry);
     case STORE_OUT_COMMIT:
-        return commit_won(r->room, &r->row, outgoing, entry->seq);
+        return commit_won(r->room, &r->row, r->arena, outgoing, entry->seq);
     case STORE_OUT_LEAVE:
         return own_leave(r, entry);
     case STORE_OUT_CREATE:
@@ -214,6 +224,29 @@ static sotto_error content_store(struct receiving *r, const struct entry *entry,
                    : listing_came(core, &r->room->id, message.own, message.mentions_self);
 }
 
+/* What a member's role does not let them say is said to nobody: all members judge alike. */
+static sotto_error may_write(struct receiving *r, const struct account_id *sender, bool *may)
+{
+    struct settings settings;
+    *may = true;
+    if (r->row.kind != STORE_ROOM_GROUP)
+        return SOTTO_OK;
+    TRY(rules_settings(r->room->group, r->arena, &settings, NULL));
+    uint8_t least = settings.policy[SOTTO_POLICY_WRITE];
+    *may = settings_role(&settings, sender) >= least ||
+           rules_role(r->room->group, &settings, sender) >= least;
+    return SOTTO_OK;
+}
+
+static sotto_error refused(struct receiving *r, const struct entry *entry,
+                           const struct account_id *sender)
+{
+    r->quiet = true;
+    sotto_error error =
+        event_add(r->room->core, &r->room->id, entry->seq, 0, SOTTO_KIND_REFUSED, sender, NULL);
+    return error == SOTTO_EXISTS ? SOTTO_OK : error;
+}
+
 static sotto_error message_received(struct receiving *r, const struct entry *entry,
                                     const sotto_mls_received *received)
 {
@@ -260,6 +293,10 @@ static sotto_error message_received(struct receiving *r, const struct entry *ent
         r->quiet = true;
         return receipts_apply(r->room->core, &r->room->id, &sender, &content, r->arena);
     }
+    bool may = false;
+    TRY(may_write(r, &sender, &may));
+    if (!may)
+        return refused(r, entry, &sender);
     if (content.kind == CONTENT_EDIT || content.kind == CONTENT_DELETE ||
         content.kind == CONTENT_REACTION)
         return change_apply(r->room->core, &r->room->id, &sender, data, &content, r->arena);
@@ -372,7 +409,7 @@ static bool comes_back(const struct receiving *r, const sotto_mls_staged *staged
  * person. */
 static sotto_error commit_events(struct receiving *r, const struct entry *entry,
                                  const sotto_mls_staged *staged, const struct account_id *committer,
-                                 bool *adds, bool *removes)
+                                 bool *adds, bool *removes, uint32_t *parts)
 {
     struct sotto *core = r->room->core;
     size_t count = sotto_mls_staged_count(staged);
@@ -432,23 +469,7 @@ static sotto_error commit_events(struct receiving *r, const struct entry *entry,
         if (error != SOTTO_OK && error != SOTTO_EXISTS)
             return error;
     }
-    return SOTTO_OK;
-}
-
-static sotto_error title_update(struct receiving *r)
-{
-    sotto_bytes data;
-    struct identity_room info;
-    sotto_fault fault;
-    if (sotto_mls_context_extension(r->room->group, IDENTITY_EXTENSION_ROOM, &data) != SOTTO_OK ||
-        identity_room_read(data, &info, &fault) != SOTTO_OK)
-        return SOTTO_OK;
-    char *title = arena_array(r->arena, info.title.size + 1, 1);
-    if (title == NULL)
-        return SOTTO_NO_MEMORY;
-    if (info.title.size > 0)
-        memcpy(title, info.title.data, info.title.size);
-    r->row.title = title;
+    *parts = part;
     return SOTTO_OK;
 }
 
@@ -481,20 +502,33 @@ static bool self_comes_back(const struct receiving *r, const sotto_mls_staged *s
     return false;
 }
 
-static sotto_error commit_received(struct receiving *r, const struct entry *entry,
-                                   sotto_mls_received *received)
+/* A commit that its committer may not make is one for no member: all stay where they are, and as
+ * the relay has moved on, the room ends here (PROTOCOL.md, "Commits that are refused"). */
+static sotto_error commit_refused(struct receiving *r, const struct entry *entry, const char *why,
+                                  const struct account_id *committer)
+{
+    struct sotto *core = r->room->core;
+    size_t size = 600;
+    char *trouble = arena_array(r->arena, size, 1);
+    if (trouble == NULL)
+        return SOTTO_NO_MEMORY;
+    const char *name = names_of(core, committer, r->arena);
+    (void)snprintf(trouble, size,
+                   "%s changed this conversation without being allowed to (%s). No member follows, "
+                   "and it ends here. An owner's Sotto makes a new one without them.",
+                   name[0] != '\0' ? name : "A member", why);
+    TRY(room_stopped_by(r->room, r->arena, committer));
+    return fork_found(r, entry, trouble);
+}
+
+static sotto_error commit_enter(struct receiving *r, const struct entry *entry,
+                                sotto_mls_received *received, const struct account_id *committer)
 {
     struct sotto *core = r->room->core;
     struct room *room = r->room;
-    sotto_mls_leaf leaf;
-    struct account_id committer;
-    struct device_id device;
-    memset(&committer, 0, sizeof committer);
-    if (sotto_mls_member(room->group, sotto_mls_staged_committer(received->staged), &leaf) ==
-        SOTTO_OK)
-        (void)identity_leaf_ids(&leaf, &committer, &device);
+    uint32_t part = 0;
     bool adds = false, removes = false;
-    TRY(commit_events(r, entry, received->staged, &committer, &adds, &removes));
+    TRY(commit_events(r, entry, received->staged, committer, &adds, &removes, &part));
     bool out = sotto_mls_staged_removes_self(received->staged);
     if (out && self_comes_back(r, received->staged))
         return rejoin_begin(room, &r->row, REJOIN_WELCOME_S);
@@ -507,8 +541,20 @@ static sotto_error commit_received(struct receiving *r, const struct entry *entr
         TRY(room_read_token(room, &r->row));
     if (adds)
         TRY(room_queue_profile_later(core, &room->id));
-    TRY(title_update(r));
+    TRY(room_settings_entered(room, &r->row, r->arena, entry->seq, &part, committer));
     return commit_unseal(room, sotto_mls_epoch(room->group));
+}
+
+static sotto_error commit_received(struct receiving *r, const struct entry *entry,
+                                   sotto_mls_received *received)
+{
+    struct account_id committer;
+    const char *why = "";
+    bool allowed = false;
+    TRY(rules_judge(r->room->group, received->staged, r->room->core->env, &allowed, &why,
+                    &committer));
+    return allowed ? commit_enter(r, entry, received, &committer)
+                   : commit_refused(r, entry, why, &committer);
 }
 
 /* ---- One entry ---- */

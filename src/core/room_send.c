@@ -4,6 +4,7 @@
 #include "codec/reader.h"
 #include "codec/writer.h"
 #include "core/people.h"
+#include "core/room_settings.h"
 
 /* ---- What is queued ---- */
 
@@ -346,7 +347,7 @@ sotto_error sotto_send(struct sotto *core, const struct sotto_id *conversation,
     if (error == SOTTO_OK)
         error = core_client_id_used(core, &id, client_id); /* said before: the same message */
     if (error == SOTTO_NOT_FOUND) {
-        error = people_room_open(core, &id, &arena, &row);
+        error = core_room_open_to_write(core, &id, &arena, &row);
         if (error == SOTTO_OK && text->reply_to != 0)
             error = reply_target(core, &id, text->reply_to, &arena, &content);
         told = error != SOTTO_OK;

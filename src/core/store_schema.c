@@ -474,10 +474,24 @@ static const char version_13[] =
     "CREATE INDEX message_blob_of ON message_blob (blob);"
     "PRAGMA user_version = 13;";
 
+/* What the members of rooms agreed on. */
+static const char version_14[] =
+    "CREATE TABLE room_settings ("
+    " room BLOB PRIMARY KEY REFERENCES room ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,"
+    " settings BLOB NOT NULL,"
+    " role INTEGER NOT NULL,"
+    " offender BLOB,"
+    " successor BLOB) STRICT;"
+    "CREATE TRIGGER settings_changed AFTER UPDATE ON room_settings"
+    " WHEN OLD.settings <> NEW.settings OR OLD.role <> NEW.role"
+    " OR OLD.successor IS NOT NEW.successor BEGIN"
+    " INSERT INTO event (kind, about) VALUES (3, NEW.room); END;"
+    "PRAGMA user_version = 14;";
+
 /* steps[n]: from version n to n + 1 */
 static const char *const steps[STORE_VERSION] = {
-    version_1, version_2, version_3,  version_4,  version_5,  version_6, version_7,
-    version_8, version_9, version_10, version_11, version_12, version_13};
+    version_1, version_2, version_3,  version_4,  version_5,  version_6,  version_7,
+    version_8, version_9, version_10, version_11, version_12, version_13, version_14};
 
 const char *store_schema_step(uint64_t version)
 {

@@ -207,6 +207,41 @@ static const struct rpc_field save[] = {
 static const struct rpc_field group[] = {TEXT("title", 256, "what it is called"), MEMBERS(0), END};
 static const struct rpc_field people[] = {CONVERSATION, MEMBERS(1), END};
 static const struct rpc_field members[] = {CONVERSATION, PAGE, END};
+static const struct rpc_field set_title[] = {CONVERSATION, TEXT("title", 256, "the new one"), END};
+static const struct rpc_field set_description[] = {
+    CONVERSATION, MAYBE("description", SOTTO_DESCRIPTION_MAX, "left out: none any more"), END};
+static const struct rpc_field set_picture[] = {
+    CONVERSATION,
+    MAYBE("path", RPC_STRING_MAX,
+          "a PNG, JPEG, WebP or GIF of 8192 bytes at most; left out: none any more"),
+    END};
+static const struct rpc_field save_picture[] = {
+    CONVERSATION, TEXT("to", RPC_STRING_MAX, "the file that is to be made"), END};
+#define WHO TEXT("who", RPC_STRING_MAX, "a person, by account id, the beginning of one, or name")
+#define ROLE                                                                                    \
+    {                                                                                           \
+        .name = "role", .type = RPC_STRING, .least = 1, .most = 16, .of = "member|admin|owner", \
+        .text = "the role"                                                                      \
+    }
+static const struct rpc_field set_role[] = {CONVERSATION, WHO, ROLE, END};
+static const struct rpc_field set_policy[] = {CONVERSATION,
+                                              {.name = "policy",
+                                               .type = RPC_STRING,
+                                               .least = 1,
+                                               .most = 16,
+                                               .of = "add|remove|write|change",
+                                               .text = "what is done"},
+                                              ROLE,
+                                              END};
+static const struct rpc_field set_join[] = {CONVERSATION,
+                                            {.name = "rule",
+                                             .type = RPC_STRING,
+                                             .least = 1,
+                                             .most = 16,
+                                             .of = "closed|ask|open",
+                                             .text = "what becomes of who asks by a link"},
+                                            END};
+static const struct rpc_field somebody[] = {CONVERSATION, WHO, END};
 static const struct rpc_field since[] = {
     MAYBE_NUMBER("since", 0, INT64_MAX,
                  "the last event's number that was seen: those behind it come first; left out:"
@@ -297,8 +332,8 @@ const struct rpc_method rpc_methods[] = {
     {"conversation.find", "The one that a name means", find, "ConversationId", false,
      conversation_find},
     {"conversation.setTimer",
-     "After how long messages that are written here from now on disappear: elsewhere since they are"
-     " read, here since they are sent",
+     "After how long messages that anybody writes here from now on disappear: at readers since they"
+     " are read, at their sender since they are sent",
      timer, "Conversation", false, conversation_set_timer},
     {"conversation.markRead", "Messages up to one, or all, were seen", mark, "Nothing", false,
      conversation_mark_read},
@@ -363,6 +398,24 @@ const struct rpc_method rpc_methods[] = {
     {"group.members", "Who is in a conversation", members, "Members", false, group_members},
     {"group.renewKeys", "Renew this device's keys in a conversation", conversation, "Nothing",
      false, group_renew_keys},
+
+    {"group.setTitle", "Change the title", set_title, "Nothing", false, group_set_title},
+    {"group.setDescription", "Change what is said about the group", set_description, "Nothing",
+     false, group_set_description},
+    {"group.setPicture", "Change the picture", set_picture, "Nothing", false, group_set_picture},
+    {"group.savePicture", "Write the picture to a file, which must not be there yet", save_picture,
+     "Saved", false, group_save_picture},
+    {"group.setRole", "Make somebody an owner, an admin or a member", set_role, "Nothing", false,
+     group_set_role},
+    {"group.setPolicy", "Say from which role on one may do something", set_policy, "Nothing", false,
+     group_set_policy},
+    {"group.setJoin", "Say what becomes of people who ask by a link", set_join, "Nothing", false,
+     group_set_join},
+    {"group.ban", "Remove somebody and keep them out", somebody, "Nothing", false, group_ban},
+    {"group.unban", "Let somebody in again who was banned", somebody, "Nothing", false,
+     group_unban},
+    {"group.standings", "Who has a role of their own, and who is banned", members, "Standings",
+     false, group_standings},
 
     {"sync", "Fetch and send all that waits, and answer then", none, "Nothing", true, rpc_sync},
 

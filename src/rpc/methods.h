@@ -82,6 +82,18 @@ bool group_leave(struct call *call);
 bool group_members(struct call *call);
 bool group_renew_keys(struct call *call);
 
+/* methods_settings.c */
+bool group_set_title(struct call *call);
+bool group_set_description(struct call *call);
+bool group_set_picture(struct call *call);
+bool group_save_picture(struct call *call);
+bool group_set_role(struct call *call);
+bool group_set_policy(struct call *call);
+bool group_set_join(struct call *call);
+bool group_ban(struct call *call);
+bool group_unban(struct call *call);
+bool group_standings(struct call *call);
+
 /* server.c */
 bool events_subscribe(struct call *call);
 bool events_unsubscribe(struct call *call);

@@ -13,10 +13,17 @@ static void conversation_take(void *ctx, const struct sotto_conversation *one)
     call->result = object_conversation(call->env, one);
 }
 
+static void conversation_take_whole(void *ctx, const struct sotto_conversation *one)
+{
+    struct call *call = ctx;
+    call->result = object_conversation(call->env, one);
+    (void)json_object_set_new(call->result, "settings", object_settings(call->env, &one->settings));
+}
+
 bool conversation_get(struct call *call)
 {
     struct sotto_id id = param_id(call, "conversation");
-    return call_done(call, sotto_conversation(call->core, &id, conversation_take, call));
+    return call_done(call, sotto_conversation(call->core, &id, conversation_take_whole, call));
 }
 
 bool conversation_find(struct call *call)

@@ -121,12 +121,15 @@ json_t *object_message(const sotto_env *env, const struct sotto_message *message
     }
     if (message->kind == SOTTO_KIND_ADDED || message->kind == SOTTO_KIND_REMOVED ||
         message->kind == SOTTO_KIND_LEFT || message->kind == SOTTO_KIND_DEVICE_ADDED ||
-        message->kind == SOTTO_KIND_DEVICE_REMOVED || message->kind == SOTTO_KIND_CONFLICT) {
+        message->kind == SOTTO_KIND_DEVICE_REMOVED || message->kind == SOTTO_KIND_CONFLICT ||
+        message->kind == SOTTO_KIND_ROLE || message->kind == SOTTO_KIND_BAN) {
         object_set_id(object, "subject", &message->subject);
         object_set_text(env, object, "subjectName", message->subject_name);
     }
     if (message->kind == SOTTO_KIND_MISSING)
         object_set_number(object, "since", message->since_s);
+    if (message->detail.size > 0)
+        (void)json_object_set_new(object, "detail", object_text(env, message->detail));
     if (message->client_id[0] != '\0')
         object_set_text(env, object, "clientId", message->client_id);
     if (message->markdown)
@@ -215,6 +218,40 @@ json_t *object_conversation(const sotto_env *env, const struct sotto_conversatio
         object_set_text(env, object, "epochAuthenticator", one->authenticator);
     if (one->trouble[0] != '\0')
         object_set_text(env, object, "trouble", one->trouble);
+    return object;
+}
+
+json_t *object_settings(const sotto_env *env, const struct sotto_settings *settings)
+{
+    static const struct sotto_id none;
+    static const char *const may[SOTTO_POLICY_COUNT] = {"mayAdd", "mayRemove", "mayWrite",
+                                                        "mayChange"};
+    json_t *object = json_object();
+    set_bool(object, "agreed", settings->agreed);
+    object_set_text(env, object, "role", sotto_role_name(settings->role));
+    object_set_text(env, object, "others", sotto_role_name(settings->others));
+    for (int i = 0; i < SOTTO_POLICY_COUNT; i++) {
+        object_set_text(env, object, sotto_policy_name((enum sotto_policy)i),
+                        sotto_role_name(settings->policy[i]));
+        set_bool(object, may[i], settings->may[i]);
+    }
+    set_bool(object, "mayGovern", settings->may_govern);
+    object_set_text(env, object, "join", sotto_join_rule_name(settings->join));
+    object_set_text(env, object, "description", settings->description);
+    object_set_number(object, "picture", settings->picture);
+    if (memcmp(&settings->successor, &none, sizeof none) != 0)
+        object_set_id(object, "successor", &settings->successor);
+    return object;
+}
+
+json_t *object_standing(const sotto_env *env, const struct sotto_standing *standing)
+{
+    json_t *object = json_object();
+    object_set_id(object, "account", &standing->account);
+    object_set_text(env, object, "name", standing->name);
+    object_set_text(env, object, "role", sotto_role_name(standing->role));
+    set_bool(object, "banned", standing->banned);
+    set_bool(object, "own", standing->own);
     return object;
 }
 

@@ -173,6 +173,7 @@ static const struct rpc_field conversation[] = {
     MAYBE_NUMBER("timer", "after how many seconds one's own messages disappear; absent: never"),
     MAYBE("epochAuthenticator", "of the epoch, in hex: the same for all members"),
     MAYBE("trouble", "why it is forked, or what it waits for"),
+    OBJECT("settings", "Settings", "of conversation.get: what its members agreed on"),
     END,
 };
 
@@ -189,6 +190,38 @@ static const struct rpc_field draft[] = {
     NUMBER("time", "when it was written, on whichever device, in seconds since 1970"),
     END,
 };
+#define ROLES "member|admin|owner"
+static const struct rpc_field settings[] = {
+    BOOLEAN("agreed", "false: of an earlier version, where everybody is an owner"),
+    ONE_OF("role", ROLES, "one's own"),
+    ONE_OF("others", ROLES, "of whoever was given none"),
+    ONE_OF("add", ROLES, "the least role that adds people"),
+    ONE_OF("remove", ROLES, "that removes and bans people of lower ones"),
+    ONE_OF("write", ROLES, "that writes"),
+    ONE_OF("change", ROLES, "that changes title, description, picture and timer"),
+    BOOLEAN("mayAdd", "whether oneself may, and so on"),
+    BOOLEAN("mayRemove", "likewise"),
+    BOOLEAN("mayWrite", "likewise"),
+    BOOLEAN("mayChange", "likewise"),
+    BOOLEAN("mayGovern", "give roles, and say who may do what"),
+    ONE_OF("join", "closed|ask|open", "what becomes of who asks by a link"),
+    STRING("description", "may be empty, may have several lines"),
+    NUMBER("picture", "bytes of the picture; 0: none"),
+    MAYBE_ID("successor", "the conversation where it goes on, if it was stopped"),
+    END,
+};
+
+static const struct rpc_field standing[] = {
+    ID("account", "the account's id"),
+    STRING("name", "as that person calls themself"),
+    ONE_OF("role", ROLES, "its role"),
+    BOOLEAN("banned", "whether it is kept out"),
+    BOOLEAN("own", "whether it is one's own account"),
+    END,
+};
+static const struct rpc_field standings[] = {
+    OBJECTS("standings", "Standing", "a page of them: who has a role of their own, who is banned"),
+    NUMBER("total", "how many there are in all"), END};
 
 static const struct rpc_field member[] = {
     ID("account", "the account's id"),
@@ -206,9 +239,10 @@ static const struct rpc_field message[] = {
     STRING("title", "what the conversation is called"),
     ONE_OF("kind",
            "text|file|deleted|unreadable|newer|added|removed|left|joined|forked|missing|deviceAdded"
-           "|deviceRemoved|identityConflict",
+           "|deviceRemoved|identityConflict|title|role|setting|ban|refused",
            "deleted: its sender took it back; unreadable: of a member, cannot be read; newer: needs"
-           " a newer version; behind these what happened in the conversation; identityConflict: the"
+           " a newer version; refused: of a member who may not write, not kept; behind these what "
+           "happened in the conversation; identityConflict: the"
            " other person's key has signed lists of devices that contradict each other"),
     ONE_OF("status", "received|sent|waiting|failed|delivered|read|unknown",
            "waiting: in the outbox; delivered, read: sent, and the other person said so, in"
@@ -229,7 +263,10 @@ static const struct rpc_field message[] = {
      .text = "of kinds text and file"},
     MAYBE("fileName", "of kind file: a harmless name"),
     MAYBE_NUMBER("fileSize", "of kind file: bytes"),
-    MAYBE_ID("subject", "who was added or removed, or left; whose device or key it is about"),
+    MAYBE_ID("subject", "who was added or removed, or left, was banned or has another role; whose "
+                        "device or key it is about"),
+    MAYBE("detail", "of kind title: the new one; of role: it; of ban: `banned` or `allowed`; of"
+                    " setting: its name and value, such as `timer 3600`, `write admin`, `picture`"),
     MAYBE("subjectName", "as that person calls themself"),
     MAYBE("clientId", "of one's own messages: what it was sent with"),
     {.name = "markdown",
@@ -392,6 +429,9 @@ const struct rpc_object rpc_objects[] = {
     {"Muted", "Whether somebody is notified.", muted},
     {"Draft", "What a person began to write.", draft},
     {"ConversationId", "A conversation by its id.", conversation_id},
+    {"Settings", "What the members of a group agreed on, and what oneself may do.", settings},
+    {"Standing", "Somebody with a role, or who is banned.", standing},
+    {"Standings", "A page of them.", standings},
     {"Member", "A device in a conversation.", member},
     {"Members", "A page of members.", members},
     {"Message", "A message, or what happened in a conversation.", message},

@@ -36,6 +36,7 @@ class Chaos:
             self.world.befriend(anna, other)
         for room in ROOMS:
             anna.ok("group", "create", room, *(other.name for other in others))
+            anna.ok("group", "policy", room, "remove", "member")
         for other in others:
             other.ok("sync")
 

@@ -505,6 +505,41 @@ def listing():
         assert b.fails("conversation.get", conversation=group) == "not_found" and order() == [room]
 
 
+def settings():
+    """a group's settings, roles and bans are changed and seen through two daemons"""
+    with Two() as (world, alice, bob, a, b, room):
+        group = a("group.create", title="Kitchen", members=["Bob"])["conversation"]
+        eventually(lambda: [c for c in b("conversation.list")["conversations"] if c["title"] == "Kitchen"], "the group")
+        path = os.path.join(world.directory, "picture")
+        with open(path, "wb") as file:
+            file.write(b"\x89PNG\r\n\x1a\n" + bytes(100))
+        a("group.setTitle", conversation=group, title="Pantry")
+        a("group.setDescription", conversation=group, description="jam")
+        a("group.setPicture", conversation=group, path=path)
+        a("group.setPolicy", conversation=group, policy="write", role="admin")
+        a("group.setJoin", conversation=group, rule="closed")
+        a("group.setRole", conversation=group, who="Bob", role="admin")
+
+        def there():
+            one = b("conversation.get", conversation=group)
+            agreed = one["settings"]
+            return one["title"] == "Pantry" and agreed["role"] == "admin" and agreed["mayWrite"] and \
+                agreed["picture"] == 108 and agreed["description"] == "jam" and agreed["join"] == "closed"
+        eventually(there, "all of it at Bob's")
+        assert b.fails("group.setPolicy", conversation=group, policy="write", role="member") == "not_allowed"
+        assert b.fails("group.setPolicy", conversation=group, policy="dance", role="member") == "usage"
+        assert b("group.savePicture", conversation=group, to=path + "2")["path"] == path + "2"
+        assert {s["name"]: s["role"] for s in b("group.standings", conversation=group)["standings"]} == \
+            {"Alice": "owner", "Bob": "admin"}
+        a("group.ban", conversation=group, who="Bob")
+        eventually(lambda: b("conversation.get", conversation=group)["state"] == "removed", "Bob's being out")
+        assert [s["name"] for s in a("group.standings", conversation=group)["standings"] if s["banned"]] == ["Bob"]
+        a("group.unban", conversation=group, who="Bob")
+        a("sync")
+        a("group.add", conversation=group, members=["Bob"])
+        eventually(lambda: b("conversation.get", conversation=group)["state"] == "active", "Bob's being in again")
+
+
 def whole():
     """every method was called"""
     missing = set(METHODS) - used - {"rpc.discover"}  # which without_daemon asks for
@@ -512,4 +547,4 @@ def whole():
 
 
 main([conversation, groups, people, readers, other_programs, without_daemon, wrong_lines, alone, stdio, killed, stops,
-      locked, several_devices, listing, whole])
+      locked, several_devices, listing, settings, whole])

@@ -131,6 +131,8 @@ def test_groups():
         sync(*everybody, *everybody)
         agree(everybody, "Kitchen")
         assert carol.kinds("Kitchen").count("added") == phone.kinds("Kitchen").count("added"), carol.kinds("Kitchen")
+        alice.ok("group", "role", "Kitchen", "Carol", "owner")
+        carol.ok("sync")
         carol.ok("group", "remove", "Kitchen", "Alice")
         sync(*everybody, *everybody)
         assert {d.conversation("Kitchen")["state"] for d in (alice, laptop)} == {"removed"}

@@ -107,6 +107,7 @@ def test_racing_commits():
     with World("Ann", "Ben", "Cat", "Dan", "Eve") as (world, ann, ben, cat, dan, eve):
         befriend_all(world)
         ann.ok("group", "create", "Race", "Ben", "Cat")
+        ann.ok("group", "policy", "Race", "remove", "member")
         ben.ok("sync")
         cat.ok("sync")
         for _ in range(5):

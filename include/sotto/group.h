@@ -1,0 +1,98 @@
+/* What the members of a group agreed on, and who may do what (sotto/sotto.h). */
+#ifndef SOTTO_GROUP_H
+#define SOTTO_GROUP_H
+
+#include "sotto/problem.h"
+
+/* Who may do more may also do less. */
+enum sotto_role {
+    SOTTO_ROLE_MEMBER = 1,
+    SOTTO_ROLE_ADMIN = 2,
+    SOTTO_ROLE_OWNER = 3, /* also says who has which role, and who may do what */
+};
+const char *sotto_role_name(enum sotto_role role);              /* "admin" */
+bool sotto_role_named(const char *name, enum sotto_role *role); /* false: there is none */
+
+/* What the least role is set for. */
+enum sotto_policy {
+    SOTTO_POLICY_ADD = 0,    /* add people, and let in those who ask */
+    SOTTO_POLICY_REMOVE = 1, /* remove and ban people of a lower role */
+    SOTTO_POLICY_WRITE = 2,
+    SOTTO_POLICY_CHANGE = 3, /* title, description, picture, timer */
+    SOTTO_POLICY_COUNT = 4,
+};
+const char *sotto_policy_name(enum sotto_policy policy); /* "add" */
+bool sotto_policy_named(const char *name, enum sotto_policy *policy);
+
+/* What becomes of who asks by a link. */
+enum sotto_join_rule {
+    SOTTO_JOIN_CLOSED = 0, /* no link is good */
+    SOTTO_JOIN_ASK = 1,    /* whoever made the link, or another device of theirs, is asked */
+    SOTTO_JOIN_OPEN = 2,   /* let in by the device that made the link, when it is connected */
+};
+const char *sotto_join_rule_name(enum sotto_join_rule rule); /* "ask" */
+bool sotto_join_rule_named(const char *name, enum sotto_join_rule *rule);
+
+#define SOTTO_DESCRIPTION_MAX 1024 /* bytes */
+#define SOTTO_PICTURE_MAX 8192     /* bytes of a room's picture */
+
+/* What a group's members agreed on; of a conversation between two, a timer alone. */
+struct sotto_settings {
+    bool agreed; /* false: the group is of an earlier version; all in it are owners */
+    const char *description;
+    size_t picture;         /* bytes of it; 0: none. See sotto_group_picture */
+    enum sotto_role role;   /* one's own */
+    enum sotto_role others; /* of whoever has no other */
+    enum sotto_role policy[SOTTO_POLICY_COUNT];
+    bool may[SOTTO_POLICY_COUNT]; /* oneself */
+    bool may_govern;              /* give roles, and say who may do what */
+    enum sotto_join_rule join;
+    struct sotto_id successor; /* where it goes on, if it was stopped and does; else zeros */
+};
+
+/* Somebody with a role of their own (banned: nothing else is said), in order of account. */
+struct sotto_standing {
+    struct sotto_id account;
+    const char *name;
+    enum sotto_role role;
+    bool banned, own;
+};
+/* Local. */
+sotto_error sotto_group_standings(struct sotto *core, const struct sotto_id *conversation,
+                                  void (*each)(void *ctx, const struct sotto_standing *standing),
+                                  void *ctx);
+
+/* Local: these queue a change, which the group's log orders among those of others. NOT_ALLOWED:
+ * one's role does not allow it. If it is taken away before the change is made, the change is
+ * dropped, and sotto_settle says so. CANNOT_CHANGE: the last owner has to make another one first.
+ * who: as sotto_group_add's members. */
+sotto_error sotto_group_set_title(struct sotto *core, const struct sotto_id *conversation,
+                                  const char *title);
+/* UTF-8, lines; empty: none. */
+sotto_error sotto_group_set_description(struct sotto *core, const struct sotto_id *conversation,
+                                        const char *description);
+/* The file's bytes as they are: PNG, JPEG, WebP or GIF, at most SOTTO_PICTURE_MAX. NULL: none. */
+sotto_error sotto_group_set_picture(struct sotto *core, const struct sotto_id *conversation,
+                                    const char *path);
+sotto_error sotto_group_set_role(struct sotto *core, const struct sotto_id *conversation,
+                                 const char *who, enum sotto_role role);
+sotto_error sotto_group_set_policy(struct sotto *core, const struct sotto_id *conversation,
+                                   enum sotto_policy policy, enum sotto_role least);
+sotto_error sotto_group_set_join(struct sotto *core, const struct sotto_id *conversation,
+                                 enum sotto_join_rule rule);
+/* Removes the person, if in the group, and keeps them out: nobody can add them, and their asking
+ * to join is refused. */
+sotto_error sotto_group_ban(struct sotto *core, const struct sotto_id *conversation,
+                            const char *who);
+sotto_error sotto_group_unban(struct sotto *core, const struct sotto_id *conversation,
+                              const char *who);
+
+/* Local. The picture's bytes, appended. NOT_FOUND: there is none. */
+sotto_error sotto_group_picture(struct sotto *core, const struct sotto_id *conversation,
+                                sotto_buf *picture);
+/* Local. The same into a new file of mode 0600. EXISTS: there is one; NO_FILE: it cannot be made.
+ */
+sotto_error sotto_group_save_picture(struct sotto *core, const struct sotto_id *conversation,
+                                     const char *path);
+
+#endif

@@ -1,0 +1,197 @@
+"""Groups that people run: titles, pictures, roles, who may do what, bans, timers."""
+
+import base64
+import os
+import subprocess
+
+from world import World, main
+
+PICTURE = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5E"
+                           "rkJggg==")
+
+
+def befriend_all(world):
+    for person in world.people:
+        person.register()
+    for i, one in enumerate(world.people):
+        for other in world.people[i + 1:]:
+            world.befriend(one, other)
+
+
+def sync_all(world):
+    for _ in range(2):
+        for person in world.people:
+            person.ok("sync")
+
+
+def settings(person, title):
+    return person.ok("group", "settings", title).of("conversation")[0]["settings"]
+
+
+def agree(people, title):
+    states = {(c["epoch"], c["epochAuthenticator"]) for c in (p.conversation(title) for p in people)}
+    assert len(states) == 1, states
+
+
+def members(person, title):
+    return sorted(m["name"] for m in person.ok("group", "members", title).of("member"))
+
+
+def lines(person, title):
+    return [(m["kind"], m["name"], m.get("subjectName"), m.get("detail")) for m in person.history(title)
+            if m["kind"] not in ("text", "joined", "added")]
+
+
+def refused(result):
+    assert (result.code, result.error) == (4, "not_allowed"), result
+
+
+def test_title_and_picture():
+    """a title, a picture and a description change for all, and the history says who changed what"""
+    with World("Alice", "Bob", "Carol") as (world, alice, bob, carol):
+        befriend_all(world)
+        alice.ok("group", "create", "Kitchen", "Bob", "Carol")
+        sync_all(world)
+        picture = os.path.join(world.directory, "pot.png")
+        with open(picture, "wb") as file:
+            file.write(PICTURE)
+        bob.ok("group", "title", "Kitchen", "Küche")
+        bob.ok("group", "picture", "Küche", picture)
+        alice.ok("sync")
+        alice.ok("group", "description", "Küche", "Who cooks\nand when")
+        sync_all(world)
+        for person in world.people:
+            now = settings(person, "Küche")
+            assert now["picture"] == len(PICTURE) and now["description"] == "Who cooks\nand when", now
+            saved = os.path.join(world.directory, "saved-" + person.name)
+            person.ok("group", "picture", "Küche", "--save", saved)
+            assert open(saved, "rb").read() == PICTURE
+            assert person.run("group", "picture", "Küche", "--save", saved).error == "exists"
+            assert lines(person, "Küche") == [("title", "Bob", None, "Küche"), ("setting", "Bob", None, "picture"),
+                                              ("setting", "Alice", None, "description")], lines(person, "Küche")
+        bob.ok("group", "picture", "Küche")
+        sync_all(world)
+        assert settings(carol, "Küche")["picture"] == 0
+        with open(picture, "wb") as file:
+            file.write(PICTURE + bytes(8192))
+        assert bob.run("group", "picture", "Küche", picture).error == "usage"
+        agree(world.people, "Küche")
+
+
+def test_roles():
+    """owners give roles; each role may what it may; a role that is taken away counts at once"""
+    with World("Alice", "Bob", "Carol", "Dave") as (world, alice, bob, carol, dave):
+        befriend_all(world)
+        alice.ok("group", "create", "Kitchen", "Bob", "Carol")
+        sync_all(world)
+        assert settings(alice, "Kitchen")["role"] == "owner"
+        mine = settings(carol, "Kitchen")
+        assert mine["role"] == "member" and mine["mayAdd"] and mine["mayWrite"] and not mine["mayRemove"], mine
+        refused(carol.run("group", "remove", "Kitchen", "Bob"))
+        refused(carol.run("group", "role", "Kitchen", "Bob", "admin"))
+        refused(carol.run("group", "policy", "Kitchen", "write", "owner"))
+        alice.ok("group", "role", "Kitchen", "Bob", "admin")
+        alice.ok("group", "policy", "Kitchen", "add", "admin")
+        alice.ok("group", "policy", "Kitchen", "write", "admin")
+        sync_all(world)
+        refused(carol.run("group", "add", "Kitchen", "Dave"))
+        refused(carol.run("send", "Kitchen", "may I?"))
+        bob.ok("send", "Kitchen", "I may")
+        bob.ok("group", "add", "Kitchen", "Dave")
+        sync_all(world)
+        assert members(dave, "Kitchen") == ["Alice", "Bob", "Carol", "Dave"]
+        refused(bob.run("group", "remove", "Kitchen", "Alice"))
+        bob.ok("group", "remove", "Kitchen", "Carol")
+        sync_all(world)
+        assert carol.conversation("Kitchen")["state"] == "removed"
+        assert [s["role"] for s in dave.ok("group", "roles", "Kitchen").of("standing")].count("admin") == 1
+        agree([alice, bob, dave], "Kitchen")
+
+
+def test_ownership():
+    """a group never is without an owner: the last one leaves, and the first admin is one"""
+    with World("Alice", "Bob", "Carol") as (world, alice, bob, carol):
+        befriend_all(world)
+        alice.ok("group", "create", "Kitchen", "Bob", "Carol")
+        sync_all(world)
+        own = alice.ok("status").of("status")[0]["account"]
+        assert alice.run("group", "role", "Kitchen", own, "member").error == "cannot_change"
+        alice.ok("group", "role", "Kitchen", "Carol", "admin")
+        sync_all(world)
+        alice.ok("group", "leave", "Kitchen")
+        for _ in range(2):
+            bob.ok("sync")
+            carol.ok("sync")
+        assert members(bob, "Kitchen") == ["Bob", "Carol"]
+        assert settings(carol, "Kitchen")["role"] == "owner" and settings(bob, "Kitchen")["role"] == "member"
+        carol.ok("group", "role", "Kitchen", "Bob", "owner")
+        bob.ok("sync")
+        own = carol.ok("status").of("status")[0]["account"]
+        carol.ok("group", "role", "Kitchen", own, "member")
+        bob.ok("sync")
+        assert settings(bob, "Kitchen")["role"] == "owner" and settings(carol, "Kitchen")["role"] == "member"
+        # Who comes again has no role from before.
+        bob.ok("group", "add", "Kitchen", "Alice")
+        sync_all(world)
+        assert settings(alice, "Kitchen")["role"] == "member"
+        agree(world.people, "Kitchen")
+
+
+def test_ban():
+    """who is banned is out, and nobody adds them until they are allowed again"""
+    with World("Alice", "Bob", "Carol") as (world, alice, bob, carol):
+        befriend_all(world)
+        alice.ok("group", "create", "Kitchen", "Bob", "Carol")
+        sync_all(world)
+        refused(bob.run("group", "ban", "Kitchen", "Carol"))
+        alice.ok("group", "ban", "Kitchen", "Carol")
+        sync_all(world)
+        assert carol.conversation("Kitchen")["state"] == "removed"
+        assert members(bob, "Kitchen") == ["Alice", "Bob"]
+        refused(bob.run("group", "add", "Kitchen", "Carol"))
+        refused(alice.run("group", "add", "Kitchen", "Carol"))
+        alice.ok("group", "unban", "Kitchen", "Carol")
+        sync_all(world)
+        bob.ok("group", "add", "Kitchen", "Carol")
+        sync_all(world)
+        assert members(carol, "Kitchen") == ["Alice", "Bob", "Carol"]
+        assert [l for l in lines(bob, "Kitchen") if l[0] == "ban"] == [
+            ("ban", "Alice", "Carol", "banned"), ("ban", "Alice", "Carol", "allowed")]
+        agree(world.people, "Kitchen")
+
+
+def test_timer():
+    """the timer is the room's: whoever writes, it disappears"""
+    with World("Alice", "Bob") as (world, alice, bob):
+        befriend_all(world)
+        alice.ok("group", "create", "Kitchen", "Bob")
+        sync_all(world)
+        alice.ok("timer", "Kitchen", "1h")
+        bob.ok("sync")
+        assert bob.conversation("Kitchen")["timer"] == 3600
+        bob.ok("send", "Kitchen", "soon gone")
+        alice.ok("sync")
+        assert [m["timer"] for m in alice.history("Kitchen") if m["kind"] == "text"] == [3600]
+        bob.ok("timer", "Alice", "2h")
+        alice.ok("sync")
+        assert alice.conversation("Bob")["timer"] == 7200
+        alice.ok("group", "policy", "Kitchen", "change", "admin")
+        bob.ok("sync")
+        refused(bob.run("timer", "Kitchen", "off"))
+
+
+def test_race():
+    """of a change and the loss of the role for it, the log's order decides, for all alike"""
+    with World("Alice", "Bob") as (world, alice, bob):
+        befriend_all(world)
+        alice.ok("group", "create", "Kitchen", "Bob")
+        sync_all(world)
+        alice.ok("group", "policy", "Kitchen", "change", "owner")
+        late = bob.run("group", "title", "Kitchen", "Bob's")
+        refused(late)
+        sync_all(world)
+        assert bob.conversation("Kitchen")["state"] == alice.conversation("Kitchen")["state"] == "active"
+        agree(world.people, "Kitchen")
+
+
+main([test_title_and_picture, test_roles, test_ownership, test_ban, test_timer, test_race])
