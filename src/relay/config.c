@@ -616,7 +616,9 @@ void config_help(void)
            "       sottod restore SRC            make a stopped relay of such a folder\n"
            "       sottod check [DIR]            look for damage, in a backup too\n"
            "       sottod defaults               print a configuration file to begin with\n"
-           "       sottod sandbox                try what the sandbox must not allow\n\n"
+           "       sottod sandbox                try what the sandbox must not allow\n"
+           "       sottod order ...              answer lawful orders; also authority, operator,\n"
+           "                                     log, witness: each tells its usage\n\n"
            "Without any option it makes a certificate of its own, listens on port %d and\n"
            "prints its address, which people give to `sotto register --relay`.\n\n",
            RELAY_PORT);

@@ -1,5 +1,8 @@
 /* sottod: the relay. */
+#include <limits.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <sodium.h>
 #include <sqlite3.h>
@@ -12,10 +15,34 @@
 #include "relay/sandbox.h"
 #include "relay/serve.h"
 
+/* The office that answers orders is a program of its own (src/order): beside this one, where it is
+ * installed to, or where the build puts it. Returns if it is none of its commands, or not there. */
+static void become_office(char **argv)
+{
+    static const char *const nouns[] = {"order", "authority", "operator", "log", "witness"};
+    static const char *const places[] = {"sottod-orders", "../libexec/sotto/sottod-orders",
+                                         "../order/sottod-orders"};
+    char folder[PATH_MAX - 64], path[PATH_MAX];
+    bool office = false;
+    for (size_t i = 0; argv[0] != NULL && argv[1] != NULL && i < sizeof nouns / sizeof *nouns; i++)
+        office = office || strcmp(argv[1], nouns[i]) == 0;
+    ssize_t size = office ? readlink("/proc/self/exe", folder, sizeof folder - 1) : -1;
+    if (size <= 0)
+        return;
+    folder[size] = '\0';
+    *strrchr(folder, '/') = '\0';
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", folder, places[i]);
+        (void)execv(path, argv);
+    }
+    fprintf(stderr, "sottod: the program sottod-orders, which answers orders, is not installed.\n");
+}
+
 int main(int argc, char **argv)
 {
     static struct config config;
     char problem[CONFIG_TEXT] = "";
+    become_office(argv);
     if (sodium_init() < 0) {
         fprintf(stderr, "sottod: libsodium does not start.\n");
         return 1;

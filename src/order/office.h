@@ -1,0 +1,51 @@
+/* The office: the folder DATA/orders with the records, the keys and the log as everybody sees it.
+ *
+ *   orders.db        the records (records.h)
+ *   log.key          signs checkpoints; mode 0600
+ *   answer.pem/.key  signs answers; self-made, until the operator puts better ones in their place
+ *   log/             the log, as the serving relay gives it out (tlog/folder.h), and log/key
+ *   outgoing/        notices that wait for their time; the serving relay delivers and removes them
+ */
+#ifndef ORDER_OFFICE_H
+#define ORDER_OFFICE_H
+
+#include <limits.h>
+
+#include "order/decide.h"
+#include "tlog/checkpoint.h"
+
+struct office {
+    char folder[PATH_MAX - 64];   /* DATA/orders */
+    char database[PATH_MAX - 32]; /* DATA/relay.db */
+    const sotto_env *env;
+    struct records records;
+    struct tlog_key key;
+    uint8_t secret[TLOG_SECRET_SIZE];
+    X509 *certificate;
+    EVP_PKEY *answer_key;
+    char problem[ORDER_PROBLEM_MAX];
+};
+
+/* Opens the office of the relay in that data directory, and makes it where there is none: its log
+ * is then named origin for ever (NULL: one is made up from the key). An unfinished publication is
+ * finished. Errors: problem. */
+sotto_error office_open(const char *data, const char *origin, const sotto_env *env,
+                        struct office *office);
+void office_close(struct office *office); /* zeroed: allowed */
+
+/* Puts what the records have into the log's folder, and a signed checkpoint over it. STATE: what
+ * was published contradicts the records, so that nothing may be signed. */
+sotto_error office_publish(struct office *office);
+
+/* The published checkpoint; NOT_FOUND: there is none. note may be NULL. */
+sotto_error office_checkpoint(struct office *office, struct tlog_checkpoint *checkpoint,
+                              sotto_buf *note);
+
+/* Hands the notices of the records over to the serving relay, which delivers each when it is due:
+ * as files outgoing/DUE-ACCOUNT-NUMBER.note. Opening does so too. */
+sotto_error office_hand_over(struct office *office);
+
+/* Reads a file, appended. Errors: problem. */
+sotto_error office_read(struct office *office, const char *path, size_t max, sotto_buf *out);
+
+#endif
