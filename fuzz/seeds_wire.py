@@ -81,6 +81,8 @@ def messages():
     yield "token_keys_ok", message(0x8003, number(100, 4) + vector(key))
     yield "issue", message(0x010B, number(1, 4) + vector(ID32 + ID32))
     yield "issue_ok", message(0x810B, vector(ID32 + ID32) + bytes(64))
+    yield "whisper", message(0x0208, ID32 + number(3, 8) + ID32 + vector(b"typing"))
+    yield "whispered", message(0x4208, vector(b"typing"))
     yield "extend", message(0x0209, token + ID32 + number(1 << 24, 8))
     yield "extend_ok", message(0x8209, number(1 << 24, 8))
     yield "room_end", message(0x4207, number(33, 2))

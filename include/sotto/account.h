@@ -23,6 +23,7 @@ struct sotto_account {
     const char *relay;
     const char *suite;
     bool receipts; /* whether delivery and read receipts are sent and shown */
+    bool typing;   /* whether others are told that one types, and one is told of them */
 };
 
 struct sotto_registration {
@@ -68,6 +69,10 @@ sotto_error sotto_set_name(struct sotto *core, const char *name);
  * false, which also forgets those that are here. Several receipts are one message of a room, at
  * most one every ten seconds; in rooms of more than 32 devices there are none. */
 sotto_error sotto_set_receipts(struct sotto *core, bool on);
+
+/* Local. Whether others are told that one types, and sotto_host's typing is called; they are unless
+ * this is called with false. */
+sotto_error sotto_allow_typing(struct sotto *core, bool on);
 
 /* ---- Devices of one's own ---------------------------------------------------------------------
  *

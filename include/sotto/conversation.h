@@ -115,6 +115,12 @@ sotto_error sotto_mark_unread(struct sotto *core, const struct sotto_id *convers
 sotto_error sotto_set_draft(struct sotto *core, const struct sotto_id *conversation,
                             const struct sotto_draft *draft);
 
+/* The person types there, or stopped; to be called as often as a key is pressed: what is told is
+ * told once in four seconds at most. Kept in memory: it leaves with sotto_serve or sotto_settle,
+ * and is forgotten where that takes longer than five seconds. Nobody is told in groups of more than
+ * 32 devices, where one has blocked the other person, or where sotto_allow_typing is off. */
+sotto_error sotto_set_typing(struct sotto *core, const struct sotto_id *conversation, bool on);
+
 /* Local. Erases what was said in the conversation, what waits there and its draft, here and on
  * one's own other devices; others keep theirs, and one stays a member: it is in no list until
  * something new comes. A conversation that is over goes whole. What was on its way already may be

@@ -38,6 +38,12 @@ sotto_error sotto_listen(struct sotto *core, uint32_t seconds, bool once,
  * connected until sotto_stop, with or without an account, and waits for the host's descriptors too.
  * The host may make local calls of this core in its step; what they queue leaves at once. */
 #define SOTTO_HOST_FDS_MAX 256
+struct sotto_typing {
+    struct sotto_id conversation;
+    struct sotto_id account; /* whose fingers */
+    const char *name;
+    bool on;
+};
 struct sotto_host {
     void *ctx;
     /* Fills in what else to wait for, SOTTO_HOST_FDS_MAX at most; returns how many. */
@@ -45,6 +51,9 @@ struct sotto_host {
     /* After each wait, with what poll said of them. */
     void (*step)(void *ctx, const struct pollfd *fds, size_t count);
     void (*notice)(void *ctx, const struct sotto_problem *problem); /* as sotto_listener */
+    /* Somebody began or ended to type; may be NULL. Nothing of it is kept, nor repeated to who was
+     * not there. The end comes with their message, or when nothing was heard for ten seconds. */
+    void (*typing)(void *ctx, const struct sotto_typing *typing);
 };
 sotto_error sotto_serve(struct sotto *core, const struct sotto_host *host);
 

@@ -226,6 +226,7 @@ int run_mute(struct cli *cli, const struct args *args);
 int run_unread(struct cli *cli, const struct args *args);
 int run_draft(struct cli *cli, const struct args *args);
 int run_erase(struct cli *cli, const struct args *args);
+int run_typing(struct cli *cli, const struct args *args);
 int run_timer(struct cli *cli, const struct args *args);
 int run_history(struct cli *cli, const struct args *args);
 int run_search(struct cli *cli, const struct args *args);

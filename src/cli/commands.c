@@ -263,6 +263,12 @@ const struct command commands[] = {
     {"draft", "WHO [TEXT...|-]", "Keep what you begin to write; without TEXT, forget it",
      "Your other devices have it too. `sotto conversations` shows that there is one.",
      "sotto draft Bob 'Dear Bob,'", draft_options, 1, POSITIONALS_ANY, run_draft, false},
+    {"typing", "on|off [WHO]", "Whether others see that you type; with WHO, tell them now",
+     "With WHO, whoever is connected there sees for ten seconds that you type, or that you "
+     "stopped. "
+     "Without, the setting is changed: off, nothing is told and nothing shown. A daemon shows who "
+     "types.",
+     "sotto typing off", no_options, 1, 2, run_typing, false},
     {"erase", "WHO", "Erase what was said in a conversation, on all of your devices",
      "Others keep what they have, and you stay in it: it is in the list again when something "
      "comes. "

@@ -1,4 +1,4 @@
-/* conversations, pin, archive, mute, unread, draft, erase. */
+/* conversations, pin, archive, mute, unread, draft, typing, erase. */
 #include <string.h>
 
 #include "cli/cli.h"
@@ -139,6 +139,30 @@ int run_draft(struct cli *cli, const struct args *args)
     return code != EXIT_OK ? code
                            : done(cli, none ? "draft_forgotten" : "draft", &conversation,
                                   none ? "There is no draft." : "Kept.");
+}
+
+static int typing_tell(struct cli *cli, const char *who, bool on)
+{
+    struct sotto_id conversation;
+    if (sotto_find(cli->core, who, &conversation) != SOTTO_OK ||
+        sotto_set_typing(cli->core, &conversation, on) != SOTTO_OK ||
+        sotto_settle(cli->core, &conversation) != SOTTO_OK)
+        return cli_fail(cli);
+    return done(cli, on ? "typing" : "not_typing", &conversation, "Told to whoever is there.");
+}
+
+int run_typing(struct cli *cli, const struct args *args)
+{
+    struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
+    bool on = false;
+    if (!options_switch(args->positionals[0], &on, &problem))
+        return cli_problem(cli, &problem);
+    if (args->count == 2)
+        return typing_tell(cli, args->positionals[1], on);
+    if (sotto_allow_typing(cli->core, on) != SOTTO_OK)
+        return cli_fail(cli);
+    return done(cli, on ? "typing_on" : "typing_off", NULL,
+                on ? "Others see when you type." : "Nobody sees when you type, nor do you.");
 }
 
 int run_erase(struct cli *cli, const struct args *args)

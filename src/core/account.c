@@ -3,6 +3,7 @@
 
 #include "core/account.h"
 #include "core/people.h"
+#include "core/typing.h"
 #include "core/text.h"
 
 /* ---- Registering ---- */
@@ -149,6 +150,8 @@ sotto_error sotto_account(struct sotto *core, struct sotto_account *account)
     account->relay = core->profile.relay;
     account->suite = sotto_mls_suite_name(core->identity_mls.mls.suite);
     sotto_error error = receipts_on(core, &account->receipts);
+    if (error == SOTTO_OK)
+        error = typing_allowed(core, &account->typing);
     return error == SOTTO_OK ? error : core_store_problem(core, error, "reading the settings");
 }
 

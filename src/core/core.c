@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/internal.h"
+#include "core/typing.h"
 
 const struct sotto_problem *sotto_problem(const struct sotto *core)
 {
@@ -261,6 +261,7 @@ void sotto_close(struct sotto *core)
         return;
     net_close(core);
     room_free_all(core);
+    typing_free(core);
     sotto_mls_free(core->mls);
     tls_free(core->tls);
     identity_wipe(&core->identity);

@@ -93,6 +93,14 @@ struct room {
     uint64_t await_ms;        /* since when head or await_epoch is ahead of what was applied */
     bool unknown;             /* the relay says that there is no such room */
 
+    /* What is told to whoever listens (typing.c). */
+    struct {
+        bool wanted, on; /* to be said; what */
+        uint64_t wanted_ms;
+        bool told;
+        uint64_t told_ms;
+    } typing;
+
     struct upload *upload; /* NULL: none is under way */
     unsigned upload_restarts;
 
@@ -183,6 +191,9 @@ struct sotto {
     struct blobs blobs;
     sotto_transfer_fn *on_transfer; /* NULL: nobody wants to know */
     void *on_transfer_ctx;
+
+    struct typing *typing; /* who types; NULL: nobody was heard yet */
+    uint64_t whispered;    /* the count of one's last whisper */
 
     bool patient; /* sotto_listen: reconnect, random pauses */
     const struct sotto_listener *listener;

@@ -3,6 +3,7 @@
 
 #include "core/internal.h"
 #include "core/rejoin.h"
+#include "core/typing.h"
 
 /* ---- Rooms in memory ------------------------------------------------------------------------- */
 
@@ -308,6 +309,10 @@ static void on_subscribed(void *ctx, sotto_error error, const struct message *an
 static void on_push(void *ctx, const struct message *push)
 {
     struct room *room = ctx;
+    if (push->type == MESSAGE_ROOM_WHISPERED) {
+        typing_heard(room, push->whispered);
+        return;
+    }
     room->wake = true;
     if (push->type == MESSAGE_ROOM_ENTRIES) {
         const struct room_entries *entries = &push->room_entries;
@@ -443,7 +448,7 @@ static void step_active(struct room *room, const struct store_room *row)
     upload_go_on(room, row);
     if (room->progress == ROOM_STUCK)
         return;
-    if (room_post_next(room) || take_next(room, row))
+    if (room_post_next(room) || take_next(room, row) || typing_send(room, row))
         return;
     if (room->full_size != 0)
         room_extend_next(room);

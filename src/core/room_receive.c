@@ -5,6 +5,7 @@
 #include "core/people.h"
 #include "core/rejoin.h"
 #include "core/room_settings.h"
+#include "core/typing.h"
 
 struct receiving {
     struct room *room;
@@ -220,6 +221,7 @@ static sotto_error content_store(struct receiving *r, const struct entry *entry,
     if (error == SOTTO_EXISTS)
         return SOTTO_OK;
     TRY(error);
+    typing_said(core, &r->room->id, sender);
     return blocked ? SOTTO_OK
                    : listing_came(core, &r->room->id, message.own, message.mentions_self);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/listing.h"
+#include "core/typing.h"
 
 enum {
     TICK_MS = 250,      /* how often a listener looks whether another process stored something */
@@ -399,6 +400,7 @@ static sotto_error serve_turn(struct sotto *core)
         scope_refresh(core);
     core->data_version = version;
     expire_sweep_now_and_then(core);
+    typing_expire(core);
     if (net_now_ms(core) - core->tidied_ms >= TIDY_MS) {
         core->tidied_ms = net_now_ms(core);
         (void)search_tidy(core); /* else the next time */

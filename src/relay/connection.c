@@ -45,12 +45,13 @@ void connection_send(struct connection *connection, const struct message *messag
         sotto_buf_clear(scratch);
 }
 
-void connection_push(struct connection *connection, uint32_t request, const struct blob *blob)
+void connection_push(struct connection *connection, uint16_t type, uint32_t request,
+                     const struct blob *blob)
 {
     uint8_t head[WIRE_HEAD];
     if (!is_open(connection))
         return;
-    message_head(MESSAGE_ROOM_ENTRIES, request, head);
+    message_head(type, request, head);
     const sotto_bytes parts[] = {sotto_bytes_of(head, sizeof head), blob_body(blob)};
     send_parts(connection, parts, 2);
 }

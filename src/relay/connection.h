@@ -56,6 +56,7 @@ struct connection {
     struct inbox inbox;
 
     /* room */
+    uint64_t whispers_ms; /* when all its whispers are paid for, at the rate that is allowed */
     struct subscription *subscriptions;
     size_t subscription_count;
     size_t stalled;  /* subscriptions that wait for the outgoing queue, or for other fetches */
@@ -82,8 +83,9 @@ void connection_end(struct connection *connection);
 /* Queues a message. Where that is not possible the connection ends, since something would be
  * missing. */
 void connection_send(struct connection *connection, const struct message *message);
-/* The push of a blob to one subscription. */
-void connection_push(struct connection *connection, uint32_t request, const struct blob *blob);
+/* The push of a blob, of that type, to one subscription. */
+void connection_push(struct connection *connection, uint16_t type, uint32_t request,
+                     const struct blob *blob);
 void connection_answer(struct connection *connection, uint16_t type, uint32_t request);
 void connection_refuse(struct connection *connection, uint32_t request, uint16_t code,
                        uint64_t detail);
@@ -141,6 +143,7 @@ void subscription_close(struct connection *connection, const struct message *mes
 void subscription_go_on(struct connection *connection); /* the outgoing queue has room again */
 void subscription_end_all(struct connection *connection);
 void subscription_notice(struct loop *loop, const struct notice *notice);
+void subscription_whisper(struct loop *loop, const struct notice *notice);
 
 /* inbox.c */
 void inbox_open(struct connection *connection, uint32_t request);

@@ -61,6 +61,8 @@ enum {
     CONNECTION_REQUESTS = 64,           /* unanswered on one connection: more are left unread */
     CONNECTION_BYTES = 8 * 1024 * 1024, /* of such requests */
     CONNECTION_SUBSCRIPTIONS = 1024,
+    CONNECTION_WHISPERS = 16,            /* at once; */
+    CONNECTION_WHISPER_MS = 250,         /* after that, one in so long */
     CONNECTION_FETCHES = 4,              /* of its subscriptions at a time */
     CONNECTION_QUEUE_LOW = 64 * 1024,    /* outgoing: below it, subscriptions go on */
     CONNECTION_QUEUE_HIGH = 1024 * 1024, /* outgoing: above it, no more requests are read */

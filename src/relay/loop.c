@@ -79,6 +79,8 @@ static void on_notice(void *ctx, const struct notice *notice)
 {
     if (notice->kind == NOTICE_ENTRY)
         subscription_notice(ctx, notice);
+    else if (notice->kind == NOTICE_WHISPER)
+        subscription_whisper(ctx, notice);
     else
         inbox_notice(ctx, notice);
 }

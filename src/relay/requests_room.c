@@ -182,6 +182,52 @@ static void room_append(struct connection *connection, const struct message *mes
     connection_submit(connection, op, on_appended);
 }
 
+/* ---- Whispers ------------------------------------------------------------------------------- */
+
+static void on_whisper(struct store_op *op)
+{
+    struct connection *connection = connection_of(op);
+    if (op->code == 0)
+        store_tell(connection->loop->relay->store, &op->may_write.room, op->may_write.blob,
+                   connection);
+    connection_done_empty(op, MESSAGE_ROOM_WHISPER_OK);
+}
+
+/* Seconds until the connection may whisper; 0: it may, and it is counted. */
+static uint64_t whisper_pause(struct connection *connection)
+{
+    const uint64_t now = relay_now_ms(), ahead = CONNECTION_WHISPERS * CONNECTION_WHISPER_MS;
+    uint64_t paid = connection->whispers_ms > now ? connection->whispers_ms : now;
+    if (paid - now >= ahead)
+        return 1;
+    connection->whispers_ms = paid + CONNECTION_WHISPER_MS;
+    return 0;
+}
+
+static void room_whisper(struct connection *connection, const struct message *message)
+{
+    const struct room_whisper *body = &message->whisper;
+    uint64_t pause = whisper_pause(connection);
+    if (pause != 0) {
+        connection_refuse(connection, message->request, WIRE_CODE_RATE_LIMITED, pause);
+        return;
+    }
+    struct store_op *op = connection_op(connection, message->request, STORE_ROOM_MAY_WRITE);
+    if (op == NULL)
+        return;
+    op->may_write.room = body->room;
+    op->may_write.epoch = body->epoch;
+    gate_of(body->write_token, &op->may_write.gate);
+    if (blob_of_whisper(connection->loop->relay->env, body->bytes, &op->may_write.blob) !=
+        SOTTO_OK) {
+        store_op_free(op);
+        connection_refuse(connection, message->request, WIRE_CODE_UNAVAILABLE, 5);
+        return;
+    }
+    op->size += body->bytes.size;
+    connection_submit(connection, op, on_whisper);
+}
+
 request_fn *request_room(uint16_t type)
 {
     switch (type) {
@@ -199,6 +245,8 @@ request_fn *request_room(uint16_t type)
         return request_token_keys;
     case MESSAGE_ROOM_APPEND:
         return room_append;
+    case MESSAGE_ROOM_WHISPER:
+        return room_whisper;
     case MESSAGE_ROOM_SUBSCRIBE:
         return subscription_open;
     case MESSAGE_ROOM_UNSUBSCRIBE:

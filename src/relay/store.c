@@ -66,6 +66,21 @@ sotto_error blob_of_append(const sotto_env *env, const struct append *append, st
     return SOTTO_OK;
 }
 
+sotto_error blob_of_whisper(const sotto_env *env, sotto_bytes bytes, struct blob **blob)
+{
+    struct message message = {.type = MESSAGE_ROOM_WHISPERED, .request = 1, .whispered = bytes};
+    struct blob *made = blob_new(env);
+    if (made == NULL)
+        return SOTTO_NO_MEMORY;
+    sotto_error error = message_write(&message, &made->message);
+    if (error != SOTTO_OK) {
+        blob_drop(made);
+        return error;
+    }
+    *blob = made;
+    return SOTTO_OK;
+}
+
 void blob_set_seq(struct blob *blob, uint64_t seq)
 {
     for (unsigned i = 0; i < ENTRY_SEQ; i++)
@@ -108,6 +123,8 @@ void store_op_free(struct store_op *op)
         blob_drop(op->append.blob);
     if (op->kind == STORE_ROOM_FETCH)
         blob_drop(op->room_fetch.blob);
+    if (op->kind == STORE_ROOM_MAY_WRITE)
+        blob_drop(op->may_write.blob);
     const sotto_env *env = op->arena.env;
     arena_free(&op->arena);
     mem_free(env, op, sizeof *op);
@@ -419,6 +436,20 @@ void store_finish(struct store *store, struct store_op *ops, struct notice_batch
     }
     pthread_mutex_unlock(&store->ports_lock);
     notice_batch_drop(notices);
+}
+
+void store_tell(struct store *store, const struct room_id *room, struct blob *blob,
+                const void *from)
+{
+    struct notice_batch *batch = notice_batch_new(store->env, 1);
+    if (batch == NULL)
+        return;
+    struct notice *notice = notice_batch_add(batch);
+    notice->kind = NOTICE_WHISPER;
+    notice->room = *room;
+    notice->blob = blob_hold(blob);
+    notice->from = from;
+    store_finish(store, NULL, batch);
 }
 
 /* ---- The store ------------------------------------------------------------------------------ */

@@ -39,6 +39,8 @@ void blob_set_seq(struct blob *blob, uint64_t seq);
 /* The push of several entries. */
 sotto_error blob_of_entries(const sotto_env *env, const struct entry *entries, size_t count,
                             struct blob **blob);
+/* The push of a whisper. */
+sotto_error blob_of_whisper(const sotto_env *env, sotto_bytes bytes, struct blob **blob);
 struct blob *blob_hold(struct blob *blob);
 void blob_drop(struct blob *blob); /* NULL allowed */
 
@@ -76,6 +78,7 @@ enum store_kind {
     /* reads */
     STORE_ROOM_OPEN,
     STORE_ROOM_FETCH,
+    STORE_ROOM_MAY_WRITE, /* whether a write token is that of the room's epoch */
     STORE_INBOX_FETCH,
     STORE_SIGN_IN,
     STORE_GET_MANIFEST,
@@ -256,6 +259,13 @@ struct store_room_fetch {
     uint64_t last;        /* out: seq of the last one in blob */
 };
 
+struct store_may_write {
+    struct room_id room;
+    uint64_t epoch;
+    struct gate gate;
+    struct blob *blob; /* for the submitter, who has it told with store_tell; owned */
+};
+
 struct store_envelope {
     uint64_t seq;
     sotto_bytes sealed;
@@ -362,6 +372,7 @@ struct store_op {
         struct store_room_extend room_extend;
         struct store_room_open room_open;
         struct store_room_fetch room_fetch;
+        struct store_may_write may_write;
         struct store_inbox_fetch inbox_fetch;
         struct store_sign_in sign_in;
         struct store_get_manifest get_manifest;
@@ -390,7 +401,7 @@ sotto_error store_op_devices(struct store_op *op, const struct manifest *manifes
 
 /* ---- Notices -------------------------------------------------------------------------------- */
 
-enum notice_kind { NOTICE_ENTRY = 1, NOTICE_ENVELOPE = 2 };
+enum notice_kind { NOTICE_ENTRY = 1, NOTICE_ENVELOPE = 2, NOTICE_WHISPER = 3 };
 
 struct notice {
     enum notice_kind kind;
@@ -400,6 +411,8 @@ struct notice {
     struct blob *blob;
     bool closes_gate;
     struct gate closed_gate; /* the read gate that this commit closed */
+    /* WHISPER: room and blob, and */
+    const void *from; /* whose connection it is not told to; to be compared, not followed */
     /* ENVELOPE */
     int64_t device;
 };
@@ -412,6 +425,10 @@ sotto_error store_port_open(struct store *store, void (*notice)(void *ctx, const
                             void *ctx, struct store_port **port);
 void store_port_close(struct store_port *port);   /* NULL allowed */
 int store_port_fd(const struct store_port *port); /* readable when there is something */
+/* Tells every port of a whisper, which nothing keeps: one that cannot be told for want of memory is
+ * dropped. Any thread. */
+void store_tell(struct store *store, const struct room_id *room, struct blob *blob,
+                const void *from);
 /* Calls done of what was completed and notice of what was written, in the caller's thread. */
 void store_port_run(struct store_port *port);
 

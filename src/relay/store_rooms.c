@@ -261,6 +261,19 @@ void rooms_open(struct exec *exec, struct store_op *op)
     }
 }
 
+/* As of an append, whose order of checks this keeps. */
+void rooms_may_write(struct exec *exec, struct store_op *op)
+{
+    const struct store_may_write *may = &op->may_write;
+    struct room_row room;
+    if (!read_room(exec, &may->room, &room))
+        refuse(op, WIRE_CODE_NO_ROOM, 0);
+    else if (may->epoch != room.epoch)
+        refuse(op, WIRE_CODE_STALE_EPOCH, room.epoch);
+    else if (sodium_memcmp(may->gate.bytes, room.write_gate.bytes, GATE_SIZE) != 0)
+        refuse(op, WIRE_CODE_NO_ROOM, 0);
+}
+
 /* What a fetch has gathered: of each entry the size of its bytes, which stand in one row. */
 struct gathered {
     struct entry entries[FETCH_COUNT];

@@ -34,6 +34,7 @@ void rooms_append(struct exec *exec, struct store_op *op);
 void rooms_extend(struct exec *exec, struct store_op *op);
 void rooms_open(struct exec *exec, struct store_op *op);
 void rooms_fetch(struct exec *exec, struct store_op *op);
+void rooms_may_write(struct exec *exec, struct store_op *op);
 
 /* store_accounts.c */
 void accounts_put_manifest(struct exec *exec, struct store_op *op);

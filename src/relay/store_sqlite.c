@@ -168,6 +168,7 @@ static void execute(struct exec *exec, struct store_op *op)
         [STORE_ROOM_EXTEND] = rooms_extend,
         [STORE_ROOM_OPEN] = rooms_open,
         [STORE_ROOM_FETCH] = rooms_fetch,
+        [STORE_ROOM_MAY_WRITE] = rooms_may_write,
         [STORE_INBOX_FETCH] = inbox_fetch,
         [STORE_SIGN_IN] = accounts_sign_in,
         [STORE_GET_MANIFEST] = accounts_get_manifest,

@@ -204,7 +204,7 @@ static void on_fetched(struct store_op *op)
         end_with(one, WIRE_CODE_UNAVAILABLE);
     } else {
         if (got->blob != NULL)
-            connection_push(connection, one->request, got->blob);
+            connection_push(connection, MESSAGE_ROOM_ENTRIES, one->request, got->blob);
         /* None in that span: they have expired since. */
         one->want = (got->blob != NULL ? got->last : got->until) + 1;
         go_on(one);
@@ -222,7 +222,7 @@ static void hear(struct subscription *one, const struct notice *notice)
         one->until = notice->seq;
     bool is_next = one->key != 0 && !one->fetching && one->want == notice->seq;
     if (is_next && notice->seq <= one->until && connection_has_room(one->connection)) {
-        connection_push(one->connection, one->request, notice->blob);
+        connection_push(one->connection, MESSAGE_ROOM_ENTRIES, one->request, notice->blob);
         one->want++;
     }
     go_on(one);
@@ -242,6 +242,19 @@ void subscription_notice(struct loop *loop, const struct notice *notice)
     }
     watch->busy = false;
     free_if_idle(loop, watch);
+}
+
+/* Whoever has all entries and an open gate is told, except its sender. It is the first thing that
+ * is dropped: where the outgoing queue is not short, nobody waits for it. */
+void subscription_whisper(struct loop *loop, const struct notice *notice)
+{
+    struct watch *watch = find_watch(loop, &notice->room);
+    if (watch == NULL)
+        return;
+    for (struct subscription *one = watch->subscriptions; one != NULL; one = one->watch_next)
+        if (one->key != 0 && one->until == UINT64_MAX && one->want > watch->head &&
+            one->connection != notice->from && connection_has_room(one->connection))
+            connection_push(one->connection, MESSAGE_ROOM_WHISPERED, one->request, notice->blob);
 }
 
 /* ---- Requests ------------------------------------------------------------------------------- */

@@ -27,6 +27,16 @@ json_t *events_transfer(const sotto_env *env, const struct sotto_transfer *trans
     return notification("transfer", object_transfer(env, transfer));
 }
 
+json_t *events_typing(const sotto_env *env, const struct sotto_typing *typing)
+{
+    json_t *params = json_object();
+    object_set_id(params, "conversation", &typing->conversation);
+    object_set_id(params, "account", &typing->account);
+    object_set_text(env, params, "name", typing->name);
+    (void)json_object_set_new(params, "on", json_boolean(typing->on));
+    return notification("typing", params);
+}
+
 struct push {
     const sotto_env *env;
     struct sotto *core;

@@ -11,6 +11,8 @@ void events_push(const sotto_env *env, struct sotto *core, struct client *client
 
 /* The notification `transfer`. */
 json_t *events_transfer(const sotto_env *env, const struct sotto_transfer *transfer);
+/* The notification `typing`. */
+json_t *events_typing(const sotto_env *env, const struct sotto_typing *typing);
 
 /* The notification `connection`; problem NULL: a relay is back. */
 json_t *events_connection(const sotto_env *env, const struct sotto_problem *problem);

@@ -74,6 +74,7 @@ static const struct rpc_field pinned[] = {CONVERSATION, ON("whether it stands be
                                           END};
 static const struct rpc_field archived[] = {
     CONVERSATION, ON("whether it is put away until something comes"), END};
+static const struct rpc_field typing[] = {CONVERSATION, ON("whether one types"), END};
 static const struct rpc_field muted[] = {
     CONVERSATION,
     ON("whether it is"),
@@ -266,6 +267,8 @@ const struct rpc_method rpc_methods[] = {
     {"account.setReceipts",
      "Whether delivery and read receipts are sent and shown. Off also forgets those that are here",
      on, "Account", false, account_set_receipts},
+    {"account.setTyping", "Whether others are told that one types, and one is told of them", on,
+     "Account", false, account_set_typing},
     {"account.fingerprint", "One's own account's safety number", none, "Fingerprint", false,
      account_fingerprint},
     {"status.get", "The account, and what there is in the profile", none, "Status", false,
@@ -349,6 +352,10 @@ const struct rpc_method rpc_methods[] = {
      conversation_set_muted},
     {"conversation.setDraft", "Keep what was begun to be written, in place of an earlier draft",
      draft, "Conversation", false, conversation_set_draft},
+    {"conversation.setTyping",
+     "One types there, or stopped: call it with each key. Others are told once in four seconds at"
+     " most, and forget it by themselves",
+     typing, "Nothing", false, conversation_set_typing},
     {"conversation.erase",
      "Erase what was said in one, on all of one's own devices. One stays a member; a conversation"
      " that is over goes whole. Answers when nothing is left",

@@ -13,6 +13,7 @@ bool account_recovery_phrase(struct call *call);
 bool account_recover(struct call *call);
 bool account_set_name(struct call *call);
 bool account_set_receipts(struct call *call);
+bool account_set_typing(struct call *call);
 bool account_fingerprint(struct call *call);
 bool contact_fingerprint(struct call *call);
 bool status_get(struct call *call);
@@ -50,6 +51,7 @@ bool conversation_set_archived(struct call *call);
 bool conversation_set_muted(struct call *call);
 bool conversation_mark_unread(struct call *call);
 bool conversation_set_draft(struct call *call);
+bool conversation_set_typing(struct call *call);
 bool conversation_erase(struct call *call);
 
 /* methods_talk.c */

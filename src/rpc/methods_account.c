@@ -68,6 +68,13 @@ bool account_set_receipts(struct call *call)
     return account_get(call);
 }
 
+bool account_set_typing(struct call *call)
+{
+    if (sotto_allow_typing(call->core, param_flag(call, "on")) != SOTTO_OK)
+        return call_fail(call);
+    return account_get(call);
+}
+
 static bool fingerprint(struct call *call, const char *who)
 {
     struct sotto_fingerprint fingerprint;

@@ -75,6 +75,12 @@ bool conversation_set_draft(struct call *call)
     return answer(call, &id, sotto_set_draft(call->core, &id, &draft));
 }
 
+bool conversation_set_typing(struct call *call)
+{
+    struct sotto_id id = param_id(call, "conversation");
+    return call_done(call, sotto_set_typing(call->core, &id, param_flag(call, "on")));
+}
+
 bool conversation_erase(struct call *call)
 {
     struct sotto_id id = param_id(call, "conversation");

@@ -306,6 +306,7 @@ json_t *object_account(const sotto_env *env, const struct sotto_account *account
         object_set_text(env, object, "relay", account->relay);
         object_set_text(env, object, "suite", account->suite);
         set_bool(object, "receipts", account->receipts);
+        set_bool(object, "typing", account->typing);
     }
     return object;
 }

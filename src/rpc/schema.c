@@ -58,9 +58,13 @@
         MAYBE_ID("account", "the account's id: a hash of its key"),                              \
         MAYBE("device", "this device's id"), MAYBE("name", "the name that others see"),          \
         MAYBE("relay", "the relay's address"), MAYBE("suite", "the cipher suite of new groups"), \
+        {.name = "receipts",                                                                     \
+         .type = RPC_BOOLEAN,                                                                    \
+         .optional = true,                                                                       \
+         .text = "whether delivery and read receipts are sent and shown"},                       \
     {                                                                                            \
-        .name = "receipts", .type = RPC_BOOLEAN, .optional = true,                               \
-        .text = "whether delivery and read receipts are sent and shown"                          \
+        .name = "typing", .type = RPC_BOOLEAN, .optional = true,                                 \
+        .text = "whether others are told that one types, and one is told of them"                \
     }
 
 static const struct rpc_field account[] = {ACCOUNT_FIELDS, END};
@@ -390,6 +394,13 @@ static const struct rpc_field event[] = {
     OBJECT("account", "Account", "of type account"),
     END,
 };
+static const struct rpc_field typing[] = {
+    ID("conversation", "where"),
+    ID("account", "who types"),
+    STRING("name", "as that person calls themself"),
+    BOOLEAN("on", "false: no more"),
+    END,
+};
 static const struct rpc_field overflow[] = {
     NUMBER("event", "what lies before this number is not kept any more: read all lists anew"), END};
 static const struct rpc_field problem_fields[] = {
@@ -446,6 +457,7 @@ const struct rpc_object rpc_objects[] = {
     {"Subscription", "From where on events come.", subscription},
     {"Event", "Something that changed: the parameters of the notification `event`.", event},
     {"Overflow", "The parameters of the notification `overflow`.", overflow},
+    {"Typing", "Who types: the parameters of the notification `typing`.", typing},
     {"Connection", "The parameters of the notification `connection`.", connection},
     {"Transfer",
      "How far a file is: the parameters of the notification `transfer`, a few times a second.",

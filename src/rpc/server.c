@@ -242,6 +242,15 @@ static void on_notice(void *ctx, const struct sotto_problem *problem)
             client_send(client, events_connection(server->env, problem));
 }
 
+/* To whoever does not read it is not told at all. */
+static void on_typing(void *ctx, const struct sotto_typing *typing)
+{
+    struct server *server = ctx;
+    for (struct client *client = server->clients; client != NULL; client = client->next)
+        if (client->subscribed && !client_is_full(client))
+            client_send(client, events_typing(server->env, typing));
+}
+
 _Static_assert(2 + 2 * CLIENTS_MAX <= SOTTO_HOST_FDS_MAX, "all descriptors can be waited for");
 
 /* ---- The socket ----------------------------------------------------------------------------- */
@@ -331,7 +340,7 @@ sotto_error server_run(const sotto_env *env, struct sotto *core,
 {
     struct server server = {
         .env = env, .core = core, .options = options, .lock = -1, .listener = -1};
-    const struct sotto_host host = {&server, on_wants, on_step, on_notice};
+    const struct sotto_host host = {&server, on_wants, on_step, on_notice, on_typing};
     sotto_error error = works_new(env, core, &server.works);
     if (error != SOTTO_OK)
         (void)problem_local(problem, error, "starting the daemon");

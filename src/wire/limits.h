@@ -16,6 +16,7 @@ enum {
     WIRE_ENTRY_MAX = WIRE_BODY_MAX,    /* Append.bytes; hello_ok.max_entry may say less */
     WIRE_ENVELOPE_MAX = WIRE_BODY_MAX, /* sealed; hello_ok.max_envelope may say less */
     WIRE_ENTRIES_MAX = 1024,           /* entries in one push */
+    WIRE_WHISPER_MAX = 1024,
     WIRE_KEY_PACKAGE_MAX = 16 * 1024,
     WIRE_KEY_PACKAGES_MAX = 128, /* in one publish */
     WIRE_MANIFEST_MAX = 64 * 1024,

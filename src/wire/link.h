@@ -52,7 +52,8 @@ struct link_handler {
  * NETWORK, PIN, ...: answer is NULL; whether the relay did it is unknown. Views die with it. */
 typedef void link_answer_fn(void *ctx, sotto_error error, const struct message *answer);
 
-/* A push of a subscription: INBOX_ENVELOPE, ROOM_ENTRIES, or ROOM_END, which is the last one. */
+/* A push of a subscription: INBOX_ENVELOPE, ROOM_ENTRIES, ROOM_WHISPERED, or ROOM_END, which is the
+ * last one. */
 typedef void link_push_fn(void *ctx, const struct message *push);
 
 /* Starts to connect. tls: a client context. options and handler are copied. Failures of the network

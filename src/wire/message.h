@@ -40,6 +40,7 @@ enum message_type {
     MESSAGE_ROOM_APPEND = 0x0205,
     MESSAGE_ROOM_SUBSCRIBE = 0x0206,
     MESSAGE_ROOM_UNSUBSCRIBE = 0x0207,
+    MESSAGE_ROOM_WHISPER = 0x0208,
     MESSAGE_ROOM_EXTEND = 0x0209,
     MESSAGE_BLOB_CREATE = 0x0301,
     MESSAGE_BLOB_PUT = 0x0302,
@@ -69,6 +70,7 @@ enum message_type {
     MESSAGE_ROOM_APPEND_OK = 0x8205,
     MESSAGE_ROOM_SUBSCRIBE_OK = 0x8206,
     MESSAGE_ROOM_UNSUBSCRIBE_OK = 0x8207,
+    MESSAGE_ROOM_WHISPER_OK = 0x8208,
     MESSAGE_ROOM_EXTEND_OK = 0x8209,
     MESSAGE_BLOB_CREATE_OK = 0x8301,
     MESSAGE_BLOB_PUT_OK = 0x8302,
@@ -81,6 +83,7 @@ enum message_type {
     MESSAGE_INBOX_ENVELOPE = 0x4106,
     MESSAGE_ROOM_ENTRIES = 0x4206,
     MESSAGE_ROOM_END = 0x4207,
+    MESSAGE_ROOM_WHISPERED = 0x4208,
 
     MESSAGE_ERROR = 0xFFFF,
 };
@@ -273,6 +276,14 @@ struct append {
     sotto_bytes bytes; /* never empty */
 };
 
+/* What is told to whoever listens at that moment, and kept by nobody. */
+struct room_whisper {
+    struct room_id room;
+    uint64_t epoch;
+    sotto_bytes write_token; /* 32 bytes */
+    sotto_bytes bytes;       /* 1 to WIRE_WHISPER_MAX */
+};
+
 struct entry {
     uint64_t seq, epoch;
     uint8_t kind;
@@ -358,6 +369,8 @@ struct message {
         struct room_extend room_extend;
         uint64_t size;        /* ROOM_EXTEND_OK: that the room holds */
         struct append append; /* ROOM_APPEND */
+        struct room_whisper whisper;
+        sotto_bytes whispered; /* ROOM_WHISPERED; never empty */
         struct room_subscribe room_subscribe;
         struct room_subscribe_ok room_subscribe_ok;
         uint32_t subscription; /* ROOM_UNSUBSCRIBE */

@@ -299,6 +299,36 @@ static void write_end(struct writer *writer, const struct message *message)
     writer_u16(writer, message->end_code);
 }
 
+static void read_whisper(struct reader *reader, struct arena *arena, struct message *message)
+{
+    (void)arena;
+    struct room_whisper *body = &message->whisper;
+    reader_copy(reader, body->room.bytes, ROOM_ID_SIZE, "room_whisper.room");
+    body->epoch = reader_u64(reader, "room_whisper.epoch");
+    body->write_token = reader_fixed(reader, TOKEN_SIZE, "room_whisper.write_token");
+    body->bytes = reader_limited(reader, 1, WIRE_WHISPER_MAX, "room_whisper.bytes");
+}
+
+static void write_whisper(struct writer *writer, const struct message *message)
+{
+    const struct room_whisper *body = &message->whisper;
+    writer_fixed(writer, bytes_of_room(&body->room));
+    writer_u64(writer, body->epoch);
+    writer_exact(writer, body->write_token, TOKEN_SIZE);
+    writer_limited(writer, body->bytes, 1, WIRE_WHISPER_MAX);
+}
+
+static void read_whispered(struct reader *reader, struct arena *arena, struct message *message)
+{
+    (void)arena;
+    message->whispered = reader_limited(reader, 1, WIRE_WHISPER_MAX, "room_whispered.bytes");
+}
+
+static void write_whispered(struct writer *writer, const struct message *message)
+{
+    writer_limited(writer, message->whispered, 1, WIRE_WHISPER_MAX);
+}
+
 static void read_extend(struct reader *reader, struct arena *arena, struct message *message)
 {
     (void)arena;
@@ -339,6 +369,7 @@ const struct message_row message_rows_room[] = {
                 write_subscribe),
     ROW_REQUEST(MESSAGE_ROOM_UNSUBSCRIBE, "room_unsubscribe", CONNECTION_ROOM, read_unsubscribe,
                 write_unsubscribe),
+    ROW_REQUEST(MESSAGE_ROOM_WHISPER, "room_whisper", CONNECTION_ROOM, read_whisper, write_whisper),
     ROW_REQUEST(MESSAGE_ROOM_EXTEND, "room_extend", CONNECTION_ROOM, read_extend, write_extend),
     ROW_ANSWER(MESSAGE_GET_MANIFEST_OK, "get_manifest_ok", read_manifest_ok, write_manifest_ok),
     ROW_ANSWER(MESSAGE_TAKE_KEY_PACKAGE_OK, "take_key_package_ok", read_take_ok, write_take_ok),
@@ -348,8 +379,10 @@ const struct message_row message_rows_room[] = {
     ROW_ANSWER(MESSAGE_ROOM_SUBSCRIBE_OK, "room_subscribe_ok", read_subscribe_ok,
                write_subscribe_ok),
     ROW_ANSWER(MESSAGE_ROOM_UNSUBSCRIBE_OK, "room_unsubscribe_ok", NULL, NULL),
+    ROW_ANSWER(MESSAGE_ROOM_WHISPER_OK, "room_whisper_ok", NULL, NULL),
     ROW_ANSWER(MESSAGE_ROOM_EXTEND_OK, "room_extend_ok", read_extend_ok, write_extend_ok),
     ROW_ANSWER(MESSAGE_ROOM_ENTRIES, "room_entries", read_entries, write_entries),
     ROW_ANSWER(MESSAGE_ROOM_END, "room_end", read_end, write_end),
+    ROW_ANSWER(MESSAGE_ROOM_WHISPERED, "room_whispered", read_whispered, write_whispered),
     {0},
 };

@@ -347,6 +347,9 @@ static void on_push(void *ctx, const struct message *push)
     } else if (push->type == MESSAGE_INBOX_ENVELOPE) {
         listener->envelopes++;
         listener->last_envelope = push->inbox_envelope.seq;
+    } else if (push->type == MESSAGE_ROOM_WHISPERED) {
+        listener->whispers++;
+        listener->last_whisper = push->whispered.data[0];
     } else {
         listener->batches++;
         for (size_t i = 0; i < push->room_entries.count; i++)

@@ -83,6 +83,8 @@ struct listener {
     uint16_t ended; /* code of room_end, 0: none */
     size_t envelopes;
     uint64_t last_envelope;
+    size_t whispers;
+    uint8_t last_whisper; /* its first byte */
 };
 uint16_t client_listen(struct link *link, unsigned room, unsigned read, uint64_t from,
                        struct listener *listener);

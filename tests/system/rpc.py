@@ -10,7 +10,8 @@ from world import PATIENCE, eventually
 
 DOCUMENT = json.loads((pathlib.Path(__file__).resolve().parents[2] / "docs/openrpc.json").read_text())
 METHODS = {m["name"]: m for m in DOCUMENT["methods"]}
-NOTIFICATIONS = {"event": "Event", "overflow": "Overflow", "connection": "Connection", "transfer": "Transfer"}
+NOTIFICATIONS = {"event": "Event", "overflow": "Overflow", "connection": "Connection", "transfer": "Transfer",
+                 "typing": "Typing"}
 used = set()  # methods that were called
 
 

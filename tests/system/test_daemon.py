@@ -482,6 +482,8 @@ def listing():
         assert b("conversation.markUnread", conversation=group)["markedUnread"] is True
         b("conversation.markRead", conversation=group)
         assert one(group)["markedUnread"] is False
+        assert b("account.setTyping", on=False)["typing"] is False
+        b("conversation.setTyping", conversation=group, on=True)  # which nobody hears then: test_typing.py
         # Drafts.
         last = one()["last"]["id"]
         draft = b("conversation.setDraft", conversation=room, text="Dear", replyTo=last)["draft"]

@@ -55,6 +55,9 @@ static const uint16_t all_types[] = {
     MESSAGE_TOKEN_KEYS,
     MESSAGE_ISSUE_TOKENS,
     MESSAGE_ROOM_EXTEND,
+    MESSAGE_ROOM_WHISPER,
+    MESSAGE_ROOM_WHISPER_OK,
+    MESSAGE_ROOM_WHISPERED,
     MESSAGE_TOKEN_KEYS_OK,
     MESSAGE_ISSUE_TOKENS_OK,
     MESSAGE_ROOM_EXTEND_OK,
@@ -214,6 +217,15 @@ static void specimen_token(struct message *message)
     case MESSAGE_ROOM_EXTEND_OK:
         message->size = 1 << 21;
         break;
+    case MESSAGE_ROOM_WHISPER:
+        fill(&message->whisper.room, ROOM_ID_SIZE, 1);
+        message->whisper.epoch = 3;
+        message->whisper.write_token = token();
+        message->whisper.bytes = opaque();
+        break;
+    case MESSAGE_ROOM_WHISPERED:
+        message->whispered = opaque();
+        break;
     default:
         break;
     }
@@ -309,6 +321,8 @@ static struct message specimen(uint16_t type)
     case MESSAGE_ISSUE_TOKENS_OK:
     case MESSAGE_ROOM_EXTEND:
     case MESSAGE_ROOM_EXTEND_OK:
+    case MESSAGE_ROOM_WHISPER:
+    case MESSAGE_ROOM_WHISPERED:
         specimen_token(&message);
         break;
     default:
@@ -479,7 +493,7 @@ static void a_side_refuses_what_only_the_other_reads(void **state)
 static void reserved_and_unknown_types_are_unsupported_at_offset_0(void **state)
 {
     struct scene *scene = *state;
-    static const uint16_t types[] = {0, 2, 0x010C, 0x0208, 0x0307, 0x0400, 0x4105, 0xC201};
+    static const uint16_t types[] = {0, 2, 0x0118, 0x020B, 0x0307, 0x0400, 0x4105, 0xC201};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         assert_error(read_raw(scene, types[i], "", 0), UNSUPPORTED);
         assert_string_equal(scene->fault.what, "Message.type");
@@ -696,7 +710,7 @@ static void wrong_sizes_are_not_written(void **state)
     message.post_envelope.permission.value.size = 5;
     assert_error(message_write(&message, &scene->bytes), ARGUMENT);
     message = specimen(MESSAGE_HELLO);
-    message.type = 0x0208;
+    message.type = 0x020B;
     assert_error(message_write(&message, &scene->bytes), UNSUPPORTED);
     assert_int_equal(scene->bytes.size, 0);
 }
