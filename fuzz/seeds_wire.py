@@ -85,6 +85,11 @@ def messages():
     yield "whispered", message(0x4208, vector(b"typing"))
     yield "extend", message(0x0209, token + ID32 + number(1 << 24, 8))
     yield "extend_ok", message(0x8209, number(1 << 24, 8))
+    yield "set_username", message(0x010C, vector(b"anna"))
+    yield "set_findable", message(0x010D, b"\1")
+    yield "labels_ok", message(0x810E, vector(b"anna.b") + vector(b"+4930123456") + b"\1")
+    yield "find", message(0x020C, token + b"\1" + vector(b"anna"))
+    yield "find_ok", message(0x820C, vector(b"manifest"))
     yield "room_end", message(0x4207, number(33, 2))
     yield "blob_create", message(0x0301, vector(NONE) + ID32 + number(1 << 30, 8) + ID32)
     yield "blob_put", message(0x0302, ID32 + ID32 + number(4096, 8) + vector(b"some bytes"))
@@ -112,6 +117,8 @@ def envelopes():
     fields = (b"\1\1" + vector(RELAY) + ID32 + ID32 + number(9, 8) + vector(b"manifest") +
               vector(RELAY) + vector(ID32) + vector(ID32) + vector(b"welcome"))
     yield "envelope", fields + bytes(256 - len(fields))
+    second = b"\2" + fields[1:] + vector(b"") + vector(b"Ada") + vector("Hello, it’s me".encode())
+    yield "envelope2", second + bytes(256 - len(second))
     asking = (b"\1\2" + vector(RELAY) + ID32 + number(9, 8) + ID16 + vector(b"manifest") +
               vector(RELAY) + vector(b"package") + bytes(64))
     yield "rejoin", asking + bytes(256 - len(asking))
@@ -122,6 +129,7 @@ def invitations():
     fields = (b"\1" + vector(RELAY + b"#" + PIN) + ID32 + ID16 + ID32 + number(1800000000, 8) +
               vector(b"Ada"))
     yield "link", b"sotto://invite/" + base64.urlsafe_b64encode(fields).rstrip(b"=")
+    yield "verify", b"sotto://verify/" + base64.urlsafe_b64encode(b"\1" + ID32 + b"\1" + ID32).rstrip(b"=")
     yield "name", RELAY + b"#" + PIN
     yield "ipv6", b"[2001:db8::5]:443"
 

@@ -44,7 +44,8 @@ struct sotto_contact {
     const char *name;         /* what one calls them, else as they call themselves; may be empty */
     const char *profile_name; /* as they call themselves; empty: not known yet */
     const char *relay;
-    bool contact; /* false: somebody else who is blocked */
+    const char *found_by; /* the username or number by which they were found; may be empty */
+    bool contact;         /* false: somebody else who is blocked */
     bool blocked;
     enum sotto_verified verified;
     bool conflict; /* the account's key has signed lists of devices that contradict each other */

@@ -94,7 +94,9 @@ enum sotto_trouble {
     X(BLOCKED, "blocked", USAGE)                         \
     X(REJOINING, "rejoining", NETWORK)                   \
     X(CANCELLED, "cancelled", REFUSED)                   \
-    X(NOT_ALLOWED, "not_allowed", REFUSED)
+    X(NOT_ALLOWED, "not_allowed", REFUSED)               \
+    X(USERNAME_TAKEN, "username_taken", REFUSED)         \
+    X(CHANGED, "changed", SECURITY)
 
 enum sotto_code {
 #define SOTTO_CODE_ENUM(name, text, trouble) SOTTO_CODE_##name,

@@ -21,6 +21,7 @@
 #include "sotto/conversation.h"
 #include "sotto/file.h"
 #include "sotto/group.h"
+#include "sotto/label.h"
 #include "sotto/message.h"
 #include "sotto/network.h"
 #include "sotto/problem.h"

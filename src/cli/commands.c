@@ -90,6 +90,14 @@ static const struct option_spec search_options[] = {
 static const struct option_spec decline_options[] = {
     {"block", NULL, "and block the sender, whose other requests go too"}, {NULL, NULL, NULL}};
 
+static const struct option_spec add_options[] = {
+    {"text", "TEXT", "the first thing that you say; the request shows its beginning"},
+    {"changed", NULL, "take it although it led to another account before"},
+    {NULL, NULL, NULL}};
+
+static const struct option_spec username_options[] = {{"remove", NULL, "have none any more"},
+                                                      {NULL, NULL, NULL}};
+
 static const struct option_spec verify_options[] = {{"undo", NULL, "take it back"},
                                                     {NULL, NULL, NULL}};
 
@@ -191,6 +199,22 @@ const struct command commands[] = {
      0, 0, run_requests, false},
     {"contacts", "", "List the people you know", NULL, "sotto contacts", no_options, 0, 0,
      run_contacts, false},
+    {"username", "[NAME]", "Be found by a username at your relay, or show by what you are",
+     "Everybody with an account at your relay can look it up, one exact name at a time, and the "
+     "relay has it: whoever may ask the relay for what it knows of you gets it. Without NAME, what "
+     "the relay has is shown.",
+     "sotto username alice", username_options, 0, 1, run_username, false},
+    {"findable", "SETTING", "Whether people at your relay may find you by your phone number",
+     "SETTING is on or off; it is off until you say otherwise.", "sotto findable on", no_options, 1,
+     1, run_findable, false},
+    {"find", "@NAME|+NUMBER", "Look up who has a username or number at your relay",
+     "The relay says who, and could lie: compare fingerprints before you trust it.",
+     "sotto find @bob", no_options, 1, 1, run_find, false},
+    {"add", "@NAME|+NUMBER", "Begin a conversation with someone at your relay",
+     "They get a request, with your name and the beginning of what you say, and accept or refuse "
+     "it. "
+     "If the name led to another account before, nothing is done unless you say --changed.",
+     "sotto add @bob --text 'It is me, Alice'", add_options, 1, 1, run_add, false},
     {"contact name", "WHO [NAME]", "Change what you call someone",
      "Only your own devices see it. Without NAME they are called as they call themselves.",
      "sotto contact name Bob 'Bob from work'", no_options, 1, 2, run_contact_name, false},

@@ -39,17 +39,23 @@ static void conversation_show(void *ctx, const struct sotto_conversation *one)
     to->cli->output->conversation(to->cli, one);
 }
 
+/* A conversation is beginning. */
+static int begin(struct cli *cli, const struct sotto_id *conversation)
+{
+    sotto_error error = sotto_settle(cli->core, conversation);
+    struct sotto_problem problem = *sotto_problem(cli->core);
+    /* An invitation that was refused leaves no conversation behind; anything else does. */
+    struct conversation_ctx ctx = {cli, 0};
+    (void)sotto_conversation(cli->core, conversation, conversation_show, &ctx);
+    return error == SOTTO_OK ? EXIT_OK : cli_problem(cli, &problem);
+}
+
 int run_accept(struct cli *cli, const struct args *args)
 {
     struct sotto_id conversation;
     if (sotto_accept(cli->core, args->positionals[0], &conversation) != SOTTO_OK)
         return cli_fail(cli);
-    sotto_error error = sotto_settle(cli->core, &conversation);
-    struct sotto_problem problem = *sotto_problem(cli->core);
-    /* An invitation that was refused leaves no conversation behind; anything else does. */
-    struct conversation_ctx ctx = {cli, 0};
-    (void)sotto_conversation(cli->core, &conversation, conversation_show, &ctx);
-    return error == SOTTO_OK ? EXIT_OK : cli_problem(cli, &problem);
+    return begin(cli, &conversation);
 }
 
 static void device_count(void *ctx, const struct sotto_device *device)
@@ -173,4 +179,57 @@ int run_verify(struct cli *cli, const struct args *args)
         return cli_fail(cli);
     return changed(cli, undo ? "unverified" : "verified",
                    undo ? "Taken back." : "The keys are theirs. This is remembered.");
+}
+
+int run_find(struct cli *cli, const struct args *args)
+{
+    struct sotto_found found;
+    if (sotto_find_person(cli->core, args->positionals[0], &found) != SOTTO_OK)
+        return cli_fail(cli);
+    cli->output->found(cli, &found);
+    return EXIT_OK;
+}
+
+int run_add(struct cli *cli, const struct args *args)
+{
+    struct sotto_id conversation;
+    if (sotto_add_person(cli->core, args->positionals[0], args->options[0],
+                         args->options[1] != NULL, &conversation) != SOTTO_OK)
+        return cli_fail(cli);
+    return begin(cli, &conversation);
+}
+
+static int labels_show(struct cli *cli)
+{
+    struct sotto_labels labels;
+    if (sotto_labels(cli->core, &labels) != SOTTO_OK)
+        return cli_fail(cli);
+    cli->output->labels(cli, &labels);
+    return EXIT_OK;
+}
+
+int run_username(struct cli *cli, const struct args *args)
+{
+    bool none = args->options[0] != NULL;
+    struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
+    if (none && args->count > 0) {
+        problem_usage(&problem, "See: sotto username --help", "Either a name or --remove.");
+        return cli_problem(cli, &problem);
+    }
+    if ((none || args->count > 0) &&
+        sotto_set_username(cli->core, none ? "" : args->positionals[0]) != SOTTO_OK)
+        return cli_fail(cli);
+    return labels_show(cli);
+}
+
+int run_findable(struct cli *cli, const struct args *args)
+{
+    struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
+    bool on = strcmp(args->positionals[0], "on") == 0;
+    if (!on && strcmp(args->positionals[0], "off") != 0) {
+        problem_usage(&problem, "Use: sotto findable on, or sotto findable off",
+                      "Being found is on or off.");
+        return cli_problem(cli, &problem);
+    }
+    return sotto_set_findable(cli->core, on) == SOTTO_OK ? labels_show(cli) : cli_fail(cli);
 }

@@ -60,6 +60,16 @@ static void json_contact(struct cli *cli, const struct sotto_contact *contact)
     print_as("contact", object_contact(cli->env, contact));
 }
 
+static void json_labels(struct cli *cli, const struct sotto_labels *labels)
+{
+    print_as("labels", object_labels(cli->env, labels));
+}
+
+static void json_found(struct cli *cli, const struct sotto_found *found)
+{
+    print_as("found", object_found(cli->env, found));
+}
+
 static void json_member(struct cli *cli, const struct sotto_member *member)
 {
     print_as("member", object_member(cli->env, member));
@@ -166,9 +176,9 @@ static void json_problem(struct cli *cli, const struct sotto_problem *problem)
 }
 
 const struct output output_json = {
-    json_message,     json_receipt,     json_conversation, json_settings, json_standing,
-    json_contact,     json_member,      json_request,      json_account,  json_status,
-    json_invitation,  json_device_link, json_phrase,       json_device,   json_progress,
-    json_fingerprint, json_sending,     json_saved,        json_done,     json_nothing,
-    json_notice,      json_problem,
+    json_message, json_receipt,  json_conversation, json_settings,    json_standing,
+    json_contact, json_labels,   json_found,        json_member,      json_request,
+    json_account, json_status,   json_invitation,   json_device_link, json_phrase,
+    json_device,  json_progress, json_fingerprint,  json_sending,     json_saved,
+    json_done,    json_nothing,  json_notice,       json_problem,
 };

@@ -336,6 +336,34 @@ static void text_contact(struct cli *cli, const struct sotto_contact *contact)
     putchar('\n');
 }
 
+static void text_labels(struct cli *cli, const struct sotto_labels *labels)
+{
+    (void)cli;
+    printf("Username  %s%s\n", labels->username[0] != '\0' ? "@" : "(none)", labels->username);
+    if (labels->phone[0] != '\0')
+        printf("Number    %s, by which people at your relay %s you\n", labels->phone,
+               labels->findable ? "find" : "do not find");
+}
+
+static void text_found(struct cli *cli, const struct sotto_found *found)
+{
+    (void)cli;
+    char hex[65];
+    hex_print(hex, found->account.bytes, sizeof found->account.bytes);
+    printf("%s is account %.16s", found->label, hex);
+    if (found->name[0] != '\0') {
+        fputs(", ", stdout);
+        clean_print_str(stdout, found->name);
+    }
+    puts(found->verified != SOTTO_UNVERIFIED
+             ? "  [verified]"
+             : ", says the relay: compare fingerprints to be sure.");
+    if (!found->changed)
+        return;
+    hex_print(hex, found->before.bytes, sizeof found->before.bytes);
+    printf("It led to account %.16s before. Ask them over another channel.\n", hex);
+}
+
 static void text_member(struct cli *cli, const struct sotto_member *member)
 {
     (void)cli;
@@ -558,9 +586,9 @@ static void text_problem(struct cli *cli, const struct sotto_problem *problem)
 }
 
 const struct output output_text = {
-    text_message,     text_receipt,     text_conversation, text_settings, text_standing,
-    text_contact,     text_member,      text_request,      text_account,  text_status,
-    text_invitation,  text_device_link, text_phrase,       text_device,   text_progress,
-    text_fingerprint, text_sending,     text_saved,        text_done,     text_nothing,
-    text_notice,      text_problem,
+    text_message, text_receipt,  text_conversation, text_settings,    text_standing,
+    text_contact, text_labels,   text_found,        text_member,      text_request,
+    text_account, text_status,   text_invitation,   text_device_link, text_phrase,
+    text_device,  text_progress, text_fingerprint,  text_sending,     text_saved,
+    text_done,    text_nothing,  text_notice,       text_problem,
 };

@@ -136,30 +136,13 @@ static sotto_error inviter_learn(struct sotto *core, const struct invitation *in
     return own_tell_contact(core, &invitation->account);
 }
 
-/* A conversation with that person that is alive: no second one is begun. */
-static bool conversation_with(struct sotto *core, const struct account_id *account,
-                              struct arena *arena, struct room_id *room)
-{
-    struct store_room *rooms = NULL;
-    size_t count = 0;
-    if (store_rooms(core->store, arena, &rooms, &count) != SOTTO_OK)
-        return false;
-    for (size_t i = 0; i < count; i++)
-        if (rooms[i].kind == STORE_ROOM_DIRECT && rooms[i].has_peer &&
-            account_id_equal(&rooms[i].peer, account) && store_room_alive(rooms[i].state)) {
-            *room = rooms[i].room;
-            return true;
-        }
-    return false;
-}
-
 /* Inside a transaction. */
 static sotto_error link_queue(struct sotto *core, const struct invitation *invitation,
                               struct arena *arena, struct room_id *room)
 {
     struct store_accepted accepted;
     TRY(inviter_learn(core, invitation, arena));
-    if (conversation_with(core, &invitation->account, arena, room))
+    if (people_conversation(core, &invitation->account, arena, room))
         return SOTTO_OK;
     TRY(room_make(core, STORE_ROOM_DIRECT, "", &invitation->account, room));
     struct commit_intent intent;

@@ -14,6 +14,15 @@ struct asking {
     sotto_error error;
 };
 
+static void labels_keep(const struct labels *from, struct sotto_labels *out)
+{
+    (void)snprintf(out->username, sizeof out->username, "%.*s", (int)from->username.size,
+                   from->username.size > 0 ? (const char *)from->username.data : "");
+    (void)snprintf(out->phone, sizeof out->phone, "%.*s", (int)from->phone.size,
+                   from->phone.size > 0 ? (const char *)from->phone.data : "");
+    out->findable = from->findable;
+}
+
 static void on_answer(void *ctx, sotto_error error, const struct message *answer)
 {
     struct asking *asking = ctx;
@@ -29,9 +38,12 @@ static void on_answer(void *ctx, sotto_error error, const struct message *answer
     }
     if (answer->type == MESSAGE_BLOB_STATUS_OK)
         asking->answer->state = answer->blob_state;
-    sotto_bytes bytes = answer->type == MESSAGE_BLOB_GET_OK       ? answer->blob_bytes
-                        : answer->type == MESSAGE_GET_MANIFEST_OK ? answer->manifest
-                                                                  : sotto_bytes_of(NULL, 0);
+    if (answer->type == MESSAGE_GET_LABELS_OK)
+        labels_keep(&answer->labels, &asking->answer->labels);
+    sotto_bytes bytes = answer->type == MESSAGE_BLOB_GET_OK ? answer->blob_bytes
+                        : answer->type == MESSAGE_GET_MANIFEST_OK || answer->type == MESSAGE_FIND_OK
+                            ? answer->manifest
+                            : sotto_bytes_of(NULL, 0);
     if (bytes.size > 0)
         asking->error = sotto_buf_append(&asking->answer->bytes, bytes.data, bytes.size);
 }

@@ -8,12 +8,13 @@
 #include "wire/device_link.h"
 
 /* Asks and waits for the answer. The problem is set, but for refusals: code then says which. bytes:
- * appended to, what blob_get or get_manifest gave. */
+ * appended to, what blob_get, get_manifest or find gave. */
 struct meeting_answer {
     uint16_t code; /* of a refusal; else 0 */
     uint64_t detail;
-    struct blob_state state; /* of blob_status */
-    sotto_buf bytes;         /* initialised by the caller */
+    struct blob_state state;    /* of blob_status */
+    struct sotto_labels labels; /* of get_labels */
+    sotto_buf bytes;            /* initialised by the caller */
 };
 sotto_error meeting_ask(struct sotto *core, struct conn *conn, const struct message *message,
                         struct meeting_answer *answer);

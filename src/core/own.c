@@ -173,6 +173,7 @@ sotto_error own_sink_flush(struct own_sink *sink, bool last)
 sotto_error own_snapshot(struct sotto *core, struct arena *arena, struct own_sink *sink)
 {
     struct store_contact *contacts = NULL;
+    struct store_pin *pins = NULL;
     size_t count = 0;
     struct manifest manifest;
     bool found = false;
@@ -191,6 +192,11 @@ sotto_error own_snapshot(struct sotto *core, struct arena *arena, struct own_sin
     for (size_t i = 0; i < count; i++)
         if (contacts[i].label[0] != '\0')
             TRY(people_label_write(&contacts[i].account, contacts[i].label, &sink->records));
+    TRY(store_pins(core->store, arena, &pins, &count));
+    for (size_t i = 0; i < count; i++) {
+        TRY(people_pin_write(&pins[i], &sink->records));
+        TRY(own_sink_flush(sink, false));
+    }
     return own_sink_flush(sink, true);
 }
 
@@ -383,6 +389,8 @@ static sotto_error record_read(struct sotto *core, struct reader *reader, struct
         return own_progress_read(core, reader);
     case OWN_LABEL:
         return people_label_read(core, reader, arena);
+    case OWN_PIN:
+        return people_pin_read(core, reader, arena);
     case OWN_DECLINED:
         return people_declined_read(core, reader, arena);
     default: /* of a newer version: what follows cannot be read */

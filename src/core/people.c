@@ -26,8 +26,10 @@ const char *sotto_verified_name(enum sotto_verified verified)
     return "";
 }
 
-static void contact_show(const struct store_contact *from,
-                         void (*each)(void *ctx, const struct sotto_contact *contact), void *ctx)
+static sotto_error contact_show(struct sotto *core, const struct store_contact *from,
+                                struct arena *arena,
+                                void (*each)(void *ctx, const struct sotto_contact *contact),
+                                void *ctx)
 {
     struct sotto_contact contact = {.name = people_name(from),
                                     .profile_name = from->name,
@@ -36,8 +38,10 @@ static void contact_show(const struct store_contact *from,
                                     .blocked = from->blocked,
                                     .verified = (enum sotto_verified)from->verified,
                                     .conflict = from->conflict};
+    TRY(store_pin_of(core->store, &from->account, arena, &contact.found_by));
     memcpy(contact.account.bytes, from->account.bytes, ACCOUNT_ID_SIZE);
     each(ctx, &contact);
+    return SOTTO_OK;
 }
 
 static sotto_error contacts_show(struct sotto *core, bool blocked,
@@ -50,11 +54,11 @@ static sotto_error contacts_show(struct sotto *core, bool blocked,
     size_t count = 0;
     arena_init(&arena, core->env);
     sotto_error error = store_contacts(core->store, &arena, &contacts, &count);
-    if (error != SOTTO_OK)
-        (void)core_store_problem(core, error, "reading the contacts");
     for (size_t i = 0; i < count && error == SOTTO_OK; i++)
         if (blocked ? contacts[i].blocked : contacts[i].contact)
-            contact_show(&contacts[i], each, ctx);
+            error = contact_show(core, &contacts[i], &arena, each, ctx);
+    if (error != SOTTO_OK)
+        (void)core_store_problem(core, error, "reading the contacts");
     arena_free(&arena);
     return error;
 }
@@ -83,14 +87,30 @@ sotto_error sotto_contact(struct sotto *core, const struct sotto_id *account,
     if (error == SOTTO_OK && !contact.contact && !contact.blocked)
         error = SOTTO_NOT_FOUND;
     if (error == SOTTO_OK)
-        contact_show(&contact, each, ctx);
-    else if (error == SOTTO_NOT_FOUND)
+        error = contact_show(core, &contact, &arena, each, ctx);
+    if (error == SOTTO_NOT_FOUND)
         (void)problem_set(&core->problem, error, SOTTO_CODE_NOT_FOUND, NULL,
                           "There is no contact of that id.");
-    else
+    else if (error != SOTTO_OK)
         (void)core_store_problem(core, error, "reading the contact");
     arena_free(&arena);
     return error;
+}
+
+bool people_conversation(struct sotto *core, const struct account_id *account, struct arena *arena,
+                         struct room_id *room)
+{
+    struct store_room *rooms = NULL;
+    size_t count = 0;
+    if (store_rooms(core->store, arena, &rooms, &count) != SOTTO_OK)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (rooms[i].kind == STORE_ROOM_DIRECT && rooms[i].has_peer &&
+            account_id_equal(&rooms[i].peer, account) && store_room_alive(rooms[i].state)) {
+            *room = rooms[i].room;
+            return true;
+        }
+    return false;
 }
 
 /* ---- Blocked -------------------------------------------------------------------------------- */

@@ -4,9 +4,14 @@
 #define CORE_PEOPLE_H
 
 #include "core/internal.h"
+#include "core/store_pins.h"
 
 /* What the person calls them, else what they call themselves. */
 const char *people_name(const struct store_contact *contact);
+
+/* A living conversation with that person alone: no second one is begun. */
+bool people_conversation(struct sotto *core, const struct account_id *account, struct arena *arena,
+                         struct room_id *room);
 
 /* Whether the other one of a conversation with one person is blocked. */
 sotto_error people_peer_blocked(struct sotto *core, const struct store_room *room, bool *blocked);
@@ -38,10 +43,14 @@ sotto_error verify_link_show(struct sotto *core, const struct account_id *with, 
 enum {
     OWN_LABEL = 32,    /* what a contact is called */
     OWN_DECLINED = 33, /* a request that is answered */
+    OWN_PIN = 34,      /* which account a label leads to */
 };
 sotto_error people_label_write(const struct account_id *account, const char *label, sotto_buf *out);
 sotto_error people_label_read(struct sotto *core, struct reader *reader, struct arena *arena);
 sotto_error people_declined_read(struct sotto *core, struct reader *reader, struct arena *arena);
+sotto_error people_pin_write(const struct store_pin *pin, sotto_buf *out);
+sotto_error people_pin_read(struct sotto *core, struct reader *reader, struct arena *arena);
+sotto_error people_pin_tell(struct sotto *core, const struct store_pin *pin);
 /* Inside a transaction: the request is answered, here and on the other devices. */
 sotto_error people_request_gone(struct sotto *core, const struct store_request *request);
 

@@ -155,6 +155,8 @@ void problem_refused(struct sotto_problem *problem, const char *relay,
         {WIRE_CODE_INBOX_FULL, SOTTO_CODE_INBOX_FULL,
          "The other person's inbox at the relay %s is full.",
          "It empties when they connect. Try again later: sotto sync"},
+        {WIRE_CODE_USERNAME_TAKEN, SOTTO_CODE_USERNAME_TAKEN,
+         "At the relay %s that username belongs to another account.", "Choose another one."},
         {WIRE_CODE_TOKEN_NEEDED, SOTTO_CODE_TOKEN_NEEDED,
          "The relay %s does this for people who have a token of its own, or an invitation.",
          "Your own relay gives tokens out: sotto sync fetches them, so many a day. At somebody "

@@ -488,10 +488,20 @@ static const char version_14[] =
     " INSERT INTO event (kind, about) VALUES (3, NEW.room); END;"
     "PRAGMA user_version = 14;";
 
+/* Which account a relay first named for a username or number. */
+static const char version_15[] = "CREATE TABLE pin ("
+                                 " relay TEXT NOT NULL,"
+                                 " label TEXT NOT NULL,"
+                                 " account BLOB NOT NULL,"
+                                 " seen_s INTEGER NOT NULL,"
+                                 " PRIMARY KEY (relay, label)) STRICT, WITHOUT ROWID;"
+                                 "CREATE INDEX pin_account ON pin (account);"
+                                 "PRAGMA user_version = 15;";
+
 /* steps[n]: from version n to n + 1 */
 static const char *const steps[STORE_VERSION] = {
-    version_1, version_2, version_3,  version_4,  version_5,  version_6,  version_7,
-    version_8, version_9, version_10, version_11, version_12, version_13, version_14};
+    version_1, version_2,  version_3,  version_4,  version_5,  version_6,  version_7, version_8,
+    version_9, version_10, version_11, version_12, version_13, version_14, version_15};
 
 const char *store_schema_step(uint64_t version)
 {

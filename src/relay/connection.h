@@ -125,10 +125,15 @@ void connection_done_empty(struct store_op *op, uint16_t type);
 
 /* ---- Requests ------------------------------------------------------------------------------- */
 
+/* Refuses the request unless the connection is signed in. */
+bool connection_is_signed_in(struct connection *connection, uint32_t request);
+
 typedef void request_fn(struct connection *connection, const struct message *message);
 
 /* requests_token.c */
 request_fn request_token_keys, request_issue_tokens;
+/* requests_label.c */
+request_fn request_get_labels, request_set_username, request_set_findable, request_find;
 
 /* requests_account.c, requests_room.c, requests_blob.c: NULL for a type that is not theirs. */
 request_fn *request_account(uint16_t type);

@@ -5,7 +5,9 @@
 /* Which code says that this kind is not taken for this; 0: it is. */
 static uint16_t kind_refused(const struct config *config, uint8_t kind, enum permit permit)
 {
-    bool demands = config->permissions == PERMISSIONS_TOKEN && permit != PERMIT_LOOK;
+    bool demands = permit == PERMIT_FIND
+                       ? config->tokens_a_day > 0
+                       : config->permissions == PERMISSIONS_TOKEN && permit != PERMIT_LOOK;
     switch (kind) {
     case PERMISSION_CAPABILITY: /* it is for one inbox: elsewhere it would tell whose guest comes */
         return permit == PERMIT_LOOK || permit == PERMIT_INBOX ? 0 : WIRE_CODE_CAPABILITY_UNKNOWN;

@@ -15,6 +15,7 @@ enum permit {
     PERMIT_INBOX,  /* reach one person: nothing unless tokens are demanded, a capability, a token */
     PERMIT_CREATE, /* have something stored: nothing unless tokens are demanded, or a token */
     PERMIT_EXTEND, /* have more stored: a token */
+    PERMIT_FIND,   /* find somebody by a label: a token, or nothing where none are issued */
 };
 
 /* Checks what can be checked here. False: the request was refused. A token that is not good goes on

@@ -4,20 +4,6 @@
 
 #include "relay/limits.h"
 
-enum { PHONE_DIGITS_MIN = 7, PHONE_DIGITS_MAX = 15 };
-
-bool phone_is_valid(sotto_bytes phone)
-{
-    if (phone.size < 1 + PHONE_DIGITS_MIN || phone.size > 1 + PHONE_DIGITS_MAX)
-        return false;
-    if (phone.data[0] != '+' || phone.data[1] == '0')
-        return false;
-    for (size_t i = 1; i < phone.size; i++)
-        if (phone.data[i] < '0' || phone.data[i] > '9')
-            return false;
-    return true;
-}
-
 sotto_error code_make(const sotto_env *env, char code[static CODE_DIGITS + 1])
 {
     uint64_t number;

@@ -1,12 +1,9 @@
-/* Phone numbers, verification codes and invitation codes, and the hashes they are kept as. */
+/* Verification codes and invitation codes, and the hashes they are kept as. */
 #ifndef RELAY_REGISTRATION_H
 #define RELAY_REGISTRATION_H
 
 #include "relay/limits.h"
 #include "wire/ids.h"
-
-/* E.164: "+", then 7 to 15 digits of which the first is not 0. */
-bool phone_is_valid(sotto_bytes phone);
 
 /* A fresh verification code. NO_RANDOM. */
 sotto_error code_make(const sotto_env *env, char code[static CODE_DIGITS + 1]);

@@ -9,7 +9,7 @@
 
 /* ---- Helpers -------------------------------------------------------------------------------- */
 
-static bool is_signed_in(struct connection *connection, uint32_t request)
+bool connection_is_signed_in(struct connection *connection, uint32_t request)
 {
     if (!connection->signed_in)
         connection_refuse(connection, request, WIRE_CODE_NOT_SIGNED_IN, 0);
@@ -246,7 +246,7 @@ static void put_manifest(struct connection *connection, const struct message *me
     struct arena arena;
     struct manifest manifest;
     struct account_id account;
-    if (!is_signed_in(connection, message->request))
+    if (!connection_is_signed_in(connection, message->request))
         return;
     arena_init(&arena, connection->loop->relay->env);
     if (read_manifest(connection, message->request, message->manifest, &arena, &manifest)) {
@@ -276,7 +276,7 @@ static void on_deleted(struct store_op *op)
 
 static void delete_account(struct connection *connection, const struct message *message)
 {
-    if (!is_signed_in(connection, message->request))
+    if (!connection_is_signed_in(connection, message->request))
         return;
     struct store_op *op = connection_op(connection, message->request, STORE_DELETE_ACCOUNT);
     if (op == NULL)
@@ -325,7 +325,7 @@ static sotto_error fill_publish(struct store_op *op, const struct publish_key_pa
 
 static void publish_key_packages(struct connection *connection, const struct message *message)
 {
-    if (!is_signed_in(connection, message->request))
+    if (!connection_is_signed_in(connection, message->request))
         return;
     struct store_op *op = connection_op(connection, message->request, STORE_PUBLISH);
     if (op == NULL)
@@ -339,7 +339,7 @@ static void publish_key_packages(struct connection *connection, const struct mes
 
 static void count_key_packages(struct connection *connection, const struct message *message)
 {
-    if (!is_signed_in(connection, message->request))
+    if (!connection_is_signed_in(connection, message->request))
         return;
     struct store_op *op = connection_op(connection, message->request, STORE_COUNT_KEY_PACKAGES);
     if (op == NULL)
@@ -352,7 +352,7 @@ static void count_key_packages(struct connection *connection, const struct messa
 
 static void inbox_subscribe(struct connection *connection, const struct message *message)
 {
-    if (is_signed_in(connection, message->request))
+    if (connection_is_signed_in(connection, message->request))
         inbox_open(connection, message->request);
 }
 
@@ -363,7 +363,7 @@ static void on_acked(struct store_op *op)
 
 static void inbox_ack(struct connection *connection, const struct message *message)
 {
-    if (!is_signed_in(connection, message->request))
+    if (!connection_is_signed_in(connection, message->request))
         return;
     struct store_op *op = connection_op(connection, message->request, STORE_INBOX_ACK);
     if (op == NULL)
@@ -380,7 +380,7 @@ static void on_granted(struct store_op *op)
 
 static void grant(struct connection *connection, const struct message *message)
 {
-    if (!is_signed_in(connection, message->request))
+    if (!connection_is_signed_in(connection, message->request))
         return;
     struct store_op *op = connection_op(connection, message->request, STORE_GRANT);
     if (op == NULL)
@@ -399,7 +399,7 @@ static void on_revoked(struct store_op *op)
 
 static void revoke(struct connection *connection, const struct message *message)
 {
-    if (!is_signed_in(connection, message->request))
+    if (!connection_is_signed_in(connection, message->request))
         return;
     struct store_op *op = connection_op(connection, message->request, STORE_REVOKE);
     if (op == NULL)
@@ -427,6 +427,9 @@ request_fn *request_account(uint16_t type)
         {MESSAGE_DELETE_ACCOUNT, delete_account},
         {MESSAGE_TOKEN_KEYS, request_token_keys},
         {MESSAGE_ISSUE_TOKENS, request_issue_tokens},
+        {MESSAGE_SET_USERNAME, request_set_username},
+        {MESSAGE_SET_FINDABLE, request_set_findable},
+        {MESSAGE_GET_LABELS, request_get_labels},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (rows[i].type == type)

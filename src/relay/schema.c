@@ -166,6 +166,11 @@ static const char *const steps[] = {
     "INSERT INTO entries SELECT * FROM old_entries ORDER BY position;"
     "DROP TABLE old_entries;"
     "CREATE INDEX entries_day ON entries(day);",
+
+    /* What people may be found by, where they want to be. */
+    "ALTER TABLE accounts ADD COLUMN username TEXT;"
+    "ALTER TABLE accounts ADD COLUMN findable INTEGER NOT NULL DEFAULT 0;"
+    "CREATE UNIQUE INDEX accounts_username ON accounts(username);",
 };
 
 int64_t schema_version(struct db *db)

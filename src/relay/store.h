@@ -75,6 +75,9 @@ enum store_kind {
     STORE_TOKEN_KEYS,   /* makes the next issuing key when it is time, erases what has ended */
     STORE_ISSUE_TOKENS, /* counts them; they are made when that is durable */
     STORE_ROOM_EXTEND,
+    STORE_SET_USERNAME,
+    STORE_SET_FINDABLE,
+    STORE_FIND, /* looks, and spends a token */
     /* reads */
     STORE_ROOM_OPEN,
     STORE_ROOM_FETCH,
@@ -83,6 +86,7 @@ enum store_kind {
     STORE_SIGN_IN,
     STORE_GET_MANIFEST,
     STORE_COUNT_KEY_PACKAGES,
+    STORE_GET_LABELS,
     STORE_STATUS,
     STORE_BLOB_FIND,
     STORE_BLOB_LIST,
@@ -292,6 +296,20 @@ struct store_get_manifest {
     sotto_bytes manifest; /* out */
 };
 
+/* GET fills in all; SET_USERNAME and SET_FINDABLE take theirs. */
+struct store_labels {
+    struct session session;
+    sotto_bytes username, phone; /* empty: none */
+    bool findable;
+};
+
+struct store_find {
+    struct store_permission permission;
+    enum label_kind kind;
+    sotto_bytes label;
+    sotto_bytes manifest; /* out; empty: nobody has it, or nobody who wants to be found by it */
+};
+
 struct store_status {
     uint64_t accounts, devices, key_packages, envelopes, rooms, entries, bytes;
     uint64_t blobs, blob_bytes;
@@ -376,6 +394,8 @@ struct store_op {
         struct store_inbox_fetch inbox_fetch;
         struct store_sign_in sign_in;
         struct store_get_manifest get_manifest;
+        struct store_labels labels;
+        struct store_find find;
         struct store_status status;
         struct store_file file; /* BLOB_ADVANCE, DELETE, FIND */
         struct store_file_create file_create;

@@ -187,9 +187,12 @@ static int64_t insert_account(struct exec *exec, const struct store_register *wa
     return sqlite3_last_insert_rowid(exec->db->handle);
 }
 
+/* Who wanted to be found by one number is not found by another. */
 static void set_phone(struct exec *exec, int64_t account, sotto_bytes phone)
 {
-    db_query *query = db_prepare(exec->db, "UPDATE accounts SET phone=? WHERE key=?");
+    db_query *query =
+        db_prepare(exec->db, "UPDATE accounts SET findable=(findable AND phone IS ?1),"
+                             " phone=?1 WHERE key=?2");
     db_bind_text(query, 1, phone);
     db_bind_int(query, 2, account);
     db_run(exec->db, query);

@@ -72,6 +72,12 @@ void inbox_post(struct exec *exec, struct store_op *op);
 void inbox_ack(struct exec *exec, struct store_op *op);
 void inbox_fetch(struct exec *exec, struct store_op *op);
 
+/* store_labels.c */
+void labels_get(struct exec *exec, struct store_op *op);
+void labels_set_username(struct exec *exec, struct store_op *op);
+void labels_set_findable(struct exec *exec, struct store_op *op);
+void labels_find(struct exec *exec, struct store_op *op);
+
 /* store_tokens.c */
 void tokens_keys(struct exec *exec, struct store_op *op);
 void tokens_issue_charge(struct exec *exec, struct store_op *op);

@@ -121,6 +121,20 @@ static const struct rpc_field set_verified[] = {
     PERSON,
     {.name = "verified", .type = RPC_BOOLEAN, .text = "whether the numbers are the same on both"},
     END};
+#define LABEL_OF TEXT("label", 64, "@ and a username, or a number like +4930123456, whole")
+static const struct rpc_field label_of[] = {LABEL_OF, END};
+static const struct rpc_field add_contact[] = {
+    LABEL_OF,
+    MAYBE("text", SOTTO_TEXT_MAX, "the first thing that is said; the request shows its beginning"),
+    {.name = "changed",
+     .type = RPC_BOOLEAN,
+     .optional = true,
+     .text = "take it although it led to another account before (false)"},
+    END};
+static const struct rpc_field username[] = {
+    MAYBE("username", 64, "3 to 32 of a to z, 0 to 9, _, . and -; left out: none any more"), END};
+static const struct rpc_field findable[] = {
+    {.name = "on", .type = RPC_BOOLEAN, .text = "whether one may be found by one's number"}, END};
 static const struct rpc_field verify_link[] = {
     TEXT("link", RPC_STRING_MAX, "sotto://verify/..., as the other person's device shows it"),
     MAYBE("contact", RPC_STRING_MAX,
@@ -269,6 +283,13 @@ const struct rpc_method rpc_methods[] = {
      on, "Account", false, account_set_receipts},
     {"account.setTyping", "Whether others are told that one types, and one is told of them", on,
      "Account", false, account_set_typing},
+    {"account.labels", "By what people at the relay find you: asked of the relay", none, "Labels",
+     true, account_labels},
+    {"account.setUsername",
+     "Be found by that username by people at your relay, which then has it, or by none", username,
+     "Labels", true, account_set_username},
+    {"account.setFindable", "Whether people at your relay may find you by your phone number",
+     findable, "Labels", true, account_set_findable},
     {"account.fingerprint", "One's own account's safety number", none, "Fingerprint", false,
      account_fingerprint},
     {"status.get", "The account, and what there is in the profile", none, "Status", false,
@@ -307,6 +328,15 @@ const struct rpc_method rpc_methods[] = {
     {"contact.list", "The people you know", page, "Contacts", false, contact_list},
     {"contact.listBlocked", "The people you have blocked, contacts or not", page, "Contacts", false,
      contact_list_blocked},
+    {"contact.find",
+     "Who has that username or number at your relay. It says so and could lie: they are not "
+     "verified"
+     " by it",
+     label_of, "Found", true, contact_find},
+    {"contact.add",
+     "Find somebody and begin a conversation, which is a request to them. `changed` if it led to"
+     " another account before",
+     add_contact, "ConversationId", true, contact_add},
     {"contact.setName", "What somebody is called on your devices alone", rename_contact, "Nothing",
      false, contact_set_name},
     {"contact.delete", "Somebody is a contact no more; conversations stay", who, "Nothing", false,

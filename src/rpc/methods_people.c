@@ -1,4 +1,4 @@
-/* invitation.*, request.*, contact.*. */
+/* invitation.*, request.*, contact.*, and what people find one another by. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -73,7 +73,7 @@ bool request_list(struct call *call)
     return page_end(call, &page, "requests", sotto_requests(call->core, request_add, &page));
 }
 
-static void contact_add(void *ctx, const struct sotto_contact *contact)
+static void contact_append(void *ctx, const struct sotto_contact *contact)
 {
     struct page *page = ctx;
     if (page_takes(page))
@@ -83,13 +83,13 @@ static void contact_add(void *ctx, const struct sotto_contact *contact)
 bool contact_list(struct call *call)
 {
     struct page page = page_begin(call);
-    return page_end(call, &page, "contacts", sotto_contacts(call->core, contact_add, &page));
+    return page_end(call, &page, "contacts", sotto_contacts(call->core, contact_append, &page));
 }
 
 bool contact_list_blocked(struct call *call)
 {
     struct page page = page_begin(call);
-    return page_end(call, &page, "contacts", sotto_blocked(call->core, contact_add, &page));
+    return page_end(call, &page, "contacts", sotto_blocked(call->core, contact_append, &page));
 }
 
 bool contact_set_name(struct call *call)
@@ -128,5 +128,49 @@ bool contact_verify_link(struct call *call)
         return call_fail(call);
     call->result = json_object();
     object_set_id(call->result, "account", &account);
+    return true;
+}
+
+bool account_labels(struct call *call)
+{
+    struct sotto_labels labels;
+    if (sotto_labels(call->core, &labels) != SOTTO_OK)
+        return call_fail(call);
+    call->result = object_labels(call->env, &labels);
+    return true;
+}
+
+bool account_set_username(struct call *call)
+{
+    const char *username = param_text(call, "username");
+    if (sotto_set_username(call->core, username != NULL ? username : "") != SOTTO_OK)
+        return call_fail(call);
+    return account_labels(call);
+}
+
+bool account_set_findable(struct call *call)
+{
+    if (sotto_set_findable(call->core, param_flag(call, "on")) != SOTTO_OK)
+        return call_fail(call);
+    return account_labels(call);
+}
+
+bool contact_find(struct call *call)
+{
+    struct sotto_found found;
+    if (sotto_find_person(call->core, param_text(call, "label"), &found) != SOTTO_OK)
+        return call_fail(call);
+    call->result = object_found(call->env, &found);
+    return true;
+}
+
+bool contact_add(struct call *call)
+{
+    struct sotto_id conversation;
+    if (sotto_add_person(call->core, param_text(call, "label"), param_text(call, "text"),
+                         param_flag(call, "changed"), &conversation) != SOTTO_OK)
+        return call_fail(call);
+    call->result = json_object();
+    object_set_id(call->result, "conversation", &conversation);
     return true;
 }

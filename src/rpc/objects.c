@@ -265,6 +265,8 @@ json_t *object_contact(const sotto_env *env, const struct sotto_contact *contact
     set_bool(object, "contact", contact->contact);
     set_bool(object, "blocked", contact->blocked);
     set_verified(env, object, contact->verified);
+    if (contact->found_by[0] != '\0')
+        object_set_text(env, object, "foundBy", contact->found_by);
     if (contact->conflict)
         set_bool(object, "identityConflict", true);
     return object;
@@ -406,5 +408,31 @@ json_t *object_problem(const sotto_env *env, const struct sotto_problem *problem
     object_set_text(env, object, "code", sotto_code_name(problem->code));
     object_set_text(env, object, "message", problem->message);
     object_set_text(env, object, "next", problem->next);
+    return object;
+}
+
+json_t *object_labels(const sotto_env *env, const struct sotto_labels *labels)
+{
+    json_t *object = json_object();
+    if (labels->username[0] != '\0')
+        object_set_text(env, object, "username", labels->username);
+    if (labels->phone[0] != '\0')
+        object_set_text(env, object, "phone", labels->phone);
+    set_bool(object, "findable", labels->findable);
+    return object;
+}
+
+json_t *object_found(const sotto_env *env, const struct sotto_found *found)
+{
+    json_t *object = json_object();
+    object_set_id(object, "account", &found->account);
+    object_set_text(env, object, "label", found->label);
+    object_set_text(env, object, "name", found->name);
+    set_bool(object, "contact", found->contact);
+    set_bool(object, "blocked", found->blocked);
+    set_verified(env, object, found->verified);
+    set_bool(object, "changed", found->changed);
+    if (found->changed)
+        object_set_id(object, "before", &found->before);
     return object;
 }

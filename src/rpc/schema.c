@@ -99,6 +99,7 @@ static const struct rpc_field contact[] = {
     STRING("name", "what one calls them, else as that person calls themself; may be empty"),
     STRING("profileName", "as that person calls themself; empty: not known yet"),
     STRING("relay", "where the account is; may be empty"),
+    MAYBE("foundBy", "the username or number by which they were found, the last one"),
     BOOLEAN("contact", "false: somebody else whom one has blocked"),
     BOOLEAN("blocked", "whether nothing of theirs is let in"),
     VERIFIED_FIELDS,
@@ -352,6 +353,21 @@ static const struct rpc_field device[] = {
 static const struct rpc_field device_id[] = {STRING("device", "its id"), END};
 static const struct rpc_field devices[] = {OBJECTS("devices", "Device", "a page of them"),
                                            NUMBER("total", "how many there are in all"), END};
+static const struct rpc_field labels[] = {
+    MAYBE("username", "by which people at the relay find one; absent: none"),
+    MAYBE("phone", "the number that the relay has; absent: none"),
+    BOOLEAN("findable", "whether people at the relay find one by that number"), END};
+static const struct rpc_field found[] = {
+    ID("account", "whom the relay names for it"),
+    STRING("label", "what was asked for, as the relay knows it"),
+    STRING("name", "as one knows that person; empty: not at all"),
+    BOOLEAN("contact", "whether they are a contact"),
+    BOOLEAN("blocked", "whether one has blocked them"),
+    VERIFIED_FIELDS,
+    BOOLEAN("changed", "whether it led to another account before: the person moved, or the relay"
+                       " lies"),
+    MAYBE_ID("before", "if so: to which"),
+    END};
 static const struct rpc_field contact_id[] = {ID("account", "the account's id"), END};
 static const struct rpc_field contacts[] = {
     OBJECTS("contacts", "Contact", "a page of them, by name"),
@@ -430,6 +446,8 @@ const struct rpc_object rpc_objects[] = {
     {"Devices", "A page of one's own devices.", devices},
     {"Contact", "Somebody one wants to know, or has blocked.", contact},
     {"ContactId", "Which person.", contact_id},
+    {"Labels", "What one is found by at one's relay.", labels},
+    {"Found", "Who has a username or number, says the relay.", found},
     {"Contacts", "A page of contacts.", contacts},
     {"Request", "Somebody who is no contact and wants to write.", request},
     {"Requests", "A page of requests.", requests},

@@ -11,6 +11,7 @@
 
 #include "base/base.h"
 #include "wire/ids.h"
+#include "wire/label.h"
 #include "wire/limits.h"
 #include "wire/proof.h"
 #include "wire/token.h"
@@ -33,6 +34,9 @@ enum message_type {
     MESSAGE_REVOKE = 0x0109,
     MESSAGE_DELETE_ACCOUNT = 0x010A,
     MESSAGE_ISSUE_TOKENS = 0x010B,
+    MESSAGE_SET_USERNAME = 0x010C,
+    MESSAGE_SET_FINDABLE = 0x010D,
+    MESSAGE_GET_LABELS = 0x010E,
     MESSAGE_GET_MANIFEST = 0x0201,
     MESSAGE_TAKE_KEY_PACKAGE = 0x0202,
     MESSAGE_POST_ENVELOPE = 0x0203,
@@ -42,6 +46,7 @@ enum message_type {
     MESSAGE_ROOM_UNSUBSCRIBE = 0x0207,
     MESSAGE_ROOM_WHISPER = 0x0208,
     MESSAGE_ROOM_EXTEND = 0x0209,
+    MESSAGE_FIND = 0x020C,
     MESSAGE_BLOB_CREATE = 0x0301,
     MESSAGE_BLOB_PUT = 0x0302,
     MESSAGE_BLOB_STATUS = 0x0303,
@@ -63,6 +68,9 @@ enum message_type {
     MESSAGE_REVOKE_OK = 0x8109,
     MESSAGE_DELETE_ACCOUNT_OK = 0x810A,
     MESSAGE_ISSUE_TOKENS_OK = 0x810B,
+    MESSAGE_SET_USERNAME_OK = 0x810C,
+    MESSAGE_SET_FINDABLE_OK = 0x810D,
+    MESSAGE_GET_LABELS_OK = 0x810E,
     MESSAGE_GET_MANIFEST_OK = 0x8201,
     MESSAGE_TAKE_KEY_PACKAGE_OK = 0x8202,
     MESSAGE_POST_ENVELOPE_OK = 0x8203,
@@ -72,6 +80,7 @@ enum message_type {
     MESSAGE_ROOM_UNSUBSCRIBE_OK = 0x8207,
     MESSAGE_ROOM_WHISPER_OK = 0x8208,
     MESSAGE_ROOM_EXTEND_OK = 0x8209,
+    MESSAGE_FIND_OK = 0x820C,
     MESSAGE_BLOB_CREATE_OK = 0x8301,
     MESSAGE_BLOB_PUT_OK = 0x8302,
     MESSAGE_BLOB_STATUS_OK = 0x8303,
@@ -113,6 +122,7 @@ enum connection_kind { CONNECTION_ACCOUNT = 1, CONNECTION_ROOM = 2 };
     X(PHONE_NEEDED, 16, "phone_needed", "this relay needs a phone number")                       \
     X(BAD_MANIFEST, 17, "bad_manifest", "the list of devices is not valid or not the newest")    \
     X(PHONE_TAKEN, 18, "phone_taken", "the phone number belongs to another account")             \
+    X(USERNAME_TAKEN, 19, "username_taken", "the username belongs to another account")           \
     X(NO_ACCOUNT, 20, "no_account", "no such account or device on this relay")                   \
     X(NO_KEY_PACKAGE, 21, "no_key_package", "the other device cannot be reached now; try later") \
     X(CAPABILITY_USED, 22, "capability_used", "the invitation was used already")                 \
@@ -223,6 +233,19 @@ struct issue_tokens {
 struct issue_tokens_ok {
     sotto_bytes evaluated; /* as many */
     sotto_bytes proof;     /* one for all: TOKEN_PROOF_SIZE bytes */
+};
+
+/* What an account is found by. */
+struct labels {
+    sotto_bytes username; /* empty: none */
+    sotto_bytes phone;    /* empty: none */
+    bool findable;        /* by its number too */
+};
+
+struct find {
+    struct permission permission;
+    uint8_t kind; /* enum label_kind */
+    sotto_bytes label;
 };
 
 struct inbox_envelope {
@@ -349,7 +372,7 @@ struct message {
         struct wire_error error;
         struct register_request register_request;
         struct sign_in sign_in;
-        sotto_bytes manifest; /* PUT_MANIFEST, GET_MANIFEST_OK */
+        sotto_bytes manifest; /* PUT_MANIFEST, GET_MANIFEST_OK; FIND_OK: empty, nobody is found */
         struct publish_key_packages publish_key_packages;
         struct key_package_count key_package_count; /* PUBLISH_..._OK, COUNT_..._OK */
         uint64_t seq;                               /* INBOX_ACK, ROOM_APPEND_OK */
@@ -360,6 +383,10 @@ struct message {
         struct token_keys token_keys;
         struct issue_tokens issue_tokens;
         struct issue_tokens_ok issue_tokens_ok;
+        sotto_bytes username; /* SET_USERNAME; empty: none any more */
+        bool findable;        /* SET_FINDABLE */
+        struct labels labels; /* GET_LABELS_OK */
+        struct find find;
         struct inbox_envelope inbox_envelope;
         struct get_manifest get_manifest;
         struct take_key_package take_key_package;

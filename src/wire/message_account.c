@@ -256,6 +256,66 @@ static void write_issue_ok(struct writer *writer, const struct message *message)
     writer_exact(writer, message->issue_tokens_ok.proof, TOKEN_PROOF_SIZE);
 }
 
+/* ---- Labels --------------------------------------------------------------------------------- */
+
+static sotto_bytes read_username(struct reader *reader, const char *what)
+{
+    size_t at = reader->pos;
+    sotto_bytes username = reader_vector(reader, USERNAME_MAX, what);
+    if (username.size > 0 && !username_is_valid(username))
+        reader_fail_at(reader, at, SOTTO_VALUE, what);
+    return username;
+}
+
+static void write_username(struct writer *writer, sotto_bytes username)
+{
+    writer_check(writer, username.size == 0 || username_is_valid(username));
+    writer_vector(writer, username);
+}
+
+static void read_set_username(struct reader *reader, struct arena *arena, struct message *message)
+{
+    (void)arena;
+    message->username = read_username(reader, "set_username.username");
+}
+
+static void write_set_username(struct writer *writer, const struct message *message)
+{
+    write_username(writer, message->username);
+}
+
+static void read_set_findable(struct reader *reader, struct arena *arena, struct message *message)
+{
+    (void)arena;
+    message->findable = reader_choice(reader, 0, 1, "set_findable.by_phone") != 0;
+}
+
+static void write_set_findable(struct writer *writer, const struct message *message)
+{
+    writer_u8(writer, message->findable);
+}
+
+static void read_labels(struct reader *reader, struct arena *arena, struct message *message)
+{
+    (void)arena;
+    struct labels *body = &message->labels;
+    body->username = read_username(reader, "get_labels_ok.username");
+    size_t at = reader->pos;
+    body->phone = reader_vector(reader, WIRE_PHONE_MAX, "get_labels_ok.phone");
+    if (body->phone.size > 0 && !phone_is_valid(body->phone))
+        reader_fail_at(reader, at, SOTTO_VALUE, "get_labels_ok.phone");
+    body->findable = reader_choice(reader, 0, 1, "get_labels_ok.by_phone") != 0;
+}
+
+static void write_labels(struct writer *writer, const struct message *message)
+{
+    const struct labels *body = &message->labels;
+    write_username(writer, body->username);
+    writer_check(writer, body->phone.size == 0 || phone_is_valid(body->phone));
+    writer_vector(writer, body->phone);
+    writer_u8(writer, body->findable);
+}
+
 const struct message_row message_rows_account[] = {
     ROW_REQUEST(MESSAGE_REGISTER, "register", CONNECTION_ACCOUNT, read_register, write_register),
     ROW_REQUEST(MESSAGE_SIGN_IN, "sign_in", CONNECTION_ACCOUNT, read_sign_in, write_sign_in),
@@ -270,6 +330,14 @@ const struct message_row message_rows_account[] = {
     ROW_REQUEST(MESSAGE_REVOKE, "revoke", CONNECTION_ACCOUNT, read_revoke, write_revoke),
     ROW_REQUEST(MESSAGE_DELETE_ACCOUNT, "delete_account", CONNECTION_ACCOUNT, NULL, NULL),
     ROW_REQUEST(MESSAGE_ISSUE_TOKENS, "issue_tokens", CONNECTION_ACCOUNT, read_issue, write_issue),
+    ROW_REQUEST(MESSAGE_SET_USERNAME, "set_username", CONNECTION_ACCOUNT, read_set_username,
+                write_set_username),
+    ROW_REQUEST(MESSAGE_SET_FINDABLE, "set_findable", CONNECTION_ACCOUNT, read_set_findable,
+                write_set_findable),
+    ROW_REQUEST(MESSAGE_GET_LABELS, "get_labels", CONNECTION_ACCOUNT, NULL, NULL),
+    ROW_ANSWER(MESSAGE_SET_USERNAME_OK, "set_username_ok", NULL, NULL),
+    ROW_ANSWER(MESSAGE_SET_FINDABLE_OK, "set_findable_ok", NULL, NULL),
+    ROW_ANSWER(MESSAGE_GET_LABELS_OK, "get_labels_ok", read_labels, write_labels),
     ROW_ANSWER(MESSAGE_REGISTER_OK, "register_ok", NULL, NULL),
     ROW_ANSWER(MESSAGE_SIGN_IN_OK, "sign_in_ok", NULL, NULL),
     ROW_ANSWER(MESSAGE_PUT_MANIFEST_OK, "put_manifest_ok", NULL, NULL),

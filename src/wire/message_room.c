@@ -357,6 +357,39 @@ static void write_extend_ok(struct writer *writer, const struct message *message
     writer_u64(writer, message->size);
 }
 
+static void read_find(struct reader *reader, struct arena *arena, struct message *message)
+{
+    (void)arena;
+    struct find *body = &message->find;
+    read_permission(reader, &body->permission);
+    body->kind = reader_choice(reader, LABEL_USERNAME, LABEL_PHONE, "find.kind");
+    size_t at = reader->pos;
+    body->label = reader_vector(reader, USERNAME_MAX, "find.label");
+    if (reader_ok(reader) && !label_is_valid((enum label_kind)body->kind, body->label))
+        reader_fail_at(reader, at, SOTTO_VALUE, "find.label");
+}
+
+static void write_find(struct writer *writer, const struct message *message)
+{
+    const struct find *body = &message->find;
+    write_permission(writer, &body->permission);
+    writer_check(writer, body->kind == LABEL_USERNAME || body->kind == LABEL_PHONE);
+    writer_check(writer, label_is_valid((enum label_kind)body->kind, body->label));
+    writer_u8(writer, body->kind);
+    writer_vector(writer, body->label);
+}
+
+static void read_find_ok(struct reader *reader, struct arena *arena, struct message *message)
+{
+    (void)arena;
+    message->manifest = reader_vector(reader, WIRE_MANIFEST_MAX, "find_ok.manifest");
+}
+
+static void write_find_ok(struct writer *writer, const struct message *message)
+{
+    writer_limited(writer, message->manifest, 0, WIRE_MANIFEST_MAX);
+}
+
 const struct message_row message_rows_room[] = {
     ROW_REQUEST(MESSAGE_GET_MANIFEST, "get_manifest", CONNECTION_ROOM, read_get_manifest,
                 write_get_manifest),
@@ -371,6 +404,8 @@ const struct message_row message_rows_room[] = {
                 write_unsubscribe),
     ROW_REQUEST(MESSAGE_ROOM_WHISPER, "room_whisper", CONNECTION_ROOM, read_whisper, write_whisper),
     ROW_REQUEST(MESSAGE_ROOM_EXTEND, "room_extend", CONNECTION_ROOM, read_extend, write_extend),
+    ROW_REQUEST(MESSAGE_FIND, "find", CONNECTION_ROOM, read_find, write_find),
+    ROW_ANSWER(MESSAGE_FIND_OK, "find_ok", read_find_ok, write_find_ok),
     ROW_ANSWER(MESSAGE_GET_MANIFEST_OK, "get_manifest_ok", read_manifest_ok, write_manifest_ok),
     ROW_ANSWER(MESSAGE_TAKE_KEY_PACKAGE_OK, "take_key_package_ok", read_take_ok, write_take_ok),
     ROW_ANSWER(MESSAGE_POST_ENVELOPE_OK, "post_envelope_ok", NULL, NULL),

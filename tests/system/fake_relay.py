@@ -153,6 +153,7 @@ class FakeRelay:
         self.connections = set()
         self.tokens_a_day, self.chains = 0, {1: token_chain(1), 2: token_chain(1)}  # by connection.kind
         self.issued = 0
+        self.labels = {}  # username -> whatever is given out as a manifest
 
     async def start(self, port=0):
         async def accept(reader, writer):
@@ -257,6 +258,10 @@ class FakeRelay:
             if account not in self.accounts:
                 return c.error(q, 20)
             c.send(0x8201, q, vector(self.accounts[account]))
+
+    def on_020c(self, c, q, r):
+        r.number(1), r.vector(), r.number(1)
+        c.send(0x820C, q, vector(self.labels.get(r.vector(), b"")))
 
     def on_0202(self, c, q, r):
         kind, value = r.number(1), r.vector()

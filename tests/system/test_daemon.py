@@ -175,6 +175,11 @@ def people():
         assert a("contact.verifyLink", link=link)["account"] == account
         changed(lambda c: c["verified"])
         assert b.fails("contact.verifyLink", link=link, contact="Alice") == "own_link"
+        assert b("account.setUsername", username="Bobby")["username"] == "bobby"
+        assert b.fails("account.setFindable", on=True) == "phone_needed"
+        assert b("account.labels") == {"username": "bobby", "findable": False}
+        assert a("contact.find", label="@bobby")["account"] == account
+        assert a("contact.add", label="@bobby", text="by name")["conversation"] == room
         a("contact.block", contact="Bob")
         changed(lambda c: c["blocked"])
         assert [c["account"] for c in a("contact.listBlocked")["contacts"]] == [account]

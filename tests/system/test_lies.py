@@ -221,5 +221,6 @@ def test_tokens_under_another_key():
         assert world.fake.do(lambda relay: relay.issued) > 0
 
 
-main([test_token_key_of_ones_own, test_token_key_chain_cut, test_tokens_under_another_key, test_rewound, test_commit_altered, test_commit_hidden, test_gap, test_message_altered,
-      test_replayed, test_swapped, test_own_changed])
+if __name__ == "__main__":
+    main([test_token_key_of_ones_own, test_token_key_chain_cut, test_tokens_under_another_key, test_rewound, test_commit_altered, test_commit_hidden, test_gap, test_message_altered,
+          test_replayed, test_swapped, test_own_changed])

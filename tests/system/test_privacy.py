@@ -12,6 +12,7 @@ from world import SOTTOD, World, eventually, free_port, main
 
 COLUMNS = pathlib.Path(__file__).resolve().parents[2] / "docs" / "COLUMNS.md"
 PHONE = "+491555012345"
+USERNAME = "keeper-of-the-lighthouse"
 NEAR = 256  # bytes: what one struct, one row or one line of a log would join
 TEXTS = ["Meet me at the old bridge", "Die Quelle heißt Katharina", "証拠は二番目の引き出しに", "LIST\n1. bread\n2. fuse"]
 TITLE = "Harbour committee"
@@ -108,7 +109,7 @@ class Seized:
         self.accounts = [row["account_id"] for row in self.rows["accounts"]]
         self.devices = [row["device_id"] for row in self.rows["devices"]]
         self.persons = self.accounts + self.devices + [r["sign_in_hash"] for r in self.rows["devices"]] + \
-            [PHONE.encode()]
+            [PHONE.encode(), USERNAME.encode()]
         self.rooms = [row["room_id"] for row in self.rows["rooms"]]
         self.blobs = [row["hash"] for row in self.rows["blobs"]]
         self.envelopes = [(row["device"], row["sealed"]) for row in self.rows["envelopes"]]
@@ -134,6 +135,10 @@ def live_a_day(world, people):
     for person in (b, c, d):
         world.befriend(a, person)
     world.befriend(b, c)
+    a.ok("username", USERNAME)
+    a.ok("findable", "on")
+    d.ok("add", "@" + USERNAME)  # there is a conversation already
+    c.ok("find", PHONE)
     a.ok("group", "create", TITLE, b.name, c.name, d.name)
     for person in (b, c, d):
         person.ok("sync")
@@ -204,6 +209,7 @@ def test_the_search_works():
     """control: what the relay must hold is found, also next to what it belongs to"""
     for one in seized():
         assert any(PHONE.encode() in data for data in one.files.values())
+        assert any(USERNAME.encode() in data for data in one.files.values())
         assert joined(one.files.values(), [PHONE.encode()], one.accounts)  # one row
         assert joined(one.memory, one.accounts, one.devices)               # one manifest
         assert len(one.accounts) == 4 and len(one.rooms) >= 5 and len(one.envelopes) >= 2 and one.blobs
@@ -239,7 +245,7 @@ def test_sides():
 
 
 def test_account_and_room():
-    """no account, device, sign-in key or phone number stands near a room, in files, log or memory"""
+    """no account, device, sign-in key, phone number or username stands near a room, in files, log or memory"""
     for one in seized():
         for where, chunks in one.where_pairs_count():
             pairs = joined(chunks, one.rooms, one.persons)

@@ -278,6 +278,8 @@ static void other_devices_changes_are_taken_over(void **state)
     contact[1 + ACCOUNT_ID_SIZE] = 1 | 2 | 4 | 8; /* contact, verified, blocked, by link */
     assert_ok(sotto_buf_append(&records, contact, sizeof contact));
     assert_ok(people_label_write(&bob.account, "Robert", &records));
+    const struct store_pin pin = {RELAY, "@bob", bob.account, 7};
+    assert_ok(people_pin_write(&pin, &records));
     assert_ok(store_begin(core->store));
     reader_init(&reader, sotto_buf_view(&records));
     assert_ok(own_records_read(core, &reader, &arena));
@@ -287,6 +289,12 @@ static void other_devices_changes_are_taken_over(void **state)
     assert_int_equal(now.verified, STORE_VERIFIED_LINK);
     assert_string_equal(now.label, "Robert");
     assert_string_equal(now.name, "Bob");
+    struct store_pin known;
+    const char *label = "";
+    assert_ok(store_pin_get(core->store, RELAY, "@bob", &arena, &known));
+    assert_memory_equal(&known.account, &bob.account, sizeof known.account);
+    assert_ok(store_pin_of(core->store, &bob.account, &arena, &label));
+    assert_string_equal(label, "@bob");
     sotto_buf_free(&records);
     arena_free(&arena);
 }

@@ -58,6 +58,14 @@ static const uint16_t all_types[] = {
     MESSAGE_ROOM_WHISPER,
     MESSAGE_ROOM_WHISPER_OK,
     MESSAGE_ROOM_WHISPERED,
+    MESSAGE_SET_USERNAME,
+    MESSAGE_SET_FINDABLE,
+    MESSAGE_GET_LABELS,
+    MESSAGE_FIND,
+    MESSAGE_SET_USERNAME_OK,
+    MESSAGE_SET_FINDABLE_OK,
+    MESSAGE_GET_LABELS_OK,
+    MESSAGE_FIND_OK,
     MESSAGE_TOKEN_KEYS_OK,
     MESSAGE_ISSUE_TOKENS_OK,
     MESSAGE_ROOM_EXTEND_OK,
@@ -313,7 +321,21 @@ static struct message specimen(uint16_t type)
         break;
     case MESSAGE_PUT_MANIFEST:
     case MESSAGE_GET_MANIFEST_OK:
+    case MESSAGE_FIND_OK:
         message.manifest = opaque();
+        break;
+    case MESSAGE_SET_USERNAME:
+        message.username = sotto_bytes_str("anna");
+        break;
+    case MESSAGE_SET_FINDABLE:
+        message.findable = true;
+        break;
+    case MESSAGE_GET_LABELS_OK:
+        message.labels =
+            (struct labels){sotto_bytes_str("anna.b"), sotto_bytes_str("+4930123456"), true};
+        break;
+    case MESSAGE_FIND:
+        message.find = (struct find){{0}, LABEL_PHONE, sotto_bytes_str("+4930123456")};
         break;
     case MESSAGE_TOKEN_KEYS:
     case MESSAGE_TOKEN_KEYS_OK:
@@ -493,7 +515,8 @@ static void a_side_refuses_what_only_the_other_reads(void **state)
 static void reserved_and_unknown_types_are_unsupported_at_offset_0(void **state)
 {
     struct scene *scene = *state;
-    static const uint16_t types[] = {0, 2, 0x0118, 0x020B, 0x0307, 0x0400, 0x4105, 0xC201};
+    static const uint16_t types[] = {0,      2,      0x0118, 0x020B, 0x010F,
+                                     0x020F, 0x0307, 0x0400, 0x4105, 0xC201};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         assert_error(read_raw(scene, types[i], "", 0), UNSUPPORTED);
         assert_string_equal(scene->fault.what, "Message.type");
@@ -538,6 +561,14 @@ static void bad_values_are_named_with_their_offset(void **state)
         {"\0\0\0\x01\x00", "token_keys_ok.keys", 5, 11, SOTTO_LENGTH, MESSAGE_TOKEN_KEYS_OK},
         {"\x01\x01\xff", "Permission.value", 3, 7, SOTTO_LENGTH, MESSAGE_GET_MANIFEST},
         {"\x00\x01\xff", "Permission.value", 3, 7, SOTTO_LENGTH, MESSAGE_GET_MANIFEST},
+        {"\x04"
+         "Anna",
+         "set_username.username", 5, 6, SOTTO_VALUE, MESSAGE_SET_USERNAME},
+        {"\x02", "set_findable.by_phone", 1, 6, SOTTO_VALUE, MESSAGE_SET_FINDABLE},
+        {"\x00\x00\x03", "find.kind", 3, 8, SOTTO_VALUE, MESSAGE_FIND},
+        {"\x00\x00\x02\x04"
+         "anna",
+         "find.label", 8, 9, SOTTO_VALUE, MESSAGE_FIND},
         {"\x00", "put_manifest.manifest", 1, 6, SOTTO_LENGTH, MESSAGE_PUT_MANIFEST},
         {"\x40\x01x", "put_manifest.manifest", 3, 6, SOTTO_LENGTH, MESSAGE_PUT_MANIFEST},
         {"\x80\x01\x00\x01", "put_manifest.manifest", 4, 6, SOTTO_LIMIT, MESSAGE_PUT_MANIFEST},
