@@ -61,6 +61,29 @@ sotto_error sotto_serve(struct sotto *core, const struct sotto_host *host);
  * ends at once. A signal handler and another thread may call it. */
 void sotto_stop(struct sotto *core);
 
+/* ---- A proxy -------------------------------------------------------------------------------- */
+
+/* Local. Everything that this profile's programs connect to from now on goes through that SOCKS5
+ * proxy, or not at all; NULL or empty: none. Connections that go another way are ended, in every
+ * program that has the profile open. Names are looked up by the proxy.
+ *
+ * "socks5://HOST:PORT": each connection shows the proxy random credentials of its own, so that Tor
+ * takes it over circuits of its own. "socks5://HOST:PORT?isolate=no": none, for a proxy that knows
+ * no passwords. "socks5://USER:PASSWORD@HOST:PORT": those, for all. BAD_ADDRESS. */
+sotto_error sotto_set_proxy(struct sotto *core, const char *proxy);
+
+/* The same for this core, and those opened beside it later, alone, whatever the profile says. */
+sotto_error sotto_use_proxy(struct sotto *core, const char *proxy);
+
+struct sotto_proxy {
+    char address[400]; /* "socks5://HOST:PORT" without a login; empty: none */
+    bool isolates;     /* each connection has credentials of its own */
+    bool login;        /* it has a user and a password */
+    bool overridden;   /* by sotto_use_proxy */
+};
+/* Local. The one in force. */
+sotto_error sotto_proxy(struct sotto *core, struct sotto_proxy *proxy);
+
 /* ---- Events --------------------------------------------------------------------------------- */
 
 /* What changed in the profile since, by whichever process. The newest SOTTO_EVENTS_KEPT are kept:

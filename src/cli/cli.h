@@ -124,6 +124,7 @@ struct output {
     /* How far something long is; to a terminal alone. */
     void (*progress)(struct cli *cli, uint64_t done, uint64_t of);
     void (*fingerprint)(struct cli *cli, const struct sotto_fingerprint *fingerprint, bool own);
+    void (*proxy)(struct cli *cli, const struct sotto_proxy *proxy);
     void (*sending)(struct cli *cli, const struct shown_sending *sending);
     void (*saved)(struct cli *cli, const char *path);
     /* Something was done: a word for scripts, a sentence for people. */
@@ -197,6 +198,7 @@ int run_status(struct cli *cli, const struct args *args);
 int run_passphrase_set(struct cli *cli, const struct args *args);
 int run_passphrase_change(struct cli *cli, const struct args *args);
 int run_passphrase_remove(struct cli *cli, const struct args *args);
+int run_config_proxy(struct cli *cli, const struct args *args);
 int run_fingerprint(struct cli *cli, const struct args *args);
 int run_invite(struct cli *cli, const struct args *args);
 int run_accept(struct cli *cli, const struct args *args);

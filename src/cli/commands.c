@@ -162,6 +162,14 @@ const struct command commands[] = {
      "most "
      "one message every ten seconds; in groups of more than 32 devices there are none.",
      "sotto receipts off", no_options, 1, 1, run_receipts, false},
+    {"config proxy", "[PROXY]", "Show or set the SOCKS5 proxy that relays are reached through",
+     "PROXY is socks5://HOST:PORT, such as socks5://127.0.0.1:9050 for Tor: each connection then "
+     "shows credentials of its own, which keeps them on circuits of their own. A proxy that knows "
+     "no passwords needs socks5://HOST:PORT?isolate=no, one with a login "
+     "socks5://USER:PASSWORD@HOST:PORT; - reads that from standard input, none takes it away. With "
+     "a proxy nothing is connected in another way, and no name is looked up here. $SOTTO_PROXY "
+     "goes before what is set.",
+     "sotto config proxy socks5://127.0.0.1:9050", no_options, 0, 1, run_config_proxy, false},
     {"status", "", "Show this profile's account and what waits", NULL, "sotto status", no_options,
      0, 0, run_status, false},
     {"passphrase set", "", "Lock this profile with a passphrase",

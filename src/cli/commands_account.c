@@ -108,6 +108,35 @@ int run_name(struct cli *cli, const struct args *args)
     return sotto_settle(cli->core, NULL) == SOTTO_OK ? EXIT_OK : cli_fail(cli);
 }
 
+/* A proxy's password shall not stand in the list of processes: `-` reads it. */
+static const char *proxy_given(const char *word, char *line, size_t size)
+{
+    if (strcmp(word, "none") == 0)
+        return "";
+    if (strcmp(word, "-") != 0)
+        return word;
+    if (fgets(line, (int)size, stdin) == NULL)
+        line[0] = '\0';
+    line[strcspn(line, "\r\n")] = '\0';
+    return line[0] != '\0' ? line : "-";
+}
+
+int run_config_proxy(struct cli *cli, const struct args *args)
+{
+    char line[2048];
+    struct sotto_proxy proxy;
+    sotto_error error = SOTTO_OK;
+    if (args->count > 0)
+        error = sotto_set_proxy(cli->core, proxy_given(args->positionals[0], line, sizeof line));
+    wipe(line, args->count > 0 ? sizeof line : 0);
+    if (error == SOTTO_OK)
+        error = sotto_proxy(cli->core, &proxy);
+    if (error != SOTTO_OK)
+        return cli_fail(cli);
+    cli->output->proxy(cli, &proxy);
+    return EXIT_OK;
+}
+
 int run_receipts(struct cli *cli, const struct args *args)
 {
     struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};

@@ -48,8 +48,12 @@ int cli_open(struct cli *cli)
 {
     struct sotto_problem problem;
     const struct sotto_unlock unlock = {.passphrase = passphrase_unlock, .ctx = cli};
-    if (sotto_open(cli->env, cli->profile, &unlock, &cli->core, &problem) == SOTTO_OK)
-        return EXIT_OK;
+    const char *proxy = getenv("SOTTO_PROXY");
+    if (sotto_open(cli->env, cli->profile, &unlock, &cli->core, &problem) == SOTTO_OK) {
+        if (proxy == NULL || sotto_use_proxy(cli->core, proxy) == SOTTO_OK)
+            return EXIT_OK;
+        return cli_fail(cli);
+    }
     return cli_problem(cli, cli->trouble.code != SOTTO_CODE_OK ? &cli->trouble : &problem);
 }
 

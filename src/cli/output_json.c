@@ -140,6 +140,11 @@ static void json_saved(struct cli *cli, const char *path)
     print_as("saved", object);
 }
 
+static void json_proxy(struct cli *cli, const struct sotto_proxy *proxy)
+{
+    print_as("proxy", object_proxy(cli->env, proxy));
+}
+
 static void json_done(struct cli *cli, const char *what, const struct sotto_id *conversation,
                       const char *sentence)
 {
@@ -179,6 +184,6 @@ const struct output output_json = {
     json_message, json_receipt,  json_conversation, json_settings,    json_standing,
     json_contact, json_labels,   json_found,        json_member,      json_request,
     json_account, json_status,   json_invitation,   json_device_link, json_phrase,
-    json_device,  json_progress, json_fingerprint,  json_sending,     json_saved,
+    json_device,  json_progress, json_fingerprint,  json_proxy, json_sending,     json_saved,
     json_done,    json_nothing,  json_notice,       json_problem,
 };

@@ -539,6 +539,18 @@ static void text_saved(struct cli *cli, const char *path)
     putchar('\n');
 }
 
+static void text_proxy(struct cli *cli, const struct sotto_proxy *proxy)
+{
+    (void)cli;
+    if (proxy->address[0] == '\0')
+        puts("Relays are reached directly.");
+    else
+        printf("Relays are reached through %s%s and not at all without it.\n", proxy->address,
+               proxy->isolates ? ", each connection with credentials of its own," : "");
+    if (proxy->overridden)
+        puts("$SOTTO_PROXY says so.");
+}
+
 static void text_done(struct cli *cli, const char *what, const struct sotto_id *conversation,
                       const char *sentence)
 {
@@ -589,6 +601,6 @@ const struct output output_text = {
     text_message, text_receipt,  text_conversation, text_settings,    text_standing,
     text_contact, text_labels,   text_found,        text_member,      text_request,
     text_account, text_status,   text_invitation,   text_device_link, text_phrase,
-    text_device,  text_progress, text_fingerprint,  text_sending,     text_saved,
+    text_device,  text_progress, text_fingerprint,  text_proxy, text_sending,     text_saved,
     text_done,    text_nothing,  text_notice,       text_problem,
 };

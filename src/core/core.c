@@ -179,7 +179,7 @@ static struct sotto *core_new(const sotto_env *env, const struct outside *outsid
         return NULL;
     core->env = env;
     core->outside = outside;
-    core->stop_pipe[0] = core->stop_pipe[1] = -1;
+    core->stop_pipe[0] = core->stop_pipe[1] = core->netwatch = -1;
     arena_init(&core->profile_arena, env);
     return core;
 }
@@ -231,6 +231,8 @@ sotto_error sotto_open_beside(const struct sotto *first, struct sotto **out,
     struct sotto *core = core_new(first->env, first->outside);
     if (core == NULL)
         return problem_local(problem, SOTTO_NO_MEMORY, "starting");
+    core->proxy_overridden = first->proxy_overridden;
+    memcpy(core->proxy_override, first->proxy_override, sizeof core->proxy_override);
     sotto_error error = store_open_beside(first->store, &core->store, NULL);
     if (error != SOTTO_OK)
         (void)problem_local(problem, error, "opening the profile");

@@ -30,6 +30,7 @@
 #include "core/net.h"
 #include "core/outside.h"
 #include "core/problem.h"
+#include "core/proxy.h"
 #include "core/settings.h"
 #include "core/store.h"
 #include "core/store_tokens.h"
@@ -201,10 +202,15 @@ struct sotto {
     /* Lock-free, so that a signal handler may set it: 1 to stop, CORE_CANCEL to leave nothing. */
     atomic_int stop;
     int stop_pipe[2];
+    int netwatch; /* netwatch.h; -1: none */
     uint64_t data_version;
     uint64_t swept_ms;  /* when it was looked for messages to erase */
     uint64_t revisited; /* store_changes when join_revisit was called last, where the core serves */
     uint64_t tidied_ms; /* when search_tidy was called last, where the core serves */
+
+    bool proxy_overridden;
+    char proxy_override[PROXY_TEXT_MAX + 1];
+    uint8_t proxy_used[HASH_SIZE]; /* hash of the text of what connections go through */
 
     char fault_text[128]; /* why a leaf was refused, for the problem */
     struct sotto_problem problem;
@@ -429,8 +435,8 @@ enum commit_action {
     COMMIT_REMOVE = 2,        /* all leaves of account */
     COMMIT_REMOVE_DEVICE = 3, /* a device that is no longer its account's */
     COMMIT_UPDATE = 4,
-    COMMIT_LEAVE = 5,  /* all leaves of account, which asked for it */
-    COMMIT_REJOIN = 6, /* a device that asked to be let in again (rejoin.h) */
+    COMMIT_LEAVE = 5,    /* all leaves of account, which asked for it */
+    COMMIT_REJOIN = 6,   /* a device that asked to be let in again (rejoin.h) */
     COMMIT_SETTINGS = 7, /* change, see settings.h */
 };
 

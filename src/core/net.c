@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "core/internal.h"
+#include "core/netwatch.h"
 
 enum {
     RETRY_FIRST_MS = 500,
@@ -126,6 +127,28 @@ bool conn_failed(const struct conn *conn)
     return conn->link == NULL && conn->problem.code != SOTTO_CODE_OK && !conn->core->patient;
 }
 
+/* Credentials of their own keep each connection on a circuit of its own: nothing but the relay
+ * joins them, and it cannot. */
+static sotto_error through_proxy(struct sotto *core, struct proxy *proxy,
+                                 struct link_options *options)
+{
+    uint8_t random[16];
+    TRY(proxy_now(core, proxy));
+    if (!proxy->on)
+        return SOTTO_OK;
+    options->proxy = &proxy->address;
+    if (proxy->isolates) {
+        TRY(core->env->random(core->env->ctx, random, sizeof random));
+        (void)snprintf(proxy->user, sizeof proxy->user, "sotto");
+        core_id_hex(random, sizeof random, proxy->password);
+    }
+    if (proxy->isolates || proxy->has_login) {
+        options->proxy_user = proxy->user;
+        options->proxy_password = proxy->password;
+    }
+    return SOTTO_OK;
+}
+
 bool conn_up(struct conn *conn)
 {
     struct sotto *core = conn->core;
@@ -141,10 +164,14 @@ bool conn_up(struct conn *conn)
     options.line = core->outside->line;
     options.line_ctx = core->outside->ctx;
     sotto_fault fault;
+    struct proxy proxy = {.on = false};
     sotto_error error = address_parse(sotto_bytes_str(conn->relay), &options.address, &fault);
     struct link_handler handler = {conn, on_ready, on_ended};
     if (error == SOTTO_OK)
+        error = through_proxy(core, &proxy, &options);
+    if (error == SOTTO_OK)
         error = link_open(core->env, core->tls, &options, &handler, &conn->link);
+    proxy_wipe(&proxy);
     if (error != SOTTO_OK) {
         conn->link = NULL;
         conn_fail(conn, error, sotto_error_text(error));
@@ -169,9 +196,25 @@ static void pipe_drain(int fd)
         continue;
 }
 
+/* What is connected has to show that it lives; what is not tries again without its long pause. */
+static void network_changed(struct sotto *core)
+{
+    uint64_t soon = net_now_ms(core) + RETRY_FIRST_MS;
+    for (struct conn *conn = core->conns; conn != NULL; conn = conn->next) {
+        if (conn->link != NULL)
+            link_probe(conn->link);
+        else if (conn->failures > 0 && conn->retry_ms > soon) {
+            conn->retry_ms = soon + net_jitter(core, ANONYMOUS_DELAY_MS);
+            conn->failures = 1;
+            for (struct room *room = core->rooms; room != NULL; room = room->next)
+                room->wake |= room->conn == conn;
+        }
+    }
+}
+
 void net_step(struct sotto *core, uint64_t timeout_ms)
 {
-    struct pollfd fds[CONNS_MAX + 1 + SOTTO_HOST_FDS_MAX];
+    struct pollfd fds[CONNS_MAX + 2 + SOTTO_HOST_FDS_MAX];
     struct conn *of[CONNS_MAX];
     struct link *links[CONNS_MAX];
     bool polled[CONNS_MAX];
@@ -179,7 +222,10 @@ void net_step(struct sotto *core, uint64_t timeout_ms)
     size_t count = 0;
     uint64_t now = net_now_ms(core);
     uint64_t until = now + timeout_ms;
+    if (core->patient && core->netwatch < 0 && core->outside->line == NULL)
+        core->netwatch = netwatch_open();
     fds[fd_count++] = (struct pollfd){core->stop_pipe[0], POLLIN, 0};
+    fds[fd_count++] = (struct pollfd){core->netwatch, POLLIN, 0}; /* -1 is passed over */
     for (struct conn *conn = core->conns; conn != NULL && count < CONNS_MAX; conn = conn->next) {
         if (conn->link == NULL)
             continue;
@@ -204,7 +250,9 @@ void net_step(struct sotto *core, uint64_t timeout_ms)
         fds[host_at + i].revents = 0;
     if (n > 0 && fds[0].revents != 0)
         pipe_drain(core->stop_pipe[0]);
-    nfds_t at = 1;
+    if (n > 0 && fds[1].revents != 0 && netwatch_changed(core->netwatch))
+        network_changed(core);
+    nfds_t at = 2;
     for (size_t i = 0; i < count; i++) {
         unsigned revents = polled[i] ? (unsigned)(unsigned short)fds[at++].revents : 0;
         if (of[i]->link == links[i] && !of[i]->dead)
@@ -217,8 +265,23 @@ void net_step(struct sotto *core, uint64_t timeout_ms)
         host->step(host->ctx, fds + host_at, host_count);
 }
 
+void net_reconnect(struct sotto *core)
+{
+    for (struct conn *conn = core->conns; conn != NULL; conn = conn->next) {
+        if (conn->link == NULL || conn->dead)
+            continue;
+        on_ended(conn, SOTTO_NETWORK, "the proxy was changed");
+        problem_clear(&conn->problem);
+        conn->failures = 0;
+        conn->retry_ms = net_now_ms(core) + 1;
+        if (core->patient && conn->kind == CONNECTION_ROOM)
+            conn->retry_ms += net_jitter(core, ANONYMOUS_DELAY_MS);
+    }
+}
+
 void net_fresh(struct sotto *core)
 {
+    proxy_check(core);
     for (struct conn *conn = core->conns; conn != NULL; conn = conn->next)
         if (conn->link == NULL) {
             problem_clear(&conn->problem);
@@ -232,6 +295,9 @@ void net_close(struct sotto *core)
 {
     struct conn *conn = core->conns;
     core->conns = NULL;
+    if (core->netwatch >= 0)
+        (void)close(core->netwatch);
+    core->netwatch = -1;
     while (conn != NULL) {
         struct conn *next = conn->next;
         link_free(conn->link);

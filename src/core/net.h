@@ -42,6 +42,9 @@ bool conn_failed(const struct conn *conn);
 /* Waits at most timeout_ms for something to happen on any connection, and lets it. */
 void net_step(struct sotto *core, uint64_t timeout_ms);
 
+/* Ends all connections, which are opened anew when they are wanted. */
+void net_reconnect(struct sotto *core);
+
 /* Forgets failures, so that a new run tries anew. */
 void net_fresh(struct sotto *core);
 

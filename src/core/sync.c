@@ -358,6 +358,7 @@ static sotto_error listen_loop(struct listening *l, uint32_t seconds)
         if (store_data_version(core->store, &version) == SOTTO_OK &&
             version != core->data_version) {
             core->data_version = version;
+            proxy_check(core);
             scope_refresh(core);
         }
         TRY(revisit(core));
@@ -396,6 +397,8 @@ static sotto_error serve_turn(struct sotto *core)
     if (error != SOTTO_OK)
         return core_store_problem(core, error, "looking for changes");
     bool foreign = version != core->data_version;
+    if (foreign)
+        proxy_check(core);
     if (on && (foreign || changes != store_changes(core->store)))
         scope_refresh(core);
     core->data_version = version;

@@ -182,6 +182,11 @@ static const struct rpc_field forward[] = {
 static const struct rpc_field timer[] = {
     CONVERSATION, NUMBER("seconds", 0, SOTTO_TIMER_MAX, "after being read; 0: never"), END};
 static const struct rpc_field message[] = {MESSAGE, END};
+static const struct rpc_field proxy[] = {
+    MAYBE("proxy", RPC_STRING_MAX,
+          "socks5://HOST:PORT; socks5://HOST:PORT?isolate=no, for one that knows no passwords;"
+          " socks5://USER:PASSWORD@HOST:PORT; left out: none"),
+    END};
 static const struct rpc_field on[] = {
     {.name = "on", .type = RPC_BOOLEAN, .text = "whether they are sent and shown"}, END};
 static const struct rpc_field delete[] = {MESSAGE, CLIENT_ID, END};
@@ -292,6 +297,12 @@ const struct rpc_method rpc_methods[] = {
      findable, "Labels", true, account_set_findable},
     {"account.fingerprint", "One's own account's safety number", none, "Fingerprint", false,
      account_fingerprint},
+    {"network.proxy", "The proxy that relays are reached through", none, "Proxy", false,
+     network_proxy},
+    {"network.setProxy",
+     "Reach all relays through a SOCKS5 proxy, such as Tor's, and in no other way; connections that"
+     " go another way are ended",
+     proxy, "Proxy", false, network_set_proxy},
     {"status.get", "The account, and what there is in the profile", none, "Status", false,
      status_get},
 

@@ -17,6 +17,8 @@ bool account_set_typing(struct call *call);
 bool account_labels(struct call *call);
 bool account_set_username(struct call *call);
 bool account_set_findable(struct call *call);
+bool network_proxy(struct call *call);
+bool network_set_proxy(struct call *call);
 bool account_fingerprint(struct call *call);
 bool contact_fingerprint(struct call *call);
 bool status_get(struct call *call);

@@ -75,6 +75,22 @@ bool account_set_typing(struct call *call)
     return account_get(call);
 }
 
+bool network_proxy(struct call *call)
+{
+    struct sotto_proxy proxy;
+    if (sotto_proxy(call->core, &proxy) != SOTTO_OK)
+        return call_fail(call);
+    call->result = object_proxy(call->env, &proxy);
+    return true;
+}
+
+bool network_set_proxy(struct call *call)
+{
+    if (sotto_set_proxy(call->core, param_text(call, "proxy")) != SOTTO_OK)
+        return call_fail(call);
+    return network_proxy(call);
+}
+
 static bool fingerprint(struct call *call, const char *who)
 {
     struct sotto_fingerprint fingerprint;

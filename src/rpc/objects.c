@@ -376,6 +376,16 @@ json_t *object_fingerprint(const sotto_env *env, const struct sotto_fingerprint 
     return object;
 }
 
+json_t *object_proxy(const sotto_env *env, const struct sotto_proxy *proxy)
+{
+    json_t *object = json_object();
+    object_set_text(env, object, "proxy", proxy->address);
+    set_bool(object, "isolates", proxy->isolates);
+    set_bool(object, "login", proxy->login);
+    set_bool(object, "overridden", proxy->overridden);
+    return object;
+}
+
 json_t *object_sending(const sotto_env *env, const struct sotto_id *conversation,
                        const char *client_id, enum sotto_message_status status, uint64_t seq)
 {

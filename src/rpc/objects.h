@@ -31,6 +31,7 @@ json_t *object_phrase(const sotto_env *env, const char *phrase);
 json_t *object_device(const sotto_env *env, const struct sotto_device *device);
 json_t *object_fingerprint(const sotto_env *env, const struct sotto_fingerprint *fingerprint,
                            bool own);
+json_t *object_proxy(const sotto_env *env, const struct sotto_proxy *proxy);
 json_t *object_sending(const sotto_env *env, const struct sotto_id *conversation,
                        const char *client_id, enum sotto_message_status status, uint64_t seq);
 json_t *object_transfer(const sotto_env *env, const struct sotto_transfer *transfer);

@@ -130,6 +130,11 @@ static const struct rpc_field invitation[] = {
     END,
 };
 
+static const struct rpc_field proxy[] = {
+    STRING("proxy", "socks5://HOST:PORT, without a login; empty: none"),
+    BOOLEAN("isolates", "each connection shows it credentials of its own"),
+    BOOLEAN("login", "it has a user and a password"),
+    BOOLEAN("overridden", "the daemon's environment says so, not the profile"), END};
 static const struct rpc_field fingerprint[] = {
     STRING("digits", "60 decimal digits in groups of five: compare them with the other person's"),
     STRING("name", "whom it is with; one's own name for one's own"),
@@ -452,6 +457,7 @@ const struct rpc_object rpc_objects[] = {
     {"Request", "Somebody who is no contact and wants to write.", request},
     {"Requests", "A page of requests.", requests},
     {"Invitation", "A link with which somebody can begin a conversation.", invitation},
+    {"Proxy", "The SOCKS5 proxy that all relays are reached through.", proxy},
     {"Fingerprint", "What two people compare.", fingerprint},
     {"Conversation", "A conversation.", conversation},
     {"Conversations", "A page of conversations.", conversations},

@@ -68,6 +68,7 @@ enum {
     LINK_ANSWER_MS = 30000,  /* from a request to its answer */
     LINK_PING_MS = 25000,    /* silence after which the link pings */
     LINK_SILENCE_MS = 55000, /* silence after which it gives the connection up */
+    LINK_PROBE_MS = 10000,   /* the same after link_probe */
 };
 
 #endif

@@ -467,6 +467,17 @@ static void check_silence(struct link *link, uint64_t now)
     }
 }
 
+void link_probe(struct link *link)
+{
+    if (link->is_over || !link->is_ready)
+        return;
+    link->received = link->type->received(link->line);
+    link->heard_ms =
+        link_now(link) + LINK_PROBE_MS - LINK_SILENCE_MS; /* may be below 0: it wraps */
+    link->pinged = true;
+    link->type->ping(link->line);
+}
+
 void link_step(struct link *link, unsigned revents)
 {
     if (link->is_over)

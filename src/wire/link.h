@@ -94,6 +94,10 @@ void link_wants(const struct link *link, struct link_wants *wants);
 /* revents: what poll said of the descriptor; 0 for a deadline alone. */
 void link_step(struct link *link, unsigned revents);
 
+/* The network may be another one: asks the relay for a sign of life at once, and gives the
+ * connection up if none comes soon. */
+void link_probe(struct link *link);
+
 /* Milliseconds on the link's clock. */
 uint64_t link_now(const struct link *link);
 

@@ -109,6 +109,9 @@ def conversation():
         a("message.forward", message=mine, conversation=room, clientId="on")
         assert a("message.retry", conversation=room, clientId="on")["status"] != "failed"
         assert a("account.setReceipts", on=True)["receipts"] is True
+        assert a.fails("network.setProxy", proxy="nowhere") == "bad_address"
+        assert a("network.setProxy") == a("network.proxy") == \
+            {"proxy": "", "isolates": False, "login": False, "overridden": False}
         a("message.delete", message=gone)
         b.events(lambda n: n["params"].get("message", {}).get("kind") == "deleted")
         a("sync")

@@ -142,7 +142,8 @@ class Person:
 class World:
     """A directory, a relay and people. `with World("Alice", "Bob") as (world, alice, bob):`"""
 
-    def __init__(self, *names, config=None, options=()):
+    def __init__(self, *names, config=None, options=(), listen="127.0.0.1"):
+        self.listen = listen
         self.directory = tempfile.mkdtemp(prefix="sotto-test-")
         self.config, self.options = config, options
         self.relay, self.address, self.port = None, None, None
@@ -165,7 +166,7 @@ class World:
 
     def start_relay(self):
         command = self.relay_command()
-        command += ["--listen", "127.0.0.1:%d" % (self.port or 0), "--rate-limit", "off", *self.options]
+        command += ["--listen", "%s:%d" % (self.listen, self.port or 0), "--rate-limit", "off", *self.options]
         if self.config:
             path = os.path.join(self.directory, "sottod.conf")
             with open(path, "w") as file:
