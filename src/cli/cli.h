@@ -253,6 +253,7 @@ int run_group_role(struct cli *cli, const struct args *args);
 int run_group_policy(struct cli *cli, const struct args *args);
 int run_group_join(struct cli *cli, const struct args *args);
 int run_group_ban(struct cli *cli, const struct args *args);
+int run_group_continue(struct cli *cli, const struct args *args);
 int run_group_unban(struct cli *cli, const struct args *args);
 int run_daemon(struct cli *cli, const struct args *args);
 int run_call(struct cli *cli, const struct args *args);

@@ -1,4 +1,4 @@
-/* group settings, roles, title, description, picture, role, policy, join, ban, unban. */
+/* group settings, continue, roles, title, description, picture, role, policy, join, ban, unban. */
 #include <string.h>
 
 #include "cli/cli.h"
@@ -120,6 +120,14 @@ int run_group_join(struct cli *cli, const struct args *args)
     if (!find(cli, args, &id))
         return cli_fail(cli);
     return settle(cli, &id, sotto_group_set_join(cli->core, &id, rule));
+}
+
+int run_group_continue(struct cli *cli, const struct args *args)
+{
+    struct sotto_id id, successor;
+    if (!find(cli, args, &id) || sotto_group_continue(cli->core, &id, &successor) != SOTTO_OK)
+        return cli_fail(cli);
+    return settle(cli, &successor, SOTTO_OK);
 }
 
 int run_group_ban(struct cli *cli, const struct args *args)

@@ -289,6 +289,12 @@ static void text_settings(struct cli *cli, const struct sotto_conversation *one)
     }
     if (!one->group)
         return;
+    static const struct sotto_id nowhere;
+    if (memcmp(&settings->successor, &nowhere, sizeof nowhere) != 0) {
+        char hex[65];
+        hex_print(hex, settings->successor.bytes, sizeof settings->successor.bytes);
+        printf("goes on in    %.12s\n", hex);
+    }
     if (!settings->agreed)
         puts("This group is of an earlier version: everybody in it may do everything.");
     printf("You are       %s\n", sotto_role_name(settings->role));

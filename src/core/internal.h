@@ -256,6 +256,8 @@ sotto_error room_save(struct room *room, struct store_room *row);
 /* Rolls back, and forgets the cached group, which may be ahead of the store. */
 void room_abort(struct room *room);
 void room_forget_group(struct room *room);
+/* Loads the stored group, also of a room that was stopped. NOT_FOUND: nothing is stored. */
+sotto_error room_load_group(struct room *room);
 /* Rolls back, and forgets all cached groups: after a failure that touched more than one room. */
 void room_abort_all(struct sotto *core);
 /* One step; sets room->progress. */

@@ -3,7 +3,7 @@
 
 #include "core/people.h"
 #include "core/rejoin.h"
-#include "core/room_settings.h"
+#include "core/successor.h"
 
 /* ---- Joining ---- */
 
@@ -15,6 +15,7 @@ struct joining {
     struct device_id sender_device; /* which of the sender's devices made the Welcome */
     struct account_id peer;         /* of a conversation with one person: the other one */
     bool has_peer;
+    bool must_continue; /* it is let in only where a group of ours goes on */
     struct settings settings;
     struct store_key_package package;
     struct room *room;
@@ -60,6 +61,12 @@ static sotto_error group_check(struct joining *j, const sotto_mls_group *group,
     TRY(identity_room_read(data, info, &fault));
     TRY(rules_settings(group, &j->arena, &j->settings, NULL));
     TRY(sender_check(j, group));
+    if (j->must_continue) {
+        bool expected = false;
+        TRY(successor_expected(j->core, &j->settings, &j->sender, &expected));
+        if (!expected)
+            return SOTTO_SENDER;
+    }
     j->peer = j->sender;
     j->has_peer = info->kind == IDENTITY_ROOM_DIRECT && !own;
     if (info->kind == IDENTITY_ROOM_GROUP)
@@ -145,6 +152,7 @@ static sotto_error joined_store(struct joining *j)
     TRY(store_room_judged_put(core->store, &j->room->id, 0));
     TRY(room_save(j->room, &j->row));
     TRY(room_settings_keep(j->room, &j->row, &j->arena));
+    TRY(successor_joined(core, &j->room->id, &j->settings, &j->sender));
     TRY(store_room_put(core->store, &j->row)); /* its title is the settings' */
     if (!j->package.last_resort)
         TRY(store_key_package_erase(core->store, j->package.ref));
@@ -194,11 +202,12 @@ static sotto_error join_run(struct joining *j)
     return SOTTO_OK;
 }
 
-sotto_error join_room(struct sotto *core, const struct envelope *envelope,
-                      const struct account_id *sender)
+static sotto_error join_room_if(struct sotto *core, const struct envelope *envelope,
+                                const struct account_id *sender, bool must_continue)
 {
     struct joining joining;
     memset(&joining, 0, sizeof joining);
+    joining.must_continue = must_continue;
     joining.core = core;
     joining.envelope = envelope;
     joining.sender = *sender;
@@ -206,6 +215,12 @@ sotto_error join_room(struct sotto *core, const struct envelope *envelope,
     sotto_error error = envelope->next_seq >= 2 ? join_run(&joining) : SOTTO_VALUE;
     arena_free(&joining.arena);
     return error;
+}
+
+sotto_error join_room(struct sotto *core, const struct envelope *envelope,
+                      const struct account_id *sender)
+{
+    return join_room_if(core, envelope, sender, false);
 }
 
 /* ---- Considering ---- */
@@ -312,6 +327,11 @@ static sotto_error consider(struct considering *c)
         if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
             return error;
         busy = error != SOTTO_OK; /* else nothing more comes of the earlier membership */
+    }
+    if (!busy && !in && !asked) {
+        error = join_room_if(core, &c->envelope, &c->sender, true);
+        if (error == SOTTO_OK || error_is_local(error))
+            return error;
     }
     if (busy || (!in && !asked))
         return keep(c); /* busy: first the log must show that the earlier membership ended */

@@ -1,7 +1,7 @@
 /* A room in memory: its cached group, and one step of its state machine (core/internal.h). */
 #include <string.h>
 
-#include "core/internal.h"
+#include "core/successor.h"
 #include "core/rejoin.h"
 #include "core/typing.h"
 
@@ -42,9 +42,10 @@ void room_free_all(struct sotto *core)
     }
 }
 
-static sotto_error group_load(struct room *room)
+sotto_error room_load_group(struct room *room)
 {
     struct sotto *core = room->core;
+    room_forget_group(room);
     struct store_records records;
     (void)store_records_begin(&records, core->store, &room->id);
     sotto_error error = sotto_mls_group_load(core->mls, &core->identity_mls.mls, store_records_next,
@@ -68,7 +69,7 @@ sotto_error room_enter(struct room *room, struct arena *arena, struct store_room
     if (room->group != NULL && room->generation == row->generation)
         return SOTTO_OK;
     room_forget_group(room);
-    return group_load(room);
+    return room_load_group(room);
 }
 
 sotto_error room_save(struct room *room, struct store_room *row)
@@ -441,6 +442,8 @@ static void step_active(struct room *room, const struct store_room *row)
         return;
     }
     if (!room_caught_up(room, row))
+        return;
+    if (row->kind == STORE_ROOM_GROUP && successor_close(room))
         return;
     room_judge(room);
     if (room->progress == ROOM_STUCK)

@@ -4,7 +4,7 @@
 #include "core/listing.h"
 #include "core/people.h"
 #include "core/rejoin.h"
-#include "core/room_settings.h"
+#include "core/successor.h"
 #include "core/typing.h"
 
 struct receiving {
@@ -517,10 +517,11 @@ static sotto_error commit_refused(struct receiving *r, const struct entry *entry
     const char *name = names_of(core, committer, r->arena);
     (void)snprintf(trouble, size,
                    "%s changed this conversation without being allowed to (%s). No member follows, "
-                   "and it ends here. An owner's Sotto makes a new one without them.",
+                   "and it ends here; an owner's Sotto makes a new one without them.",
                    name[0] != '\0' ? name : "A member", why);
     TRY(room_stopped_by(r->room, r->arena, committer));
-    return fork_found(r, entry, trouble);
+    TRY(fork_found(r, entry, trouble));
+    return successor_after(r->room, &r->row, r->arena, committer);
 }
 
 static sotto_error commit_enter(struct receiving *r, const struct entry *entry,
@@ -575,7 +576,8 @@ static sotto_error foreign_entry(struct receiving *r, const struct entry *entry)
                                     "The relay's record of this conversation does not "
                                     "follow from what came before: it was altered, or a "
                                     "member's client is broken. The conversation was "
-                                    "stopped; begin a new one.");
+                                    "stopped; begin a new one. (sotto group continue, of "
+                                    "an owner, makes one with all of a group.)");
     else if (error != SOTTO_OK || commit)
         error = unreadable(r, entry, NULL);
     else if (received.kind == SOTTO_MLS_RECEIVED_PROPOSAL)

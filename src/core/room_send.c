@@ -4,7 +4,7 @@
 #include "codec/reader.h"
 #include "codec/writer.h"
 #include "core/people.h"
-#include "core/room_settings.h"
+#include "core/successor.h"
 
 /* ---- What is queued ---- */
 
@@ -467,6 +467,37 @@ static void append_accepted(struct append_slot *slot, uint64_t seq)
     }
 }
 
+/* The room can be read at the epoch that the relay has, and what is derived from that epoch does
+ * not open it: who made the last commit gave the relay another gate. */
+static bool gate_lost(struct room *room, int64_t out)
+{
+    struct sotto *core = room->core;
+    struct arena arena;
+    struct store_room row;
+    struct store_outgoing outgoing;
+    if (room->subscribed != ROOM_SUBSCRIBED)
+        return false;
+    arena_init(&arena, core->env);
+    sotto_error error = store_begin(core->store);
+    if (error == SOTTO_OK)
+        error = store_outgoing_get(core->store, out, &arena, &outgoing);
+    if (error == SOTTO_OK)
+        error = room_enter(room, &arena, &row);
+    if (error == SOTTO_OK && (row.state != STORE_ROOM_ACTIVE || room->group == NULL ||
+                              outgoing.epoch != sotto_mls_epoch(room->group)))
+        error = SOTTO_NOT_FOUND;
+    if (error == SOTTO_OK)
+        error = successor_shut_out(room, &row, &arena);
+    if (error == SOTTO_OK)
+        error = store_room_put(core->store, &row);
+    if (error == SOTTO_OK)
+        error = store_commit(core->store);
+    if (error != SOTTO_OK)
+        room_abort(room);
+    arena_free(&arena);
+    return error == SOTTO_OK;
+}
+
 static void on_appended(void *ctx, sotto_error error, const struct message *answer)
 {
     struct append_slot *slot = ctx;
@@ -494,6 +525,9 @@ static void on_appended(void *ctx, sotto_error error, const struct message *answ
     net_problem(room->conn, error, answer, &problem);
     if (error == SOTTO_REFUSED && answer != NULL && answer->error.code == WIRE_CODE_LIMIT)
         room_outgoing_refused(room, slot->row);
+    if (error == SOTTO_REFUSED && answer != NULL && answer->error.code == WIRE_CODE_NO_ROOM &&
+        room->appends_left == 0 && gate_lost(room, slot->row))
+        return;
     room_stuck(room, &problem);
 }
 

@@ -236,6 +236,8 @@ sotto_error room_settings_entered(struct room *room, struct store_room *row, str
     if (!found)
         before.title = sotto_bytes_str(row->title);
     TRY(settings_of(room, arena, &after, &stored));
+    stored.has_committer = true;
+    stored.committer = *actor;
     if (stored.settings.size > 0 && row->kind != STORE_ROOM_OWN) {
         struct telling t = {room, seq, part, actor};
         TRY(tell_texts(&t, &before, &after));

@@ -498,10 +498,16 @@ static const char version_15[] = "CREATE TABLE pin ("
                                  "CREATE INDEX pin_account ON pin (account);"
                                  "PRAGMA user_version = 15;";
 
+static const char version_16[] =
+    "ALTER TABLE room_settings ADD COLUMN committer BLOB;"
+    "ALTER TABLE room_settings ADD COLUMN resume_s INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX room_resume ON room_settings (resume_s) WHERE resume_s > 0;"
+    "PRAGMA user_version = 16;";
+
 /* steps[n]: from version n to n + 1 */
 static const char *const steps[STORE_VERSION] = {
-    version_1, version_2,  version_3,  version_4,  version_5,  version_6,  version_7, version_8,
-    version_9, version_10, version_11, version_12, version_13, version_14, version_15};
+    version_1, version_2,  version_3,  version_4,  version_5,  version_6,  version_7,  version_8,
+    version_9, version_10, version_11, version_12, version_13, version_14, version_15, version_16};
 
 const char *store_schema_step(uint64_t version)
 {

@@ -12,6 +12,9 @@ struct store_settings {
     struct account_id offender;
     bool has_successor; /* where it goes on */
     struct room_id successor;
+    bool has_committer; /* whose commit led to the present epoch */
+    struct account_id committer;
+    uint64_t resume_s; /* when this device continues it, if nobody did before; 0: it does not */
 };
 
 /* NOT_FOUND: nothing was stored of that room. */
@@ -20,5 +23,12 @@ sotto_error store_settings_get(struct store *store, const struct room_id *room, 
 /* [tx] Writes all of it. */
 sotto_error store_settings_put(struct store *store, const struct room_id *room,
                                const struct store_settings *settings);
+
+/* Whether it goes on in another room. */
+sotto_error store_settings_moved(struct store *store, const struct room_id *room, bool *moved);
+
+/* Rooms that were to be continued by now. */
+sotto_error store_settings_resume(struct store *store, uint64_t now_s, struct arena *arena,
+                                  struct room_id **rooms, size_t *count);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "core/listing.h"
 #include "core/typing.h"
+#include "core/successor.h"
 
 enum {
     TICK_MS = 250,      /* how often a listener looks whether another process stored something */
@@ -197,6 +198,8 @@ sotto_error sotto_settle(struct sotto *core, const struct sotto_id *conversation
 static sotto_error revisit(struct sotto *core)
 {
     sotto_error error = join_revisit(core);
+    if (error == SOTTO_OK)
+        error = successor_sweep(core);
     if (error != SOTTO_OK)
         return core_store_problem(core, error, "joining conversations");
     return SOTTO_OK;
@@ -230,6 +233,7 @@ sotto_error sotto_sync(struct sotto *core)
         continue;
     if (error == SOTTO_OK)
         (void)search_tidy(core); /* else the next time */
+    (void)successor_sweep(core);
     return error != SOTTO_OK ? error : revisited;
 }
 

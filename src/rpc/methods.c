@@ -462,6 +462,10 @@ const struct rpc_method rpc_methods[] = {
     {"group.ban", "Remove somebody and keep them out", somebody, "Nothing", false, group_ban},
     {"group.unban", "Let somebody in again who was banned", somebody, "Nothing", false,
      group_unban},
+    {"group.continue",
+     "Make a new group where one was stopped, with all who were in it but whoever stopped it; an"
+     " owner's Sotto does it by itself where it is known who that was",
+     conversation, "ConversationId", false, group_continue},
     {"group.standings", "Who has a role of their own, and who is banned", members, "Standings",
      false, group_standings},
 

@@ -102,6 +102,7 @@ bool group_set_join(struct call *call);
 bool group_ban(struct call *call);
 bool group_unban(struct call *call);
 bool group_standings(struct call *call);
+bool group_continue(struct call *call);
 
 /* server.c */
 bool events_subscribe(struct call *call);

@@ -71,6 +71,16 @@ bool group_set_join(struct call *call)
     return call_done(call, sotto_group_set_join(call->core, &id, rule));
 }
 
+bool group_continue(struct call *call)
+{
+    struct sotto_id id = param_id(call, "conversation"), successor;
+    if (sotto_group_continue(call->core, &id, &successor) != SOTTO_OK)
+        return call_fail(call);
+    call->result = json_object();
+    object_set_id(call->result, "conversation", &successor);
+    return true;
+}
+
 bool group_ban(struct call *call)
 {
     struct sotto_id id = param_id(call, "conversation");

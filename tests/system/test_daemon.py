@@ -541,6 +541,7 @@ def settings():
         assert b("group.savePicture", conversation=group, to=path + "2")["path"] == path + "2"
         assert {s["name"]: s["role"] for s in b("group.standings", conversation=group)["standings"]} == \
             {"Alice": "owner", "Bob": "admin"}
+        assert a.fails("group.continue", conversation=group) == "cannot_change"
         a("group.ban", conversation=group, who="Bob")
         eventually(lambda: b("conversation.get", conversation=group)["state"] == "removed", "Bob's being out")
         assert [s["name"] for s in a("group.standings", conversation=group)["standings"] if s["banned"]] == ["Bob"]

@@ -194,4 +194,101 @@ def test_race():
         agree(world.people, "Kitchen")
 
 
-main([test_title_and_picture, test_roles, test_ownership, test_ban, test_timer, test_race])
+def usurp(person, title, *what):
+    done = subprocess.run([os.environ["SOTTO_USURPER"], person.profile, person.conversation(title)["conversation"],
+                           *what], capture_output=True, encoding="utf-8", timeout=300)
+    assert done.returncode in (0, 1), done
+    return done
+
+
+def there(person, title):
+    """The living conversation of that title."""
+    found = [c for c in person.ok("conversations").of("conversation") if c["title"] == title]
+    return {c["state"]: c for c in found}
+
+
+def stopped_and_goes_on(kind, early=False):
+    with World("Alice", "Bob", "Carol", "Mallory") as (world, alice, bob, carol, mallory):
+        befriend_all(world)
+        alice.ok("group", "create", "Kitchen", "Bob", "Carol", "Mallory")
+        alice.ok("group", "policy", "Kitchen", "change", "admin")
+        sync_all(world)
+        bob.ok("send", "Kitchen", "before")
+        sync_all(world)
+        target = [bob.ok("status").of("status")[0]["account"]] if kind == "remove" else []
+        usurp(mallory, "Kitchen", kind, *target)
+        honest = [bob, carol, alice] if early else [alice, bob, carol]
+        for person in honest:
+            person.run("sync")
+        if kind == "gate":  # found out by whoever writes first
+            assert alice.run("send", "Kitchen", "anybody here?").error == "forked"
+        for _ in range(2):
+            for person in honest:
+                person.run("sync")
+                person.let_in()
+        for person in honest:
+            states = there(person, "Kitchen")
+            assert "active" in states, (person.name, states)
+            if kind != "gate" or person is alice:  # the others learn of it from her
+                assert "Mallory" in states["forked"]["trouble"], states
+            old = person.ok("group", "settings", states["forked"]["conversation"]).of("conversation")[0]
+            assert old["settings"]["successor"] == states["active"]["conversation"]
+            new = states["active"]["conversation"]
+            assert members(person, new) == ["Alice", "Bob", "Carol"], members(person, new)
+            now = person.ok("group", "settings", new).of("conversation")[0]
+            assert now["title"] == "Kitchen" and now["settings"]["change"] == "admin", now
+            assert now["settings"]["role"] == ("owner" if person is alice else "member")
+            person.ok("send", new, "from " + person.name)
+        for person in honest:
+            person.ok("sync")
+        new = there(alice, "Kitchen")["active"]["conversation"]
+        for person in honest:
+            assert [t for _, t in person.texts(new)] == ["from " + p.name for p in honest], person.texts(new)
+            assert len({c["epochAuthenticator"] for c in (there(p, "Kitchen")["active"] for p in honest)}) == 1
+        mallory.run("sync")
+        assert "active" not in there(mallory, "Kitchen") or \
+            there(mallory, "Kitchen")["active"]["conversation"] != new
+
+
+def test_usurped_title():
+    """a title that its writer's role does not allow is followed by nobody; the group goes on without them"""
+    stopped_and_goes_on("title")
+
+
+def test_usurped_owner():
+    """whoever makes themself an owner is none, to anybody, whoever sees it first"""
+    stopped_and_goes_on("owner", early=True)
+
+
+def test_usurped_remove():
+    """whoever was removed by somebody who may not is not out"""
+    stopped_and_goes_on("remove")
+
+
+def test_usurped_gate():
+    """a member who shuts all others out at the relay is found out, and the group goes on"""
+    stopped_and_goes_on("gate")
+
+
+def test_usurped_garbage():
+    """a commit that is none stops the group at one place for all; an owner continues it by hand"""
+    with World("Alice", "Bob", "Mallory") as (world, alice, bob, mallory):
+        befriend_all(world)
+        alice.ok("group", "create", "Kitchen", "Bob", "Mallory")
+        sync_all(world)
+        usurp(mallory, "Kitchen", "garbage")
+        for person in (alice, bob):
+            person.run("sync")
+            assert person.conversation("Kitchen")["state"] == "forked"
+        assert bob.conversation("Kitchen")["seq"] == alice.conversation("Kitchen")["seq"]
+        refused(bob.run("group", "continue", "Kitchen"))
+        alice.ok("group", "continue", "Kitchen")
+        assert alice.run("group", "continue", alice.run("conversations").of("conversation")[0]["conversation"]).code != 0
+        bob.ok("sync")
+        bob.ok("send", there(bob, "Kitchen")["active"]["conversation"], "here")
+        alice.ok("sync")
+        assert [t for _, t in alice.texts(there(alice, "Kitchen")["active"]["conversation"])] == ["here"]
+
+
+main([test_title_and_picture, test_roles, test_ownership, test_ban, test_timer, test_race,
+      test_usurped_title, test_usurped_owner, test_usurped_remove, test_usurped_gate, test_usurped_garbage])
