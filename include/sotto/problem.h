@@ -96,7 +96,9 @@ enum sotto_trouble {
     X(CANCELLED, "cancelled", REFUSED)                   \
     X(NOT_ALLOWED, "not_allowed", REFUSED)               \
     X(USERNAME_TAKEN, "username_taken", REFUSED)         \
-    X(CHANGED, "changed", SECURITY)
+    X(CHANGED, "changed", SECURITY)                      \
+    X(BAD_BACKUP, "bad_backup", FAILURE)                 \
+    X(STOPPED, "stopped", FAILURE)
 
 enum sotto_code {
 #define SOTTO_CODE_ENUM(name, text, trouble) SOTTO_CODE_##name,

@@ -22,6 +22,7 @@
 #include "sotto/file.h"
 #include "sotto/group.h"
 #include "sotto/label.h"
+#include "sotto/keeping.h"
 #include "sotto/message.h"
 #include "sotto/network.h"
 #include "sotto/problem.h"

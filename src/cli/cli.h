@@ -118,11 +118,14 @@ struct output {
     void (*status)(struct cli *cli, const struct sotto_account *account,
                    const struct sotto_status *status);
     void (*invitation)(struct cli *cli, const struct shown_invitation *invitation);
+    void (*backup)(struct cli *cli, const char *path, const struct sotto_backup_made *made);
+    void (*restored)(struct cli *cli, const struct sotto_restored *restored);
     void (*device_link)(struct cli *cli, const char *link, uint64_t expires_s);
     void (*phrase)(struct cli *cli, const char *phrase);
     void (*device)(struct cli *cli, const struct sotto_device *device);
-    /* How far something long is; to a terminal alone. */
-    void (*progress)(struct cli *cli, uint64_t done, uint64_t of);
+    /* How far something long is, such as "History", of so many "messages"; to a terminal alone. */
+    void (*progress)(struct cli *cli, const char *what, uint64_t done, uint64_t of,
+                     const char *unit);
     void (*fingerprint)(struct cli *cli, const struct sotto_fingerprint *fingerprint, bool own);
     void (*proxy)(struct cli *cli, const struct sotto_proxy *proxy);
     void (*sending)(struct cli *cli, const struct shown_sending *sending);
@@ -164,6 +167,19 @@ bool passphrase_unlock(void *ctx, unsigned tries, sotto_buf *out);
 /* Appends the recovery phrase: what standard input says or, where that is the terminal, what it is
  * asked for without showing it. False: trouble says why. */
 bool phrase_ask(struct cli *cli, sotto_buf *out);
+
+/* The first line of a file, or what a person types on the terminal, where it is not shown; new:
+ * they type it twice. Appended. False: cli->trouble. */
+bool passphrase_from(struct cli *cli, const char *path, sotto_buf *out);
+bool passphrase_ask(struct cli *cli, const char *question, sotto_buf *out);
+bool passphrase_ask_new(struct cli *cli, const char *option, sotto_buf *out);
+
+/* Ends of the options of registering, which begin with these five: relay, name, phone, invitation,
+ * code. */
+struct sotto_registration registration_of(const struct args *args);
+/* Does it, and asks for the code if the relay sends one. with: what run registers with. */
+sotto_error with_code(struct cli *cli, struct sotto_registration *with,
+                      sotto_error (*run)(struct cli *cli, void *ctx), void *ctx);
 
 /* Opens the profile. EXIT_OK, or the exit code of the problem that was printed. */
 int cli_open(struct cli *cli);
@@ -257,6 +273,8 @@ int run_group_continue(struct cli *cli, const struct args *args);
 int run_group_unban(struct cli *cli, const struct args *args);
 int run_daemon(struct cli *cli, const struct args *args);
 int run_call(struct cli *cli, const struct args *args);
+int run_backup(struct cli *cli, const struct args *args);
+int run_restore(struct cli *cli, const struct args *args);
 int run_completion(struct cli *cli, const struct args *args);
 
 #endif

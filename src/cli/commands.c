@@ -27,6 +27,24 @@ static const struct option_spec passphrase_options[] = {
     {"new-file", "PATH", "the new passphrase is the first line of that file; /dev/fd/N is one too"},
     {NULL, NULL, NULL}};
 
+static const struct option_spec backup_options[] = {
+    {"passphrase-file", "PATH", "the passphrase is the first line of that file"},
+    {"key", NULL, "make a key of 48 digits in a passphrase's place, and show it once"},
+    {"account-key", NULL, "the account's key too: file and passphrase together are the account"},
+    {"replace", NULL, "a file that is there gives way, once the new one is whole"},
+    {NULL, NULL, NULL}};
+
+static const struct option_spec restore_options[] = {
+    {"relay", "ADDRESS", "where the account is ($SOTTO_RELAY; else where the backup says)"},
+    {"name", "NAME", "the name that others see (the backup's)"},
+    {"phone", "NUMBER", "a phone number like +4930123456, where the relay wants one"},
+    {"invitation", "CODE", "the relay's invitation code, where it wants one"},
+    {"code", "CODE", "the code that was sent to the phone"},
+    {"passphrase-file", "PATH", "passphrase or key are the first line of that file"},
+    {"history-only", NULL, "make no device of the account, even if its key is in the backup"},
+    {"alone", NULL, "remove the account's other devices: lost, or in wrong hands"},
+    {NULL, NULL, NULL}};
+
 static const struct option_spec invite_options[] = {
     {"uses", "N", "how many people may take it (1)"},
     {"expires", "TIME", "for how long it is good, such as 12h or 7d (7d)"},
@@ -183,6 +201,21 @@ const struct command commands[] = {
      "sotto passphrase change", passphrase_options, 0, 0, run_passphrase_change, false},
     {"passphrase remove", "", "Let this profile be opened without a passphrase", NULL,
      "sotto passphrase remove", no_options, 0, 0, run_passphrase_remove, false},
+    {"backup", "PATH", "Write what you have into one encrypted file",
+     "Contacts, conversations and messages, under a passphrase that is asked for, or with --key "
+     "under a key that is made and shown once: write it down, nobody can give it back to you. A "
+     "daemon goes on meanwhile. Files that were sent are not in it. With --account-key a new "
+     "device "
+     "can be made of it when all others are lost; without, the recovery phrase (`sotto phrase`) or "
+     "another device is needed for that.",
+     "sotto backup ~/sotto-2026-11.backup --key", backup_options, 1, 1, run_backup, false},
+    {"restore", "PATH", "Take a backup over",
+     "Into a profile without an account, or one of the same account. The messages are there at "
+     "once; the conversations wait until your other devices, or members, add this one again. If "
+     "the "
+     "account's key is in the backup, this becomes a new device of the account; if not, go on with "
+     "`sotto link` or `sotto recover`. Broken off, the same command goes on.",
+     "sotto restore ~/sotto-2026-11.backup", restore_options, 1, 1, run_restore, false},
     {"fingerprint", "[WHO]", "Show the safety number to compare with someone",
      "Read it to each other in person or by phone. If both see the same digits, nobody is in "
      "between. Without WHO it is your own account's. The code below it is for `sotto verify` on "

@@ -14,8 +14,8 @@ static bool code_ask(const struct sotto_problem *problem, char *code, size_t siz
     return code[0] != '\0';
 }
 
-/* The options of registering, which begin with these five; --relay, else $SOTTO_RELAY. */
-static struct sotto_registration registration_of(const struct args *args)
+/* --relay, else $SOTTO_RELAY. */
+struct sotto_registration registration_of(const struct args *args)
 {
     struct sotto_registration registration = {args->options[0], args->options[1], args->options[2],
                                               args->options[3], args->options[4]};
@@ -25,9 +25,8 @@ static struct sotto_registration registration_of(const struct args *args)
     return registration;
 }
 
-/* Does it, and asks for the code if the relay sends one. with: what run registers with. */
-static sotto_error with_code(struct cli *cli, struct sotto_registration *with,
-                             sotto_error (*run)(struct cli *cli, void *ctx), void *ctx)
+sotto_error with_code(struct cli *cli, struct sotto_registration *with,
+                      sotto_error (*run)(struct cli *cli, void *ctx), void *ctx)
 {
     bool may_ask = !cli->json && isatty(STDIN_FILENO) == 1;
     sotto_error error = run(cli, ctx);

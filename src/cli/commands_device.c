@@ -6,7 +6,7 @@
 static void link_progress(void *ctx, uint64_t done, uint64_t of)
 {
     struct cli *cli = ctx;
-    cli->output->progress(cli, done, of);
+    cli->output->progress(cli, "History", done, of, "messages");
 }
 
 int run_link(struct cli *cli, const struct args *args)

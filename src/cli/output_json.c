@@ -100,6 +100,16 @@ static void json_invitation(struct cli *cli, const struct shown_invitation *invi
                                              invitation->expires_s));
 }
 
+static void json_backup(struct cli *cli, const char *path, const struct sotto_backup_made *made)
+{
+    print_as("backup", object_backup(cli->env, path, made));
+}
+
+static void json_restored(struct cli *cli, const struct sotto_restored *restored)
+{
+    print_as("restored", object_restored(cli->env, restored));
+}
+
 static void json_device_link(struct cli *cli, const char *link, uint64_t expires_s)
 {
     print_as("deviceLink", object_device_link(cli->env, link, expires_s));
@@ -115,11 +125,14 @@ static void json_device(struct cli *cli, const struct sotto_device *device)
     print_as("device", object_device(cli->env, device));
 }
 
-static void json_progress(struct cli *cli, uint64_t done, uint64_t of)
+static void json_progress(struct cli *cli, const char *what, uint64_t done, uint64_t of,
+                          const char *unit)
 {
     (void)cli;
+    (void)what;
     (void)done;
     (void)of;
+    (void)unit;
 }
 
 static void json_fingerprint(struct cli *cli, const struct sotto_fingerprint *fingerprint, bool own)
@@ -181,9 +194,10 @@ static void json_problem(struct cli *cli, const struct sotto_problem *problem)
 }
 
 const struct output output_json = {
-    json_message, json_receipt,  json_conversation, json_settings,    json_standing,
-    json_contact, json_labels,   json_found,        json_member,      json_request,
-    json_account, json_status,   json_invitation,   json_device_link, json_phrase,
-    json_device,  json_progress, json_fingerprint,  json_proxy, json_sending,     json_saved,
-    json_done,    json_nothing,  json_notice,       json_problem,
+    json_message,     json_receipt, json_conversation, json_settings, json_standing,
+    json_contact,     json_labels,  json_found,        json_member,   json_request,
+    json_account,     json_status,  json_invitation,   json_backup,   json_restored,
+    json_device_link, json_phrase,  json_device,       json_progress, json_fingerprint,
+    json_proxy,       json_sending, json_saved,        json_done,     json_nothing,
+    json_notice,      json_problem,
 };

@@ -480,6 +480,30 @@ static void text_fingerprint(struct cli *cli, const struct sotto_fingerprint *fi
                  : "You have compared it before.");
 }
 
+static void text_backup(struct cli *cli, const char *path, const struct sotto_backup_made *made)
+{
+    if (made->key[0] != '\0') {
+        puts(made->key);
+        if (cli->terminal)
+            puts("This key opens the backup. Write it down: it is shown this once.");
+    }
+    if (cli->terminal)
+        printf("%s: %u conversations, %llu messages, %llu bytes.\n", path, made->conversations,
+               (unsigned long long)made->messages, (unsigned long long)made->size);
+}
+
+static void text_restored(struct cli *cli, const struct sotto_restored *restored)
+{
+    (void)cli;
+    printf("Restored: %llu messages, as they were on ", (unsigned long long)restored->messages);
+    time_print(restored->made_s);
+    puts(".");
+    if (restored->skipped > 0)
+        printf("%llu records need a newer version of Sotto and were left out.\n",
+               (unsigned long long)restored->skipped);
+    puts("Conversations wait until your other devices, or members, add this one again.");
+}
+
 static void text_device_link(struct cli *cli, const char *link, uint64_t expires_s)
 {
     if (cli->terminal)
@@ -511,11 +535,12 @@ static void text_device(struct cli *cli, const struct sotto_device *device)
     puts(device->own ? "  (this one)" : "");
 }
 
-static void text_progress(struct cli *cli, uint64_t done, uint64_t of)
+static void text_progress(struct cli *cli, const char *what, uint64_t done, uint64_t of,
+                          const char *unit)
 {
     if (cli->terminal)
-        fprintf(stderr, "\rHistory: %llu of %llu messages%s", (unsigned long long)done,
-                (unsigned long long)of, done == of ? "\n" : "");
+        fprintf(stderr, "\r%s: %llu of %llu %s%s", what, (unsigned long long)done,
+                (unsigned long long)of, unit, done == of ? "\n" : "");
 }
 
 static void text_sending(struct cli *cli, const struct shown_sending *sending)
@@ -604,9 +629,10 @@ static void text_problem(struct cli *cli, const struct sotto_problem *problem)
 }
 
 const struct output output_text = {
-    text_message, text_receipt,  text_conversation, text_settings,    text_standing,
-    text_contact, text_labels,   text_found,        text_member,      text_request,
-    text_account, text_status,   text_invitation,   text_device_link, text_phrase,
-    text_device,  text_progress, text_fingerprint,  text_proxy, text_sending,     text_saved,
-    text_done,    text_nothing,  text_notice,       text_problem,
+    text_message,     text_receipt, text_conversation, text_settings, text_standing,
+    text_contact,     text_labels,  text_found,        text_member,   text_request,
+    text_account,     text_status,  text_invitation,   text_backup,   text_restored,
+    text_device_link, text_phrase,  text_device,       text_progress, text_fingerprint,
+    text_proxy,       text_sending, text_saved,        text_done,     text_nothing,
+    text_notice,      text_problem,
 };

@@ -30,7 +30,7 @@ static sotto_error read_some(int fd, uint8_t *line, size_t *size)
 }
 
 /* The first line of the file, without its end. */
-static bool from_file(struct cli *cli, const char *path, sotto_buf *out)
+bool passphrase_from(struct cli *cli, const char *path, sotto_buf *out)
 {
     uint8_t line[READ_MAX];
     size_t size = 0;
@@ -162,7 +162,7 @@ bool passphrase_unlock(void *ctx, unsigned tries, sotto_buf *out)
     struct cli *cli = ctx;
     const char *path = getenv("SOTTO_PASSPHRASE_FILE");
     if (path != NULL && path[0] != '\0')
-        return tries == 0 && from_file(cli, path, out);
+        return tries == 0 && passphrase_from(cli, path, out);
     int terminal = tries < TRIES ? terminal_open(cli) : -1;
     if (terminal < 0)
         return false;
@@ -171,17 +171,35 @@ bool passphrase_unlock(void *ctx, unsigned tries, sotto_buf *out)
     return read;
 }
 
+static void no_terminal(struct cli *cli, const char *option)
+{
+    char next[200];
+    (void)snprintf(next, sizeof next,
+                   "Let %s PATH name a file that holds it, or run the command on a terminal, which "
+                   "asks for it.",
+                   option);
+    problem_usage(&cli->trouble, next, "A passphrase is needed.");
+}
+
+bool passphrase_ask(struct cli *cli, const char *question, sotto_buf *out)
+{
+    int terminal = terminal_open(cli);
+    bool given = terminal >= 0 && ask(terminal, question, out);
+    if (terminal >= 0)
+        (void)close(terminal);
+    if (!given)
+        no_terminal(cli, "--passphrase-file");
+    return given;
+}
+
 /* Twice, for it cannot be seen. */
-static bool ask_new(struct cli *cli, sotto_buf *out)
+bool passphrase_ask_new(struct cli *cli, const char *option, sotto_buf *out)
 {
     sotto_buf again;
     sotto_buf_init(&again, cli->env);
     int terminal = terminal_open(cli);
     if (terminal < 0) {
-        problem_usage(&cli->trouble,
-                      "Let --new-file PATH name a file that holds it, or run the "
-                      "command on a terminal, which asks for it.",
-                      "A new passphrase is needed.");
+        no_terminal(cli, option);
         return false;
     }
     bool same = false;
@@ -200,7 +218,8 @@ static int set_new(struct cli *cli, const char *path, const char *what, const ch
 {
     sotto_buf passphrase;
     sotto_buf_init(&passphrase, cli->env);
-    bool given = path != NULL ? from_file(cli, path, &passphrase) : ask_new(cli, &passphrase);
+    bool given = path != NULL ? passphrase_from(cli, path, &passphrase)
+                              : passphrase_ask_new(cli, "--new-file", &passphrase);
     int code = EXIT_OK;
     if (!given) {
         code = cli_problem(cli, &cli->trouble);

@@ -14,4 +14,9 @@ sotto_error account_need_key(struct sotto *core);
 /* Registers what the profile holds, with its manifest, at its relay. */
 sotto_error account_register_run(struct sotto *core, const struct sotto_registration *registration);
 
+/* sotto_recover with the account's key itself; the recovery's phrase is not looked at, its relay is
+ * given. */
+sotto_error account_recover_by_key(struct sotto *core, const struct sotto_recovery *recovery,
+                                   const struct secret *seed);
+
 #endif

@@ -111,6 +111,17 @@ sotto_error core_need_account(struct sotto *core)
                        "There is no account in this profile yet.");
 }
 
+sotto_error core_need_past(struct sotto *core)
+{
+    uint64_t restored = 0;
+    if (core_need_account(core) == SOTTO_OK)
+        return SOTTO_OK;
+    sotto_error error = store_number_get(core->store, CORE_RESTORED, &restored);
+    if (error != SOTTO_OK)
+        return core_store_problem(core, error, "reading the profile");
+    return restored != 0 ? SOTTO_OK : core->problem.error;
+}
+
 /* ---- Opening and closing ------------------------------------------------------------------------
  */
 

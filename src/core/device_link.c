@@ -15,7 +15,6 @@
 
 #define PENDING "link.pending"
 enum { LINK_LIFETIME_S = 15 * 60, HISTORY_STALL_S = 20 };
-#define POSITIONS (UINT64_C(1) << 40) /* of messages, that one device gives */
 
 struct pending {
     struct arena arena;
@@ -219,7 +218,9 @@ static sotto_error account_store(struct sotto *core, const struct pending *pendi
     struct store_profile profile;
     struct reader reader;
     sotto_buf saved;
-    uint64_t position = (package->position / POSITIONS + 1) * POSITIONS;
+    uint64_t head = 0;
+    TRY(store_number_get(core->store, "message.position", &head)); /* of a backup that is here */
+    uint64_t position = own_positions_next(package->position > head ? package->position : head);
     memset(&profile, 0, sizeof profile);
     sotto_buf_init(&saved, core->env);
     sotto_buf texts;

@@ -223,6 +223,9 @@ enum { CORE_CANCEL = 2 };
 uint64_t core_now_s(const struct sotto *core);
 /* NOT_REGISTERED unless there is a registered account; reloads it if another process made it. */
 sotto_error core_need_account(struct sotto *core);
+/* The same, but a backup that was restored will do: for what only reads. */
+sotto_error core_need_past(struct sotto *core);
+#define CORE_RESTORED "restored" /* among the store's numbers: 1 */
 /* Reads the profile and identity from the store; has_identity says whether there is one. */
 sotto_error core_load_profile(struct sotto *core);
 /* Sets the problem from a failure of the store. Returns error. */
@@ -568,7 +571,14 @@ enum {
     OWN_ROOM = 4,
     OWN_MESSAGE = 5,
     OWN_PROGRESS = 6,
+    OWN_RECEIPTS = 56,
 };
+/* Positions of messages: each device gives its own behind all that others gave before it. */
+#define OWN_POSITIONS (UINT64_C(1) << 40)
+static inline uint64_t own_positions_next(uint64_t position)
+{
+    return (position / OWN_POSITIONS + 1) * OWN_POSITIONS;
+}
 enum { OWN_PIECE_SIZE = 256 * 1024 };
 /* Where records go, in pieces of about OWN_PIECE_SIZE. The owner makes records and frees them. */
 struct own_sink {
@@ -585,6 +595,9 @@ sotto_error own_rooms_write(struct sotto *core, struct arena *arena, struct own_
 /* A message's record; appended. */
 sotto_error own_message_write(struct sotto *core, const struct store_message *message,
                               struct arena *arena, sotto_buf *out);
+/* What others said of those messages of one's own; the last ones are left in the sink. */
+sotto_error own_receipts_write(struct sotto *core, const struct store_message *messages,
+                               size_t count, struct arena *arena, struct own_sink *sink);
 /* Inside a transaction: takes records over until the reader's end. UNSUPPORTED: one is of a newer
  * version. */
 sotto_error own_records_read(struct sotto *core, struct reader *reader, struct arena *arena);
@@ -593,6 +606,7 @@ void own_history_step(struct room *room);
 /* Inside a transaction: the records of the past. */
 sotto_error own_room_read(struct sotto *core, struct reader *reader, struct arena *arena);
 sotto_error own_message_read(struct sotto *core, struct reader *reader, struct arena *arena);
+sotto_error own_receipts_read(struct sotto *core, struct reader *reader);
 sotto_error own_progress_read(struct sotto *core, struct reader *reader);
 sotto_error own_history_status(struct sotto *core, uint64_t *given, uint64_t *of);
 /* A text of the record, with a NUL, in the arena. */

@@ -112,7 +112,7 @@ sotto_error sotto_conversations(struct sotto *core, const struct sotto_list *lis
                                 void (*each)(void *ctx, const struct sotto_conversation *one),
                                 void *ctx)
 {
-    TRY(core_need_account(core));
+    TRY(core_need_past(core));
     struct arena arena;
     struct room_id *rooms = NULL;
     size_t count = 0;

@@ -136,7 +136,7 @@ static enum fit fit_room(const char *who, const struct store_room *room, const c
 
 sotto_error sotto_find(struct sotto *core, const char *who, struct sotto_id *conversation)
 {
-    TRY(core_need_account(core));
+    TRY(core_need_past(core));
     struct arena arena;
     arena_init(&arena, core->env);
     struct store_room *rooms = NULL;

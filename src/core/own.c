@@ -385,6 +385,8 @@ static sotto_error record_read(struct sotto *core, struct reader *reader, struct
         return own_room_read(core, reader, arena);
     case OWN_MESSAGE:
         return own_message_read(core, reader, arena);
+    case OWN_RECEIPTS:
+        return own_receipts_read(core, reader);
     case OWN_PROGRESS:
         return own_progress_read(core, reader);
     case OWN_LABEL:

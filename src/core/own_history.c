@@ -7,7 +7,13 @@
 #include "codec/writer.h"
 #include "core/listing.h"
 
-enum { PIECE_COUNT = 200, REACTIONS_MAX = 100, REACTIONS_SIZE = 65536 };
+enum {
+    PIECE_COUNT = 200,
+    REACTIONS_MAX = 100,
+    REACTIONS_SIZE = 65536,
+    RECEIPTS_MAX = 256,
+    RECEIPT_SIZE = ACCOUNT_ID_SIZE + 1 + 8
+};
 /* What one record may be, beside that of the progress. */
 #define PIECE_MAX (CONTENT_OWN_MAX - 64)
 #define ROOM_WAITS \
@@ -113,6 +119,44 @@ static sotto_error listings_write(struct sotto *core, const struct store_room *r
     return own_sink_flush(sink, true);
 }
 
+static sotto_error receipts_write(const struct store_message *message,
+                                  const struct store_receipt *receipts, size_t count,
+                                  sotto_buf *out)
+{
+    struct writer writer;
+    writer_init(&writer, out);
+    writer_u8(&writer, OWN_RECEIPTS);
+    writer_fixed(&writer, sotto_bytes_of(message->room.bytes, ROOM_ID_SIZE));
+    writer_u64(&writer, message->seq);
+    writer_u32(&writer, message->part);
+    size_t opened = writer_open(&writer);
+    for (size_t i = 0; i < count; i++) {
+        writer_fixed(&writer, sotto_bytes_of(receipts[i].account.bytes, ACCOUNT_ID_SIZE));
+        writer_u8(&writer, (uint8_t)receipts[i].state);
+        writer_u64(&writer, receipts[i].time_s);
+    }
+    writer_close(&writer, opened);
+    return writer_finish(&writer);
+}
+
+sotto_error own_receipts_write(struct sotto *core, const struct store_message *messages,
+                               size_t count, struct arena *arena, struct own_sink *sink)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct store_receipt *receipts = NULL;
+        size_t found = 0;
+        if (!messages[i].own)
+            continue;
+        TRY(store_receipts(core->store, messages[i].local, arena, &receipts, &found));
+        if (found == 0)
+            continue;
+        TRY(receipts_write(&messages[i], receipts, found < RECEIPTS_MAX ? found : RECEIPTS_MAX,
+                           &sink->records));
+        TRY(own_sink_flush(sink, false));
+    }
+    return SOTTO_OK;
+}
+
 sotto_error own_rooms_write(struct sotto *core, struct arena *arena, struct own_sink *sink)
 {
     struct store_room *rooms = NULL;
@@ -138,14 +182,20 @@ static sotto_error give(void *ctx, sotto_bytes records)
     return own_queue(given->core, given->device, records);
 }
 
+struct piece {
+    struct store_message *messages;
+    size_t count;
+    bool all; /* there are no more */
+};
+
 static sotto_error messages_give(struct sotto *core, struct store_history *history,
-                                 struct arena *arena, sotto_buf *records, bool *all)
+                                 struct arena *arena, sotto_buf *records, struct piece *piece)
 {
-    struct store_message *messages = NULL;
     size_t count = 0, i = 0;
     sotto_buf one;
-    TRY(store_messages_after(core->store, history->position, PIECE_COUNT, arena, &messages,
+    TRY(store_messages_after(core->store, history->position, PIECE_COUNT, arena, &piece->messages,
                              &count));
+    const struct store_message *messages = piece->messages;
     sotto_buf_init(&one, core->env);
     sotto_error error = SOTTO_OK;
     for (; i < count && error == SOTTO_OK; i++) {
@@ -158,7 +208,8 @@ static sotto_error messages_give(struct sotto *core, struct store_history *histo
         history->given++;
     }
     sotto_buf_free(&one);
-    *all = error == SOTTO_OK && i == count && count < PIECE_COUNT;
+    piece->count = i;
+    piece->all = error == SOTTO_OK && i == count && count < PIECE_COUNT;
     return error;
 }
 
@@ -192,21 +243,26 @@ static sotto_error is_waiting(struct sotto *core, const struct device_id *device
 static sotto_error piece_give(struct sotto *core, struct store_history *history,
                               struct arena *arena, struct own_sink *sink, bool *queued)
 {
-    bool all = false, waits = false;
+    struct piece piece = {0};
+    bool waits = false;
     int64_t before = history->position;
     TRY(is_waiting(core, &history->device, &waits));
     if (history->position < 0) {
         TRY(own_rooms_write(core, arena, sink));
         history->position = 0;
     } else
-        TRY(messages_give(core, history, arena, &sink->records, &all));
-    if (history->position == before && !(all && !waits))
+        TRY(messages_give(core, history, arena, &sink->records, &piece));
+    bool all = piece.all && !waits;
+    if (history->position == before && !all)
         return SOTTO_OK; /* nothing new, and not at the end yet */
-    TRY(progress_give(core, history, all && !waits, &sink->records));
+    TRY(progress_give(core, history, all, &sink->records));
+    TRY(own_sink_flush(sink, true));
+    /* Apart: a client of a version that does not know them reads the rest all the same. */
+    TRY(own_receipts_write(core, piece.messages, piece.count, arena, sink));
     TRY(own_sink_flush(sink, true));
     *queued = true;
-    return all && !waits ? store_history_erase(core->store, &history->device)
-                         : store_history_put(core->store, history);
+    return all ? store_history_erase(core->store, &history->device)
+               : store_history_put(core->store, history);
 }
 
 static sotto_error step(struct room *room, struct arena *arena, struct own_sink *sink, bool *queued)
@@ -364,6 +420,35 @@ sotto_error own_message_read(struct sotto *core, struct reader *reader, struct a
         error = reactions_read(core, reactions, local);
     /* Stored before; or of a conversation that was erased here. */
     return error == SOTTO_EXISTS || error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
+}
+
+sotto_error own_receipts_read(struct sotto *core, struct reader *reader)
+{
+    struct room_id room;
+    struct reader inner;
+    int64_t local = 0;
+    reader_copy(reader, room.bytes, ROOM_ID_SIZE, "own.room");
+    uint64_t seq = reader_u64(reader, "own.seq");
+    uint32_t part = reader_u32(reader, "own.part");
+    reader_enter(reader, &inner, (size_t)RECEIPTS_MAX * RECEIPT_SIZE, "own.receipts");
+    sotto_error found = reader_ok(reader)
+                            ? store_message_in_log(core->store, &room, seq, part, &local)
+                            : reader->fault.error;
+    if (found != SOTTO_OK && found != SOTTO_NOT_FOUND)
+        return found;
+    while (reader_more(&inner)) {
+        struct store_receipt receipt;
+        reader_copy(&inner, receipt.account.bytes, ACCOUNT_ID_SIZE, "own.receipt");
+        uint8_t state = reader_u8(&inner, "own.receipt");
+        receipt.time_s = reader_u64(&inner, "own.receipt");
+        if (state != STORE_DELIVERED && state != STORE_READ)
+            reader_fail(&inner, SOTTO_VALUE, "own.receipt");
+        receipt.state = (enum store_receipt_state)state;
+        if (reader_ok(&inner) && found == SOTTO_OK)
+            TRY(store_receipt_put(core->store, local, &receipt));
+    }
+    reader_leave(reader, &inner, "own.receipts");
+    return reader->fault.error;
 }
 
 sotto_error own_progress_read(struct sotto *core, struct reader *reader)

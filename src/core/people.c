@@ -48,7 +48,7 @@ static sotto_error contacts_show(struct sotto *core, bool blocked,
                                  void (*each)(void *ctx, const struct sotto_contact *contact),
                                  void *ctx)
 {
-    TRY(core_need_account(core));
+    TRY(core_need_past(core));
     struct arena arena;
     struct store_contact *contacts = NULL;
     size_t count = 0;

@@ -194,7 +194,7 @@ static void members_show(struct sotto *core, const sotto_mls_group *group, struc
 sotto_error sotto_members(struct sotto *core, const struct sotto_id *conversation,
                           void (*each)(void *ctx, const struct sotto_member *member), void *ctx)
 {
-    TRY(core_need_account(core));
+    TRY(core_need_past(core));
     struct arena arena;
     struct store_room row;
     struct room_id id = id_in(conversation);
@@ -364,7 +364,7 @@ sotto_error sotto_message(struct sotto *core, int64_t id, sotto_message_fn *each
 {
     struct arena arena;
     struct store_message message;
-    TRY(core_need_account(core));
+    TRY(core_need_past(core));
     arena_init(&arena, core->env);
     sotto_error error = core_message_at(core, id, &arena, &message);
     if (error == SOTTO_OK)
@@ -375,7 +375,7 @@ sotto_error sotto_message(struct sotto *core, int64_t id, sotto_message_fn *each
 
 sotto_error sotto_mark_read(struct sotto *core, const struct sotto_id *conversation, int64_t id)
 {
-    TRY(core_need_account(core));
+    TRY(core_need_past(core));
     struct room_id room = id_in(conversation);
     sotto_error error = store_begin(core->store);
     if (error == SOTTO_OK)
@@ -391,7 +391,7 @@ sotto_error sotto_mark_read(struct sotto *core, const struct sotto_id *conversat
 sotto_error sotto_history(struct sotto *core, const struct sotto_id *conversation, uint32_t limit,
                           int64_t before, sotto_message_fn *each, void *ctx)
 {
-    TRY(core_need_account(core));
+    TRY(core_need_past(core));
     struct arena arena;
     struct store_message *messages = NULL, *waiting = NULL;
     size_t count = 0, waiting_count = 0;

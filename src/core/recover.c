@@ -230,11 +230,14 @@ static sotto_error others_tell(struct sotto *core)
 
 /* ---- */
 
-static sotto_error recover(struct sotto *core, const struct sotto_recovery *recovery,
-                           const struct secret *seed)
+sotto_error account_recover_by_key(struct sotto *core, const struct sotto_recovery *recovery,
+                                   const struct secret *seed)
 {
     uint8_t key[SIGN_KEY_SIZE];
     struct account_id account;
+    TRY(account_relay_check(core, recovery->with.relay));
+    if (recovery->with.name != NULL)
+        TRY(account_name_check(core, recovery->with.name));
     wire_sign_public(seed->data, key);
     account_id_of(key, &account);
     TRY(core_load_profile(core));
@@ -257,11 +260,8 @@ sotto_error sotto_recover(struct sotto *core, const struct sotto_recovery *recov
         return problem_set(&core->problem, SOTTO_ARGUMENT, SOTTO_CODE_RELAY_NEEDED,
                            "Say which: --relay ADDRESS.",
                            "The account is at a relay, and none was named.");
-    TRY(account_relay_check(core, recovery->with.relay));
-    if (recovery->with.name != NULL)
-        TRY(account_name_check(core, recovery->with.name));
     TRY(phrase_take(core, recovery->phrase, &seed));
-    sotto_error error = recover(core, recovery, &seed);
+    sotto_error error = account_recover_by_key(core, recovery, &seed);
     secret_wipe(&seed);
     return error;
 }

@@ -44,7 +44,7 @@ static sotto_error query_make(sotto_bytes words, sotto_buf *out, size_t *count)
 sotto_error sotto_search(struct sotto *core, const struct sotto_id *conversation, const char *words,
                          uint32_t limit, int64_t before, sotto_message_fn *each, void *ctx)
 {
-    TRY(core_need_account(core));
+    TRY(core_need_past(core));
     struct arena arena;
     struct store_message *messages = NULL;
     struct room_id room;

@@ -164,11 +164,72 @@ sotto_error store_message_add(struct store *store, const struct store_message *m
     return SOTTO_OK;
 }
 
+/* What is around a message's place in its room's log: the positions before and behind it, 0 and
+ * INT64_MAX where there is none; and whether another message has its own. */
+struct around {
+    int64_t before, behind;
+    bool taken;
+};
+
+static sotto_error look_around(struct store *store, const struct store_message *message,
+                               struct around *around)
+{
+    struct query q;
+    query_read(&q, store,
+               "SELECT coalesce((SELECT position FROM message WHERE room = ?1"
+               " AND (seq, part) < (?2, ?3) ORDER BY seq DESC, part DESC LIMIT 1), 0),"
+               " coalesce((SELECT position FROM message WHERE room = ?1"
+               " AND (seq, part) > (?2, ?3) ORDER BY seq, part LIMIT 1), 9223372036854775807),"
+               " EXISTS (SELECT 1 FROM message WHERE position = ?4)");
+    query_fixed(&q, message->room.bytes, sizeof message->room.bytes);
+    query_u64(&q, message->seq);
+    query_u64(&q, message->part);
+    query_i64(&q, message->position);
+    if (query_next(&q)) {
+        around->before = column_i64(&q);
+        around->behind = column_i64(&q);
+        around->taken = column_bool(&q);
+    }
+    return query_end_one(&q);
+}
+
+/* The first one above `above` that nobody has. */
+static sotto_error free_position(struct store *store, int64_t above, int64_t *position)
+{
+    struct query q;
+    query_read(&q, store,
+               "SELECT ?1 + 1 WHERE NOT EXISTS (SELECT 1 FROM message WHERE position = ?1 + 1)"
+               " UNION ALL SELECT position + 1 FROM message AS m WHERE position > ?1 AND NOT EXISTS"
+               " (SELECT 1 FROM message WHERE position = m.position + 1) LIMIT 1");
+    query_i64(&q, above);
+    int64_t found = query_next(&q) ? column_i64(&q) : 0;
+    TRY(query_end_one(&q));
+    *position = found;
+    return SOTTO_OK;
+}
+
+static sotto_error position_for(struct store *store, const struct store_message *message,
+                                int64_t *position)
+{
+    struct around around = {0};
+    TRY(look_around(store, message, &around));
+    *position = message->position;
+    bool between = *position > around.before && *position < around.behind;
+    if (between && !around.taken)
+        return SOTTO_OK;
+    if (between)
+        TRY(free_position(store, *position, position));
+    return between && *position < around.behind ? SOTTO_OK
+                                                : free_position(store, around.before, position);
+}
+
 sotto_error store_message_import(struct store *store, const struct store_message *message,
                                  int64_t *local)
 {
+    int64_t position = 0;
     BUG_UNLESS(message->seq != 0);
-    TRY(insert_message(store, message, message->position));
+    TRY(position_for(store, message, &position));
+    TRY(insert_message(store, message, position));
     *local = sqlite3_last_insert_rowid(store->db);
     return SOTTO_OK;
 }
@@ -351,6 +412,20 @@ sotto_error store_message_by_content(struct store *store, const struct room_id *
     query_fixed(&q, room->bytes, sizeof room->bytes);
     query_bytes(&q, content_id);
     return one_message(&q, arena, message);
+}
+
+sotto_error store_message_in_log(struct store *store, const struct room_id *room, uint64_t seq,
+                                 uint32_t part, int64_t *local)
+{
+    struct query q;
+    query_read(&q, store, "SELECT local FROM message WHERE room = ? AND seq = ? AND part = ?");
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    query_u64(&q, seq);
+    query_u64(&q, part);
+    int64_t found = query_next(&q) ? column_i64(&q) : 0;
+    TRY(query_end_one(&q));
+    *local = found;
+    return SOTTO_OK;
 }
 
 sotto_error store_message_at(struct store *store, int64_t position, struct arena *arena,

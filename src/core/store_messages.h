@@ -49,7 +49,8 @@ sotto_error store_message_add(struct store *store, const struct store_message *m
                               int64_t *position, int64_t *local);
 
 /* [tx] Inserts a message of the past with the position that another device of this account gave it,
- * which is below all that this one gives. EXISTS: it was stored before. */
+ * which is below all that this one gives, or, where that is taken or not between those of its
+ * neighbours in the log, with another one that is. EXISTS: it was stored before. */
 sotto_error store_message_import(struct store *store, const struct store_message *message,
                                  int64_t *local);
 
@@ -76,6 +77,10 @@ sotto_error store_message_by_client(struct store *store, const struct room_id *r
 sotto_error store_message_by_content(struct store *store, const struct room_id *room,
                                      sotto_bytes content_id, struct arena *arena,
                                      struct store_message *message);
+
+/* The row of what is in that place of a room's log. NOT_FOUND. */
+sotto_error store_message_in_log(struct store *store, const struct room_id *room, uint64_t seq,
+                                 uint32_t part, int64_t *local);
 
 /* NOT_FOUND. */
 sotto_error store_message_at(struct store *store, int64_t position, struct arena *arena,

@@ -15,6 +15,8 @@ struct call {
     struct sotto_problem problem;
     struct client *client; /* who asks; NULL in a thread and in `sotto call` without a daemon */
     struct works *works;   /* the daemon's threads; NULL likewise */
+    sotto_progress_fn *progress; /* for what takes long; NULL: nobody looks */
+    void *progress_ctx;
 };
 
 /* Makes the call and answers it: the response's object, without an id. params may be NULL. The

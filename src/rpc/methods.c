@@ -110,6 +110,39 @@ static const struct rpc_field recovery[] = {
     END,
 };
 static const struct rpc_field name[] = {TEXT("name", 256, "the name that others see"), END};
+static const struct rpc_field backup[] = {
+    TEXT("path", RPC_STRING_MAX, "of the file"),
+    MAYBE("passphrase", SOTTO_PASSPHRASE_MAX, "what opens it; left out: a key is made and told"),
+    {.name = "accountKey",
+     .type = RPC_BOOLEAN,
+     .optional = true,
+     .text = "the account's key too: whoever opens the file is the account (false)"},
+    {.name = "replace",
+     .type = RPC_BOOLEAN,
+     .optional = true,
+     .text = "a file that is there gives way, once the new one is whole (false)"},
+    END,
+};
+static const struct rpc_field restore[] = {
+    TEXT("path", RPC_STRING_MAX, "of the file"),
+    TEXT("passphrase", SOTTO_PASSPHRASE_MAX, "the backup's passphrase or key"),
+    {.name = "historyOnly",
+     .type = RPC_BOOLEAN,
+     .optional = true,
+     .text = "no device of the account is made, whether its key is in the backup or not (false)"},
+    MAYBE("relay", RPC_STRING_MAX, "where the account is; left out: where the backup says"),
+    MAYBE("name", 256, "the name that others see; left out: the backup's"),
+    {.name = "alone",
+     .type = RPC_BOOLEAN,
+     .optional = true,
+     .text = "the account's other devices are removed: lost, or in wrong hands (false)"},
+    {.name = "anew",
+     .type = RPC_BOOLEAN,
+     .optional = true,
+     .text = "the relay need not know the account: where it was, it is gone (false)"},
+    ADMISSION,
+    END,
+};
 static const struct rpc_field who[] = {
     TEXT("contact", RPC_STRING_MAX, "a person, by account id, the beginning of one, or name"), END};
 #define PERSON \
@@ -324,6 +357,15 @@ const struct rpc_method rpc_methods[] = {
      "Remove a device from the account: it reads nothing more, in any conversation", which_device,
      "Nothing", true, device_revoke},
 
+    {"backup.create",
+     "Write contacts, conversations and messages into one encrypted file. `progress` counts "
+     "messages",
+     backup, "Backup", true, backup_create},
+    {"backup.restore",
+     "Take a backup over, into a profile without an account or one of the same account. If the"
+     " account's key is in it, this becomes a new device of the account. `progress` counts bytes",
+     restore, "Restored", true, backup_restore},
+
     {"invitation.create", "Make a link with which somebody can write to you", invite, "Invitation",
      true, invitation_create},
     {"invitation.accept",
@@ -480,6 +522,10 @@ const struct rpc_method rpc_methods[] = {
 
     {"rpc.discover", "This description", none, "Document", false, rpc_discover},
     {"daemon.version", "The program's version", none, "Version", false, version_get},
+    {"calls.stop",
+     "Stop the calls of this connection that take long: each answers `stopped` soon, and goes on"
+     " when it is made again",
+     none, "Stopped", false, calls_stop},
     {"daemon.stop", "End the daemon; what waits in the outbox stays there", none, "Nothing", false,
      daemon_stop},
     {NULL, NULL, NULL, NULL, false, NULL},

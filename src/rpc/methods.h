@@ -104,7 +104,12 @@ bool group_unban(struct call *call);
 bool group_standings(struct call *call);
 bool group_continue(struct call *call);
 
+/* methods_keeping.c */
+bool backup_create(struct call *call);
+bool backup_restore(struct call *call);
+
 /* server.c */
+bool calls_stop(struct call *call);
 bool events_subscribe(struct call *call);
 bool events_unsubscribe(struct call *call);
 bool daemon_stop(struct call *call);

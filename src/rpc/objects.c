@@ -338,6 +338,30 @@ json_t *object_invitation(const sotto_env *env, const char *link, uint32_t uses,
     return object;
 }
 
+json_t *object_backup(const sotto_env *env, const char *path, const struct sotto_backup_made *made)
+{
+    json_t *object = json_object();
+    object_set_text(env, object, "path", path);
+    object_set_number(object, "size", made->size);
+    object_set_number(object, "messages", made->messages);
+    object_set_number(object, "conversations", made->conversations);
+    if (made->key[0] != '\0')
+        object_set_text(env, object, "key", made->key);
+    return object;
+}
+
+json_t *object_restored(const sotto_env *env, const struct sotto_restored *restored)
+{
+    json_t *object = json_object();
+    (void)env;
+    object_set_id(object, "account", &restored->account);
+    object_set_number(object, "made", restored->made_s);
+    (void)json_object_set_new(object, "accountKey", json_boolean(restored->account_key));
+    object_set_number(object, "messages", restored->messages);
+    object_set_number(object, "skipped", restored->skipped);
+    return object;
+}
+
 json_t *object_device_link(const sotto_env *env, const char *link, uint64_t expires_s)
 {
     json_t *object = json_object();

@@ -80,6 +80,9 @@ static json_t *schema_of(const struct rpc_field *field)
     case RPC_OBJECTS:
         schema = array_of(reference(field->of));
         break;
+    case RPC_CALL:
+        schema = json_pack("{s:[s,s]}", "type", "integer", "string");
+        break;
     }
     set(schema, "description", json_string(field->text));
     return schema;

@@ -349,6 +349,21 @@ static const struct rpc_field device_link[] = {
     STRING("link", "to be shown as text or as a QR code, and given to the account's other device,"
                    " which takes it with device.add"),
     NUMBER("expires", "when it is over, in seconds since 1970"), END};
+static const struct rpc_field backup[] = {
+    STRING("path", "as it was given"),
+    NUMBER("size", "bytes of the file"),
+    NUMBER("messages", "that are in it"),
+    NUMBER("conversations", "likewise"),
+    MAYBE("key", "that opens it, if it was made: 48 digits. It is told this once"),
+    END};
+static const struct rpc_field restored[] = {
+    ID("account", "whose backup it is"),
+    NUMBER("made", "when it was made, in seconds since 1970"),
+    BOOLEAN("accountKey", "whether the account's key is in it"),
+    NUMBER("messages", "that are in it"),
+    NUMBER("skipped", "records that only a newer version understands"),
+    END};
+static const struct rpc_field stopped[] = {NUMBER("stopped", "how many calls were told"), END};
 static const struct rpc_field recovery_phrase[] = {
     STRING("phrase", "24 words, with one space between them"), END};
 static const struct rpc_field device[] = {
@@ -424,6 +439,11 @@ static const struct rpc_field typing[] = {
 };
 static const struct rpc_field overflow[] = {
     NUMBER("event", "what lies before this number is not kept any more: read all lists anew"), END};
+static const struct rpc_field progress[] = {
+    {.name = "id", .type = RPC_CALL, .text = "the id of the request that takes long"},
+    NUMBER("done", "how far it is"),
+    NUMBER("of", "when it is done"),
+    END};
 static const struct rpc_field problem_fields[] = {
     STRING("code", "stable: `sotto --help` and docs/CLI.md list them"),
     STRING("message", "what happened, for people"), STRING("next", "what to do; may be empty"),
@@ -447,6 +467,9 @@ const struct rpc_object rpc_objects[] = {
     {"Device", "A device of one's own account.", device},
     {"DeviceId", "Which device.", device_id},
     {"RecoveryPhrase", "The account's key in words.", recovery_phrase},
+    {"Backup", "A backup that was made.", backup},
+    {"Restored", "A backup that was taken over.", restored},
+    {"Stopped", "Calls that were told to stop.", stopped},
     {"DeviceLink", "What a new device shows.", device_link},
     {"Devices", "A page of one's own devices.", devices},
     {"Contact", "Somebody one wants to know, or has blocked.", contact},
@@ -486,6 +509,7 @@ const struct rpc_object rpc_objects[] = {
     {"Transfer",
      "How far a file is: the parameters of the notification `transfer`, a few times a second.",
      transfer},
+    {"Progress", "The parameters of the notification `progress`.", progress},
     {"Problem", "What went wrong: in words and as a code.", problem_fields},
     {"Version", "The program.", version},
     {"Nothing", "It is done; there is nothing to say.", nothing},
@@ -579,6 +603,7 @@ static bool check_value(const struct rpc_field *field, const json_t *value,
         return check_strings(field, value, problem);
     case RPC_OBJECT:
     case RPC_OBJECTS:
+    case RPC_CALL:
         break; /* no method takes one */
     }
     return wrong(problem, field->name, "cannot be given");

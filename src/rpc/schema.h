@@ -16,6 +16,7 @@ enum rpc_type {
     RPC_STRINGS, /* an array of them */
     RPC_OBJECT,  /* of the type `of` */
     RPC_OBJECTS, /* an array of them */
+    RPC_CALL,    /* a request's id, as the client gave it: a number or a string */
 };
 
 struct rpc_field {

@@ -15,6 +15,7 @@
 #include "rpc/events.h"
 #include "rpc/json_memory.h"
 #include "rpc/methods.h"
+#include "rpc/objects.h"
 #include "rpc/request.h"
 #include "rpc/work.h"
 
@@ -47,7 +48,8 @@ static void start_work(struct server *server, struct client *client, const struc
     struct sotto_problem problem;
     struct pending *pending = mem_alloc(server->env, sizeof *pending);
     uint64_t key = ++server->numbers;
-    if (pending == NULL || !works_start(server->works, request->method, request->params, key)) {
+    if (pending == NULL ||
+        !works_start(server->works, request->method, request->params, key, client->number)) {
         mem_free(server->env, pending, sizeof *pending);
         (void)problem_set(&problem, SOTTO_LIMIT, SOTTO_CODE_BUSY,
                           "Wait for one of them, then try again.",
@@ -125,6 +127,29 @@ static void on_worked(void *ctx, uint64_t key, json_t *response)
         json_decref(response);
     json_decref(pending->id);
     mem_free(server->env, pending, sizeof *pending);
+}
+
+/* {"jsonrpc":"2.0","method":"progress","params":{"id":ID,"done":N,"of":N}} */
+static void on_progress(void *ctx, uint64_t key, uint64_t done, uint64_t of)
+{
+    struct server *server = ctx;
+    const struct pending *pending = server->pending;
+    while (pending->key != key)
+        pending = pending->next;
+    struct client *client = client_of(server, pending->client);
+    if (client == NULL || pending->id == NULL || client_is_full(client))
+        return;
+    client_send(client, json_pack("{s:s, s:s, s:{s:O, s:I, s:I}}", "jsonrpc", "2.0", "method",
+                                  "progress", "params", "id", pending->id, "done", (json_int_t)done,
+                                  "of", (json_int_t)of));
+}
+
+bool calls_stop(struct call *call)
+{
+    size_t count = call->client != NULL ? works_stop(call->works, call->client->number) : 0;
+    call->result = json_object();
+    object_set_number(call->result, "stopped", count);
+    return true;
 }
 
 /* ---- Clients -------------------------------------------------------------------------------- */
@@ -224,7 +249,7 @@ static size_t on_wants(void *ctx, struct pollfd *fds)
 static void on_step(void *ctx, const struct pollfd *fds, size_t count)
 {
     struct server *server = ctx;
-    const struct works_handler handler = {server, on_worked, on_transfer};
+    const struct works_handler handler = {server, on_worked, on_transfer, on_progress};
     if ((fds[0].revents & POLLIN) != 0)
         works_collect(server->works, &handler);
     for (struct client *client = server->clients; client != NULL; client = client->next)

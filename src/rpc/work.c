@@ -15,12 +15,14 @@ struct work {
     struct works *works;
     const struct rpc_method *method;
     json_t *params, *response;
-    uint64_t key;
+    uint64_t key, client;
     pthread_t thread;
     /* Guarded by the lock: */
     struct sotto *core; /* of the thread, while it runs */
-    bool done, cancelled;
-    bool moved; /* transfer is news */
+    bool done, cancelled, stopped;
+    bool moved;   /* transfer is news */
+    bool further; /* so_far is news */
+    uint64_t so_far, of;
     struct sotto_transfer transfer;
     char client_id[SOTTO_CLIENT_ID_MAX + 1];
 };
@@ -99,7 +101,7 @@ static void show_core(struct work *work, struct sotto *core)
     work->core = core;
     if (core != NULL && work->cancelled)
         sotto_cancel(core);
-    if (core != NULL && work->works->stopping)
+    if (core != NULL && (work->works->stopping || work->stopped))
         sotto_stop(core);
     pthread_mutex_unlock(&work->works->lock);
 }
@@ -115,9 +117,26 @@ static void on_transfer(void *ctx, const struct sotto_transfer *transfer)
     pthread_mutex_unlock(&work->works->lock);
 }
 
+static void on_progress(void *ctx, uint64_t done, uint64_t of)
+{
+    struct work *work = ctx;
+    pthread_mutex_lock(&work->works->lock);
+    bool told = of == work->of && done < of && done - work->so_far < of / 1000 + 1;
+    if (!told && of > 0) {
+        work->so_far = done;
+        work->of = of;
+        work->further = true;
+        wake(work->works);
+    }
+    pthread_mutex_unlock(&work->works->lock);
+}
+
 static json_t *run(struct work *work)
 {
-    struct call call = {.env = work->works->env, .params = work->params};
+    struct call call = {.env = work->works->env,
+                        .params = work->params,
+                        .progress = on_progress,
+                        .progress_ctx = work};
     if (sotto_open_beside(work->works->first_core, &call.core, &call.problem) != SOTTO_OK)
         return response_refusal(call.env, call_error_code(&call.problem), &call.problem, NULL);
     show_core(work, call.core);
@@ -154,7 +173,7 @@ static bool start_thread(struct work *work)
 }
 
 bool works_start(struct works *works, const struct rpc_method *method, const json_t *params,
-                 uint64_t key)
+                 uint64_t key, uint64_t client)
 {
     if (works->count == WORKS_MAX)
         return false;
@@ -165,6 +184,7 @@ bool works_start(struct works *works, const struct rpc_method *method, const jso
     work->method = method;
     work->params = params != NULL ? json_deep_copy(params) : json_object();
     work->key = key;
+    work->client = client;
     if (work->params == NULL || !start_thread(work)) {
         work_free(work);
         return false;
@@ -175,16 +195,34 @@ bool works_start(struct works *works, const struct rpc_method *method, const jso
     return true;
 }
 
+size_t works_stop(struct works *works, uint64_t client)
+{
+    size_t count = 0;
+    pthread_mutex_lock(&works->lock);
+    for (struct work *work = works->first; work != NULL; work = work->next) {
+        if (work->client != client || work->done)
+            continue;
+        work->stopped = true;
+        sotto_stop(work->core); /* NULL: show_core sees to it */
+        count++;
+    }
+    pthread_mutex_unlock(&works->lock);
+    return count;
+}
+
 /* Whether it is done; tells how far its file is, if that is news. */
 static bool look(struct work *work, const struct works_handler *handler)
 {
     char client_id[sizeof work->client_id];
     pthread_mutex_lock(&work->works->lock);
-    bool done = work->done, moved = work->moved;
+    bool done = work->done, moved = work->moved, further = work->further;
+    uint64_t so_far = work->so_far, of = work->of;
     struct sotto_transfer transfer = work->transfer;
     memcpy(client_id, work->client_id, sizeof client_id);
-    work->moved = false;
+    work->moved = work->further = false;
     pthread_mutex_unlock(&work->works->lock);
+    if (further)
+        handler->progress(handler->ctx, work->key, so_far, of);
     transfer.client_id = client_id;
     if (moved)
         handler->transfer(handler->ctx, &transfer);

@@ -17,10 +17,12 @@ void works_free(struct works *works);
 /* Becomes readable when something is done. */
 int works_fd(const struct works *works);
 
-/* Begins one; what it answers comes with works_collect, under key. params are copied. False: there
- * are too many, or no memory. */
+/* Begins one of a client's; what it answers comes with works_collect, under key. params are copied.
+ * False: there are too many, or no memory. */
 bool works_start(struct works *works, const struct rpc_method *method, const json_t *params,
-                 uint64_t key);
+                 uint64_t key, uint64_t client);
+/* Tells all of a client's to stop, which they do soon and answer. Returns how many there are. */
+size_t works_stop(struct works *works, uint64_t client);
 /* What became of them. */
 struct works_handler {
     void *ctx;
@@ -28,6 +30,8 @@ struct works_handler {
     void (*done)(void *ctx, uint64_t key, json_t *response);
     /* How far a file is that one moves: the newest alone. */
     void (*transfer)(void *ctx, const struct sotto_transfer *transfer);
+    /* How far one is, when that has changed by a thousandth or more. */
+    void (*progress)(void *ctx, uint64_t key, uint64_t done, uint64_t of);
 };
 void works_collect(struct works *works, const struct works_handler *handler);
 

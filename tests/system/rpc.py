@@ -11,7 +11,7 @@ from world import PATIENCE, eventually
 DOCUMENT = json.loads((pathlib.Path(__file__).resolve().parents[2] / "docs/openrpc.json").read_text())
 METHODS = {m["name"]: m for m in DOCUMENT["methods"]}
 NOTIFICATIONS = {"event": "Event", "overflow": "Overflow", "connection": "Connection", "transfer": "Transfer",
-                 "typing": "Typing"}
+                 "typing": "Typing", "progress": "Progress"}
 used = set()  # methods that were called
 
 

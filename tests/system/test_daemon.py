@@ -551,6 +551,33 @@ def settings():
         eventually(lambda: b("conversation.get", conversation=group)["state"] == "active", "Bob's being in again")
 
 
+
+
+def keeping():
+    """a backup is made while the daemon goes on, with progress, and restored through another daemon"""
+    with Two() as (world, alice, bob, a, b, room):
+        for i in range(40):
+            a("message.send", conversation=room, text="m%d" % i)
+        eventually(lambda: len(texts(a, room)) == 40, "all of them sent")
+        path = os.path.join(world.directory, "backup")
+        made = a("backup.create", path=path, accountKey=True)
+        assert made["size"] == os.path.getsize(path) and made["messages"] > 40
+        assert a.fails("backup.create", path=path) == "exists"
+        assert [n["params"]["done"] for n in a.notes if n["method"] == "progress"][-1] >= 40
+        a("backup.create", path=path + "2", passphrase="correct horse")
+        other = type(alice)(world, "Alice's laptop")
+        daemon = Daemon(other)
+        c = daemon.rpc()
+        assert c.fails("backup.restore", path=path, passphrase="wrong") == "wrong_passphrase"
+        restored = c("backup.restore", path=path, passphrase=made["key"])
+        assert restored["accountKey"] and restored["account"] == a("account.get")["account"]
+        assert c("message.search", words="m7")["messages"]
+        eventually(lambda: c("conversation.get", conversation=room)["state"] == "active", "added again")
+        assert texts(c, room) == texts(a, room)
+        assert c("calls.stop") == {"stopped": 0}
+        daemon.stop()
+
+
 def whole():
     """every method was called"""
     missing = set(METHODS) - used - {"rpc.discover"}  # which without_daemon asks for
@@ -558,4 +585,4 @@ def whole():
 
 
 main([conversation, groups, people, readers, other_programs, without_daemon, wrong_lines, alone, stdio, killed, stops,
-      locked, several_devices, listing, settings, whole])
+      locked, several_devices, listing, settings, keeping, whole])

@@ -1,0 +1,68 @@
+/* Keeping what one has: backups (sotto/sotto.h). */
+#ifndef SOTTO_KEEPING_H
+#define SOTTO_KEEPING_H
+
+#include "sotto/account.h"
+
+/* ---- Backups ---------------------------------------------------------------------------------
+ *
+ * A backup is one encrypted file: contacts, conversations, messages with their edits, reactions and
+ * receipts, settings; and, if the person wants, the account's key. It holds no key of any
+ * conversation and of no device: who restores it is a new device, which is added to the
+ * conversations anew. */
+
+/* Bytes of a backup's key as text, with NUL: 48 digits in groups of six. */
+#define SOTTO_BACKUP_KEY_SIZE 56
+
+struct sotto_backup {
+    const char *path;       /* of the file, which gets mode 0600 */
+    sotto_bytes passphrase; /* of 1 to SOTTO_PASSPHRASE_MAX bytes; empty: a key is made */
+    bool account_key;       /* the account's key too: who has file and passphrase is this account */
+    bool replace;           /* a file that is there gives way, once the new one is whole */
+};
+
+struct sotto_backup_made {
+    uint64_t size; /* of the file, bytes */
+    uint64_t messages;
+    uint32_t conversations;
+    char
+        key[SOTTO_BACKUP_KEY_SIZE]; /* the key that was made, to be shown once and wiped; else "" */
+};
+
+/* Local; takes as long as there is to write, with flat memory, and hinders nobody else on the
+ * profile. The file is there under its name once it is whole and on the disk. What is said while it
+ * runs is not in it. progress counts messages and may be NULL. NOT_REGISTERED; BAD_TEXT: the
+ * passphrase is too long; EXISTS: the file is there; LIMITED_DEVICE: account_key is wanted of a
+ * device that does not have it; STOPPED: sotto_stop was called; STORAGE, STORAGE_FULL,
+ * STORAGE_BUSY: of the file's place, where nothing is left behind but in a crash a hidden .part. */
+sotto_error sotto_backup(struct sotto *core, const struct sotto_backup *backup,
+                         struct sotto_backup_made *made, sotto_progress_fn *progress, void *ctx);
+
+struct sotto_restored {
+    struct sotto_id account; /* whose backup it is */
+    uint64_t made_s;         /* when it was made, seconds since 1970 */
+    bool account_key;        /* it holds the account's key */
+    uint64_t messages;       /* that are in it */
+    uint64_t skipped;        /* records of a newer version, which this one left out */
+};
+
+/* Takes over what is in the backup at path: into a profile without an account, or one of the same
+ * account, whose own contacts and settings then stay as they are. secret: the passphrase, or the
+ * backup's key in any grouping. The file is read twice: before anything is taken over, all of it
+ * was found whole. Conversations are there to be read and wait to be added again. progress counts
+ * bytes, of both times together, and may be NULL. Killed or stopped, the same call goes on: what
+ * was taken over before is known.
+ *
+ * recovery NULL: local, and that is all; a profile without an account then becomes a device of it
+ * by sotto_link or sotto_recover. Else, network: if the backup holds the account's key, the profile
+ * becomes a new device of the account as by sotto_recover, at the backup's relay and under its name
+ * where recovery names none; its phrase is not looked at.
+ *
+ * NO_FILE; WRONG_PASSPHRASE; BAD_BACKUP: not a backup, damaged, cut off; STORAGE_NEWER;
+ * ALREADY_REGISTERED: the profile is another account's; STOPPED; of the account, what sotto_recover
+ * says, and then the rest is there. */
+sotto_error sotto_restore(struct sotto *core, const char *path, sotto_bytes secret,
+                          const struct sotto_recovery *recovery, struct sotto_restored *restored,
+                          sotto_progress_fn *progress, void *ctx);
+
+#endif

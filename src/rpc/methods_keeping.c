@@ -1,0 +1,40 @@
+/* backup.* */
+#include "base/base.h"
+#include "rpc/methods.h"
+#include "rpc/objects.h"
+
+bool backup_create(struct call *call)
+{
+    struct sotto_backup_made made;
+    const struct sotto_backup backup = {
+        .path = param_text(call, "path"),
+        .passphrase = param_bytes(call, "passphrase"),
+        .account_key = param_flag(call, "accountKey"),
+        .replace = param_flag(call, "replace"),
+    };
+    if (sotto_backup(call->core, &backup, &made, call->progress, call->progress_ctx) != SOTTO_OK)
+        return call_fail(call);
+    call->result = object_backup(call->env, backup.path, &made);
+    wipe(&made, sizeof made);
+    return true;
+}
+
+bool backup_restore(struct call *call)
+{
+    struct sotto_restored restored;
+    const struct sotto_recovery recovery = {
+        .with = {.relay = param_text(call, "relay"),
+                 .name = param_text(call, "name"),
+                 .phone = param_text(call, "phone"),
+                 .invitation = param_text(call, "invitation"),
+                 .code = param_text(call, "code")},
+        .alone = param_flag(call, "alone"),
+        .anew = param_flag(call, "anew"),
+    };
+    if (sotto_restore(call->core, param_text(call, "path"), param_bytes(call, "passphrase"),
+                      param_flag(call, "historyOnly") ? NULL : &recovery, &restored, call->progress,
+                      call->progress_ctx) != SOTTO_OK)
+        return call_fail(call);
+    call->result = object_restored(call->env, &restored);
+    return true;
+}

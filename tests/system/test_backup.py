@@ -1,0 +1,193 @@
+"""Backups: all that a person has in one encrypted file, and back, on another device."""
+
+import json
+import os
+import re
+import signal
+
+from world import Person, World, eventually, main
+
+
+class Device(Person):
+    """Another profile of a person."""
+
+    def __init__(self, world, name, number):
+        super().__init__(world, name)
+        self.profile = os.path.join(world.directory, "profile-%s-%d" % (name, number))
+
+
+def texts(person, who):
+    return [t for _, t in person.texts(who)]
+
+
+def sync(*people):
+    for person in people:
+        person.ok("sync")
+
+
+def two(world):
+    alice, bob = world.people[:2]
+    alice.register()
+    bob.register()
+    world.befriend(alice, bob)
+    for i in range(3):
+        alice.ok("send", "Bob", "a%d" % i)
+        bob.ok("sync")
+        bob.ok("send", "Alice", "b%d" % i)
+    alice.ok("sync")
+
+
+def secret(world, text, name="secret"):
+    path = os.path.join(world.directory, name)
+    with open(path, "w") as file:
+        file.write(text + "\n")
+    return path
+
+
+def link(world, old, number):
+    new = Device(world, old.name, number)
+    process = new.start("link", "--relay", world.address, "--device", "Device %d" % number)
+    text = json.loads(process.stdout.readline())["link"]
+    old.ok("device", "add", text)
+    assert new.finish(process).code == 0
+    return new
+
+
+def everything(person, who):
+    """What a person sees of a conversation, but for what is this device's own."""
+    return [{k: v for k, v in m.items() if k not in ("id", "replyTo", "status")} for m in person.history(who)]
+
+
+def test_beside():
+    """a backup with the account's key makes another device, whose messages are there at once and which is added"""
+    with World("Alice", "Bob") as (world, alice, bob):
+        two(world)
+        target = [m for m in alice.history("Bob") if m.get("text") == "b0"][0]["id"]
+        own = [m for m in alice.history("Bob") if m.get("text") == "a1"][0]["id"]
+        alice.ok("reply", str(target), "an answer")
+        alice.ok("react", str(target), "!")
+        alice.ok("edit", str(own), "a1, but better")
+        sync(bob, alice)
+        path = os.path.join(world.directory, "backup")
+        made = alice.ok("backup", path, "--key", "--account-key").of("backup")[0]
+        assert re.fullmatch(r"\d{6}(-\d{6}){7}", made["key"]) and made["conversations"] == 1, made
+        assert made["size"] == os.path.getsize(path) and os.stat(path).st_mode & 0o777 == 0o600
+        assert alice.run("backup", path, "--key").error == "exists"
+        bob.ok("send", "Alice", "after the backup")
+        other = Device(world, "Alice", 2)
+        key = secret(world, made["key"].replace("-", " "))
+        restored = other.ok("restore", path, "--passphrase-file", key).of("restored")[0]
+        assert restored["accountKey"] and restored["messages"] == made["messages"] and restored["skipped"] == 0
+        status = other.ok("status").of("status")[0]
+        assert status["account"] == alice.ok("status").of("status")[0]["account"]
+        assert status["device"] != alice.ok("status").of("status")[0]["device"]
+        assert other.ok("search", "better").of("message")[0]["text"] == "a1, but better"
+        assert [c["name"] for c in other.ok("contacts").of("contact")] == ["Bob"]
+        # The first device hears of it and adds it; what was said meanwhile comes from there.
+        def together():
+            sync(alice, other, bob)
+            return other.conversation("Bob")["state"] == "active" and texts(other, "Bob") == texts(alice, "Bob")
+        eventually(together, "the new device in the conversation")
+        assert texts(other, "Bob")[-1] == "after the backup"
+        assert everything(other, "Bob") == everything(alice, "Bob")
+        other.ok("send", "Bob", "from the new one")
+        sync(bob, alice)
+        assert texts(bob, "Alice") == texts(alice, "Bob") == texts(other, "Bob")
+        assert [m["text"] for m in other.ok("listen", "--once").of("message") if m["kind"] == "text"].count("b0") == 0
+
+
+def test_history_only():
+    """a backup without the account's key is read at once; linking makes the device, and nothing is twice"""
+    with World("Alice", "Bob") as (world, alice, bob):
+        two(world)
+        path, passphrase = os.path.join(world.directory, "backup"), secret(world, "correct horse")
+        made = alice.ok("backup", path, "--passphrase-file", passphrase).of("backup")[0]
+        assert "key" not in made
+        other = Device(world, "Alice", 2)
+        restored = other.ok("restore", path, "--passphrase-file", passphrase).of("restored")[0]
+        assert not restored["accountKey"]
+        assert not other.ok("status").of("status")[0]["registered"]
+        assert texts(other, "Bob") == texts(alice, "Bob") and other.conversation("Bob")["state"] == "removed"
+        assert other.run("send", "Bob", "no").error == "not_registered"
+        alice.ok("send", "Bob", "one more")
+        process = other.start("link", "--relay", world.address)
+        alice.ok("device", "add", json.loads(process.stdout.readline())["link"])
+        assert other.finish(process).code == 0
+        eventually(lambda: [sync(alice, other)] and texts(other, "Bob") == texts(alice, "Bob"), "all of it")
+        assert everything(other, "Bob") == everything(alice, "Bob")
+        # Taken over once more, beside what is there: nothing changes.
+        before = everything(other, "Bob")
+        other.ok("restore", path, "--passphrase-file", passphrase)
+        assert everything(other, "Bob") == before
+        # And not into somebody else's.
+        assert bob.run("restore", path, "--passphrase-file", passphrase).error == "already_registered"
+
+
+def test_what_waits():
+    """what had not left when the backup was made is there, and leaves if the person says so"""
+    with World("Alice", "Bob") as (world, alice, bob):
+        two(world)
+        world.stop_relay()
+        alice.run("send", "--id", "late", "Bob", "not gone yet")
+        path, passphrase = os.path.join(world.directory, "backup"), secret(world, "correct horse")
+        alice.ok("backup", path, "--passphrase-file", passphrase, "--account-key")
+        other = Device(world, "Alice", 2)
+        # Without the relay the account cannot come along; the rest can.
+        refused = other.run("restore", path, "--passphrase-file", passphrase)
+        assert refused.code == 3 and refused.error == "unreachable", refused
+        world.start_relay()
+        other.ok("restore", path, "--passphrase-file", passphrase, "--relay", world.address)
+        waiting = [m for m in other.history("Bob") if m.get("text") == "not gone yet"]
+        assert [m["status"] for m in waiting] == ["failed"], waiting
+
+
+def test_refused():
+    """wrong passphrases, damage, newer versions and other files are refused in words, and change nothing"""
+    with World("Alice", "Bob") as (world, alice, bob):
+        two(world)
+        path, passphrase = os.path.join(world.directory, "backup"), secret(world, "correct horse")
+        alice.ok("backup", path, "--passphrase-file", passphrase)
+        other = Device(world, "Alice", 2)
+
+        def refused(data, error, file=passphrase):
+            with open(path, "wb") as out:
+                out.write(data)
+            result = other.run("restore", path, "--passphrase-file", file)
+            assert result.error == error, result
+            assert other.run("conversations").error == "not_registered"  # nothing is there
+            return result
+
+        data = open(path, "rb").read()
+        refused(data, "wrong_passphrase", secret(world, "correct hors", "other"))
+        refused(data[:-1], "bad_backup")
+        refused(data + b"x", "bad_backup")
+        refused(data[:200] + bytes([data[200] ^ 1]) + data[201:], "bad_backup")
+        refused(data[:30] + bytes([data[30] ^ 1]) + data[31:], "bad_backup")
+        refused(data[:9] + b"\x02" + data[10:], "storage_newer")
+        refused(b"", "bad_backup")
+        refused(os.urandom(5000), "bad_backup")
+        assert other.run("restore", path + ".none", "--passphrase-file", passphrase).error == "no_file"
+        assert other.run("restore", world.directory, "--passphrase-file", passphrase).error == "no_file"
+        # No secret is asked for without a terminal, and none is taken from the command line.
+        assert alice.run("backup", path + "2").code == 2
+        assert alice.run("backup", path + "2", "--key", "--passphrase-file", passphrase).code == 2
+        assert alice.run("backup", os.path.join(world.directory, "no", "where"), "--key").error == "storage"
+        assert not other.run("backup", path + "2", "--key").of("backup")
+
+
+def test_stopped():
+    """interrupted, a backup leaves nothing behind"""
+    with World("Alice", "Bob") as (world, alice, bob):
+        two(world)
+        path = os.path.join(world.directory, "backup")
+        process = alice.start("backup", path, "--passphrase-file", secret(world, "correct horse"))
+        process.send_signal(signal.SIGINT)
+        done = alice.finish(process)
+        if done.code == 0:  # it was faster
+            assert os.path.exists(path)
+        else:
+            assert not os.path.exists(path), done
+        assert [n for n in os.listdir(world.directory) if n.startswith(".")] == [] or done.code < 0
+
+
+main([test_beside, test_history_only, test_what_waits, test_refused, test_stopped])
