@@ -24,6 +24,7 @@ enum sotto_message_kind {
     SOTTO_KIND_SETTING = 22, /* "picture", "description", "timer 3600", "join ask", "add admin" */
     SOTTO_KIND_BAN = 23,     /* of the subject: "banned", "allowed" */
     SOTTO_KIND_REFUSED = 24, /* the sender wrote without being allowed to; it is not kept */
+    SOTTO_KIND_ACCOUNT_DELETED = 25, /* the sender's account is no more */
     /* Between two people, of the other one (the subject): */
     SOTTO_KIND_DEVICE_ADDED = 30, /* their account has another device */
     SOTTO_KIND_DEVICE_REMOVED = 31,

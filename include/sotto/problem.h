@@ -98,7 +98,8 @@ enum sotto_trouble {
     X(USERNAME_TAKEN, "username_taken", REFUSED)         \
     X(CHANGED, "changed", SECURITY)                      \
     X(BAD_BACKUP, "bad_backup", FAILURE)                 \
-    X(STOPPED, "stopped", FAILURE)
+    X(STOPPED, "stopped", FAILURE)                       \
+    X(ACCOUNT_DELETED, "account_deleted", REFUSED)
 
 enum sotto_code {
 #define SOTTO_CODE_ENUM(name, text, trouble) SOTTO_CODE_##name,

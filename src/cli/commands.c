@@ -13,6 +13,11 @@ static const struct option_spec register_options[] = {
     {"code", "CODE", "the code that was sent to the phone"},
     {NULL, NULL, NULL}};
 
+static const struct option_spec account_delete_options[] = {
+    {"yes", NULL, "do it: there is no way back"},
+    {"force", NULL, "leave conversations as they are whose relays cannot be reached"},
+    {NULL, NULL, NULL}};
+
 static const struct option_spec recover_options[] = {
     {"relay", "ADDRESS", "the relay where the account is ($SOTTO_RELAY)"},
     {"name", "NAME", "the name that others see"},
@@ -159,6 +164,12 @@ const struct command commands[] = {
      "It keeps what it has read and can read nothing that comes after, in any conversation. There "
      "is no way back but to link it anew.",
      "sotto device revoke 'Old phone'", no_options, 1, 1, run_device_revoke, false},
+    {"account delete", "", "Delete your account, everywhere",
+     "Tells everybody in your conversations, leaves them, deletes files that you sent from this "
+     "device and the account at the relay, and erases this profile. Your other devices erase "
+     "themselves when they hear of it. What others have read, they have. Broken off, the same "
+     "command goes on.",
+     "sotto account delete --yes", account_delete_options, 0, 0, run_account_delete, false},
     {"phrase", "", "Show the words that bring your account back when all devices are gone",
      "Twenty-four words that are the account's key. Write them down; whoever has them has your "
      "account. They are the same every time. A device that was linked with --limited has none.",

@@ -87,6 +87,20 @@ int run_recover(struct cli *cli, const struct args *args)
     return EXIT_OK;
 }
 
+int run_account_delete(struct cli *cli, const struct args *args)
+{
+    struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
+    if (args->options[0] == NULL) {
+        problem_usage(&problem, "If that is what you want: sotto account delete --yes",
+                      "This deletes your account and everything in this profile, for good.");
+        return cli_problem(cli, &problem);
+    }
+    if (sotto_account_delete(cli->core, args->options[1] != NULL) != SOTTO_OK)
+        return cli_fail(cli);
+    cli->output->done(cli, "account_deleted", NULL, "Deleted. Nothing of it is left here.");
+    return EXIT_OK;
+}
+
 int run_phrase(struct cli *cli, const struct args *args)
 {
     (void)args;

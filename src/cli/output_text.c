@@ -75,6 +75,9 @@ static void event_print(const struct sotto_message *message)
         fputs(": the relay's record of this conversation contradicts itself; it was stopped here",
               stdout);
         break;
+    case SOTTO_KIND_ACCOUNT_DELETED:
+        fputs(" deleted the account", stdout);
+        break;
     case SOTTO_KIND_DELETED:
         fputs(": a message that was deleted", stdout);
         break;

@@ -40,16 +40,17 @@
 
 enum content_kind {
     CONTENT_TEXT = 1,
-    CONTENT_REPLY = 2,     /* a text about target */
-    CONTENT_EDIT = 3,      /* a text instead of target */
-    CONTENT_DELETE = 4,    /* target is taken back (also: a reaction is) */
-    CONTENT_REACTION = 5,  /* text is the emoji, target what it is about */
-    CONTENT_PROFILE = 6,   /* text is the sender's name */
-    CONTENT_NEWER = 7,     /* well formed, not understood */
-    CONTENT_FILE = 8,      /* a file that waits as a blob; text is what is said about it */
-    CONTENT_STATUS = 9,    /* receipts: what became of messages here */
-    CONTENT_MANIFEST = 10, /* text is an account's manifest, as bytes (wire/manifest.h) */
-    CONTENT_OWN = 11,      /* text is what devices of one account tell each other (own.c) */
+    CONTENT_REPLY = 2,      /* a text about target */
+    CONTENT_EDIT = 3,       /* a text instead of target */
+    CONTENT_DELETE = 4,     /* target is taken back (also: a reaction is) */
+    CONTENT_REACTION = 5,   /* text is the emoji, target what it is about */
+    CONTENT_PROFILE = 6,    /* text is the sender's name */
+    CONTENT_NEWER = 7,      /* well formed, not understood */
+    CONTENT_FILE = 8,       /* a file that waits as a blob; text is what is said about it */
+    CONTENT_STATUS = 9,     /* receipts: what became of messages here */
+    CONTENT_MANIFEST = 10,  /* text is an account's manifest, as bytes (wire/manifest.h) */
+    CONTENT_STATEMENT = 25, /* text is what an account says of itself (wire/statement.h) */
+    CONTENT_OWN = 11,       /* text is what devices of one account tell each other (own.c) */
 };
 
 /* A file as a message has it: an external part, encrypted as file_cipher.h does. */
@@ -74,8 +75,8 @@ struct content_status {
 
 struct content_message {
     enum content_kind kind;
-    sotto_bytes
-        text; /* UTF-8 but for MANIFEST and OWN; empty for DELETE and NEWER, may be for FILE */
+    sotto_bytes text; /* UTF-8 but for MANIFEST, OWN and STATEMENT; empty for DELETE and NEWER, may
+                         be for FILE */
     struct content_file file;        /* FILE */
     bool markdown;                   /* text is Markdown (GFM-MIMI), else plain */
     uint8_t target[CONTENT_ID_SIZE]; /* REPLY, EDIT, DELETE, REACTION; else zeros */

@@ -10,12 +10,14 @@
 #include "core/text.h"
 #include "wire/limits.h"
 #include "wire/padme.h"
+#include "wire/statement.h"
 
 #define TYPE_PLAIN "text/plain;charset=utf-8"
 #define TYPE_MARKDOWN "text/markdown;variant=GFM-MIMI"
 #define TYPE_PROFILE "application/vnd.sotto.profile+cbor"
 #define TYPE_STATUS "application/mimi-message-status"
 #define TYPE_MANIFEST "application/vnd.sotto.manifest"
+#define TYPE_STATEMENT "application/vnd.sotto.statement"
 #define TYPE_OWN "application/vnd.sotto.own"
 #define TYPE_FILE "application/octet-stream"
 #define BLOB_URI "sotto:blob/"
@@ -155,6 +157,10 @@ static sotto_error check_text(const struct content_message *message)
         if (text.size > WIRE_MANIFEST_MAX)
             return SOTTO_LIMIT;
         return text.size > 0 ? SOTTO_OK : SOTTO_VALUE;
+    case CONTENT_STATEMENT:
+        if (text.size > STATEMENT_MAX)
+            return SOTTO_LIMIT;
+        return text.size > 0 ? SOTTO_OK : SOTTO_VALUE;
     case CONTENT_OWN:
         if (text.size > CONTENT_OWN_MAX)
             return SOTTO_LIMIT;
@@ -202,12 +208,13 @@ static void fill_part(const struct content_message *message, sotto_bytes body,
         return;
     }
     part->cardinality = CONTENT_PART_SINGLE;
-    part->u.single.type = sotto_bytes_str(message->kind == CONTENT_PROFILE    ? TYPE_PROFILE
-                                          : message->kind == CONTENT_STATUS   ? TYPE_STATUS
-                                          : message->kind == CONTENT_MANIFEST ? TYPE_MANIFEST
-                                          : message->kind == CONTENT_OWN      ? TYPE_OWN
-                                          : message->markdown                 ? TYPE_MARKDOWN
-                                                                              : TYPE_PLAIN);
+    part->u.single.type = sotto_bytes_str(message->kind == CONTENT_PROFILE     ? TYPE_PROFILE
+                                          : message->kind == CONTENT_STATUS    ? TYPE_STATUS
+                                          : message->kind == CONTENT_MANIFEST  ? TYPE_MANIFEST
+                                          : message->kind == CONTENT_OWN       ? TYPE_OWN
+                                          : message->kind == CONTENT_STATEMENT ? TYPE_STATEMENT
+                                          : message->markdown                  ? TYPE_MARKDOWN
+                                                                               : TYPE_PLAIN);
     part->u.single.body = body;
 }
 
@@ -422,8 +429,10 @@ static sotto_error understand(const struct content *content, struct arena *arena
                     is_type(part->u.single.type, TYPE_MANIFEST, &parameters);
     bool own = part->cardinality == CONTENT_PART_SINGLE &&
                is_type(part->u.single.type, TYPE_OWN, &parameters);
-    if (manifest || own) {
-        out->kind = manifest ? CONTENT_MANIFEST : CONTENT_OWN;
+    bool statement = part->cardinality == CONTENT_PART_SINGLE &&
+                     is_type(part->u.single.type, TYPE_STATEMENT, &parameters);
+    if (manifest || own || statement) {
+        out->kind = manifest ? CONTENT_MANIFEST : own ? CONTENT_OWN : CONTENT_STATEMENT;
         out->text = part->u.single.body;
         sotto_error error = check_text(out);
         return error == SOTTO_OK ? SOTTO_OK : refuse(fault, error, "SinglePart.content");

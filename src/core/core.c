@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/account.h"
+#include "core/store_wipe.h"
 #include "core/typing.h"
 
 const struct sotto_problem *sotto_problem(const struct sotto *core)
@@ -105,7 +107,7 @@ sotto_error core_need_account(struct sotto *core)
     if (!core->has_identity || core->profile.registration != STORE_REGISTERED)
         TRY(core_load_profile(core));
     if (core->has_identity && core->profile.registration == STORE_REGISTERED)
-        return SOTTO_OK;
+        return core->ending ? SOTTO_OK : account_ending(core);
     return problem_set(&core->problem, SOTTO_STATE, SOTTO_CODE_NOT_REGISTERED,
                        "Begin with: sotto register --relay ADDRESS --name NAME",
                        "There is no account in this profile yet.");
@@ -125,6 +127,22 @@ sotto_error core_need_past(struct sotto *core)
 /* ---- Opening and closing ------------------------------------------------------------------------
  */
 
+/* An account was deleted, and the process ended before the files were erased. */
+static sotto_error open_after(struct sotto *core, const char *profile,
+                              const struct store_access *access, sotto_fault *fault)
+{
+    bool wiped = false;
+    TRY(store_open(core->env, profile, access, &core->store, fault));
+    sotto_error error = store_is_wiped(core->store, &wiped);
+    if (error == SOTTO_OK && !wiped)
+        return SOTTO_OK;
+    store_close(core->store);
+    core->store = NULL;
+    if (error == SOTTO_OK)
+        error = store_erase_files(profile);
+    return error == SOTTO_OK ? store_open(core->env, profile, access, &core->store, fault) : error;
+}
+
 static sotto_error open_store(struct sotto *core, const char *profile,
                               const struct sotto_unlock *unlock, struct sotto_problem *problem)
 {
@@ -132,7 +150,7 @@ static sotto_error open_store(struct sotto *core, const char *profile,
     struct store_access access = {.passphrase = unlock != NULL ? unlock->passphrase : NULL,
                                   .ctx = unlock != NULL ? unlock->ctx : NULL,
                                   .vfs = core->outside->vfs};
-    sotto_error error = store_open(core->env, profile, &access, &core->store, &fault);
+    sotto_error error = open_after(core, profile, &access, &fault);
     const char *what =
         fault.what != NULL && fault.what[0] != '\0' ? fault.what : sotto_error_text(error);
     switch (error) {
@@ -244,6 +262,7 @@ sotto_error sotto_open_beside(const struct sotto *first, struct sotto **out,
         return problem_local(problem, SOTTO_NO_MEMORY, "starting");
     core->proxy_overridden = first->proxy_overridden;
     memcpy(core->proxy_override, first->proxy_override, sizeof core->proxy_override);
+    core->beside = true;
     sotto_error error = store_open_beside(first->store, &core->store, NULL);
     if (error != SOTTO_OK)
         (void)problem_local(problem, error, "opening the profile");
@@ -268,6 +287,20 @@ sotto_error sotto_passphrase_set(struct sotto *core, const sotto_bytes *passphra
     return error == SOTTO_OK ? SOTTO_OK : core_store_problem(core, error, "writing the key file");
 }
 
+/* What was wiped goes altogether. If that fails, the next opening does it. */
+static void close_store(struct sotto *core)
+{
+    const char *path = core->wiped && !core->beside ? store_path(core->store) : NULL;
+    size_t size = path != NULL ? strlen(path) - strlen("/" STORE_FILE) : 0;
+    char *directory = path != NULL ? mem_alloc(core->env, size + 1) : NULL;
+    if (directory != NULL)
+        memcpy(directory, path, size);
+    store_close(core->store);
+    if (directory != NULL)
+        (void)store_erase_files(directory);
+    mem_free(core->env, directory, size + 1);
+}
+
 void sotto_close(struct sotto *core)
 {
     if (core == NULL)
@@ -280,7 +313,7 @@ void sotto_close(struct sotto *core)
     identity_wipe(&core->identity);
     arena_free(&core->profile_arena);
     crypto_free(core->crypto);
-    store_close(core->store);
+    close_store(core);
     for (int i = 0; i < 2; i++)
         if (core->stop_pipe[i] >= 0)
             (void)close(core->stop_pipe[i]);

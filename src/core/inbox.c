@@ -152,6 +152,26 @@ static bool put_manifest(struct sotto *core)
     return ask(core, &message, on_manifest_put);
 }
 
+/* ---- The end ---- */
+
+static void on_account_deleted(void *ctx, sotto_error error, const struct message *answer)
+{
+    struct sotto *core = ctx;
+    core->inbox.busy = false;
+    if (error != SOTTO_OK)
+        inbox_refused(core, error, answer);
+    else
+        core->inbox.deleted = true;
+}
+
+static bool delete_account(struct sotto *core)
+{
+    struct message message;
+    memset(&message, 0, sizeof message);
+    message.type = MESSAGE_DELETE_ACCOUNT;
+    return ask(core, &message, on_account_deleted);
+}
+
 /* ---- Grants ---- */
 
 static sotto_error granted_store(struct sotto *core)
@@ -403,6 +423,8 @@ static bool count_keys(struct sotto *core)
 static bool signed_in_step(struct sotto *core)
 {
     struct inbox *inbox = &core->inbox;
+    if (inbox->deleting)
+        return !inbox->failed && delete_account(core);
     if (inbox->manifest.size > 0 && !inbox->failed)
         return put_manifest(core);
     if (grant_next(core))
@@ -427,7 +449,7 @@ static bool signed_in_step(struct sotto *core)
 bool inbox_step(struct sotto *core)
 {
     struct inbox *inbox = &core->inbox;
-    if (!inbox->wanted || (inbox->failed && !core->patient))
+    if (!inbox->wanted || inbox->deleted || (inbox->failed && !core->patient))
         return false;
     inbox->conn = net_conn(core, core->profile.relay, CONNECTION_ACCOUNT);
     if (inbox->conn == NULL) {

@@ -144,7 +144,8 @@ struct inbox {
     uint64_t retry_ms;
     struct sotto_problem problem;
     const struct sotto_registration *registering; /* sotto_register is under way */
-    sotto_bytes manifest; /* to be published; empty: none, or the relay has it */
+    bool deleting, deleted; /* the account at the relay shall go; it is gone */
+    sotto_bytes manifest;   /* to be published; empty: none, or the relay has it */
     uint8_t granting[CAPABILITY_SIZE];
 };
 
@@ -196,7 +197,12 @@ struct sotto {
     struct typing *typing; /* who types; NULL: nobody was heard yet */
     uint64_t whispered;    /* the count of one's last whisper */
 
-    bool patient; /* sotto_listen: reconnect, random pauses */
+    bool beside; /* opened by sotto_open_beside: its profile's files are another's to erase */
+    bool ending; /* sotto_account_delete is under way */
+    bool wiped;  /* the profile's account was deleted: sotto_close erases its files */
+    uint64_t lists_seen; /* the newest change of a list of devices that woke all rooms */
+    uint64_t ended_ms;   /* when the deletion was gone on with last, where the core serves */
+    bool patient;        /* sotto_listen: reconnect, random pauses */
     const struct sotto_listener *listener;
     const struct sotto_host *host;
     /* Lock-free, so that a signal handler may set it: 1 to stop, CORE_CANCEL to leave nothing. */
@@ -312,6 +318,7 @@ enum message_intent {
     MESSAGE_INTENT_RECEIPT = 5,
     MESSAGE_INTENT_MANIFEST = 6,
     MESSAGE_INTENT_OWN = 7,
+    MESSAGE_INTENT_STATEMENT = 25,
 };
 /* Whether there is a row that shows it. */
 static inline bool message_intent_shown(uint8_t intent)

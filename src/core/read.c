@@ -70,6 +70,8 @@ const char *sotto_message_kind_name(enum sotto_message_kind kind)
         return "ban";
     case SOTTO_KIND_REFUSED:
         return "refused";
+    case SOTTO_KIND_ACCOUNT_DELETED:
+        return "accountDeleted";
     }
     return "newer";
 }

@@ -6,6 +6,7 @@
 #include "core/rejoin.h"
 #include "core/successor.h"
 #include "core/typing.h"
+#include "core/statement.h"
 
 struct receiving {
     struct room *room;
@@ -273,6 +274,8 @@ static sotto_error message_received(struct receiving *r, const struct entry *ent
         error = manifest_learn_any(core, content.text, r->arena, &account);
         return error_is_local(error) ? error : SOTTO_OK;
     }
+    if (content.kind == CONTENT_STATEMENT) /* likewise */
+        return statement_take(core, &r->row, entry->seq, content.text, r->arena);
     bool own = core_is_own(core, &sender);
     if (own && r->row.kind == STORE_ROOM_OWN)
         return own_receive(core, &content, r->arena);

@@ -120,7 +120,7 @@ sotto_error room_queue_profile_if_owed(struct sotto *core, const struct room_id 
     TRY(store_number_get(core->store, name, &owed));
     if (owed == 0)
         return SOTTO_OK;
-    TRY(store_value_erase(core->store, name));
+    TRY(store_number_put(core->store, name, 0));
     return room_queue_profile(core, room, epoch);
 }
 

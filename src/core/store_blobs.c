@@ -86,6 +86,14 @@ sotto_error store_blobs_expire(struct store *store, uint64_t now_s, uint32_t gra
     return query_run(&q);
 }
 
+sotto_error store_blobs_end(struct store *store, uint64_t from_s)
+{
+    struct query q;
+    query_write(&q, store, "UPDATE blob SET delete_s = ?");
+    query_u64(&q, from_s);
+    return query_run(&q);
+}
+
 /* ---- Deletions that are owed ----------------------------------------------------------------- */
 
 sotto_error store_blob_due(struct store *store, uint64_t now_s, struct arena *arena,

@@ -32,6 +32,9 @@ sotto_error store_blob_release(struct store *store, int64_t local, uint64_t from
  * later, or as long later as their readers may still have them, if that is more. */
 sotto_error store_blobs_expire(struct store *store, uint64_t now_s, uint32_t grace_s);
 
+/* [tx] The deletion of all is owed from that second on. */
+sotto_error store_blobs_end(struct store *store, uint64_t from_s);
+
 /* One whose deletion is owed by now. NOT_FOUND. */
 sotto_error store_blob_due(struct store *store, uint64_t now_s, struct arena *arena,
                            struct store_blob *blob);

@@ -6,6 +6,7 @@
 
 #include "core/disk.h"
 #include "core/store_query.h"
+#include "core/store_wipe.h"
 
 static sotto_error fail_errno(struct store *store, const char *what)
 {
@@ -183,6 +184,8 @@ static sotto_error open_database(struct store *store)
 static sotto_error open_profile(struct store *store, const struct store_access *access)
 {
     char keys[DISK_PATH_MAX];
+    if (store_erase_go_on(store->directory) != SOTTO_OK)
+        return fail_errno(store, "the profile of a deleted account cannot be erased");
     TRY(make_directories(store, store->path));
     if (disk_path(keys, store->directory, VAULT_FILE) != SOTTO_OK)
         return store_fail(store, SOTTO_IO, "the profile's path is too long");

@@ -2,6 +2,7 @@
  * listener, until it is told to stop. */
 #include <string.h>
 
+#include "core/account.h"
 #include "core/listing.h"
 #include "core/typing.h"
 #include "core/successor.h"
@@ -9,6 +10,7 @@
 enum {
     TICK_MS = 250,      /* how often a listener looks whether another process stored something */
     TIDY_MS = 60000,    /* how often a server looks whether there is something to tidy */
+    ENDING_MS = 30000,  /* how often a server tries to end a deletion */
     LISTEN_BATCH = 100, /* messages given to a listener at once */
 };
 
@@ -73,6 +75,12 @@ static void scope_refresh(struct sotto *core)
         struct room *room = room_of(core, &owing[i]);
         if (room != NULL && room->in_scope)
             room->wake = true;
+    }
+    uint64_t newest = 0; /* of lists of devices: each room looks who is in it */
+    if (store_manifest_changes(core->store, &newest) == SOTTO_OK && newest != core->lists_seen) {
+        core->lists_seen = newest;
+        for (struct room *room = core->rooms; room != NULL; room = room->next)
+            room->wake = room->wake || room->in_scope;
     }
     arena_free(&arena);
 }
@@ -157,6 +165,7 @@ sotto_error run_until_settled(struct sotto *core)
                 "What was to be sent waits in the outbox. Try again later: sotto sync",
                 "The relay does not answer in time.");
     }
+    TRY(account_end_check(core));
     return outcome(core);
 }
 
@@ -365,6 +374,7 @@ static sotto_error listen_loop(struct listening *l, uint32_t seconds)
             proxy_check(core);
             scope_refresh(core);
         }
+        TRY(account_end_check(core));
         TRY(revisit(core));
         expire_sweep_now_and_then(core);
         TRY(give(l));
@@ -388,6 +398,19 @@ static bool serve_begin(struct sotto *core)
     return true;
 }
 
+/* A deletion that was begun and broken off goes on. */
+static sotto_error end_go_on(struct sotto *core)
+{
+    struct sotto_problem before = core->problem;
+    if (core->has_identity && account_ending(core) != SOTTO_OK &&
+        (core->ended_ms == 0 || net_now_ms(core) - core->ended_ms >= ENDING_MS)) {
+        core->ended_ms = net_now_ms(core);
+        (void)sotto_account_delete(core, false); /* else the next time */
+    }
+    core->problem = before;
+    return account_end_check(core);
+}
+
 /* One turn. The host's step is in net_step. */
 static sotto_error serve_turn(struct sotto *core)
 {
@@ -403,6 +426,10 @@ static sotto_error serve_turn(struct sotto *core)
     bool foreign = version != core->data_version;
     if (foreign)
         proxy_check(core);
+    if (foreign || changes != store_changes(core->store))
+        TRY(account_end_check(core));
+    if (!on)
+        TRY(end_go_on(core));
     if (on && (foreign || changes != store_changes(core->store)))
         scope_refresh(core);
     core->data_version = version;

@@ -94,6 +94,14 @@ static const struct rpc_field registration[] = {
     ADMISSION,
     END,
 };
+static const struct rpc_field end[] = {
+    {.name = "confirm", .type = RPC_ID, .text = "the account's id, once more"},
+    {.name = "force",
+     .type = RPC_BOOLEAN,
+     .optional = true,
+     .text = "conversations whose relays cannot be reached are left as they are (false)"},
+    END,
+};
 static const struct rpc_field recovery[] = {
     TEXT("phrase", RPC_STRING_MAX, "the 24 words, in any case, with any blanks between"),
     TEXT("relay", RPC_STRING_MAX, "where the account is, as host:port or host:port#PIN"),
@@ -314,6 +322,10 @@ const struct rpc_method rpc_methods[] = {
      "In a profile without an account: become a new device of the account of that phrase. Codes as"
      " with account.register. Safe to repeat",
      recovery, "Account", true, account_recover},
+    {"account.delete",
+     "Delete the account, at its relay, in every conversation, on every device, for good. Safe to"
+     " repeat until it is done; the daemon then ends",
+     end, "Nothing", true, account_delete},
     {"account.setName", "Change the name that others see; the conversations are told", name,
      "Account", false, account_set_name},
     {"account.setReceipts",

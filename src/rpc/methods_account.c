@@ -1,4 +1,7 @@
 /* account.*, status.get, and what the program says of itself. */
+#include <string.h>
+
+#include "core/problem.h"
 #include "rpc/methods.h"
 #include "rpc/objects.h"
 
@@ -52,6 +55,22 @@ bool account_recover(struct call *call)
     if (sotto_recover(call->core, &recovery) != SOTTO_OK)
         return call_fail(call);
     return account_get(call);
+}
+
+/* The account's id, once more, so that no slip deletes one. */
+bool account_delete(struct call *call)
+{
+    struct sotto_account account;
+    struct sotto_id confirmed = param_id(call, "confirm");
+    if (sotto_account(call->core, &account) != SOTTO_OK)
+        return call_fail(call);
+    if (account.registered &&
+        memcmp(confirmed.bytes, account.account.bytes, sizeof confirmed) != 0) {
+        (void)problem_set(&call->problem, SOTTO_ARGUMENT, SOTTO_CODE_USAGE,
+                          "account.get says the id.", "`confirm` is not this account's id.");
+        return false;
+    }
+    return call_done(call, sotto_account_delete(call->core, param_flag(call, "force")));
 }
 
 bool account_set_name(struct call *call)

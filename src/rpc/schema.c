@@ -249,7 +249,7 @@ static const struct rpc_field message[] = {
     STRING("title", "what the conversation is called"),
     ONE_OF("kind",
            "text|file|deleted|unreadable|newer|added|removed|left|joined|forked|missing|deviceAdded"
-           "|deviceRemoved|identityConflict|title|role|setting|ban|refused",
+           "|deviceRemoved|identityConflict|title|role|setting|ban|refused|accountDeleted",
            "deleted: its sender took it back; unreadable: of a member, cannot be read; newer: needs"
            " a newer version; refused: of a member who may not write, not kept; behind these what "
            "happened in the conversation; identityConflict: the"

@@ -341,6 +341,9 @@ static bool listen_socket(struct server *server, struct sotto_problem *problem)
 
 static void close_all(struct server *server)
 {
+    const struct works_handler handler = {server, on_worked, on_transfer, on_progress};
+    if (server->works != NULL)
+        works_finish(server->works, &handler);
     works_free(server->works);
     if (server->listener >= 0) {
         (void)unlink(server->options->socket);

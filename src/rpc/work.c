@@ -61,15 +61,20 @@ static void work_free(struct work *work)
     mem_free(work->works->env, work, sizeof *work);
 }
 
-void works_free(struct works *works)
+static void stop_all(struct works *works)
 {
-    if (works == NULL)
-        return;
     pthread_mutex_lock(&works->lock);
     works->stopping = true;
     for (struct work *work = works->first; work != NULL; work = work->next)
         sotto_stop(work->core); /* NULL: it looks at stopping before it runs */
     pthread_mutex_unlock(&works->lock);
+}
+
+void works_free(struct works *works)
+{
+    if (works == NULL)
+        return;
+    stop_all(works);
     for (struct work *work = works->first, *next; work != NULL; work = next) {
         next = work->next;
         pthread_join(work->thread, NULL);
@@ -175,7 +180,7 @@ static bool start_thread(struct work *work)
 bool works_start(struct works *works, const struct rpc_method *method, const json_t *params,
                  uint64_t key, uint64_t client)
 {
-    if (works->count == WORKS_MAX)
+    if (works->count == WORKS_MAX || works->stopping)
         return false;
     struct work *work = mem_alloc(works->env, sizeof *work);
     if (work == NULL)
@@ -242,6 +247,21 @@ void works_collect(struct works *works, const struct works_handler *handler)
         }
         pthread_join(work->thread, NULL);
         *at = work->next;
+        works->count--;
+        json_t *response = work->response;
+        work->response = NULL;
+        handler->done(handler->ctx, work->key, response);
+        work_free(work);
+    }
+}
+
+void works_finish(struct works *works, const struct works_handler *handler)
+{
+    stop_all(works);
+    while (works->first != NULL) {
+        struct work *work = works->first;
+        pthread_join(work->thread, NULL);
+        works->first = work->next;
         works->count--;
         json_t *response = work->response;
         work->response = NULL;

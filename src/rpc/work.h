@@ -35,6 +35,10 @@ struct works_handler {
 };
 void works_collect(struct works *works, const struct works_handler *handler);
 
+/* Stops what is under way, waits for it, and gives each to the handler. None is begun afterwards.
+ */
+void works_finish(struct works *works, const struct works_handler *handler);
+
 /* sotto_cancel for all of which fits says so. True: there was one. */
 bool works_cancel(struct works *works,
                   bool (*fits)(void *ctx, const struct rpc_method *method, const json_t *params),

@@ -431,6 +431,30 @@ def several_devices():
         daemon.stop()
 
 
+def an_account_comes_back_and_ends():
+    """an account is recovered with its phrase through a daemon, which adds it live, and deleted for good"""
+    with Two() as (world, alice, bob, a, b, room):
+        other = type(alice)(world, "Alice again")
+        daemon = Daemon(other)
+        c = daemon.rpc()
+        words = a("account.recoveryPhrase")["phrase"]
+        assert c.fails("account.recoveryPhrase") == "not_registered"
+        assert c.fails("account.recover", phrase=words + " zoo", relay=world.address) == "bad_phrase"
+        account = c("account.recover", phrase=words, relay=world.address, name="Alice")["account"]
+        assert account == a("account.get")["account"]
+        eventually(lambda: [r["state"] for r in c("conversation.list")["conversations"]] == ["active"],
+                   "the conversation, on the recovered device")
+        b("message.send", conversation=room, text="to both")
+        eventually(lambda: texts(c, room)[-1:] == ["to both"], "what is said")
+        assert c.fails("account.delete", confirm=b("account.get")["account"]) == "usage"
+        c("account.delete", confirm=account)
+        eventually(lambda: "accountDeleted" in [m["kind"] for m in
+                   b("message.list", conversation=room)["messages"]], "the news of it, at the other side")
+        for one in (daemon, Daemon(alice)):
+            one.process.communicate()
+        assert not other.rooms() and not alice.ok("status").of("status")[0]["registered"]
+
+
 def listing():
     """the list of conversations: its order, last lines and counts, and what a person sets in it"""
     with Two() as (world, alice, bob, a, b, room):
@@ -585,4 +609,4 @@ def whole():
 
 
 main([conversation, groups, people, readers, other_programs, without_daemon, wrong_lines, alone, stdio, killed, stops,
-      locked, several_devices, listing, settings, keeping, whole])
+      locked, several_devices, an_account_comes_back_and_ends, listing, settings, keeping, whole])
