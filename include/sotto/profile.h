@@ -39,6 +39,7 @@ sotto_error sotto_passphrase_set(struct sotto *core, const sotto_bytes *passphra
 
 /* ---- Status --------------------------------------------------------------------------------- */
 
+#define SOTTO_CLOCK_OFF (2 * 3600)
 struct sotto_status {
     uint32_t conversations, waiting, requests, contacts;
     uint32_t tokens;              /* anonymous ones in stock */
@@ -47,6 +48,9 @@ struct sotto_status {
     bool passphrase;              /* one is needed to open this profile */
     uint64_t history, history_of; /* messages of the past that the device which linked this one gave
                                    * so far, and how many it has; both 0: no device did */
+    /* How far this machine's clock is ahead of one's own relay's (behind: below 0), in seconds, as
+     * of the last connection; 0 where it is less than SOTTO_CLOCK_OFF. Messages go all the same. */
+    int64_t clock_off_s;
 };
 
 /* Local. */

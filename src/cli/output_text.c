@@ -446,6 +446,11 @@ static void text_status(struct cli *cli, const struct sotto_account *account,
     text_tokens(status);
     printf("%u conversations, %u contacts, %u requests, %u messages waiting to be sent\n",
            status->conversations, status->contacts, status->requests, status->waiting);
+    if (status->clock_off_s != 0)
+        printf("Clock    seems wrong: it is %" PRIu64 " hours %s the relay's\n",
+               (uint64_t)(status->clock_off_s > 0 ? status->clock_off_s : -status->clock_off_s) /
+                   3600,
+               status->clock_off_s > 0 ? "ahead of" : "behind");
     if (status->history_of > status->history)
         printf("%" PRIu64 " of %" PRIu64 " messages of the past have come\n", status->history,
                status->history_of);

@@ -9,6 +9,7 @@
 enum {
     INBOX_STALL_MS = 5000,  /* without the next of the backlog: another process of this profile has
                              * acknowledged the rest, or it expired */
+    COUNT_MS = 3600 * 1000, /* how often the stock of KeyPackages is looked at */
     INBOX_RETRY_MS = 30000, /* after a refusal, where the core is patient */
 };
 
@@ -403,11 +404,13 @@ static void on_counted(void *ctx, sotto_error error, const struct message *answe
     if (missing < KEY_PACKAGE_STOCK / 4)
         missing = 0;
     error = SOTTO_OK;
-    if (missing > 0 || !count->has_last_resort)
-        error = keys_stock(core, missing, !count->has_last_resort);
+    bool last_resort = !count->has_last_resort || keys_last_resort_is_old(core);
+    if (missing > 0 || last_resort)
+        error = keys_stock(core, missing, last_resort);
     if (error != SOTTO_OK)
         inbox_local(core, error, "making keys for new conversations");
     core->inbox.counted = true;
+    core->inbox.counted_ms = net_now_ms(core);
 }
 
 static bool count_keys(struct sotto *core)
@@ -431,6 +434,9 @@ static bool signed_in_step(struct sotto *core)
         return true;
     if (inbox->failed)
         return false;
+    /* Who stays connected is asked for KeyPackages too. */
+    if (core->patient && net_now_ms(core) - inbox->counted_ms > COUNT_MS)
+        inbox->counted = inbox->stocked = false;
     if (!inbox->counted)
         return count_keys(core);
     if (!inbox->stocked)

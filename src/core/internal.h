@@ -137,6 +137,7 @@ struct inbox {
     bool want_envelopes; /* and its inbox */
     bool subscribed, counted;
     bool stocked;        /* KeyPackages are as they should be */
+    uint64_t counted_ms; /* when it was asked how many the relay has */
     uint64_t head, seen; /* newest seq that waited when subscribed; newest that came */
     uint64_t quiet_ms;   /* when the last envelope came */
     uint64_t ack;        /* highest seq to be acknowledged; 0: none */
@@ -731,10 +732,19 @@ sotto_error search_tidy(struct sotto *core);
 
 /* Makes KeyPackages until `count` wait to be uploaded, and a last resort if there is none. */
 sotto_error keys_stock(struct sotto *core, uint32_t count, bool last_resort);
+/* Whether the last resort that the relay has is to be replaced. */
+bool keys_last_resort_is_old(struct sotto *core);
 /* Inside a transaction: one that goes to one device and not to the relay, made at made_s and good
  * for good_s seconds; package and its reference are appended. */
 sotto_error keys_make_one(struct sotto *core, uint64_t made_s, uint64_t good_s, sotto_buf *package,
                           sotto_buf *reference);
+
+/* ---- clock.c ---- */
+
+/* In no transaction: the relay says what time it is. */
+void clock_told(struct sotto *core, uint64_t relay_s);
+/* What it said last: sotto_status.clock_off_s. */
+sotto_error clock_off(struct sotto *core, int64_t *off_s);
 
 /* ---- sync.c ---- */
 

@@ -3,6 +3,7 @@
 
 #include "core/people.h"
 #include "core/rejoin.h"
+#include "core/renew.h"
 #include "core/successor.h"
 
 /* ---- Joining ---- */
@@ -151,6 +152,7 @@ static sotto_error joined_store(struct joining *j)
         TRY(store_records_clear(core->store, &j->room->id));
     TRY(store_room_judged_put(core->store, &j->room->id, 0));
     TRY(room_save(j->room, &j->row));
+    TRY(renew_done(core, &j->room->id, j->row.members, j->envelope->next_seq - 1));
     TRY(room_settings_keep(j->room, &j->row, &j->arena));
     TRY(successor_joined(core, &j->room->id, &j->settings, &j->sender));
     TRY(store_room_put(core->store, &j->row)); /* its title is the settings' */

@@ -3,6 +3,11 @@
 
 #include "core/internal.h"
 
+enum {
+    WELCOME_DAYS = 35,     /* how long a relay may hold an envelope, and some more */
+    LAST_RESORT_DAYS = 30, /* after which another one takes its place */
+};
+
 /* Inside a transaction: made and stored; package and reference are appended. row says what for. */
 static sotto_error key_make(struct sotto *core, struct store_key_package *row, sotto_buf *package,
                             sotto_buf *reference)
@@ -55,6 +60,23 @@ sotto_error keys_make_one(struct sotto *core, uint64_t made_s, uint64_t good_s, 
     return key_make(core, &row, package, reference);
 }
 
+/* What can no longer be used, and last resorts of old, once no Welcome for them can wait. */
+static sotto_error keys_expire(struct sotto *core)
+{
+    uint64_t now = core_now_s(core), wait = (uint64_t)WELCOME_DAYS * 86400;
+    /* Others' clocks, and the way here: one is kept a little longer than it is good. */
+    uint64_t before = now > KEY_PACKAGE_EARLY_S ? now - KEY_PACKAGE_EARLY_S : 0;
+    return store_key_packages_expire(core->store, before, now > wait ? now - wait : 0);
+}
+
+bool keys_last_resort_is_old(struct sotto *core)
+{
+    uint64_t made = 0, now = core_now_s(core);
+    /* Of another time than now, either way: a clock was wrong. */
+    return store_last_resort_made(core->store, &made) == SOTTO_OK &&
+           (now > made + (uint64_t)LAST_RESORT_DAYS * 86400 || made > now + KEY_PACKAGE_EARLY_S);
+}
+
 sotto_error keys_stock(struct sotto *core, uint32_t count, bool last_resort)
 {
     struct arena arena;
@@ -64,7 +86,7 @@ sotto_error keys_stock(struct sotto *core, uint32_t count, bool last_resort)
     arena_init(&arena, core->env);
     sotto_error error = store_begin(core->store);
     if (error == SOTTO_OK)
-        error = store_key_packages_expire(core->store, core_now_s(core));
+        error = keys_expire(core);
     if (error == SOTTO_OK)
         error = store_key_packages_waiting(core->store, &arena, &waiting, &waiting_count);
     for (size_t i = 0; i < waiting_count; i++) {

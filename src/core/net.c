@@ -103,8 +103,9 @@ static void conn_fail(struct conn *conn, sotto_error error, const char *text)
 static void on_ready(void *ctx, const struct hello_ok *hello)
 {
     struct conn *conn = ctx;
-    (void)hello;
     conn->ready = true;
+    if (conn->kind == CONNECTION_ACCOUNT) /* one's own relay: others' may be anywhere */
+        clock_told(conn->core, hello->now);
     conn->failures = 0;
     problem_clear(&conn->problem);
     conn_notice(conn, false);

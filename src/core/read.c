@@ -530,6 +530,8 @@ sotto_error sotto_status(struct sotto *core, struct sotto_status *status)
         status->conversations += rooms[i].kind != STORE_ROOM_OWN;
     if (error == SOTTO_OK)
         error = own_history_status(core, &status->history, &status->history_of);
+    if (error == SOTTO_OK)
+        error = clock_off(core, &status->clock_off_s);
     arena_free(&arena);
     if (error != SOTTO_OK)
         return core_store_problem(core, error, "reading the profile");

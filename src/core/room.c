@@ -3,6 +3,7 @@
 
 #include "core/successor.h"
 #include "core/rejoin.h"
+#include "core/renew.h"
 #include "core/typing.h"
 
 /* ---- Rooms in memory ------------------------------------------------------------------------- */
@@ -453,10 +454,16 @@ static void step_active(struct room *room, const struct store_room *row)
         return;
     if (room_post_next(room) || take_next(room, row) || typing_send(room, row))
         return;
-    if (room->full_size != 0)
+    if (room->full_size != 0) {
         room_extend_next(room);
-    else if (!room_send_next(room) && row->kind == STORE_ROOM_OWN)
+        return;
+    }
+    if (room_send_next(room) || room->progress == ROOM_STUCK)
+        return;
+    if (row->kind == STORE_ROOM_OWN)
         own_history_step(room);
+    if (room->progress == ROOM_IDLE && renew_if_due(room, row))
+        room->wake = true;
 }
 
 static void on_created(void *ctx, sotto_error error, const struct message *answer)

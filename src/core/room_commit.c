@@ -9,6 +9,7 @@
 #include "codec/writer.h"
 #include "core/people.h"
 #include "core/rejoin.h"
+#include "core/renew.h"
 #include "core/room_settings.h"
 
 /* ---- Encoding ---- */
@@ -801,6 +802,8 @@ sotto_error commit_won(struct room *room, struct store_room *row, struct arena *
         sotto_mls_staged_apply(room->group, staged);
         if (carrier->has_read_gate)
             error = room_read_token(room, row);
+        if (error == SOTTO_OK)
+            error = renew_done(room->core, &room->id, sotto_mls_member_count(room->group), seq);
     }
     if (error == SOTTO_OK)
         error = won_all(&w);

@@ -201,18 +201,31 @@ sotto_error store_key_package_erase(struct store *store, sotto_bytes ref)
     return query_run(&q);
 }
 
-sotto_error store_key_packages_expire(struct store *store, uint64_t before_s)
+sotto_error store_key_packages_expire(struct store *store, uint64_t before_s, uint64_t followed_s)
 {
     struct query q;
-    /* An older last resort may be under way to us for a while after the relay gave up giving it
-     * out. */
+    /* A Welcome for an older last resort may be under way to us for a while after the relay gave up
+     * giving it out. */
     query_write(&q, store,
                 "DELETE FROM key_package WHERE not_after_s < ?1 OR (last_resort = 1 AND EXISTS"
                 " (SELECT 1 FROM key_package AS newer WHERE newer.last_resort = 1 AND"
                 " newer.uploaded = 1 AND newer.created_s > key_package.created_s AND"
-                " newer.created_s < ?1))");
+                " newer.created_s < ?2))");
     query_u64(&q, before_s);
+    query_u64(&q, followed_s);
     return query_run(&q);
+}
+
+sotto_error store_last_resort_made(struct store *store, uint64_t *made_s)
+{
+    struct query q;
+    query_read(&q, store,
+               "SELECT coalesce(max(created_s), 0) FROM key_package"
+               " WHERE last_resort = 1 AND uploaded = 1");
+    uint64_t found = query_next(&q) ? column_u64(&q) : 0;
+    TRY(query_end(&q));
+    *made_s = found;
+    return SOTTO_OK;
 }
 
 sotto_error store_key_packages_waiting(struct store *store, struct arena *arena,

@@ -72,8 +72,10 @@ sotto_error store_key_package_put(struct store *store, const struct store_key_pa
 sotto_error store_key_package_uploaded(struct store *store, sotto_bytes ref);
 sotto_error store_key_package_erase(struct store *store, sotto_bytes ref);
 /* [tx] Erases those whose time was over before `before_s`, and last resorts that were followed by a
- * newer one that was uploaded before `before_s`. */
-sotto_error store_key_packages_expire(struct store *store, uint64_t before_s);
+ * newer one that was made, and uploaded, before followed_s. */
+sotto_error store_key_packages_expire(struct store *store, uint64_t before_s, uint64_t followed_s);
+/* When the newest last resort was made that was uploaded; 0: none. */
+sotto_error store_last_resort_made(struct store *store, uint64_t *made_s);
 /* Those that were not uploaded, oldest first; and how many were, without last resorts. */
 sotto_error store_key_packages_waiting(struct store *store, struct arena *arena,
                                        struct store_key_package **packages, size_t *count);

@@ -504,10 +504,19 @@ static const char version_16[] =
     "CREATE INDEX room_resume ON room_settings (resume_s) WHERE resume_s > 0;"
     "PRAGMA user_version = 16;";
 
+/* When one's own leaf gets fresh keys (store_renewal.h). */
+static const char version_17[] =
+    "CREATE TABLE renewal ("
+    " room BLOB PRIMARY KEY REFERENCES room ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,"
+    " due_s INTEGER NOT NULL,"
+    " due_seq INTEGER NOT NULL) STRICT;"
+    "PRAGMA user_version = 17;";
+
 /* steps[n]: from version n to n + 1 */
 static const char *const steps[STORE_VERSION] = {
-    version_1, version_2,  version_3,  version_4,  version_5,  version_6,  version_7,  version_8,
-    version_9, version_10, version_11, version_12, version_13, version_14, version_15, version_16};
+    version_1,  version_2,  version_3,  version_4,  version_5,  version_6,
+    version_7,  version_8,  version_9,  version_10, version_11, version_12,
+    version_13, version_14, version_15, version_16, version_17};
 
 const char *store_schema_step(uint64_t version)
 {

@@ -14,10 +14,11 @@ enum {
     ROOM_ENTRIES_MAX = 1 << 20, /* entries kept of one room */
     INVITATION_USES_MAX = 1000000,
 
-    REPEAT_DAYS = 7,      /* how long a take_id or post_id is remembered, for retries */
-    INVITATION_DAYS = 30, /* life of an invitation to register */
-    GRANT_DAYS_MAX = 366, /* longest life of a grant; longer ones are cut */
-    EXPIRE_ROWS = 2000,   /* erased in one go, so that people do not wait behind it */
+    KEY_PACKAGE_DAYS = 60, /* how long one waits to be taken: clients' are good for 88 */
+    REPEAT_DAYS = 7,       /* how long a take_id or post_id is remembered, for retries */
+    INVITATION_DAYS = 30,  /* life of an invitation to register */
+    GRANT_DAYS_MAX = 366,  /* longest life of a grant; longer ones are cut */
+    EXPIRE_ROWS = 2000,    /* erased in one go, so that people do not wait behind it */
 
     CODE_SECONDS = 600,      /* validity of a verification code */
     CODE_AGAIN_SECONDS = 60, /* no second code for a number within */

@@ -171,6 +171,11 @@ static const char *const steps[] = {
     "ALTER TABLE accounts ADD COLUMN username TEXT;"
     "ALTER TABLE accounts ADD COLUMN findable INTEGER NOT NULL DEFAULT 0;"
     "CREATE UNIQUE INDEX accounts_username ON accounts(username);",
+
+    /* KeyPackages end, and who published them makes others. Of older ones it is not known when they
+     * came: they go, and are made anew. */
+    "ALTER TABLE key_packages ADD COLUMN day INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX key_packages_day ON key_packages(day);",
 };
 
 int64_t schema_version(struct db *db)

@@ -161,6 +161,11 @@ static void expire_people(struct exec *exec, struct store_op *op)
           "DELETE FROM posts WHERE (device, post_id) IN"
           " (SELECT device, post_id FROM posts WHERE day<? LIMIT ?)",
           expire->today - REPEAT_DAYS);
+    if (expire->today > KEY_PACKAGE_DAYS)
+        erase(exec, op,
+              "DELETE FROM key_packages WHERE position IN"
+              " (SELECT position FROM key_packages WHERE day<? LIMIT ?)",
+              expire->today - KEY_PACKAGE_DAYS);
     erase(exec, op,
           "DELETE FROM grants WHERE (account, hash) IN"
           " (SELECT account, hash FROM grants WHERE expires<=? LIMIT ?)",
@@ -205,6 +210,8 @@ static void pull_back(struct exec *exec, uint64_t latest)
         " (SELECT position FROM entries WHERE day>?1+1 LIMIT ?2)",
         "UPDATE envelopes SET day=?1 WHERE position IN"
         " (SELECT position FROM envelopes WHERE day>?1+1 LIMIT ?2)",
+        "UPDATE key_packages SET day=?1 WHERE position IN"
+        " (SELECT position FROM key_packages WHERE day>?1+1 LIMIT ?2)",
         "UPDATE rooms SET day=?1 WHERE key IN (SELECT key FROM rooms WHERE day>?1+1 LIMIT ?2)",
         "UPDATE codes SET day=?1 WHERE day>?1+1 AND ?2",
         "UPDATE blobs SET day=?1 WHERE hash IN (SELECT hash FROM blobs WHERE day>?1+1 LIMIT ?2)",

@@ -46,9 +46,11 @@ void keys_publish(struct exec *exec, struct store_op *op)
         return;
     }
     for (size_t i = 0; i < publish->count; i++) {
-        db_query *query = db_prepare(db, "INSERT INTO key_packages(device, bytes) VALUES(?,?)");
+        db_query *query = db_prepare(db, "INSERT INTO key_packages(device, bytes, day)"
+                                         " VALUES(?,?,?)");
         db_bind_int(query, 1, publish->session.device);
         db_bind_bytes(query, 2, publish->key_packages[i]);
+        db_bind_u64(query, 3, exec->day);
         db_run(db, query);
     }
     if (publish->last_resort.size > 0) {

@@ -323,6 +323,11 @@ void object_set_status(json_t *object, const struct sotto_status *status)
     object_set_number(object, "tokens", status->tokens);
     object_set_number(object, "tokenKey", status->token_key);
     set_hex(object, "tokenKeyHash", status->token_key_hash);
+    if (status->clock_off_s != 0) {
+        object_set_number(object, status->clock_off_s > 0 ? "clockAhead" : "clockBehind",
+                          status->clock_off_s > 0 ? (uint64_t)status->clock_off_s
+                                                  : (uint64_t)-status->clock_off_s);
+    }
     if (status->history_of > 0) {
         object_set_number(object, "history", status->history);
         object_set_number(object, "historyOf", status->history_of);

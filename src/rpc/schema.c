@@ -77,6 +77,9 @@ static const struct rpc_field status[] = {
     NUMBER("requests", "people who want to write and wait for an answer"),
     NUMBER("contacts", "how many there are"),
     NUMBER("tokens", "anonymous tokens in stock"),
+    MAYBE_NUMBER("clockAhead", "by how many seconds this machine's clock is ahead of the relay's;"
+                               " absent: it is not, or less than two hours"),
+    MAYBE_NUMBER("clockBehind", "likewise behind"),
     NUMBER("tokenKey", "number of the relay's newest issuing key; 0: none seen"),
     ID("tokenKeyHash", "of that key's announcement: the same for everybody at the relay"),
     MAYBE_NUMBER("history", "of a linked device: messages of the past that came so far"),

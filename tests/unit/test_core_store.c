@@ -263,11 +263,11 @@ static void key_packages_are_kept_and_expire(void **state)
     assert_ok(store_key_package_uploaded(store, str("old")));
     assert_ok(store_key_packages_uploaded(store, &uploaded));
     assert_int_equal(uploaded, 2);
-    assert_ok(store_key_packages_expire(store, 200));
+    assert_ok(store_key_packages_expire(store, 200, 200));
     assert_error(store_key_package_get(store, str("one"), &arena, &package), NOT_FOUND);
     assert_ok(store_key_package_get(store, str("old"), &arena, &package)); /* "new" is not up yet */
     assert_ok(store_key_package_uploaded(store, str("new")));
-    assert_ok(store_key_packages_expire(store, 200));
+    assert_ok(store_key_packages_expire(store, 200, 200));
     assert_error(store_key_package_get(store, str("old"), &arena, &package), NOT_FOUND);
     assert_ok(store_key_package_get(store, str("new"), &arena, &package));
     assert_bytes(package.secrets, str("s"));

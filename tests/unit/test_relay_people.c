@@ -291,6 +291,22 @@ static void key_packages_go_out_first_in_first_out_then_the_last_resort(void **s
     person_end(&anna);
 }
 
+static void key_packages_end_and_the_last_resort_stays(void **state)
+{
+    struct relay_world *world = *state;
+    struct person anna;
+    char text[64];
+    join(world, &anna, 1);
+    do_publish(world, &anna, (const char *const[]){"one", "two", NULL}, "last", NULL);
+    do_expire(world, WORLD_DAY + KEY_PACKAGE_DAYS, -1);
+    assert_int_equal(world_query(world, "SELECT count(*) FROM key_packages"), 2);
+    do_expire(world, WORLD_DAY + KEY_PACKAGE_DAYS + 1, -1);
+    assert_int_equal(world_query(world, "SELECT count(*) FROM key_packages"), 0);
+    assert_int_equal(do_take(world, &anna, 0, 1, text), 0);
+    assert_string_equal(text, "last");
+    person_end(&anna);
+}
+
 static void key_packages_of_one_device_are_limited(void **state)
 {
     struct relay_world *world = *state;
@@ -478,6 +494,7 @@ int main(void)
         TEST(a_key_of_an_erased_row_is_never_given_out_again),
         TEST(a_last_address_is_kept_as_long_as_configured),
         TEST(key_packages_go_out_first_in_first_out_then_the_last_resort),
+        TEST(key_packages_end_and_the_last_resort_stays),
         TEST(key_packages_of_one_device_are_limited),
         TEST(a_grant_lets_as_many_people_write_as_it_says),
         TEST(an_expired_or_revoked_grant_is_unknown),
