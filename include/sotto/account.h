@@ -20,6 +20,7 @@ struct sotto_account {
     struct sotto_id account;
     char device[33]; /* hex */
     const char *name;
+    char picture[65]; /* SHA-256 of one's own picture, in hex; empty: none */
     const char *relay;
     const char *suite;
     bool receipts; /* whether delivery and read receipts are sent and shown */
@@ -73,6 +74,15 @@ sotto_error sotto_fingerprint(struct sotto *core, const char *who, struct sotto_
 
 /* Local. Changes one's own name; the conversations are told at the next settling. */
 sotto_error sotto_set_name(struct sotto *core, const char *name);
+
+/* Local: reads the file, and queues. One's own picture from now on: a JPEG, PNG or WebP, of which
+ * what it tells beside the picture is left out. One's contacts get it, in the conversations with
+ * them alone: nobody else, and no group. NULL: none any more. BAD_PICTURE: it is of another type,
+ * or larger than SOTTO_PROFILE_PICTURE_MAX bytes or SOTTO_PROFILE_PICTURE_SIDE pixels either way;
+ * NO_FILE. */
+#define SOTTO_PROFILE_PICTURE_MAX (256 * 1024)
+#define SOTTO_PROFILE_PICTURE_SIDE 2048
+sotto_error sotto_set_picture(struct sotto *core, const char *path);
 
 /* Local. Whether delivery and read receipts are sent and shown; they are unless this is called with
  * false, which also forgets those that are here. Several receipts are one message of a room, at

@@ -44,6 +44,7 @@ struct sotto_contact {
     const char *name;         /* what one calls them, else as they call themselves; may be empty */
     const char *profile_name; /* as they call themselves; empty: not known yet */
     const char *relay;
+    char picture[65];     /* SHA-256 of their picture, in hex; empty: none is known */
     const char *found_by; /* the username or number by which they were found; may be empty */
     bool contact;         /* false: somebody else who is blocked */
     bool blocked;
@@ -82,5 +83,9 @@ sotto_error sotto_set_verified(struct sotto *core, const char *who, bool verifie
  * NOT_FOUND: nobody known has these keys; OWN_LINK; BAD_LINK. */
 sotto_error sotto_verify_link(struct sotto *core, const char *link, const char *who,
                               struct sotto_id *account);
+
+/* Local. Writes a contact's picture into a new file of mode 0600; who NULL: one's own. NOT_FOUND:
+ * there is none; EXISTS: there is such a file; NO_FILE: it cannot be made. */
+sotto_error sotto_save_picture(struct sotto *core, const char *who, const char *path);
 
 #endif

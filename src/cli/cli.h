@@ -222,6 +222,8 @@ int run_accept(struct cli *cli, const struct args *args);
 int run_decline(struct cli *cli, const struct args *args);
 int run_requests(struct cli *cli, const struct args *args);
 int run_contacts(struct cli *cli, const struct args *args);
+int run_picture(struct cli *cli, const struct args *args);
+int run_contact_picture(struct cli *cli, const struct args *args);
 int run_find(struct cli *cli, const struct args *args);
 int run_add(struct cli *cli, const struct args *args);
 int run_username(struct cli *cli, const struct args *args);

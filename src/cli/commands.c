@@ -113,6 +113,14 @@ static const struct option_spec search_options[] = {
 static const struct option_spec decline_options[] = {
     {"block", NULL, "and block the sender, whose other requests go too"}, {NULL, NULL, NULL}};
 
+static const struct option_spec picture_options[] = {
+    {"remove", NULL, "have none any more"},
+    {"save", "PATH", "write the one that you have to that file instead"},
+    {NULL, NULL, NULL}};
+
+static const struct option_spec contact_picture_options[] = {
+    {"save", "PATH", "the file: it must not be there"}, {NULL, NULL, NULL}};
+
 static const struct option_spec add_options[] = {
     {"text", "TEXT", "the first thing that you say; the request shows its beginning"},
     {"changed", NULL, "take it although it led to another account before"},
@@ -251,6 +259,15 @@ const struct command commands[] = {
      0, 0, run_requests, false},
     {"contacts", "", "List the people you know", NULL, "sotto contacts", no_options, 0, 0,
      run_contacts, false},
+    {"picture", "[FILE]", "Change the picture that your contacts see",
+     "FILE is a JPEG, PNG or WebP of at most 256 KiB; where and when it was taken, and what else "
+     "it "
+     "tells beside the picture, is left out. Your contacts get it, in the conversations with them "
+     "alone.",
+     "sotto picture me.jpg", picture_options, 0, 1, run_picture, false},
+    {"contact picture", "WHO", "Save the picture of a contact", NULL,
+     "sotto contact picture Bob --save bob.jpg", contact_picture_options, 1, 1, run_contact_picture,
+     false},
     {"username", "[NAME]", "Be found by a username at your relay, or show by what you are",
      "Everybody with an account at your relay can look it up, one exact name at a time, and the "
      "relay has it: whoever may ask the relay for what it knows of you gets it. Without NAME, what "

@@ -233,3 +233,37 @@ int run_findable(struct cli *cli, const struct args *args)
     }
     return sotto_set_findable(cli->core, on) == SOTTO_OK ? labels_show(cli) : cli_fail(cli);
 }
+
+static int picture_save(struct cli *cli, const char *who, const char *path)
+{
+    if (sotto_save_picture(cli->core, who, path) != SOTTO_OK)
+        return cli_fail(cli);
+    cli->output->saved(cli, path);
+    return EXIT_OK;
+}
+
+int run_picture(struct cli *cli, const struct args *args)
+{
+    struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
+    bool none = args->options[0] != NULL;
+    const char *save = args->options[1];
+    if ((args->count > 0) + none + (save != NULL) != 1) {
+        problem_usage(&problem, "See: sotto picture --help", "A file, --remove or --save PATH.");
+        return cli_problem(cli, &problem);
+    }
+    if (save != NULL)
+        return picture_save(cli, NULL, save);
+    if (sotto_set_picture(cli->core, none ? NULL : args->positionals[0]) != SOTTO_OK)
+        return cli_fail(cli);
+    cli->output->done(cli, "picture", NULL, "Changed. Your contacts learn it now.");
+    return sotto_settle(cli->core, NULL) == SOTTO_OK ? EXIT_OK : cli_fail(cli);
+}
+
+int run_contact_picture(struct cli *cli, const struct args *args)
+{
+    struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
+    if (args->options[0] != NULL)
+        return picture_save(cli, args->positionals[0], args->options[0]);
+    problem_usage(&problem, "Say where to: --save PATH", "A picture is written to a file.");
+    return cli_problem(cli, &problem);
+}

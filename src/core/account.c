@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "core/account.h"
-#include "core/people.h"
+#include "core/profile_picture.h"
 #include "core/typing.h"
 #include "core/text.h"
 
@@ -147,6 +147,9 @@ sotto_error sotto_account(struct sotto *core, struct sotto_account *account)
     memcpy(account->account.bytes, core->identity.account.bytes, ACCOUNT_ID_SIZE);
     core_id_hex(core->identity.device.bytes, DEVICE_ID_SIZE, account->device);
     account->name = core->profile.name;
+    sotto_error hashed = profile_picture_hash(core, &core->identity.account, account->picture);
+    if (hashed != SOTTO_OK)
+        return core_store_problem(core, hashed, "reading the picture");
     account->relay = core->profile.relay;
     account->suite = sotto_mls_suite_name(core->identity_mls.mls.suite);
     sotto_error error = receipts_on(core, &account->receipts);
@@ -166,7 +169,7 @@ static sotto_error introduce_everywhere(struct sotto *core, struct arena *arena)
             continue;
         uint64_t unique = 0;
         TRY(core->env->random(core->env->ctx, (uint8_t *)&unique, sizeof unique));
-        TRY(room_queue_profile(core, &rooms[i].room, unique));
+        TRY(room_queue_name(core, &rooms[i].room, unique));
     }
     return SOTTO_OK;
 }

@@ -27,8 +27,9 @@
 #define CONTENT_FIELD_MAX 4096        /* URLs, media types, file names, keys, ... */
 #define CONTENT_EXTENSION_DEPTH_MAX 4 /* of maps, arrays, tags; the map itself is one */
 #define CONTENT_TOPIC_MAX 4096
-#define CONTENT_NAME_MAX 256     /* a profile's name, bytes of UTF-8 */
-#define CONTENT_REACTION_MAX 256 /* one emoji sequence, or a short word */
+#define CONTENT_NAME_MAX 256               /* a profile's name, bytes of UTF-8 */
+#define CONTENT_PICTURE_MAX (256u * 1024u) /* a profile's picture */
+#define CONTENT_REACTION_MAX 256           /* one emoji sequence, or a short word */
 #define CONTENT_STATUSES_MAX 1024
 #define CONTENT_EXPIRES_MAX (366u * 86400) /* after reading, in seconds */
 #define CONTENT_ENC_ALG 0xF503 /* file_cipher.h, of the AEAD registry's private values */
@@ -44,7 +45,7 @@ enum content_kind {
     CONTENT_EDIT = 3,       /* a text instead of target */
     CONTENT_DELETE = 4,     /* target is taken back (also: a reaction is) */
     CONTENT_REACTION = 5,   /* text is the emoji, target what it is about */
-    CONTENT_PROFILE = 6,    /* text is the sender's name */
+    CONTENT_PROFILE = 6,    /* text is the sender's name, or empty: it stays */
     CONTENT_NEWER = 7,      /* well formed, not understood */
     CONTENT_FILE = 8,       /* a file that waits as a blob; text is what is said about it */
     CONTENT_STATUS = 9,     /* receipts: what became of messages here */
@@ -77,7 +78,9 @@ struct content_message {
     enum content_kind kind;
     sotto_bytes text; /* UTF-8 but for MANIFEST, OWN and STATEMENT; empty for DELETE and NEWER, may
                          be for FILE */
-    struct content_file file;        /* FILE */
+    struct content_file file; /* FILE */
+    bool has_picture;         /* PROFILE: picture is the sender's, empty: none any more */
+    sotto_bytes picture;
     bool markdown;                   /* text is Markdown (GFM-MIMI), else plain */
     uint8_t target[CONTENT_ID_SIZE]; /* REPLY, EDIT, DELETE, REACTION; else zeros */
     uint32_t expires_s;              /* erase so long after it was read; 0: that does not count */

@@ -24,7 +24,8 @@
 #define BASE64_VARIANT sodium_base64_VARIANT_URLSAFE_NO_PADDING
 #define BLOB_URI_SIZE (sizeof BLOB_URI - 1 + sodium_base64_ENCODED_LEN(32, BASE64_VARIANT))
 #define HASH_ALG_SHA256 1
-#define PROFILE_NAME 1 /* key of the profile's map */
+#define PROFILE_NAME 1 /* keys of the profile's map */
+#define PROFILE_PICTURE 2
 #define PROFILE_KEYS_MAX 64
 #define PROFILE_DEPTH_MAX 4
 
@@ -43,18 +44,24 @@ size_t content_padding(size_t size)
 
 /* ---- Profile parts -------------------------------------------------------------------------- */
 
-static sotto_error profile_write(sotto_bytes name, sotto_buf *out)
+static sotto_error profile_write(const struct content_message *message, sotto_buf *out)
 {
     struct cbor_writer w;
     cbor_writer_init(&w, out);
-    cbor_write_map(&w, 1);
-    cbor_write_uint(&w, PROFILE_NAME);
-    cbor_write_text(&w, name);
+    cbor_write_map(&w, (size_t)(message->text.size > 0) + message->has_picture);
+    if (message->text.size > 0) {
+        cbor_write_uint(&w, PROFILE_NAME);
+        cbor_write_text(&w, message->text);
+    }
+    if (message->has_picture) {
+        cbor_write_uint(&w, PROFILE_PICTURE);
+        cbor_write_bytes(&w, message->picture);
+    }
     return cbor_writer_finish(&w);
 }
 
-/* name stays empty if the profile does not have one. Keys of newer versions are passed over. */
-static sotto_error profile_read(sotto_bytes input, sotto_bytes *name, sotto_fault *fault)
+/* What the profile does not have stays as it was. Keys of newer versions are passed over. */
+static sotto_error profile_read(sotto_bytes input, struct content_message *out, sotto_fault *fault)
 {
     struct cbor_reader r;
     sotto_bytes previous = {0};
@@ -64,11 +71,14 @@ static sotto_error profile_read(sotto_bytes input, sotto_bytes *name, sotto_faul
         struct cbor_head key;
         cbor_read_key(&r, &key, false, &previous, "profile.key");
         if (key.kind == CBOR_KIND_UINT && key.value == PROFILE_NAME)
-            *name = cbor_read_text(&r, CONTENT_NAME_MAX, "profile.name");
-        else
+            out->text = cbor_read_text(&r, CONTENT_NAME_MAX, "profile.name");
+        else if (key.kind == CBOR_KIND_UINT && key.value == PROFILE_PICTURE) {
+            out->picture = cbor_read_bytes(&r, CONTENT_PICTURE_MAX, "profile.picture");
+            out->has_picture = cbor_ok(&r);
+        } else
             cbor_read_any(&r, PROFILE_DEPTH_MAX, "profile.value");
     }
-    if (cbor_ok(&r) && !text_is_line(*name))
+    if (cbor_ok(&r) && !text_is_line(out->text))
         cbor_fail(&r, SOTTO_VALUE, "profile.name");
     sotto_error error = cbor_finish(&r, "profile");
     if (error != SOTTO_OK)
@@ -140,7 +150,7 @@ static sotto_error check_text(const struct content_message *message)
             return SOTTO_LIMIT;
         return text.size > 0 && text_is_line(text) ? SOTTO_OK : SOTTO_VALUE;
     case CONTENT_PROFILE:
-        if (text.size > CONTENT_NAME_MAX)
+        if (text.size > CONTENT_NAME_MAX || message->picture.size > CONTENT_PICTURE_MAX)
             return SOTTO_LIMIT;
         return text_is_line(text) ? SOTTO_OK : SOTTO_VALUE;
     case CONTENT_DELETE:
@@ -258,7 +268,7 @@ sotto_error content_write(const sotto_env *env, struct content_message *message,
     size_t start = out->size;
     sotto_error error = SOTTO_OK;
     if (message->kind == CONTENT_PROFILE)
-        error = profile_write(message->text, &body);
+        error = profile_write(message, &body);
     if (message->kind == CONTENT_STATUS)
         error = statuses_write(message, &body);
     if (message->kind == CONTENT_FILE) {
@@ -420,7 +430,7 @@ static sotto_error understand(const struct content *content, struct arena *arena
     if (part->cardinality == CONTENT_PART_SINGLE &&
         is_type(part->u.single.type, TYPE_PROFILE, &parameters)) {
         out->kind = CONTENT_PROFILE;
-        return profile_read(part->u.single.body, &out->text, fault);
+        return profile_read(part->u.single.body, out, fault);
     }
     if (part->cardinality == CONTENT_PART_SINGLE &&
         is_type(part->u.single.type, TYPE_STATUS, &parameters))

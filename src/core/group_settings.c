@@ -1,11 +1,8 @@
 /* Titles, pictures, roles and the like: what people ask for becomes intents (sotto/group.h). */
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/groups.h"
+#include "core/whole_file.h"
 
 /* ---- Names ----------------------------------------------------------------------------------- */
 
@@ -123,28 +120,8 @@ sotto_error sotto_group_save_picture(struct sotto *core, const struct sotto_id *
     sotto_buf picture;
     sotto_buf_init(&picture, core->env);
     sotto_error error = sotto_group_picture(core, conversation, &picture);
-    if (error != SOTTO_OK)
-        goto out;
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    bool exists = fd < 0 && errno == EEXIST;
-    size_t at = 0;
-    while (fd >= 0 && at < picture.size) {
-        ssize_t put = write(fd, picture.data + at, picture.size - at);
-        if (put > 0)
-            at += (size_t)put;
-        else if (errno != EINTR)
-            break;
-    }
-    bool written = fd >= 0 && at == picture.size;
-    if (fd >= 0 && close(fd) != 0)
-        written = false;
-    if (fd >= 0 && !written)
-        (void)unlink(path); /* nothing by halves */
-    if (!written)
-        error = problem_set(&core->problem, exists ? SOTTO_EXISTS : SOTTO_IO,
-                            exists ? SOTTO_CODE_EXISTS : SOTTO_CODE_NO_FILE, "Name another file.",
-                            "`%s` %s.", path, exists ? "is there already" : "cannot be written");
-out:
+    if (error == SOTTO_OK)
+        error = whole_file_write(core, path, sotto_buf_view(&picture));
     sotto_buf_free(&picture);
     return error;
 }
@@ -226,26 +203,10 @@ sotto_error sotto_group_set_description(struct sotto *core, const struct sotto_i
 }
 
 /* All of a small file. */
-static sotto_error picture_read(struct sotto *core, const char *path, uint8_t *bytes, size_t *size)
+static sotto_error picture_read(struct sotto *core, const char *path, sotto_buf *out)
 {
-    struct stat stat;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    bool file = fd >= 0 && fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode);
-    *size = 0;
-    ssize_t got = 1;
-    while (file && got > 0 && *size <= SOTTO_PICTURE_MAX) {
-        got = read(fd, bytes + *size, SOTTO_PICTURE_MAX + 1 - *size);
-        if (got > 0)
-            *size += (size_t)got;
-        else if (got < 0 && errno == EINTR)
-            got = 1;
-    }
-    if (fd >= 0)
-        (void)close(fd);
-    if (!file || got < 0)
-        return problem_set(&core->problem, SOTTO_IO, SOTTO_CODE_NO_FILE, "Name a file.",
-                           "`%s` cannot be read.", path);
-    if (*size == 0 || !settings_picture_fits(sotto_bytes_of(bytes, *size)))
+    TRY(whole_file_read(core, path, SOTTO_PICTURE_MAX, out));
+    if (out->size == 0 || !settings_picture_fits(sotto_buf_view(out)))
         return problem_set(&core->problem, SOTTO_VALUE, SOTTO_CODE_USAGE,
                            "Make it smaller: 96 by 96 is enough.",
                            "A group's picture is a PNG, JPEG, WebP or GIF of at most %d bytes.",
@@ -257,13 +218,15 @@ sotto_error sotto_group_set_picture(struct sotto *core, const struct sotto_id *c
                                     const char *path)
 {
     struct settings_change what = {.what = SETTINGS_PICTURE};
-    uint8_t bytes[SOTTO_PICTURE_MAX + 1];
-    size_t size = 0;
+    sotto_buf picture;
     TRY(core_need_account(core));
-    if (path != NULL)
-        TRY(picture_read(core, path, bytes, &size));
-    what.text = sotto_bytes_of(bytes, size);
-    return change(core, conversation, &what, false);
+    sotto_buf_init(&picture, core->env);
+    sotto_error error = path != NULL ? picture_read(core, path, &picture) : SOTTO_OK;
+    what.text = sotto_buf_view(&picture);
+    if (error == SOTTO_OK)
+        error = change(core, conversation, &what, false);
+    sotto_buf_free(&picture);
+    return error;
 }
 
 sotto_error sotto_group_set_role(struct sotto *core, const struct sotto_id *conversation,

@@ -304,8 +304,11 @@ void room_outgoing_refused(struct room *room, int64_t id);
 /* The conversation's row; a problem unless one may write there. */
 sotto_error core_room_open(struct sotto *core, const struct room_id *id, struct arena *arena,
                            struct store_room *row);
-/* Inside a transaction: queues one's own profile for the conversation. */
+/* Inside a transaction: queues one's own profile for the conversation: the name, and for a contact
+ * in a conversation of two the picture. */
 sotto_error room_queue_profile(struct sotto *core, const struct room_id *room, uint64_t epoch);
+/* The name alone. */
+sotto_error room_queue_name(struct sotto *core, const struct room_id *room, uint64_t epoch);
 sotto_error room_queue_profile_later(struct sotto *core, const struct room_id *room);
 /* Inside a transaction: the room is over: nothing of its outbox will go out. */
 sotto_error room_fail_outbox(struct sotto *core, const struct room_id *room);

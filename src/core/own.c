@@ -5,7 +5,7 @@
 
 #include "codec/writer.h"
 #include "core/listing.h"
-#include "core/people.h"
+#include "core/profile_picture.h"
 
 enum { OWN_VERSION = 1 };
 
@@ -197,6 +197,7 @@ sotto_error own_snapshot(struct sotto *core, struct arena *arena, struct own_sin
         TRY(people_pin_write(&pins[i], &sink->records));
         TRY(own_sink_flush(sink, false));
     }
+    TRY(profile_pictures_write(core, arena, sink));
     return own_sink_flush(sink, true);
 }
 
@@ -393,6 +394,8 @@ static sotto_error record_read(struct sotto *core, struct reader *reader, struct
         return people_label_read(core, reader, arena);
     case OWN_PIN:
         return people_pin_read(core, reader, arena);
+    case OWN_PICTURE:
+        return profile_picture_read(core, reader);
     case OWN_DECLINED:
         return people_declined_read(core, reader, arena);
     default: /* of a newer version: what follows cannot be read */

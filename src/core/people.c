@@ -1,5 +1,5 @@
 /* Contacts: names of one's own for them, blocking, deleting, and whose keys were compared. */
-#include "core/people.h"
+#include "core/profile_picture.h"
 
 #include <string.h>
 
@@ -39,6 +39,7 @@ static sotto_error contact_show(struct sotto *core, const struct store_contact *
                                     .verified = (enum sotto_verified)from->verified,
                                     .conflict = from->conflict};
     TRY(store_pin_of(core->store, &from->account, arena, &contact.found_by));
+    TRY(profile_picture_hash(core, &from->account, contact.picture));
     memcpy(contact.account.bytes, from->account.bytes, ACCOUNT_ID_SIZE);
     each(ctx, &contact);
     return SOTTO_OK;
@@ -274,6 +275,19 @@ struct person_change {
     bool label; /* it is about what they are called */
 };
 
+/* What they were not told meanwhile. */
+static sotto_error introduce(struct sotto *core, const struct account_id *account,
+                             struct arena *arena)
+{
+    struct room_id room;
+    uint64_t unique = 0;
+    if (!people_conversation(core, account, arena, &room))
+        return SOTTO_OK;
+    TRY(core->env->random(core->env->ctx, (uint8_t *)&unique, sizeof unique));
+    TRY(room_queue_name(core, &room, unique));
+    return profile_picture_queue(core, &room, true);
+}
+
 static sotto_error change_store(struct sotto *core, const struct account_id *account,
                                 const struct person_change *change, struct arena *arena)
 {
@@ -285,6 +299,8 @@ static sotto_error change_store(struct sotto *core, const struct account_id *acc
     TRY(store_contact_put(core->store, &contact));
     if (contact.blocked && !was_blocked)
         TRY(people_silence(core, account));
+    if (!contact.blocked && was_blocked)
+        TRY(introduce(core, account, arena));
     if (change->label)
         TRY(tell_label(core, &contact));
     return own_tell_contact(core, account);

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "core/listing.h"
-#include "core/people.h"
+#include "core/profile_picture.h"
 #include "core/rejoin.h"
 #include "core/successor.h"
 #include "core/typing.h"
@@ -292,8 +292,11 @@ static sotto_error message_received(struct receiving *r, const struct entry *ent
         r->quiet = true; /* nothing of it is shown, ever */
         return SOTTO_OK;
     }
-    if (content.kind == CONTENT_PROFILE)
+    if (content.kind == CONTENT_PROFILE) {
+        if (content.has_picture)
+            TRY(profile_picture_received(core, &r->row, &sender, content.picture));
         return is_line(content.text) ? profile_received(r, &sender, content.text) : SOTTO_OK;
+    }
     if (content.kind == CONTENT_STATUS) {
         r->quiet = true;
         return receipts_apply(r->room->core, &r->room->id, &sender, &content, r->arena);

@@ -3,7 +3,7 @@
 
 #include "codec/reader.h"
 #include "codec/writer.h"
-#include "core/people.h"
+#include "core/profile_picture.h"
 #include "core/successor.h"
 
 /* ---- What is queued ---- */
@@ -73,6 +73,12 @@ static sotto_error room_peer_blocked(struct sotto *core, const struct room_id *r
 }
 
 sotto_error room_queue_profile(struct sotto *core, const struct room_id *room, uint64_t epoch)
+{
+    TRY(room_queue_name(core, room, epoch));
+    return profile_picture_queue(core, room, false);
+}
+
+sotto_error room_queue_name(struct sotto *core, const struct room_id *room, uint64_t epoch)
 {
     bool blocked = false;
     TRY(room_peer_blocked(core, room, &blocked));

@@ -35,7 +35,7 @@
 
 struct store;
 
-#define STORE_VERSION 17    /* PRAGMA user_version */
+#define STORE_VERSION 18    /* PRAGMA user_version */
 #define STORE_BUSY_MS 10000 /* how long a lock is waited for */
 #define STORE_FILE "profile.db"
 

@@ -512,11 +512,18 @@ static const char version_17[] =
     " due_seq INTEGER NOT NULL) STRICT;"
     "PRAGMA user_version = 17;";
 
+/* People's pictures, and one's own. */
+static const char version_18[] = "CREATE TABLE picture ("
+                                 " account BLOB PRIMARY KEY,"
+                                 " hash BLOB NOT NULL,"
+                                 " bytes BLOB NOT NULL) STRICT;"
+                                 "PRAGMA user_version = 18;";
+
 /* steps[n]: from version n to n + 1 */
 static const char *const steps[STORE_VERSION] = {
     version_1,  version_2,  version_3,  version_4,  version_5,  version_6,
     version_7,  version_8,  version_9,  version_10, version_11, version_12,
-    version_13, version_14, version_15, version_16, version_17};
+    version_13, version_14, version_15, version_16, version_17, version_18};
 
 const char *store_schema_step(uint64_t version)
 {

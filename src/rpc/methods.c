@@ -176,6 +176,13 @@ static const struct rpc_field username[] = {
     MAYBE("username", 64, "3 to 32 of a to z, 0 to 9, _, . and -; left out: none any more"), END};
 static const struct rpc_field findable[] = {
     {.name = "on", .type = RPC_BOOLEAN, .text = "whether one may be found by one's number"}, END};
+static const struct rpc_field own_picture[] = {
+    MAYBE("path", RPC_STRING_MAX, "a JPEG, PNG or WebP, as the daemon sees it; left out: none"),
+    END};
+static const struct rpc_field own_picture_to[] = {
+    TEXT("to", RPC_STRING_MAX, "the file's name: it must not be there"), END};
+static const struct rpc_field their_picture_to[] = {
+    PERSON, TEXT("to", RPC_STRING_MAX, "the file's name: it must not be there"), END};
 static const struct rpc_field verify_link[] = {
     TEXT("link", RPC_STRING_MAX, "sotto://verify/..., as the other person's device shows it"),
     MAYBE("contact", RPC_STRING_MAX,
@@ -333,6 +340,13 @@ const struct rpc_method rpc_methods[] = {
      on, "Account", false, account_set_receipts},
     {"account.setTyping", "Whether others are told that one types, and one is told of them", on,
      "Account", false, account_set_typing},
+    {"account.setPicture",
+     "Your picture: your contacts get it, in the conversations with them alone. What a picture "
+     "tells"
+     " beside itself is left out",
+     own_picture, "Account", false, account_set_picture},
+    {"account.savePicture", "Write your picture to a file", own_picture_to, "Saved", false,
+     account_save_picture},
     {"account.labels", "By what people at the relay find you: asked of the relay", none, "Labels",
      true, account_labels},
     {"account.setUsername",
@@ -402,6 +416,8 @@ const struct rpc_method rpc_methods[] = {
      "Find somebody and begin a conversation, which is a request to them. `changed` if it led to"
      " another account before",
      add_contact, "ConversationId", true, contact_add},
+    {"contact.savePicture", "Write a contact's picture to a file", their_picture_to, "Saved", false,
+     contact_save_picture},
     {"contact.setName", "What somebody is called on your devices alone", rename_contact, "Nothing",
      false, contact_set_name},
     {"contact.delete", "Somebody is a contact no more; conversations stay", who, "Nothing", false,

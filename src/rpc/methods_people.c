@@ -174,3 +174,30 @@ bool contact_add(struct call *call)
     object_set_id(call->result, "conversation", &conversation);
     return true;
 }
+
+bool account_set_picture(struct call *call)
+{
+    if (sotto_set_picture(call->core, param_text(call, "path")) != SOTTO_OK)
+        return call_fail(call);
+    return account_get(call);
+}
+
+static bool save_picture(struct call *call, const char *who)
+{
+    const char *to = param_text(call, "to");
+    if (sotto_save_picture(call->core, who, to) != SOTTO_OK)
+        return call_fail(call);
+    call->result = json_object();
+    object_set_text(call->env, call->result, "path", to);
+    return true;
+}
+
+bool account_save_picture(struct call *call)
+{
+    return save_picture(call, NULL);
+}
+
+bool contact_save_picture(struct call *call)
+{
+    return save_picture(call, param_text(call, "contact"));
+}

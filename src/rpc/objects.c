@@ -265,6 +265,8 @@ json_t *object_contact(const sotto_env *env, const struct sotto_contact *contact
     set_bool(object, "contact", contact->contact);
     set_bool(object, "blocked", contact->blocked);
     set_verified(env, object, contact->verified);
+    if (contact->picture[0] != '\0')
+        object_set_text(env, object, "picture", contact->picture);
     if (contact->found_by[0] != '\0')
         object_set_text(env, object, "foundBy", contact->found_by);
     if (contact->conflict)
@@ -305,6 +307,8 @@ json_t *object_account(const sotto_env *env, const struct sotto_account *account
         object_set_id(object, "account", &account->account);
         object_set_text(env, object, "device", account->device);
         object_set_text(env, object, "name", account->name);
+        if (account->picture[0] != '\0')
+            object_set_text(env, object, "picture", account->picture);
         object_set_text(env, object, "relay", account->relay);
         object_set_text(env, object, "suite", account->suite);
         set_bool(object, "receipts", account->receipts);

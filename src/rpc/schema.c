@@ -57,6 +57,7 @@
     BOOLEAN("registered", "whether there is an account in this profile; without one, no more"),  \
         MAYBE_ID("account", "the account's id: a hash of its key"),                              \
         MAYBE("device", "this device's id"), MAYBE("name", "the name that others see"),          \
+        MAYBE_ID("picture", "SHA-256 of one's own picture; absent: none"),                       \
         MAYBE("relay", "the relay's address"), MAYBE("suite", "the cipher suite of new groups"), \
         {.name = "receipts",                                                                     \
          .type = RPC_BOOLEAN,                                                                    \
@@ -102,6 +103,7 @@ static const struct rpc_field contact[] = {
     STRING("name", "what one calls them, else as that person calls themself; may be empty"),
     STRING("profileName", "as that person calls themself; empty: not known yet"),
     STRING("relay", "where the account is; may be empty"),
+    MAYBE_ID("picture", "SHA-256 of their picture: another one, another picture; absent: none"),
     MAYBE("foundBy", "the username or number by which they were found, the last one"),
     BOOLEAN("contact", "false: somebody else whom one has blocked"),
     BOOLEAN("blocked", "whether nothing of theirs is let in"),

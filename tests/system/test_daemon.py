@@ -178,6 +178,18 @@ def people():
         assert a("contact.verifyLink", link=link)["account"] == account
         changed(lambda c: c["verified"])
         assert b.fails("contact.verifyLink", link=link, contact="Alice") == "own_link"
+        place = os.path.join(world.directory, "bob.png")
+        with open(place, "wb") as file:
+            file.write(base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhg"
+                                        "GAWjR9awAAAABJRU5ErkJggg=="))
+        picture = b("account.setPicture", path=place)["picture"]
+        changed(lambda c: c.get("picture") == picture)
+        saved = a("contact.savePicture", contact="Bob", to=place + ".copy")["path"]
+        assert a.fails("contact.savePicture", contact="Bob", to=saved) == "exists"
+        b("account.savePicture", to=place + ".mine")
+        assert b.fails("account.setPicture", path=saved + ".none") == "no_file"
+        b("account.setPicture")
+        changed(lambda c: "picture" not in c)
         assert b("account.setUsername", username="Bobby")["username"] == "bobby"
         assert b.fails("account.setFindable", on=True) == "phone_needed"
         assert b("account.labels") == {"username": "bobby", "findable": False}

@@ -1,7 +1,10 @@
-"""People: what one calls them, blocking them, comparing keys, and what is shown of their devices."""
+"""People: what one calls them, their pictures, blocking them, comparing keys, and what is shown of their
+devices."""
 
+import hashlib
 import json
 import os
+import zlib
 
 from world import Person, World, main
 
@@ -76,6 +79,84 @@ def test_names():
         sync(laptop, alice)
         assert contact(alice, "Bobby")["profileName"] == "Bobby"
         assert alice.run("contact", "name", "Bobby", "two\nlines").error == "bad_name"
+
+
+def png(side, color, *more):
+    """A picture of one color, with chunks that tell more than it shows."""
+    def chunk(kind, data):
+        return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+    size = side.to_bytes(4, "big")
+    rows = b"".join(b"\0" + bytes(color) * side for _ in range(side))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size + size + b"\x08\2\0\0\0") +
+            b"".join(chunk(b"tEXt", b"Comment\0" + text) for text in more) +
+            chunk(b"IDAT", zlib.compress(rows, 0)) + chunk(b"IEND", b""))
+
+
+def test_pictures():
+    """a picture goes to one's contacts alone, on all devices, without what it tells beside"""
+    with Friends("Alice", "Bob", "Carol", "Dave") as (world, alice, bob, carol, dave):
+        place = os.path.join(world.directory, "me.png")
+
+        def write(data):
+            with open(place, "wb") as file:
+                file.write(data)
+
+        def saved(person, *args):
+            path = os.path.join(world.directory, "saved-%d" % saved.count)
+            saved.count += 1
+            person.ok(*args, "--save", path)
+            with open(path, "rb") as file:
+                return file.read()
+        saved.count = 0
+
+        alice.ok("contact", "delete", "Dave")
+        alice.ok("block", "Carol")
+        laptop = link(world, alice)
+        plain = png(64, (200, 10, 10))
+        write(png(64, (200, 10, 10), b"taken at home"))
+        alice.ok("picture", place)
+        assert saved(alice, "picture") == plain
+        mine = hashlib.sha256(plain).hexdigest()
+        sync(laptop, bob, carol, dave)
+        assert laptop.ok("status").of("status")[0]["picture"] == mine
+        assert contact(bob, "Alice")["picture"] == mine
+        assert saved(bob, "contact", "picture", "Alice") == plain
+        for other in (carol, dave):  # blocked, and no contact any more
+            assert "picture" not in contact(other, "Alice")
+        # Who is let in again gets it; so does a new conversation, and a device that is linked.
+        alice.ok("unblock", "Carol")
+        sync(alice, carol)
+        assert contact(carol, "Alice")["picture"] == mine
+        erin = Person(world, "Erin")
+        erin.register()
+        world.befriend(alice, erin)
+        erin.ok("sync")
+        assert contact(erin, "Alice")["picture"] == mine
+        tablet = link(world, bob)
+        assert contact(tablet, "Alice")["picture"] == mine
+        # Another name brings no second one; another picture and none do.
+        entries = bob.conversation("Alice")["seq"]
+        laptop.ok("name", "Alicia")
+        bob.ok("sync")
+        assert bob.conversation("Alicia")["seq"] == entries + 1
+        other = png(80, (1, 2, 3))
+        write(other)
+        laptop.ok("picture", place)
+        sync(bob, tablet, alice)
+        for one in (bob, tablet):
+            assert saved(one, "contact", "picture", "Alicia") == other
+        assert saved(alice, "picture") == other
+        alice.ok("picture", "--remove")
+        sync(bob, laptop)
+        assert "picture" not in contact(bob, "Alicia")
+        assert bob.run("contact", "picture", "Alicia", "--save", place + "2").error == "not_found"
+        assert "picture" not in laptop.ok("status").of("status")[0]
+        for bad in (b"no picture", png(2049, (0, 0, 0)), png(400, (0, 0, 0)), b"GIF89a" + plain):
+            write(bad)  # nonsense, too wide, too large, of another type
+            result = alice.run("picture", place)
+            assert (result.code, result.error) == (2, "bad_picture"), result
+        assert alice.run("picture", place + "x").error == "no_file"
+        assert not [m for m in bob.history("Alicia") if m["kind"] in ("newer", "unreadable")]
 
 
 def test_delete():
@@ -234,5 +315,5 @@ def test_devices_are_shown():
         assert contact(alice, "Bob")["verified"]
 
 
-main([test_names, test_delete, test_block, test_block_in_groups, test_requests, test_verified,
+main([test_names, test_pictures, test_delete, test_block, test_block_in_groups, test_requests, test_verified,
       test_devices_are_shown])
