@@ -135,6 +135,8 @@ static const struct option_spec verify_options[] = {{"undo", NULL, "take it back
 static const struct option_spec daemon_options[] = {
     {"socket", "PATH", "listen there (PROFILE/daemon.sock)"},
     {"stdio", NULL, "serve standard input and output instead, until their end"},
+    {"accounts", "DIR",
+     "serve several accounts: each folder in DIR is a profile (DIR/daemon.sock)"},
     {"openrpc", NULL, "print the interface's OpenRPC document, then end"},
     {NULL, NULL, NULL}};
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "rpc/accounts.h"
 #include "rpc/json_memory.h"
 #include "rpc/schema.h"
 #include "rpc/server.h"
@@ -43,13 +44,36 @@ static int print_document(struct cli *cli)
     return EXIT_OK;
 }
 
+static void on_accounts_signal(int number)
+{
+    (void)number;
+    accounts_stop();
+}
+
+static int serve_accounts(struct cli *cli, const char *directory, const char *given)
+{
+    char path[SOCKET_PATH];
+    struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
+    struct sigaction action = {.sa_handler = on_accounts_signal};
+    (void)snprintf(path, sizeof path, given != NULL ? "%s" : "%s/daemon.sock",
+                   given != NULL ? given : directory);
+    const struct accounts_options options = {
+        .directory = directory, .socket = path, .program = "/proc/self/exe"};
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+    return accounts_run(cli->env, &options, &problem) == SOTTO_OK ? EXIT_OK
+                                                                  : cli_problem(cli, &problem);
+}
+
 int run_daemon(struct cli *cli, const struct args *args)
 {
     char path[SOCKET_PATH];
     struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
     struct sigaction action;
-    if (args->options[2] != NULL)
+    if (args->options[3] != NULL)
         return print_document(cli);
+    if (args->options[2] != NULL)
+        return serve_accounts(cli, args->options[2], args->options[0]);
     int code = cli_open(cli);
     if (code != EXIT_OK)
         return code;

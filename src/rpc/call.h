@@ -6,6 +6,7 @@
 
 struct client;
 struct works;
+struct hub;
 
 struct call {
     const sotto_env *env;
@@ -14,6 +15,7 @@ struct call {
     json_t *result;       /* the method sets it; NULL counts as an empty object */
     struct sotto_problem problem;
     struct client *client; /* who asks; NULL in a thread and in `sotto call` without a daemon */
+    struct hub *hub;       /* several accounts; NULL likewise */
     struct works *works;   /* the daemon's threads; NULL likewise */
     sotto_progress_fn *progress; /* for what takes long; NULL: nobody looks */
     void *progress_ctx;

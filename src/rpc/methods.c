@@ -102,6 +102,8 @@ static const struct rpc_field end[] = {
      .text = "conversations whose relays cannot be reached are left as they are (false)"},
     END,
 };
+static const struct rpc_field account_name[] = {
+    TEXT("name", 64, "letters, digits and, behind the first, any of - _ . @ +"), END};
 static const struct rpc_field recovery[] = {
     TEXT("phrase", RPC_STRING_MAX, "the 24 words, in any case, with any blanks between"),
     TEXT("relay", RPC_STRING_MAX, "where the account is, as host:port or host:port#PIN"),
@@ -548,6 +550,18 @@ const struct rpc_method rpc_methods[] = {
      since, "Subscription", false, events_subscribe},
     {"events.unsubscribe", "No more of them", none, "Nothing", false, events_unsubscribe},
 
+    {"accounts.list",
+     "Of `sotto daemon --accounts`: the accounts that it serves. Every other method takes the"
+     " parameter `profile` there, and notifications have it in their params",
+     page, "Profiles", false, accounts_list},
+    {"accounts.add", "Make a place for another one; then account.register, recover or device.link",
+     account_name, "Profile", false, accounts_add},
+    {"accounts.remove",
+     "Erase what is here of one. At its relay and on other devices it stays: account.delete ends it"
+     " there",
+     account_name, "Nothing", false, accounts_remove},
+    {"accounts.select", "The one that is meant on this connection where `profile` is left out",
+     account_name, "Profile", false, accounts_select},
     {"rpc.discover", "This description", none, "Document", false, rpc_discover},
     {"daemon.version", "The program's version", none, "Version", false, version_get},
     {"calls.stop",

@@ -112,6 +112,12 @@ bool group_continue(struct call *call);
 bool backup_create(struct call *call);
 bool backup_restore(struct call *call);
 
+/* accounts.c */
+bool accounts_list(struct call *call);
+bool accounts_add(struct call *call);
+bool accounts_remove(struct call *call);
+bool accounts_select(struct call *call);
+
 /* server.c */
 bool calls_stop(struct call *call);
 bool events_subscribe(struct call *call);

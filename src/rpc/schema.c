@@ -369,6 +369,13 @@ static const struct rpc_field restored[] = {
     NUMBER("skipped", "records that only a newer version understands"),
     END};
 static const struct rpc_field stopped[] = {NUMBER("stopped", "how many calls were told"), END};
+#define OF_ACCOUNT MAYBE("profile", "of `sotto daemon --accounts`: whose it is")
+static const struct rpc_field profile[] = {
+    STRING("name", "what it is called here, and its folder"),
+    BOOLEAN("running", "whether its daemon runs; what asks for it starts it"),
+    BOOLEAN("selected", "whether this connection means it where `profile` is left out"), END};
+static const struct rpc_field profiles[] = {OBJECTS("accounts", "Profile", "a page of them"),
+                                            NUMBER("total", "how many there are in all"), END};
 static const struct rpc_field recovery_phrase[] = {
     STRING("phrase", "24 words, with one space between them"), END};
 static const struct rpc_field device[] = {
@@ -420,6 +427,7 @@ static const struct rpc_field subscription[] = {
 static const struct rpc_field version[] = {STRING("version", "of this program"), END};
 
 static const struct rpc_field event[] = {
+    OF_ACCOUNT,
     NUMBER("number", "grows by one with each; kept over restarts"),
     ONE_OF("type",
            "message|messageChanged|messageErased|conversation|conversationErased|contact|request|"
@@ -436,6 +444,7 @@ static const struct rpc_field event[] = {
     END,
 };
 static const struct rpc_field typing[] = {
+    OF_ACCOUNT,
     ID("conversation", "where"),
     ID("account", "who types"),
     STRING("name", "as that person calls themself"),
@@ -443,8 +452,10 @@ static const struct rpc_field typing[] = {
     END,
 };
 static const struct rpc_field overflow[] = {
+    OF_ACCOUNT,
     NUMBER("event", "what lies before this number is not kept any more: read all lists anew"), END};
 static const struct rpc_field progress[] = {
+    OF_ACCOUNT,
     {.name = "id", .type = RPC_CALL, .text = "the id of the request that takes long"},
     NUMBER("done", "how far it is"),
     NUMBER("of", "when it is done"),
@@ -454,6 +465,7 @@ static const struct rpc_field problem_fields[] = {
     STRING("message", "what happened, for people"), STRING("next", "what to do; may be empty"),
     END};
 static const struct rpc_field transfer[] = {
+    OF_ACCOUNT,
     ONE_OF("kind", "reading|sending|fetching|unknown",
            "reading: message.sendFile looks at the file first"),
     ID("conversation", "where it goes, or is from"),
@@ -463,7 +475,7 @@ static const struct rpc_field transfer[] = {
     NUMBER("of", "bytes in all"),
     END};
 static const struct rpc_field connection[] = {
-    ONE_OF("state", "lost|back", "whether a relay can be reached"),
+    OF_ACCOUNT, ONE_OF("state", "lost|back", "whether a relay can be reached"),
     OBJECT("problem", "Problem", "why not"), END};
 
 const struct rpc_object rpc_objects[] = {
@@ -471,6 +483,8 @@ const struct rpc_object rpc_objects[] = {
     {"Status", "The account, and what there is in the profile.", status},
     {"Device", "A device of one's own account.", device},
     {"DeviceId", "Which device.", device_id},
+    {"Profile", "One of the accounts that `sotto daemon --accounts` serves.", profile},
+    {"Profiles", "A page of them.", profiles},
     {"RecoveryPhrase", "The account's key in words.", recovery_phrase},
     {"Backup", "A backup that was made.", backup},
     {"Restored", "A backup that was taken over.", restored},

@@ -1,22 +1,20 @@
 #include "rpc/server.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/base.h"
 #include "core/problem.h"
+#include "rpc/accounts.h"
 #include "rpc/client.h"
 #include "rpc/events.h"
 #include "rpc/json_memory.h"
 #include "rpc/methods.h"
 #include "rpc/objects.h"
 #include "rpc/request.h"
+#include "rpc/socket.h"
 #include "rpc/work.h"
 
 enum { CLIENTS_MAX = 100 };
@@ -169,17 +167,10 @@ static void add_client(struct server *server, int in, int out, bool owns_fds)
     server->client_count++;
 }
 
-/* Only the person whose profile it is, whatever the socket's mode says. */
 static void accept_client(struct server *server)
 {
-    struct ucred peer;
-    socklen_t size = sizeof peer;
-    int fd = accept4(server->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0)
-        return;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.uid != geteuid())
-        (void)close(fd);
-    else
+    int fd = socket_accept(server->listener);
+    if (fd >= 0)
         add_client(server, fd, fd, true);
 }
 
@@ -278,65 +269,6 @@ static void on_typing(void *ctx, const struct sotto_typing *typing)
 
 _Static_assert(2 + 2 * CLIENTS_MAX <= SOTTO_HOST_FDS_MAX, "all descriptors can be waited for");
 
-/* ---- The socket ----------------------------------------------------------------------------- */
-
-static bool fail(struct sotto_problem *problem, const char *what, const char *path)
-{
-    (void)problem_set(problem, SOTTO_IO, SOTTO_CODE_STORAGE, "Give another place: --socket PATH",
-                      "%s %.300s: %s.", what, path, strerror(errno));
-    return false;
-}
-
-static bool address_of(const char *path, struct sockaddr_un *address)
-{
-    memset(address, 0, sizeof *address);
-    address->sun_family = AF_UNIX;
-    if (strlen(path) >= sizeof address->sun_path)
-        return false;
-    memcpy(address->sun_path, path, strlen(path));
-    return true;
-}
-
-/* One daemon a socket: whoever holds the lock may remove what an earlier one left. */
-static bool lock_socket(struct server *server, struct sotto_problem *problem)
-{
-    char path[sizeof((struct sockaddr_un *)0)->sun_path + 8];
-    (void)snprintf(path, sizeof path, "%s.lock", server->options->socket);
-    server->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (server->lock < 0)
-        return fail(problem, "cannot make", path);
-    if (flock(server->lock, LOCK_EX | LOCK_NB) == 0)
-        return true;
-    if (errno != EWOULDBLOCK)
-        return fail(problem, "cannot lock", path);
-    (void)problem_set(problem, SOTTO_EXISTS, SOTTO_CODE_DAEMON_RUNS,
-                      "Use that one, or end it: sotto call daemon.stop",
-                      "A daemon serves %.300s already.", server->options->socket);
-    return false;
-}
-
-static bool listen_socket(struct server *server, struct sotto_problem *problem)
-{
-    struct sockaddr_un address;
-    const char *path = server->options->socket;
-    if (!address_of(path, &address)) {
-        errno = ENAMETOOLONG;
-        return fail(problem, "cannot listen at", path);
-    }
-    if (!lock_socket(server, problem))
-        return false;
-    server->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (server->listener < 0)
-        return fail(problem, "cannot listen at", path);
-    (void)unlink(path);
-    mode_t before = umask(0177);
-    int bound = bind(server->listener, (struct sockaddr *)&address, sizeof address);
-    (void)umask(before);
-    if (bound != 0 || listen(server->listener, CLIENTS_MAX) != 0)
-        return fail(problem, "cannot listen at", path);
-    return true;
-}
-
 /* ---- Running -------------------------------------------------------------------------------- */
 
 static void close_all(struct server *server)
@@ -345,10 +277,6 @@ static void close_all(struct server *server)
     if (server->works != NULL)
         works_finish(server->works, &handler);
     works_free(server->works);
-    if (server->listener >= 0) {
-        (void)unlink(server->options->socket);
-        (void)close(server->listener);
-    }
     for (struct client *client = server->clients, *next; client != NULL; client = next) {
         next = client->next;
         client_drain(client);
@@ -359,8 +287,7 @@ static void close_all(struct server *server)
         json_decref(pending->id);
         mem_free(server->env, pending, sizeof *pending);
     }
-    if (server->lock >= 0)
-        (void)close(server->lock);
+    socket_close(server->options->socket, server->lock, server->listener);
 }
 
 sotto_error server_run(const sotto_env *env, struct sotto *core,
@@ -374,7 +301,8 @@ sotto_error server_run(const sotto_env *env, struct sotto *core,
         (void)problem_local(problem, error, "starting the daemon");
     if (error == SOTTO_OK && options->socket == NULL)
         add_client(&server, STDIN_FILENO, STDOUT_FILENO, false);
-    else if (error == SOTTO_OK && !listen_socket(&server, problem))
+    else if (error == SOTTO_OK &&
+             !socket_listen(options->socket, CLIENTS_MAX, &server.lock, &server.listener, problem))
         error = problem->error;
     if (error == SOTTO_OK) {
         sotto_on_transfer(core, on_transfer, &server);
@@ -402,7 +330,9 @@ bool daemon_stop(struct call *call)
 {
     if (!needs_daemon(call))
         return false;
-    sotto_stop(call->core);
+    if (call->hub != NULL)
+        accounts_stop();
+    sotto_stop(call->core); /* NULL allowed */
     return true;
 }
 
@@ -453,16 +383,10 @@ sotto_error server_answer_once(const sotto_env *env, struct sotto *core, sotto_b
 sotto_error server_ask(const char *path, sotto_bytes request, sotto_buf *answer,
                        struct sotto_problem *problem)
 {
-    struct sockaddr_un address;
     uint8_t block[CLIENT_READ];
-    if (!address_of(path, &address))
+    int fd = socket_connect(path);
+    if (fd < 0)
         return SOTTO_NOT_FOUND;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
-        if (fd >= 0)
-            (void)close(fd);
-        return SOTTO_NOT_FOUND;
-    }
     bool sent = true;
     for (size_t done = 0; done < request.size && sent;) {
         ssize_t n = send(fd, request.data + done, request.size - done, MSG_NOSIGNAL);
