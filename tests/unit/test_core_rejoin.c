@@ -1,0 +1,334 @@
+/* Requests to be let into a room again: who is answered, and who is not. */
+#include <ftw.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/rejoin.h"
+#include "unit/check.h"
+#include "unit/core_account.h"
+#include "wire/rejoin.h"
+
+#define RELAY "127.0.0.1:7443"
+#define DAY 86400
+
+struct person {
+    char folder[64];
+    struct sotto *core;
+};
+
+/* Alice has made a room with Bob and Mallory, Bob is asked. Carol is not in it. */
+static struct person alice, bob, mallory, carol;
+static struct person *const people[] = {&alice, &bob, &mallory, &carol};
+static struct room_id room;
+
+static void person_make(struct person *person, const char *name)
+{
+    struct sotto_problem problem;
+    snprintf(person->folder, sizeof person->folder, "/tmp/sotto-rejoin-XXXXXX");
+    assert_non_null(mkdtemp(person->folder));
+    assert_ok(sotto_open(sotto_env_system(), person->folder, NULL, &person->core, &problem));
+    core_account_make(person->core, RELAY, name);
+}
+
+static int erase(const char *path, const struct stat *stat, int flag, struct FTW *ftw)
+{
+    (void)stat;
+    (void)flag;
+    (void)ftw;
+    return remove(path);
+}
+
+static void key_package(struct person *person, uint64_t made_s, sotto_buf *package,
+                        sotto_buf *reference)
+{
+    assert_ok(store_begin(person->core->store));
+    assert_ok(keys_make_one(person->core, made_s, 14 * DAY, package, reference));
+    assert_ok(store_commit(person->core->store));
+}
+
+/* Bob joins the room that Alice makes of him and Mallory. */
+static void room_set_up(void)
+{
+    static const uint8_t token[TOKEN_SIZE] = {1};
+    const sotto_env *env = sotto_env_system();
+    sotto_buf extension, package[2], reference, unused, commit, welcome, plain;
+    sotto_buf *const all[] = {&extension, &package[0], &package[1], &reference,
+                              &unused,    &commit,     &welcome,    &plain};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        sotto_buf_init(all[i], env);
+    const struct identity_room info = {IDENTITY_ROOM_GROUP, sotto_bytes_str("Friends")};
+    assert_ok(identity_room_write(&info, &extension));
+    const sotto_mls_extension extensions[] = {
+        {.type = IDENTITY_EXTENSION_ROOM, .data = sotto_buf_view(&extension)}};
+    sotto_mls_group *group = NULL;
+    sotto_mls_staged *staged = NULL;
+    assert_ok(env->random(env->ctx, room.bytes, ROOM_ID_SIZE));
+    assert_ok(sotto_mls_group_create(alice.core->mls, &alice.core->identity_mls.mls,
+                                     sotto_bytes_of(room.bytes, ROOM_ID_SIZE), extensions, 1,
+                                     &group));
+    key_package(&mallory, core_now_s(mallory.core), &package[0], &unused);
+    key_package(&bob, core_now_s(bob.core), &package[1], &reference);
+    const sotto_mls_proposal adds[] = {
+        {.type = SOTTO_MLS_ADD, .u.add.key_package = sotto_buf_view(&package[0])},
+        {.type = SOTTO_MLS_ADD, .u.add.key_package = sotto_buf_view(&package[1])},
+    };
+    const sotto_mls_commit_options options = {.proposals = adds, .proposal_count = 2};
+    assert_ok(sotto_mls_commit(group, &options, &commit, &welcome, &staged));
+    sotto_mls_staged_drop(staged);
+    sotto_mls_group_free(group);
+    const struct envelope envelope = {
+        .version = ENVELOPE_VERSION,
+        .kind = ENVELOPE_ROOM_INVITATION,
+        .relay = sotto_bytes_str(RELAY),
+        .room = room,
+        .read_token = sotto_bytes_of(token, sizeof token),
+        .next_seq = 2,
+        .manifest = alice.core->profile.manifest,
+        .relay_of_sender = sotto_bytes_str(RELAY),
+        .key_package_ref = sotto_buf_view(&reference),
+        .welcome = sotto_buf_view(&welcome),
+    };
+    assert_ok(envelope_write(&envelope, &plain));
+    struct sotto_id conversation;
+    assert_ok(store_begin(bob.core->store));
+    assert_ok(join_consider(bob.core, sotto_buf_view(&plain), core_now_s(bob.core)));
+    assert_ok(store_commit(bob.core->store));
+    assert_ok(sotto_accept(bob.core, "1", &conversation));
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        sotto_buf_free(all[i]);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    person_make(&alice, "Alice");
+    person_make(&bob, "Bob");
+    person_make(&mallory, "Mallory");
+    person_make(&carol, "Carol");
+    room_set_up();
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof people / sizeof *people; i++) {
+        sotto_close(people[i]->core);
+        people[i]->core = NULL;
+        assert_int_equal(nftw(people[i]->folder, erase, 8, FTW_DEPTH | FTW_PHYS), 0);
+    }
+    return 0;
+}
+
+/* What a request is made of; zeros: as it should be. */
+struct asking {
+    struct person *who;         /* asks, and signs */
+    struct person *package_of;  /* whose KeyPackage; NULL: the same */
+    struct person *signed_for;  /* the receiver that is signed; NULL: Bob */
+    const struct room_id *room; /* NULL: the one */
+    int64_t time_s;             /* from now */
+    bool damaged;
+};
+
+static void request_make(const struct asking *asking, sotto_buf *plain)
+{
+    const struct identity *self = &asking->who->core->identity;
+    struct person *package_of = asking->package_of != NULL ? asking->package_of : asking->who;
+    const struct identity *receiver =
+        &(asking->signed_for != NULL ? asking->signed_for : &bob)->core->identity;
+    uint64_t time_s = core_now_s(bob.core) + (uint64_t)asking->time_s;
+    sotto_buf package, reference;
+    sotto_buf_init(&package, sotto_env_system());
+    sotto_buf_init(&reference, sotto_env_system());
+    bool good = asking->time_s <= 2 * DAY && asking->time_s >= -2 * DAY;
+    key_package(package_of, good ? time_s : core_now_s(bob.core), &package, &reference);
+    const struct rejoin_request request = {
+        .relay = sotto_bytes_str(RELAY),
+        .room = asking->room != NULL ? *asking->room : room,
+        .time_s = time_s,
+        .device = self->device,
+        .manifest = asking->who->core->profile.manifest,
+        .relay_of_sender = sotto_bytes_str(RELAY),
+        .key_package = sotto_buf_view(&package),
+    };
+    assert_ok(rejoin_request_write(&request, &receiver->account, &receiver->device,
+                                   self->signature_private.data, plain));
+    sotto_buf_free(&package);
+    sotto_buf_free(&reference);
+}
+
+/* Bob gets it; whether he is going to answer. Forgets the answer. */
+static bool bob_answers(const sotto_buf *plain, bool forget)
+{
+    struct sotto *core = bob.core;
+    struct arena arena;
+    struct store_outgoing outgoing;
+    bool found = false;
+    int64_t after = 0;
+    arena_init(&arena, core->env);
+    assert_ok(store_begin(core->store));
+    assert_ok(rejoin_consider(core, sotto_buf_view(plain), core_now_s(core)));
+    while (store_outgoing_next(core->store, &room, STORE_OUT_ENTRIES, after, &arena, &outgoing) ==
+           SOTTO_OK) {
+        after = outgoing.id;
+        if (strncmp(outgoing.client_id, "rejoin.", 7) != 0)
+            continue;
+        found = true;
+        if (forget)
+            assert_ok(store_outgoing_erase(core->store, outgoing.id));
+    }
+    assert_ok(store_commit(core->store));
+    arena_free(&arena);
+    return found;
+}
+
+static bool answered(struct asking asking)
+{
+    sotto_buf plain;
+    sotto_buf_init(&plain, sotto_env_system());
+    request_make(&asking, &plain);
+    if (asking.damaged)
+        plain.data[40] ^= 1;
+    bool answers = bob_answers(&plain, true);
+    sotto_buf_free(&plain);
+    return answers;
+}
+
+static void a_members_device_is_answered_once(void **state)
+{
+    (void)state;
+    const struct asking asking = {.who = &mallory};
+    sotto_buf plain;
+    sotto_buf_init(&plain, sotto_env_system());
+    request_make(&asking, &plain);
+    assert_true(bob_answers(&plain, true));
+    assert_false(bob_answers(&plain, true)); /* the same again */
+    sotto_buf_free(&plain);
+    assert_true(answered((struct asking){.who = &mallory, .time_s = 5}));
+    /* A clock that is wrong by a day is no hindrance. */
+    assert_true(answered((struct asking){.who = &mallory, .time_s = DAY}));
+    assert_true(answered((struct asking){.who = &mallory, .time_s = -DAY}));
+}
+
+static void who_is_not_in_the_room_is_not_answered(void **state)
+{
+    (void)state;
+    const struct room_id other = {{7}};
+    assert_false(answered((struct asking){.who = &carol}));
+    assert_false(answered((struct asking){.who = &mallory, .room = &other}));
+    /* Nor with what is somebody else's. */
+    assert_false(answered((struct asking){.who = &carol, .package_of = &mallory}));
+    assert_false(answered((struct asking){.who = &mallory, .package_of = &alice}));
+    assert_false(answered((struct asking){.who = &mallory, .package_of = &carol}));
+}
+
+static void what_was_meant_for_others_or_altered_or_is_old_is_not_answered(void **state)
+{
+    (void)state;
+    assert_false(answered((struct asking){.who = &mallory, .signed_for = &alice}));
+    assert_false(answered((struct asking){.who = &mallory, .damaged = true}));
+    assert_false(answered((struct asking){.who = &mallory, .time_s = -15 * DAY}));
+    assert_false(answered((struct asking){.who = &mallory, .time_s = 3 * DAY}));
+    assert_false(answered((struct asking){.who = &bob})); /* oneself */
+}
+
+static void what_was_answered_by_others_is_not_answered(void **state)
+{
+    (void)state;
+    const struct identity *of = &mallory.core->identity;
+    sotto_mls_leaf leaf = {.not_before = core_now_s(bob.core) - 2 * DAY};
+    assert_ok(store_begin(bob.core->store));
+    assert_ok(rejoin_came(bob.core, &room, &of->account, &of->device, &leaf));
+    assert_ok(store_commit(bob.core->store));
+    assert_false(answered((struct asking){.who = &mallory, .time_s = -60}));
+    assert_true(answered((struct asking){.who = &mallory, .time_s = 60}));
+}
+
+static void a_revoked_device_is_not_answered(void **state)
+{
+    (void)state;
+    const struct identity *of = &mallory.core->identity;
+    struct device other;
+    struct account_id account;
+    struct arena arena;
+    sotto_buf manifest;
+    sotto_fault fault;
+    sotto_buf_init(&manifest, sotto_env_system());
+    arena_init(&arena, bob.core->env);
+    assert_true(answered((struct asking){.who = &mallory, .time_s = 1}));
+    identity_device(&carol.core->identity, &other); /* any other device */
+    assert_ok(identity_next_manifest(of, sotto_env_system(), mallory.core->profile.manifest, &other,
+                                     &of->device, &manifest, &fault));
+    assert_ok(store_begin(bob.core->store));
+    assert_ok(manifest_learn_any(bob.core, sotto_buf_view(&manifest), &arena, &account));
+    assert_ok(store_commit(bob.core->store));
+    assert_false(answered((struct asking){.who = &mallory, .time_s = 2}));
+    arena_free(&arena);
+    sotto_buf_free(&manifest);
+}
+
+static void a_blocked_person_is_not_answered(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct store_contact contact;
+    arena_init(&arena, bob.core->env);
+    assert_true(answered((struct asking){.who = &mallory}));
+    assert_ok(
+        store_contact_get(bob.core->store, &mallory.core->identity.account, &arena, &contact));
+    contact.blocked = true;
+    assert_ok(store_begin(bob.core->store));
+    assert_ok(store_contact_put(bob.core->store, &contact));
+    assert_ok(store_commit(bob.core->store));
+    assert_false(answered((struct asking){.who = &mallory, .time_s = 9}));
+    arena_free(&arena);
+}
+
+/* The intent is looked at again at the head of the log. */
+static void an_answer_is_given_up_where_the_log_went_on(void **state)
+{
+    (void)state;
+    const struct identity *of = &mallory.core->identity;
+    const struct commit_intent intent = {
+        .action = COMMIT_REJOIN, .account = of->account, .device = of->device};
+    const struct asking asking = {.who = &mallory};
+    struct sotto *core = bob.core;
+    struct arena arena;
+    struct store_room row;
+    struct store_take take;
+    uint32_t leaf;
+    bool wanted = false;
+    sotto_buf plain;
+    sotto_buf_init(&plain, sotto_env_system());
+    arena_init(&arena, core->env);
+    request_make(&asking, &plain);
+    assert_true(bob_answers(&plain, false));
+    struct room *entered = room_of(core, &room);
+    assert_ok(store_begin(core->store));
+    assert_ok(room_enter(entered, &arena, &row));
+    assert_ok(rejoin_wanted(entered, &intent, &arena, &take, &leaf, &wanted));
+    assert_true(wanted && leaf != UINT32_MAX);
+    sotto_mls_leaf came = {.not_before = core_now_s(core)};
+    assert_ok(rejoin_came(core, &room, &of->account, &of->device, &came));
+    assert_ok(rejoin_wanted(entered, &intent, &arena, &take, &leaf, &wanted));
+    assert_false(wanted);
+    store_rollback(core->store);
+    room_forget_group(entered);
+    arena_free(&arena);
+    sotto_buf_free(&plain);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+    const struct CMUnitTest tests[] = {
+        TEST(a_members_device_is_answered_once),
+        TEST(who_is_not_in_the_room_is_not_answered),
+        TEST(what_was_meant_for_others_or_altered_or_is_old_is_not_answered),
+        TEST(what_was_answered_by_others_is_not_answered),
+        TEST(a_revoked_device_is_not_answered),
+        TEST(a_blocked_person_is_not_answered),
+        TEST(an_answer_is_given_up_where_the_log_went_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
