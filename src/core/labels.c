@@ -177,12 +177,13 @@ static void fetch_tokens(struct sotto *core)
 }
 
 /* The token counts as spent once the question is answered, or may have been: a lost answer costs
- * one. */
-static sotto_error token_gone(struct sotto *core, sotto_bytes owner)
+ * one. A refusal costs none. */
+static sotto_error token_end(struct sotto *core, sotto_bytes owner, bool refused)
 {
     sotto_error error = store_begin(core->store);
     if (error == SOTTO_OK)
-        error = store_token_erase(core->store, owner);
+        error = refused ? store_token_release(core->store, owner)
+                        : store_token_erase(core->store, owner);
     if (error == SOTTO_OK)
         error = store_commit(core->store);
     if (error == SOTTO_OK)
@@ -217,8 +218,12 @@ static sotto_error ask(struct finding *f, struct meeting_answer *answer)
         if (outcome == TOKEN_WAIT)
             fetch_tokens(core);
     }
-    sotto_error gone = error == SOTTO_REFUSED ? SOTTO_OK : token_gone(core, owner);
-    return error != SOTTO_OK ? error : gone;
+    struct sotto_problem problem = core->problem;
+    sotto_error ended = token_end(core, owner, error == SOTTO_REFUSED);
+    if (error == SOTTO_OK)
+        return ended;
+    core->problem = problem;
+    return error;
 }
 
 static sotto_error not_valid(struct finding *f, const char *what)

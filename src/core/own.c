@@ -332,12 +332,12 @@ static sotto_error contact_read(struct sotto *core, struct reader *reader, struc
     bool same = error == SOTTO_OK && contact.contact == (flags & 1) &&
                 contact.verified == verified && contact.blocked == (flags >> 2 & 1) &&
                 contact.name[0] != '\0' && contact.relay[0] != '\0';
+    if (contact.conflict) /* what a device tells that has not seen it yet does not end that */
+        verified = STORE_UNVERIFIED;
     bool silenced = !contact.blocked && (flags >> 2 & 1) != 0;
     contact.contact = flags & 1;
     contact.verified = verified;
     contact.blocked = flags >> 2 & 1;
-    if (verified != STORE_UNVERIFIED)
-        contact.conflict = false; /* compared again */
     if (contact.name[0] == '\0')
         contact.name = told.name;
     if (contact.relay[0] == '\0')
@@ -392,6 +392,8 @@ static sotto_error record_read(struct sotto *core, struct reader *reader, struct
         return own_progress_read(core, reader);
     case OWN_LABEL:
         return people_label_read(core, reader, arena);
+    case OWN_COMPARED:
+        return people_compared_read(core, reader, arena);
     case OWN_PIN:
         return people_pin_read(core, reader, arena);
     case OWN_PICTURE:

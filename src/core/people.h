@@ -44,10 +44,12 @@ enum {
     OWN_LABEL = 32,    /* what a contact is called */
     OWN_DECLINED = 33, /* a request that is answered */
     OWN_PIN = 34,      /* which account a label leads to */
+    OWN_COMPARED = 36, /* a contact's keys were compared after their lists contradicted */
 };
 sotto_error people_label_write(const struct account_id *account, const char *label, sotto_buf *out);
 sotto_error people_label_read(struct sotto *core, struct reader *reader, struct arena *arena);
 sotto_error people_declined_read(struct sotto *core, struct reader *reader, struct arena *arena);
+sotto_error people_compared_read(struct sotto *core, struct reader *reader, struct arena *arena);
 sotto_error people_pin_write(const struct store_pin *pin, sotto_buf *out);
 sotto_error people_pin_read(struct sotto *core, struct reader *reader, struct arena *arena);
 sotto_error people_pin_tell(struct sotto *core, const struct store_pin *pin);

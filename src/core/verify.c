@@ -1,10 +1,40 @@
 /* Whose keys were compared, and how; and what speaks against them. */
 #include <string.h>
 
+#include "codec/writer.h"
 #include "core/people.h"
 #include "wire/verify_link.h"
 
 /* ---- The mark -------------------------------------------------------------------------------- */
+
+static sotto_error compared_tell(struct sotto *core, const struct account_id *account)
+{
+    sotto_buf record;
+    struct writer writer;
+    sotto_buf_init(&record, core->env);
+    writer_init(&writer, &record);
+    writer_u8(&writer, OWN_COMPARED);
+    writer_fixed(&writer, sotto_bytes_of(account->bytes, ACCOUNT_ID_SIZE));
+    sotto_error error = writer_finish(&writer);
+    if (error == SOTTO_OK)
+        error = own_queue(core, NULL, sotto_buf_view(&record));
+    sotto_buf_free(&record);
+    return error;
+}
+
+sotto_error people_compared_read(struct sotto *core, struct reader *reader, struct arena *arena)
+{
+    struct store_contact contact;
+    struct account_id account;
+    reader_copy(reader, account.bytes, ACCOUNT_ID_SIZE, "own.account");
+    TRY(reader->fault.error);
+    sotto_error error = store_contact_get(core->store, &account, arena, &contact);
+    if (error != SOTTO_OK)
+        return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
+    contact.verified = STORE_VERIFIED_COMPARED;
+    contact.conflict = false;
+    return store_contact_put(core->store, &contact);
+}
 
 /* Inside a transaction. A person who has compared again knows of what was contradictory. */
 static sotto_error mark(struct sotto *core, const struct account_id *account,
@@ -14,11 +44,12 @@ static sotto_error mark(struct sotto *core, const struct account_id *account,
     TRY(store_contact_get(core->store, account, arena, &contact));
     if (contact.verified == verified && !contact.conflict)
         return SOTTO_OK;
+    bool ends = contact.conflict && verified != STORE_UNVERIFIED;
     contact.verified = verified;
-    if (verified != STORE_UNVERIFIED)
+    if (ends)
         contact.conflict = false;
     TRY(store_contact_put(core->store, &contact));
-    return own_tell_contact(core, account);
+    return ends ? compared_tell(core, account) : own_tell_contact(core, account);
 }
 
 static sotto_error mark_now(struct sotto *core, const struct account_id *account,

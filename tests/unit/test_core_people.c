@@ -230,6 +230,69 @@ static void each_change_of_a_contact_is_one_event(void **state)
     assert_int_equal(sotto_contact_delete(core, "Bob"), SOTTO_NOT_FOUND);
 }
 
+/* How many receipts the conversation with Bob owes. */
+static size_t owed(const struct room_id *room)
+{
+    struct arena arena;
+    struct store_receipt_owed *list = NULL;
+    size_t count = 0;
+    arena_init(&arena, core->env);
+    assert_ok(store_receipts_owed(core->store, room, 10, &arena, &list, &count));
+    arena_free(&arena);
+    return count;
+}
+
+static void bob_says(const struct room_id *room, uint64_t seq)
+{
+    const uint8_t id[CONTENT_ID_SIZE] = {(uint8_t)seq};
+    const struct store_message message = {.room = *room,
+                                          .seq = seq,
+                                          .kind = SOTTO_KIND_TEXT,
+                                          .state = STORE_MESSAGE_RECEIVED,
+                                          .sender = bob.account,
+                                          .unread = true,
+                                          .client_id = "",
+                                          .content_id = sotto_bytes_of(id, sizeof id),
+                                          .text = sotto_bytes_str("hello"),
+                                          .owes = true};
+    assert_ok(store_begin(core->store));
+    assert_ok(store_message_add(core->store, &message, &(int64_t){0}, &(int64_t){0}));
+    assert_ok(store_commit(core->store));
+}
+
+static void who_is_blocked_is_owed_nothing(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct sotto_id conversation;
+    struct room_id room;
+    struct store_request *requests = NULL;
+    size_t count = 0;
+    arena_init(&arena, core->env);
+    know_bob("Bob");
+    assert_ok(sotto_find(core, "Bob", &conversation));
+    memcpy(room.bytes, conversation.bytes, sizeof room.bytes);
+    bob_says(&room, 8);
+    const struct store_request request = {
+        .room = {{9}}, .sender = bob.account, .envelope = sotto_bytes_str("sealed")};
+    assert_ok(store_begin(core->store));
+    assert_ok(store_request_add(core->store, &request, &(int64_t){0}));
+    assert_ok(store_commit(core->store));
+    assert_int_equal(owed(&room), 1);
+    assert_ok(sotto_block(core, "Bob", true));
+    assert_int_equal(owed(&room), 0);
+    assert_ok(store_requests(core->store, &arena, &requests, &count));
+    assert_int_equal(count, 0);
+    assert_ok(sotto_mark_read(core, &conversation, INT64_MAX));
+    assert_int_equal(owed(&room), 0);
+    /* Reading what somebody else wrote does owe one. */
+    assert_ok(sotto_block(core, "Bob", false));
+    bob_says(&room, 9);
+    assert_ok(sotto_mark_read(core, &conversation, INT64_MAX));
+    assert_int_equal(owed(&room), 1);
+    arena_free(&arena);
+}
+
 /* A code of Bob's for `with`; NULL: for anybody. */
 static void bobs_code(const struct account_id *with, sotto_buf *text)
 {
@@ -260,6 +323,42 @@ static void a_code_verifies_whose_keys_it_names(void **state)
     assert_memory_equal(account.bytes, bob.account.bytes, sizeof account.bytes);
     assert_int_equal(contact_of(&arena).verified, STORE_VERIFIED_COMPARED);
     sotto_buf_free(&text);
+    arena_free(&arena);
+}
+
+static void tell(const uint8_t *record, size_t size)
+{
+    struct arena arena;
+    struct reader reader;
+    arena_init(&arena, core->env);
+    assert_ok(store_begin(core->store));
+    reader_init(&reader, sotto_bytes_of(record, size));
+    assert_ok(own_records_read(core, &reader, &arena));
+    assert_ok(store_commit(core->store));
+    arena_free(&arena);
+}
+
+/* A device that has not seen it yet does not take it back; one where keys were compared does. */
+static void a_contradiction_ends_when_keys_were_compared_on_some_device(void **state)
+{
+    (void)state;
+    struct arena arena;
+    uint8_t contact[1 + ACCOUNT_ID_SIZE + 1 + 3] = {OWN_CONTACT};
+    uint8_t compared[1 + ACCOUNT_ID_SIZE] = {OWN_COMPARED};
+    arena_init(&arena, core->env);
+    know_bob("Bob");
+    assert_ok(store_begin(core->store));
+    assert_ok(people_conflict(core, &bob.account));
+    assert_ok(store_commit(core->store));
+    memcpy(contact + 1, bob.account.bytes, ACCOUNT_ID_SIZE);
+    memcpy(compared + 1, bob.account.bytes, ACCOUNT_ID_SIZE);
+    contact[1 + ACCOUNT_ID_SIZE] = 1 | 2;
+    tell(contact, sizeof contact);
+    assert_true(contact_of(&arena).conflict);
+    assert_int_equal(contact_of(&arena).verified, STORE_UNVERIFIED);
+    tell(compared, sizeof compared);
+    assert_false(contact_of(&arena).conflict);
+    assert_int_equal(contact_of(&arena).verified, STORE_VERIFIED_COMPARED);
     arena_free(&arena);
 }
 
@@ -309,7 +408,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             what_one_calls_somebody_comes_before_what_they_call_themselves, start, stop),
         cmocka_unit_test_setup_teardown(each_change_of_a_contact_is_one_event, start, stop),
+        cmocka_unit_test_setup_teardown(who_is_blocked_is_owed_nothing, start, stop),
         cmocka_unit_test_setup_teardown(a_code_verifies_whose_keys_it_names, start, stop),
+        cmocka_unit_test_setup_teardown(a_contradiction_ends_when_keys_were_compared_on_some_device,
+                                        start, stop),
         cmocka_unit_test_setup_teardown(other_devices_changes_are_taken_over, start, stop),
     };
     return cmocka_run_group_tests_name("core_people", tests, NULL, NULL);
