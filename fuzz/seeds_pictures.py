@@ -24,9 +24,7 @@ def exif(orientation):
     data[0x0112] = orientation
     data[0x010E] = data[0x010F] = data[0x0131] = SECRET  # description, maker, program
     data[0x0132] = "2026:11:26 06:00:00"
-    data.get_ifd(0x8825)[1] = "N"  # GPS
-    data.get_ifd(0x8825)[2] = (48.0, 12.0, 29.5)
-    data.get_ifd(0x8825)[29] = SECRET
+    data[0x8825] = {1: "N", 2: (48.0, 12.0, 29.5), 29: SECRET}  # GPS
     return data.tobytes()
 
 

@@ -15,6 +15,7 @@ MAY_INCLUDE = {
     # The office: of the relay only its settings, see EXCEPT; never its store.
     "order": {"base", "tlog", "wire", "order"},
     "core": {"base", "codec", "crypto", "mls", "wire", "core"},
+    "preview": {"base", "codec", "core", "preview"},
     "rpc": {"base", "core", "rpc"},
     "cli": {"base", "codec", "wire", "core", "rpc", "cli"},
 }

@@ -10,11 +10,25 @@
 struct sotto_file {
     const char *path;
     sotto_bytes caption; /* UTF-8, may be empty, at most SOTTO_CAPTION_MAX bytes */
+    bool as_file;        /* as it is, also if it is a picture */
+    bool voice;          /* a voice note: Ogg Opus, M4A or AAC */
+    /* Of a voice note, in milliseconds, and its loudness in SOTTO_PEAKS_MAX steps at most, 0 to
+     * 255; 0 and empty: of Ogg Opus they are measured, else not said. */
+    uint32_t duration_ms;
+    sotto_bytes waveform;
 };
+#define SOTTO_PEAKS_MAX 64
 
 /* Local: reads the file once, whole, and queues. It is read again where it lies while it is sent,
- * in later runs too: until then it has to stay as it is. The rest as sotto_send. NO_FILE: it cannot
- * be read, or is no file; CANCELLED: by sotto_stop, while it was read. */
+ * in later runs too: until then it has to stay as it is. The rest as sotto_send.
+ *
+ * A JPEG, PNG, WebP or GIF is sent as a picture: with its size and a small preview in the message,
+ * and without what it tells beside (EXIF, GPS, comments, ...); its pixels stay as they are. The
+ * preview is made by the program sotto-preview, and left out where that is missing or fails.
+ *
+ * NO_FILE: it cannot be read, is no file, or no voice note; BAD_PICTURE: it begins like a picture
+ * but cannot be freed of what it tells (damaged, or above 32 MiB): it could be sent as_file;
+ * CANCELLED: by sotto_stop, while it was read. */
 sotto_error sotto_send_file(struct sotto *core, const struct sotto_id *conversation,
                             const char *client_id, const struct sotto_file *file,
                             char *client_id_out);

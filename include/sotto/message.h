@@ -17,6 +17,8 @@ enum sotto_message_kind {
     SOTTO_KIND_FORK = 8,     /* the relay's log contradicts itself from here on */
     SOTTO_KIND_FILE = 9,     /* a file: text is what is said about it */
     SOTTO_KIND_DELETED = 10, /* was a message until its sender took it back */
+    SOTTO_KIND_PICTURE = 40, /* a file that is to be shown as a picture */
+    SOTTO_KIND_VOICE = 41,   /* a file that is to be played: a voice note */
     SOTTO_KIND_MISSING = 11, /* messages between since_s and time_s did not reach this device */
     /* What became of a group's settings; detail says to what: */
     SOTTO_KIND_TITLE = 20,   /* another title: detail */
@@ -33,6 +35,12 @@ enum sotto_message_kind {
 };
 
 const char *sotto_message_kind_name(enum sotto_message_kind kind); /* "text" */
+
+/* Whether there is a file to be fetched. */
+static inline bool sotto_message_has_file(enum sotto_message_kind kind)
+{
+    return kind == SOTTO_KIND_FILE || kind == SOTTO_KIND_PICTURE || kind == SOTTO_KIND_VOICE;
+}
 
 enum sotto_message_status {
     SOTTO_STATUS_RECEIVED = 1,
@@ -65,6 +73,8 @@ struct sotto_quote {
 #define SOTTO_QUOTE_MAX 120
 #define SOTTO_MENTIONS_MAX 64
 
+#define SOTTO_PREVIEW_MAX (32u * 1024u)
+
 struct sotto_message {
     int64_t id; /* grows with each message stored in this profile; 0 while waiting */
     struct sotto_id conversation;
@@ -86,6 +96,12 @@ struct sotto_message {
     /* Of a file. The name is made harmless: one that stays in its directory. */
     const char *file_name;
     uint64_t file_size;
+    const char *file_type; /* what its sender calls it, such as "image/png"; "" for anything else */
+    uint32_t width, height; /* of a picture, as it is shown, in pixels */
+    sotto_bytes preview;    /* of a picture: a small JPEG; empty: none. From others: only ever shown
+                               by what may be broken by it */
+    uint32_t duration_ms;   /* of a voice note; 0: not said */
+    sotto_bytes waveform; /* of a voice note: its loudness in equal steps, 0 to 255; may be empty */
     const char *client_id; /* of own messages, else "" */
     uint32_t timer_s;      /* how long after it was read, own ones: sent, it is erased; 0: not */
     uint64_t erase_s;      /* when; 0: the clock does not run */

@@ -67,6 +67,8 @@ static const struct option_spec send_options[] = {
     {"id", "ID", "a name for this message: sending it again with the same one sends it once"},
     {"file", "PATH", "send that file; the text is what you say about it"},
     {"markdown", NULL, "the text is Markdown"},
+    {"as-file", NULL, "send a picture as it is, with all that it tells beside"},
+    {"voice", NULL, "the file is a voice note (Ogg Opus, M4A or AAC)"},
     {NULL, NULL, NULL}};
 
 static const struct option_spec text_options[] = {
@@ -79,6 +81,7 @@ static const struct option_spec change_options[] = {
 
 static const struct option_spec save_options[] = {
     {"to", "PATH", "the directory or the name to save it under (the working directory)"},
+    {"preview", NULL, "the small picture that came with a picture, without fetching anything"},
     {NULL, NULL, NULL}};
 
 static const struct option_spec listen_options[] = {
@@ -306,7 +309,9 @@ const struct command commands[] = {
      "relay cannot be reached, the message waits in the outbox and leaves with the next command "
      "that reaches it.\n"
      "A file is encrypted here and read where it lies while it is sent: leave it there until it "
-     "is. A broken connection, or a stop, loses nothing; `sotto sync` goes on.",
+     "is. A broken connection, or a stop, loses nothing; `sotto sync` goes on. JPEG, PNG, WebP and "
+     "GIF are sent as pictures: with a small preview, and without what they tell beside, such as "
+     "where and when they were taken; with --as-file they are sent as they are.",
      "sotto send Bob 'See you at eight'", send_options, 1, POSITIONALS_ANY, run_send, false},
     {"reply", "ID [TEXT...|-]", "Answer a message",
      "ID is the number that `sotto history` shows. The text is taken as by `sotto send`.",

@@ -1,4 +1,6 @@
 /* save, cancel, and the bar that shows how far a file is. */
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <unistd.h>
@@ -55,6 +57,51 @@ void transfers_hide(struct cli *cli)
 
 /* ---- save ---- */
 
+struct preview {
+    const char *path;
+    int number; /* of an error; 0: written; -1: there is none */
+};
+
+static void preview_write(void *ctx, const struct sotto_message *message)
+{
+    struct preview *preview = ctx;
+    if (message->preview.size == 0)
+        return;
+    int fd = open(preview->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    ssize_t n = fd < 0 ? -1 : write(fd, message->preview.data, message->preview.size);
+    preview->number = n == (ssize_t)message->preview.size ? 0 : n < 0 ? errno : ENOSPC;
+    if (fd >= 0)
+        (void)close(fd);
+}
+
+static int save_preview(struct cli *cli, int64_t id, const char *path)
+{
+    struct preview preview = {path, -1};
+    struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
+    if (path == NULL) {
+        problem_usage(&problem, "Give its name: --to PATH", "A preview has no name of its own.");
+        return cli_problem(cli, &problem);
+    }
+    if (sotto_message(cli->core, id, preview_write, &preview) != SOTTO_OK)
+        return cli_fail(cli);
+    if (preview.number == 0) {
+        cli->output->saved(cli, path);
+        return EXIT_OK;
+    }
+    if (preview.number < 0) {
+        problem = (struct sotto_problem){SOTTO_NOT_FOUND, SOTTO_CODE_NOT_FOUND, "", ""};
+        (void)snprintf(problem.message, sizeof problem.message,
+                       "There is no preview with that message.");
+    } else {
+        problem = (struct sotto_problem){
+            SOTTO_IO, preview.number == EEXIST ? SOTTO_CODE_EXISTS : SOTTO_CODE_STORAGE, "", ""};
+        (void)snprintf(problem.message, sizeof problem.message, "%.400s cannot be written: %s.",
+                       path, strerror(preview.number));
+        (void)snprintf(problem.next, sizeof problem.next, "Choose another place: --to PATH");
+    }
+    return cli_problem(cli, &problem);
+}
+
 int run_save(struct cli *cli, const struct args *args)
 {
     struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
@@ -65,6 +112,8 @@ int run_save(struct cli *cli, const struct args *args)
                       "A file is named by its number.");
         return cli_problem(cli, &problem);
     }
+    if (args->options[1] != NULL)
+        return save_preview(cli, (int64_t)id, args->options[0]);
     transfers_show(cli);
     sotto_error error = sotto_save(cli->core, (int64_t)id, args->options[0], saved, sizeof saved);
     transfers_hide(cli);

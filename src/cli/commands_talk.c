@@ -53,7 +53,10 @@ static sotto_error queue(struct cli *cli, const struct args *args, sotto_bytes t
                          const struct sotto_id *conversation, char *id)
 {
     const char *client_id = args->options[0], *path = args->options[1];
-    const struct sotto_file file = {.path = path, .caption = text};
+    const struct sotto_file file = {.path = path,
+                                    .caption = text,
+                                    .as_file = args->options[3] != NULL,
+                                    .voice = args->options[4] != NULL};
     if (path != NULL) {
         transfers_show(cli);
         sotto_error error = sotto_send_file(cli->core, conversation, client_id, &file, id);

@@ -119,6 +119,8 @@ static void event_print(const struct sotto_message *message)
         break;
     case SOTTO_KIND_TEXT:
     case SOTTO_KIND_FILE:
+    case SOTTO_KIND_PICTURE:
+    case SOTTO_KIND_VOICE:
     case SOTTO_KIND_MISSING:
         break;
     }
@@ -143,10 +145,17 @@ static void size_print(uint64_t size)
 
 static void file_print(const struct sotto_message *message)
 {
-    fputs("[file] ", stdout);
+    fputs(message->kind == SOTTO_KIND_PICTURE ? "[picture] "
+          : message->kind == SOTTO_KIND_VOICE ? "[voice] "
+                                              : "[file] ",
+          stdout);
     clean_print_str(stdout, message->file_name);
     fputs(" (", stdout);
     size_print(message->file_size);
+    if (message->kind == SOTTO_KIND_PICTURE)
+        printf(", %u x %u", message->width, message->height);
+    if (message->duration_ms != 0)
+        printf(", %u:%02u", message->duration_ms / 60000, message->duration_ms / 1000 % 60);
     if (message->id != 0)
         printf("; sotto save %lld", (long long)message->id);
     putchar(')');
@@ -202,7 +211,8 @@ static void text_message(struct cli *cli, const struct sotto_message *message, b
         person_print(message->title, &message->conversation);
         fputs(" | ", stdout);
     }
-    if (message->kind != SOTTO_KIND_TEXT && message->kind != SOTTO_KIND_FILE)
+    const bool file = sotto_message_has_file(message->kind);
+    if (message->kind != SOTTO_KIND_TEXT && !file)
         event_print(message);
     else {
         if (message->own)
@@ -210,7 +220,7 @@ static void text_message(struct cli *cli, const struct sotto_message *message, b
         else
             person_print(message->sender_name, &message->sender);
         fputs(message->blocked ? " [blocked]: " : ": ", stdout);
-        if (message->kind == SOTTO_KIND_FILE)
+        if (file)
             file_print(message);
         else
             clean_print(stdout, message->text, 4);
@@ -226,9 +236,7 @@ static void text_message(struct cli *cli, const struct sotto_message *message, b
     if (message->status == SOTTO_STATUS_READ)
         fputs("  (read)", stdout);
     if (message->status == SOTTO_STATUS_FAILED)
-        fputs(message->kind == SOTTO_KIND_FILE ? "  (not sent)"
-                                               : "  (not sent: the conversation is over)",
-              stdout);
+        fputs(file ? "  (not sent)" : "  (not sent: the conversation is over)", stdout);
     putchar('\n');
     reactions_print(message);
 }

@@ -54,6 +54,17 @@ enum content_kind {
     CONTENT_OWN = 11,       /* text is what devices of one account tell each other (own.c) */
 };
 
+/* What a file is to be shown as (PROTOCOL.md section 6, "Pictures and voice notes"). */
+enum content_form {
+    CONTENT_AS_FILE = 0,
+    CONTENT_AS_PICTURE = 1,
+    CONTENT_AS_VOICE = 2,
+};
+#define CONTENT_PREVIEW_MAX (32u * 1024u)
+#define CONTENT_SIDE_MAX (1u << 20)                /* of a picture, in pixels */
+#define CONTENT_DURATION_MAX (24u * 3600u * 1000u) /* of a voice note, in milliseconds */
+#define CONTENT_PEAKS_MAX 64                       /* of its waveform */
+
 /* A file as a message has it: an external part, encrypted as file_cipher.h does. */
 struct content_file {
     sotto_bytes blob; /* 32 bytes: the blob's id, at the relay of the room */
@@ -61,6 +72,12 @@ struct content_file {
     sotto_bytes hash; /* 32 bytes: SHA-256 of the blob */
     uint64_t size;    /* of the file */
     sotto_bytes name; /* UTF-8, from the sender: file_name_clean it before use; may be empty */
+    sotto_bytes type; /* media type, as the sender calls it; empty: application/octet-stream */
+    enum content_form form;
+    uint32_t width, height; /* PICTURE: as it is shown, 1 to CONTENT_SIDE_MAX */
+    sotto_bytes preview;    /* PICTURE: a JPEG, CONTENT_PREVIEW_MAX at most; may be empty */
+    uint32_t duration_ms;   /* VOICE: CONTENT_DURATION_MAX at most */
+    sotto_bytes waveform;   /* VOICE: its peaks in order, 0 to 255; CONTENT_PEAKS_MAX at most */
 };
 
 /* What a member says of a message (draft-mahy-mimi-message-status). */

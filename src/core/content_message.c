@@ -20,6 +20,10 @@
 #define TYPE_STATEMENT "application/vnd.sotto.statement"
 #define TYPE_OWN "application/vnd.sotto.own"
 #define TYPE_FILE "application/octet-stream"
+#define TYPE_PREVIEW "image/jpeg"
+#define SHOWN_AS "vnd.sotto.file" /* the extension that says what a file is to be shown as */
+#define SHOWN_KEYS_MAX 64
+#define SHOWN_DEPTH_MAX 3
 #define BLOB_URI "sotto:blob/"
 #define BASE64_VARIANT sodium_base64_VARIANT_URLSAFE_NO_PADDING
 #define BLOB_URI_SIZE (sizeof BLOB_URI - 1 + sodium_base64_ENCODED_LEN(32, BASE64_VARIANT))
@@ -132,6 +136,104 @@ static sotto_error statuses_read(sotto_bytes input, struct arena *arena,
     return SOTTO_OK;
 }
 
+/* ---- What files are shown as ----------------------------------------------------------------- */
+
+enum shown_key {
+    SHOWN_WIDTH = 1,
+    SHOWN_HEIGHT = 2,
+    SHOWN_DURATION = 3,
+    SHOWN_WAVEFORM = 4,
+};
+
+static sotto_error shown_check(const struct content_file *file)
+{
+    switch (file->form) {
+    case CONTENT_AS_FILE:
+        return SOTTO_OK;
+    case CONTENT_AS_PICTURE:
+        if (file->width > CONTENT_SIDE_MAX || file->height > CONTENT_SIDE_MAX ||
+            file->preview.size > CONTENT_PREVIEW_MAX)
+            return SOTTO_LIMIT;
+        return file->width > 0 && file->height > 0 ? SOTTO_OK : SOTTO_VALUE;
+    case CONTENT_AS_VOICE:
+        return file->duration_ms > CONTENT_DURATION_MAX || file->waveform.size > CONTENT_PEAKS_MAX
+                   ? SOTTO_LIMIT
+                   : SOTTO_OK;
+    }
+    return SOTTO_ARGUMENT;
+}
+
+static sotto_error shown_write(const struct content_file *file, sotto_buf *out)
+{
+    struct cbor_writer w;
+    cbor_writer_init(&w, out);
+    cbor_write_map(&w, 2);
+    if (file->form == CONTENT_AS_PICTURE) {
+        cbor_write_uint(&w, SHOWN_WIDTH);
+        cbor_write_uint(&w, file->width);
+        cbor_write_uint(&w, SHOWN_HEIGHT);
+        cbor_write_uint(&w, file->height);
+    } else {
+        cbor_write_uint(&w, SHOWN_DURATION);
+        cbor_write_uint(&w, file->duration_ms);
+        cbor_write_uint(&w, SHOWN_WAVEFORM);
+        cbor_write_bytes(&w, file->waveform);
+    }
+    return cbor_writer_finish(&w);
+}
+
+static void shown_pair(struct cbor_reader *r, const struct cbor_head *key,
+                       struct content_file *file)
+{
+    uint64_t number = key->kind == CBOR_KIND_UINT ? key->value : 0;
+    switch (number) {
+    case SHOWN_WIDTH:
+        file->width = (uint32_t)cbor_read_uint(r, CONTENT_SIDE_MAX, "file.width");
+        break;
+    case SHOWN_HEIGHT:
+        file->height = (uint32_t)cbor_read_uint(r, CONTENT_SIDE_MAX, "file.height");
+        break;
+    case SHOWN_DURATION:
+        file->duration_ms = (uint32_t)cbor_read_uint(r, CONTENT_DURATION_MAX, "file.duration");
+        file->form = CONTENT_AS_VOICE;
+        break;
+    case SHOWN_WAVEFORM:
+        file->waveform = cbor_read_bytes(r, CONTENT_PEAKS_MAX, "file.waveform");
+        break;
+    default: /* of a newer version */
+        cbor_read_any(r, SHOWN_DEPTH_MAX, "file.value");
+    }
+}
+
+/* Leaves the form a file where nothing, or nothing that is understood, says otherwise. */
+static sotto_error shown_read(const struct content *content, struct content_file *file,
+                              sotto_fault *fault)
+{
+    const struct content_extension *found = NULL;
+    for (size_t i = 0; i < content->extension_count; i++)
+        if (content->extensions[i].text_key &&
+            sotto_bytes_equal(content->extensions[i].name, sotto_bytes_str(SHOWN_AS)))
+            found = &content->extensions[i];
+    if (found == NULL)
+        return SOTTO_OK;
+    struct cbor_reader r;
+    sotto_bytes previous = {0};
+    cbor_reader_init(&r, found->value);
+    size_t count = cbor_read_map(&r, SHOWN_KEYS_MAX, "file");
+    for (size_t i = 0; i < count && cbor_ok(&r); i++) {
+        struct cbor_head key;
+        cbor_read_key(&r, &key, false, &previous, "file.key");
+        if (cbor_ok(&r))
+            shown_pair(&r, &key, file);
+    }
+    sotto_error error = cbor_finish(&r, "file");
+    if (error != SOTTO_OK)
+        *fault = r.fault;
+    else if (file->form == CONTENT_AS_FILE && file->width > 0 && file->height > 0)
+        file->form = CONTENT_AS_PICTURE;
+    return error;
+}
+
 /* ---- Writing -------------------------------------------------------------------------------- */
 
 /* What each kind demands of its text. */
@@ -158,7 +260,12 @@ static sotto_error check_text(const struct content_message *message)
     case CONTENT_FILE:
         if (text.size > CONTENT_FIELD_MAX || message->file.name.size > CONTENT_FIELD_MAX)
             return SOTTO_LIMIT;
-        return text_is_utf8(text) && text_is_utf8(message->file.name) ? SOTTO_OK : SOTTO_VALUE;
+        if (message->file.type.size > CONTENT_FIELD_MAX)
+            return SOTTO_LIMIT;
+        return text_is_utf8(text) && text_is_utf8(message->file.name) &&
+                       text_is_utf8(message->file.type)
+                   ? SOTTO_OK
+                   : SOTTO_VALUE;
     case CONTENT_STATUS:
         if (message->status_count > CONTENT_STATUSES_MAX)
             return SOTTO_LIMIT;
@@ -185,16 +292,16 @@ static sotto_error check_file(const struct content_file *file)
 {
     bool sizes = file->blob.size == BLOB_ID_SIZE && file->key.size == FILE_KEY_SIZE &&
                  file->hash.size == HASH_SIZE;
-    return !sizes ? SOTTO_LENGTH : file->size > FILE_SIZE_MAX ? SOTTO_LIMIT : SOTTO_OK;
+    return !sizes ? SOTTO_LENGTH : file->size > FILE_SIZE_MAX ? SOTTO_LIMIT : shown_check(file);
 }
 
-static void fill_file(const struct content_message *message, const char *uri,
-                      struct content_part *part)
+static void fill_external(const struct content_message *message, const char *uri,
+                          struct content_part *part)
 {
     const struct content_file *file = &message->file;
-    part->disposition = CONTENT_ATTACHMENT;
+    part->disposition = file->form == CONTENT_AS_FILE ? CONTENT_ATTACHMENT : CONTENT_RENDER;
     part->cardinality = CONTENT_PART_EXTERNAL;
-    part->u.external.type = sotto_bytes_str(TYPE_FILE);
+    part->u.external.type = file->type.size > 0 ? file->type : sotto_bytes_str(TYPE_FILE);
     part->u.external.url = sotto_bytes_str(uri);
     part->u.external.size = file->size;
     part->u.external.aead = CONTENT_ENC_ALG;
@@ -203,6 +310,28 @@ static void fill_file(const struct content_message *message, const char *uri,
     part->u.external.content_hash = file->hash;
     part->u.external.description = message->text;
     part->u.external.filename = file->name;
+}
+
+/* The file, and its preview where there is one: pair has room for both. */
+static void fill_file(const struct content_message *message, const char *uri,
+                      struct content_part pair[static 2], struct content_part *part)
+{
+    const sotto_bytes preview = message->file.preview;
+    if (message->file.form != CONTENT_AS_PICTURE || preview.size == 0) {
+        fill_external(message, uri, part);
+        return;
+    }
+    fill_external(message, uri, &pair[0]);
+    pair[1] = (struct content_part){
+        .disposition = CONTENT_PREVIEW,
+        .cardinality = CONTENT_PART_SINGLE,
+        .u.single = {.type = sotto_bytes_str(TYPE_PREVIEW), .body = preview},
+    };
+    part->disposition = CONTENT_RENDER;
+    part->cardinality = CONTENT_PART_MULTI;
+    part->u.multi.semantics = CONTENT_SINGLE_UNIT;
+    part->u.multi.parts = pair;
+    part->u.multi.count = 2;
 }
 
 static void fill_part(const struct content_message *message, sotto_bytes body,
@@ -271,10 +400,18 @@ sotto_error content_write(const sotto_env *env, struct content_message *message,
         error = profile_write(message, &body);
     if (message->kind == CONTENT_STATUS)
         error = statuses_write(message, &body);
+    struct content_part pair[2] = {0};
+    struct content_extension shown = {.text_key = true, .name = sotto_bytes_str(SHOWN_AS)};
     if (message->kind == CONTENT_FILE) {
         sodium_bin2base64(blob_uri + sizeof BLOB_URI - 1, BLOB_URI_SIZE - sizeof BLOB_URI + 1,
                           message->file.blob.data, BLOB_ID_SIZE, BASE64_VARIANT);
-        fill_file(message, blob_uri, &content.part);
+        fill_file(message, blob_uri, pair, &content.part);
+        if (message->file.form != CONTENT_AS_FILE) {
+            error = shown_write(&message->file, &body);
+            shown.value = sotto_buf_view(&body);
+            content.extensions = &shown;
+            content.extension_count = 1;
+        }
     } else
         fill_part(message, body.size > 0 ? sotto_buf_view(&body) : message->text, &content.part);
     if (error == SOTTO_OK)
@@ -386,17 +523,41 @@ static sotto_error blob_of_uri(sotto_bytes uri, struct arena *arena, sotto_bytes
     return error;
 }
 
+/* The external part of a file's message, which may stand beside its preview and nothing else. NULL:
+ * none. A preview that is too large, or none that Sotto shows, is passed over. */
+static const struct content_part *find_file(const struct content_part *part, sotto_bytes *preview)
+{
+    sotto_bytes parameters;
+    const struct content_part *found = NULL;
+    if (part->cardinality == CONTENT_PART_EXTERNAL)
+        return part;
+    if (part->cardinality != CONTENT_PART_MULTI)
+        return NULL;
+    for (size_t i = 0; i < part->u.multi.count; i++) {
+        const struct content_part *one = &part->u.multi.parts[i];
+        if (one->cardinality == CONTENT_PART_EXTERNAL && found == NULL)
+            found = one;
+        else if (one->cardinality != CONTENT_PART_SINGLE || one->disposition != CONTENT_PREVIEW)
+            return NULL;
+        else if (is_type(one->u.single.type, TYPE_PREVIEW, &parameters) &&
+                 one->u.single.body.size <= CONTENT_PREVIEW_MAX)
+            *preview = one->u.single.body;
+    }
+    return found;
+}
+
 /* What is encrypted in another way, or lies elsewhere, needs a newer version. A client never
  * follows a URI to a place that a member chose: that would tell the place who reads. */
-static sotto_error understand_file(const struct content *content, struct arena *arena,
+static sotto_error understand_file(const struct content *content, const struct content_part *part,
+                                   sotto_bytes preview, struct arena *arena,
                                    struct content_message *out, sotto_fault *fault)
 {
-    const struct content_part *part = &content->part;
     struct content_file file = {
         .key = part->u.external.key,
         .hash = part->u.external.content_hash,
         .size = part->u.external.size,
         .name = part->u.external.filename,
+        .type = part->u.external.type,
     };
     if (part->u.external.aead != CONTENT_ENC_ALG || part->u.external.nonce.size != 0 ||
         part->u.external.aad.size != 0 || part->u.external.hash != HASH_ALG_SHA256 ||
@@ -407,6 +568,9 @@ static sotto_error understand_file(const struct content *content, struct arena *
         return refuse(fault, error, "ExternalPart.url");
     if (file.blob.size == 0)
         return SOTTO_OK;
+    TRY(shown_read(content, &file, fault));
+    if (file.form == CONTENT_AS_PICTURE)
+        file.preview = preview;
     error = check_file(&file);
     if (error != SOTTO_OK)
         return refuse(fault, error, "ExternalPart");
@@ -447,8 +611,10 @@ static sotto_error understand(const struct content *content, struct arena *arena
         sotto_error error = check_text(out);
         return error == SOTTO_OK ? SOTTO_OK : refuse(fault, error, "SinglePart.content");
     }
-    if (part->cardinality == CONTENT_PART_EXTERNAL)
-        return understand_file(content, arena, out, fault);
+    sotto_bytes preview = {0};
+    const struct content_part *file = find_file(part, &preview);
+    if (file != NULL)
+        return understand_file(content, file, preview, arena, out, fault);
     return understand_text(content, out, fault);
 }
 

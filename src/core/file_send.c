@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/file_name.h"
+#include "core/preview.h"
 #include "core/people.h"
 #include "core/room_settings.h"
 
@@ -20,6 +21,9 @@ struct sending {
     char name[FILE_NAME_MAX + 1];
     struct file_source source;
     struct file_cipher cipher;
+    struct content_file shown; /* what the message says of it, but for key, hash and place */
+    struct preview_voice voice;
+    sotto_buf preview;
     uint8_t chunk[FILE_CHUNK], sealed[FILE_SEALED];
 };
 
@@ -35,6 +39,88 @@ static sotto_error cancelled(struct sotto *core)
     return problem_set(&core->problem, SOTTO_STATE, SOTTO_CODE_CANCELLED, "",
                        "Stopped while the file was read. Nothing is sent.");
 }
+
+/* ---- What it is shown as ---- */
+
+static sotto_error bad_picture(struct sotto *core, const char *path, sotto_error error)
+{
+    const char *why = error == SOTTO_LIMIT ? "it is larger than 32 MiB" : "it is damaged";
+    return problem_set(&core->problem, error, SOTTO_CODE_BAD_PICTURE,
+                       "Send it as a file, with all that it tells: --as-file",
+                       "What the picture %.400s tells beside cannot be taken out: %s.", path, why);
+}
+
+/* A picture, if it is one and is to be shown as one. */
+static sotto_error look_picture(const char *path, struct sending *sending)
+{
+    struct file_source *source = &sending->source;
+    struct content_file *shown = &sending->shown;
+    sotto_error error = file_source_strip(source);
+    if (error == SOTTO_UNSUPPORTED)
+        return SOTTO_OK; /* any file */
+    if (error == SOTTO_IO)
+        return no_file(sending->core, path, "it cannot be read");
+    if (error_is_local(error))
+        return core_store_problem(sending->core, error, "reading the picture");
+    if (error != SOTTO_OK)
+        return bad_picture(sending->core, path, error);
+    const bool turned = source->picture.orientation >= 5;
+    shown->width = turned ? source->picture.height : source->picture.width;
+    shown->height = turned ? source->picture.width : source->picture.height;
+    shown->type = sotto_bytes_str(picture_media_type(source->picture.type));
+    if (shown->width > CONTENT_SIDE_MAX || shown->height > CONTENT_SIDE_MAX)
+        return SOTTO_OK; /* nobody shows that */
+    shown->form = CONTENT_AS_PICTURE;
+    /* Without one the picture is sent all the same. */
+    if (preview_make(sotto_buf_view(&source->bytes), &sending->preview) == SOTTO_OK)
+        shown->preview = sotto_buf_view(&sending->preview);
+    return SOTTO_OK;
+}
+
+static const char *voice_type(sotto_bytes start)
+{
+    if (start.size < 12)
+        return NULL;
+    if (memcmp(start.data, "OggS", 4) == 0)
+        return "audio/ogg";
+    if (memcmp(start.data + 4, "ftyp", 4) == 0)
+        return "audio/mp4";
+    return start.data[0] == 0xFF && (start.data[1] & 0xF6) == 0xF0 ? "audio/aac" : NULL;
+}
+
+/* A recording: its length and loudness as they were given, or measured. */
+static sotto_error look_voice(const char *path, const struct sotto_file *file,
+                              struct sending *sending)
+{
+    struct content_file *shown = &sending->shown;
+    sotto_buf bytes;
+    sotto_buf_init(&bytes, sending->core->env);
+    sotto_error error = file_source_read(&sending->source, &bytes);
+    const char *type = error == SOTTO_OK ? voice_type(sotto_buf_view(&bytes)) : NULL;
+    if (type == NULL) {
+        sotto_buf_free(&bytes);
+        return no_file(sending->core, path, "it is no voice note (Ogg Opus, M4A or AAC)");
+    }
+    shown->form = CONTENT_AS_VOICE;
+    shown->type = sotto_bytes_str(type);
+    shown->duration_ms = file->duration_ms;
+    shown->waveform = file->waveform;
+    if ((shown->duration_ms == 0 || shown->waveform.size == 0) && strcmp(type, "audio/ogg") == 0 &&
+        preview_listen(sotto_buf_view(&bytes), sending->core->env, &sending->voice) == SOTTO_OK) {
+        if (shown->duration_ms == 0)
+            shown->duration_ms = sending->voice.duration_ms;
+        if (shown->waveform.size == 0)
+            shown->waveform = sotto_bytes_of(sending->voice.peaks, PREVIEW_PEAKS);
+    }
+    sotto_buf_free(&bytes);
+    if (shown->duration_ms <= CONTENT_DURATION_MAX && shown->waveform.size <= CONTENT_PEAKS_MAX)
+        return SOTTO_OK;
+    return problem_set(
+        &sending->core->problem, SOTTO_LIMIT, SOTTO_CODE_TOO_LONG, "Send it as a file.",
+        "A voice note has a day at most, and %d steps of its loudness.", CONTENT_PEAKS_MAX);
+}
+
+/* ---- Reading it whole ---- */
 
 /* STATE: it was stopped. */
 static sotto_error hash_blob(struct sending *sending)
@@ -57,14 +143,19 @@ static sotto_error hash_blob(struct sending *sending)
     return SOTTO_OK;
 }
 
-static sotto_error read_file(const char *path, struct sending *sending)
+static sotto_error read_file(const struct sotto_file *file, struct sending *sending)
 {
+    const char *path = file->path;
     struct sotto *core = sending->core;
     struct file_source *source = &sending->source;
     struct stat after;
-    sotto_error error = file_source_open(source, core->env, path);
+    sotto_error error = file_source_open(source, core->env, sending->path);
     if (error != SOTTO_OK)
         return no_file(core, path, error == SOTTO_ARGUMENT ? "it is not a file" : strerror(errno));
+    if (file->voice)
+        TRY(look_voice(path, file, sending));
+    else if (!file->as_file)
+        TRY(look_picture(path, sending));
     error = file_cipher_init(&sending->cipher, sotto_bytes_of(sending->key, FILE_KEY_SIZE),
                              file_source_size(source));
     if (error == SOTTO_LIMIT)
@@ -84,7 +175,7 @@ static sotto_error read_file(const char *path, struct sending *sending)
 }
 
 /* The path is kept for later runs, which may work elsewhere. */
-static sotto_error prepare(const char *path, struct sending *sending)
+static sotto_error prepare(const struct sotto_file *file, struct sending *sending)
 {
     struct sotto *core = sending->core;
     const sotto_env *env = core->env;
@@ -92,10 +183,10 @@ static sotto_error prepare(const char *path, struct sending *sending)
         env->random(env->ctx, sending->key, sizeof sending->key) != SOTTO_OK ||
         env->random(env->ctx, sending->write_token, sizeof sending->write_token) != SOTTO_OK)
         return core_store_problem(core, SOTTO_NO_RANDOM, "making a key");
-    if (realpath(path, sending->path) == NULL)
-        return no_file(core, path, strerror(errno));
+    if (realpath(file->path, sending->path) == NULL)
+        return no_file(core, file->path, strerror(errno));
     file_name_clean(sotto_bytes_str(sending->path), sending->name);
-    return read_file(sending->path, sending);
+    return read_file(file, sending);
 }
 
 static struct sending *sending_new(struct sotto *core, const struct room_id *room,
@@ -106,6 +197,7 @@ static struct sending *sending_new(struct sotto *core, const struct room_id *roo
         return NULL;
     sending->core = core;
     sending->source.fd = -1;
+    sotto_buf_init(&sending->preview, core->env);
     sending->how.kind = SOTTO_TRANSFER_READING;
     sending->how.client_id = client_id;
     memcpy(sending->how.conversation.bytes, room->bytes, ROOM_ID_SIZE);
@@ -117,6 +209,7 @@ static void sending_free(struct sending *sending)
     if (sending == NULL)
         return;
     file_source_close(&sending->source);
+    sotto_buf_free(&sending->preview);
     mem_free(sending->core->env, sending, sizeof *sending);
 }
 
@@ -128,6 +221,10 @@ static sotto_error upload_store(const struct store_room *row, const struct sendi
     const sotto_bytes blob_id = sotto_bytes_of(sending->blob, sizeof sending->blob);
     const sotto_bytes write_token =
         sotto_bytes_of(sending->write_token, sizeof sending->write_token);
+    uint8_t digest[HASH_SIZE];
+    const bool stripped = sending->source.stripped;
+    if (stripped)
+        file_source_digest(&sending->source, digest);
     const struct store_upload upload = {
         .room = row->room,
         .client_id = client_id,
@@ -138,6 +235,9 @@ static sotto_error upload_store(const struct store_room *row, const struct sendi
         .size = (uint64_t)sending->source.stat.st_size,
         .mtime_ns = file_mtime_ns(&sending->source.stat),
         .inode = (uint64_t)sending->source.stat.st_ino,
+        .form = stripped ? STORE_UPLOAD_PICTURE : STORE_UPLOAD_FILE,
+        .sent = stripped ? sending->cipher.size : 0,
+        .digest = sotto_bytes_of(digest, stripped ? sizeof digest : 0),
     };
     const struct store_blob blob = {blob_id, row->relay, write_token};
     TRY(store_upload_add(store, &upload));
@@ -151,6 +251,7 @@ static void fill_content(const struct sending *sending, sotto_bytes caption,
     memset(content, 0, sizeof *content);
     content->kind = CONTENT_FILE;
     content->text = caption;
+    content->file = sending->shown;
     content->file.blob = sotto_bytes_of(sending->blob, sizeof sending->blob);
     content->file.key = sotto_bytes_of(sending->key, sizeof sending->key);
     content->file.hash = sotto_bytes_of(sending->hash, sizeof sending->hash);
@@ -247,7 +348,7 @@ sotto_error sotto_send_file(struct sotto *core, const struct sotto_id *conversat
         struct sending *sending = sending_new(core, &id, client_id);
         if (sending == NULL)
             return core_store_problem(core, SOTTO_NO_MEMORY, "reading the file");
-        error = prepare(file->path, sending);
+        error = prepare(file, sending);
         if (error == SOTTO_OK)
             error = store(&id, sending, file->caption, client_id);
         sending_free(sending);
@@ -303,6 +404,26 @@ static sotto_error again(struct sotto *core, const struct room_id *room, const c
     return queue_again(core, &row, &message, &content);
 }
 
+/* Reads the file that failed again, to be sent as what it was. */
+static sotto_error prepare_again(struct sending *sending, const struct store_upload *upload,
+                                 struct arena *arena)
+{
+    struct sotto *core = sending->core;
+    struct store_message message;
+    struct content_message content;
+    sotto_fault fault;
+    TRY(store_message_by_client(core->store, &upload->room, upload->client_id, arena, &message));
+    TRY(content_read(message.content, &message.sender, &message.room, arena, &content, &fault));
+    const struct sotto_file file = {
+        .path = (const char *)upload->path.data,
+        .as_file = upload->form == STORE_UPLOAD_FILE,
+        .voice = content.file.form == CONTENT_AS_VOICE,
+        .duration_ms = content.file.duration_ms,
+        .waveform = content.file.waveform,
+    };
+    return prepare(&file, sending);
+}
+
 sotto_error file_retry(struct sotto *core, const struct room_id *room, const char *client_id)
 {
     struct arena arena;
@@ -313,8 +434,7 @@ sotto_error file_retry(struct sotto *core, const struct room_id *room, const cha
     bool anew = error == SOTTO_OK;
     if (anew) {
         sending = sending_new(core, room, client_id);
-        error =
-            sending == NULL ? SOTTO_NO_MEMORY : prepare((const char *)upload.path.data, sending);
+        error = sending == NULL ? SOTTO_NO_MEMORY : prepare_again(sending, &upload, &arena);
     }
     if (error == SOTTO_OK || error == SOTTO_NOT_FOUND) {
         error = store_begin(core->store);

@@ -37,9 +37,19 @@ sotto_error file_source_open(struct file_source *source, const sotto_env *env, c
     return S_ISREG(source->stat.st_mode) ? SOTTO_OK : SOTTO_ARGUMENT;
 }
 
+sotto_error file_source_read(const struct file_source *source, sotto_buf *out)
+{
+    uint8_t *where;
+    const uint64_t size = (uint64_t)source->stat.st_size;
+    if (size > PICTURE_MAX)
+        return SOTTO_LIMIT;
+    TRY(sotto_buf_extend(out, (size_t)size, &where));
+    return read_at(source->fd, where, (size_t)size, 0) ? SOTTO_OK : SOTTO_IO;
+}
+
 sotto_error file_source_strip(struct file_source *source)
 {
-    uint8_t start[16] = {0}, *where;
+    uint8_t start[16] = {0};
     const uint64_t size = (uint64_t)source->stat.st_size;
     enum picture_type type;
     sotto_fault fault;
@@ -50,12 +60,8 @@ sotto_error file_source_strip(struct file_source *source)
         return SOTTO_IO;
     if (!picture_type_of(sotto_bytes_of(start, sizeof start), &type))
         return SOTTO_UNSUPPORTED;
-    if (size > PICTURE_MAX)
-        return SOTTO_LIMIT;
     sotto_buf_init(&file, source->bytes.env);
-    sotto_error error = sotto_buf_extend(&file, (size_t)size, &where);
-    if (error == SOTTO_OK && !read_at(source->fd, where, (size_t)size, 0))
-        error = SOTTO_IO;
+    sotto_error error = file_source_read(source, &file);
     if (error == SOTTO_OK)
         error = sotto_buf_reserve(&source->bytes, (size_t)size + 64); /* it does not grow */
     if (error == SOTTO_OK)

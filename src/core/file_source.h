@@ -22,6 +22,8 @@ int64_t file_mtime_ns(const struct stat *of);
 /* Opens it. IO: errno says why; ARGUMENT: it is no regular file. The owner closes it, also when
  * this failed. */
 sotto_error file_source_open(struct file_source *source, const sotto_env *env, const char *path);
+/* Appends all of it, PICTURE_MAX at most (LIMIT). IO. */
+sotto_error file_source_read(const struct file_source *source, sotto_buf *out);
 /* Reads all of it as a picture and strips that. UNSUPPORTED and the other errors of picture_strip:
  * then the file itself is what is sent, as before. IO: it cannot be read. */
 sotto_error file_source_strip(struct file_source *source);

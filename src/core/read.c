@@ -52,6 +52,10 @@ const char *sotto_message_kind_name(enum sotto_message_kind kind)
         return "file";
     case SOTTO_KIND_DELETED:
         return "deleted";
+    case SOTTO_KIND_PICTURE:
+        return "picture";
+    case SOTTO_KIND_VOICE:
+        return "voice";
     case SOTTO_KIND_DEVICE_ADDED:
         return "deviceAdded";
     case SOTTO_KIND_DEVICE_REMOVED:
@@ -220,6 +224,37 @@ out:
 
 /* ---- Messages ---- */
 
+/* A preview that is no JPEG of a small size is none. */
+static sotto_bytes preview_check(sotto_bytes preview)
+{
+    enum { SIDE_MAX = 1024 };
+    struct picture picture;
+    sotto_fault fault;
+    bool fits = preview.size > 0 && picture_look(preview, &picture, &fault) == SOTTO_OK &&
+                picture.type == PICTURE_JPEG && picture.width <= SIDE_MAX &&
+                picture.height <= SIDE_MAX;
+    return fits ? preview : sotto_bytes_of(NULL, 0);
+}
+
+/* A media type as RFC 6838 writes one, or nothing. */
+static const char *type_show(sotto_bytes type, struct arena *arena)
+{
+    enum { TYPE_MAX = 127 };
+    static const char others[] = "!#$&-^_.+/";
+    char *shown = type.size <= TYPE_MAX ? arena_array(arena, type.size + 1, 1) : NULL;
+    size_t slashes = 0;
+    for (size_t i = 0; shown != NULL && i < type.size; i++) {
+        const char c = (char)type.data[i];
+        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+            (c == '\0' || strchr(others, c) == NULL))
+            return "";
+        slashes += c == '/';
+        shown[i] = c;
+    }
+    return shown != NULL && slashes == 1 && strcmp(shown, "application/octet-stream") != 0 ? shown
+                                                                                           : "";
+}
+
 /* The file that a message speaks of. */
 static void file_show(const struct store_message *from, struct arena *arena,
                       struct sotto_message *out)
@@ -234,6 +269,17 @@ static void file_show(const struct store_message *from, struct arena *arena,
     file_name_clean(content.file.name, name);
     out->file_name = name;
     out->file_size = content.file.size;
+    out->file_type = type_show(content.file.type, arena);
+    if (content.file.form == CONTENT_AS_PICTURE) {
+        out->kind = SOTTO_KIND_PICTURE;
+        out->width = content.file.width;
+        out->height = content.file.height;
+        out->preview = preview_check(content.file.preview);
+    } else if (content.file.form == CONTENT_AS_VOICE) {
+        out->kind = SOTTO_KIND_VOICE;
+        out->duration_ms = content.file.duration_ms;
+        out->waveform = content.file.waveform;
+    }
 }
 
 static void mentions_show(const struct store_message *from, struct arena *arena,
@@ -332,7 +378,7 @@ void message_show(struct sotto *core, const struct store_message *from, struct a
     out->text = from->text;
     if (from->kind >= SOTTO_KIND_TITLE && from->kind <= SOTTO_KIND_REFUSED)
         out->detail = from->content;
-    out->file_name = "";
+    out->file_name = out->file_type = "";
     if (from->kind == SOTTO_KIND_FILE)
         file_show(from, arena, out);
     if (from->kind == SOTTO_KIND_MISSING)

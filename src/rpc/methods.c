@@ -247,7 +247,27 @@ static const struct rpc_field send_file[] = {
     CONVERSATION,
     TEXT("path", RPC_STRING_MAX,
          "the file: it is read where it lies until it is sent, and has to stay as it is"),
-    MAYBE("caption", SOTTO_CAPTION_MAX, "what is said about it"), CLIENT_ID, END};
+    MAYBE("caption", SOTTO_CAPTION_MAX, "what is said about it"),
+    {.name = "asFile",
+     .type = RPC_BOOLEAN,
+     .optional = true,
+     .text = "a picture too is sent as it is, with all that it tells beside (false)"},
+    CLIENT_ID,
+    END};
+static const struct rpc_field send_voice[] = {
+    CONVERSATION,
+    TEXT("path", RPC_STRING_MAX,
+         "the recording: Ogg Opus, M4A or AAC; read as by message.sendFile"),
+    MAYBE_NUMBER("duration", 1, 24 * UINT64_C(3600000),
+                 "in milliseconds; left out: measured, of Ogg Opus"),
+    {.name = "waveform",
+     .type = RPC_NUMBERS,
+     .optional = true,
+     .most = SOTTO_PEAKS_MAX,
+     .text = "its loudness in equal steps, 0 to 255; left out: measured, of Ogg Opus"},
+    MAYBE("caption", SOTTO_CAPTION_MAX, "what is said about it"),
+    CLIENT_ID,
+    END};
 static const struct rpc_field cancel[] = {
     MAYBE_NUMBER("message", 1, INT64_MAX, "a message whose file message.saveFile is fetching"),
     {.name = "conversation",
@@ -478,7 +498,15 @@ const struct rpc_method rpc_methods[] = {
      "Send a text. When this answers, the message is in the outbox on disk, and leaves when the"
      " relay can be reached",
      send, "Sending", false, message_send},
-    {"message.sendFile", "Send a file, likewise", send_file, "Sending", true, message_send_file},
+    {"message.sendFile",
+     "Send a file, likewise; a JPEG, PNG, WebP or GIF as a picture: with a preview, and without "
+     "what"
+     " it tells beside, such as where it was taken",
+     send_file, "Sending", true, message_send_file},
+    {"message.sendVoice", "Send a voice note, likewise", send_voice, "Sending", true,
+     message_send_voice},
+    {"message.preview", "The small picture that came with a picture", message, "Preview", false,
+     message_preview},
     {"message.edit", "Put another text in an own text's place", edit, "Sending", false,
      message_edit},
     {"message.delete", "Take an own text or file back, at everybody: nothing is left of it", delete,

@@ -71,7 +71,6 @@ bool conversation_find(struct call *call);
 bool conversation_mark_read(struct call *call);
 bool conversation_set_timer(struct call *call);
 bool message_send(struct call *call);
-bool message_send_file(struct call *call);
 bool message_edit(struct call *call);
 bool message_delete(struct call *call);
 bool message_react(struct call *call);
@@ -81,10 +80,13 @@ bool message_retry(struct call *call);
 bool message_list(struct call *call);
 bool message_search(struct call *call);
 bool message_status(struct call *call);
-bool message_save_file(struct call *call);
 bool rpc_sync(struct call *call);
 
 /* methods_file.c */
+bool message_send_file(struct call *call);
+bool message_send_voice(struct call *call);
+bool message_preview(struct call *call);
+bool message_save_file(struct call *call);
 bool file_cancel(struct call *call);
 
 /* methods_group.c */

@@ -1,9 +1,81 @@
-/* file.*: what is done to files on their way. */
+/* Files: sending, fetching, and what is done to them on their way. */
+#include <limits.h>
 #include <string.h>
 
+#include <sodium.h>
+
+#include "base/base.h"
 #include "core/problem.h"
 #include "rpc/methods.h"
+#include "rpc/objects.h"
 #include "rpc/work.h"
+
+/* ---- Sending and fetching -------------------------------------------------------------------- */
+
+bool message_send_file(struct call *call)
+{
+    struct sotto_id id = param_id(call, "conversation");
+    const char *caption = param_text(call, "caption");
+    char client_id[SOTTO_CLIENT_ID_MAX + 1];
+    const struct sotto_file file = {
+        .path = param_text(call, "path"),
+        .caption = sotto_bytes_str(caption != NULL ? caption : ""),
+        .as_file = param_flag(call, "asFile"),
+    };
+    if (sotto_send_file(call->core, &id, param_text(call, "clientId"), &file, client_id) !=
+        SOTTO_OK)
+        return call_fail(call);
+    return call_sending(call, &id, client_id);
+}
+
+bool message_send_voice(struct call *call)
+{
+    struct sotto_id id = param_id(call, "conversation");
+    const char *caption = param_text(call, "caption");
+    const json_t *given = json_object_get(call->params, "waveform");
+    uint8_t peaks[SOTTO_PEAKS_MAX];
+    char client_id[SOTTO_CLIENT_ID_MAX + 1];
+    for (size_t i = 0; i < json_array_size(given); i++)
+        peaks[i] = (uint8_t)json_integer_value(json_array_get(given, i));
+    const struct sotto_file file = {
+        .path = param_text(call, "path"),
+        .caption = sotto_bytes_str(caption != NULL ? caption : ""),
+        .voice = true,
+        .duration_ms = (uint32_t)param_number(call, "duration", 0),
+        .waveform = sotto_bytes_of(peaks, json_array_size(given)),
+    };
+    if (sotto_send_file(call->core, &id, param_text(call, "clientId"), &file, client_id) !=
+        SOTTO_OK)
+        return call_fail(call);
+    return call_sending(call, &id, client_id);
+}
+
+bool message_save_file(struct call *call)
+{
+    char saved[PATH_MAX];
+    if (sotto_save(call->core, (int64_t)param_number(call, "message", 0), param_text(call, "to"),
+                   saved, sizeof saved) != SOTTO_OK)
+        return call_fail(call);
+    call->result = json_object();
+    object_set_text(call->env, call->result, "path", saved);
+    return true;
+}
+
+static void take_preview(void *ctx, const struct sotto_message *message)
+{
+    json_t **result = ctx;
+    char text[sodium_base64_ENCODED_LEN(SOTTO_PREVIEW_MAX, sodium_base64_VARIANT_ORIGINAL)];
+    if (message->preview.size == 0)
+        return;
+    sodium_bin2base64(text, sizeof text, message->preview.data, message->preview.size,
+                      sodium_base64_VARIANT_ORIGINAL);
+    *result = json_object();
+    (void)json_object_set_new(*result, "mediaType", json_string("image/jpeg"));
+    (void)json_object_set_new(*result, "data", json_string(text));
+    wipe(text, sizeof text);
+}
+
+/* ---- On their way ---------------------------------------------------------------------------- */
 
 /* Calls under way that move this file. */
 struct moved {
@@ -29,6 +101,15 @@ static bool fail(struct call *call, sotto_error error, enum sotto_code code, con
 {
     (void)problem_set(&call->problem, error, code, NULL, "%s", message);
     return false;
+}
+
+bool message_preview(struct call *call)
+{
+    if (sotto_message(call->core, (int64_t)param_number(call, "message", 0), take_preview,
+                      &call->result) != SOTTO_OK)
+        return call_fail(call);
+    return call->result != NULL || fail(call, SOTTO_NOT_FOUND, SOTTO_CODE_NOT_FOUND,
+                                        "There is no preview with that message.");
 }
 
 bool file_cancel(struct call *call)

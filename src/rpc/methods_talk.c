@@ -1,5 +1,4 @@
 /* conversation.*, message.*, sync. */
-#include <limits.h>
 #include <string.h>
 
 #include "rpc/methods.h"
@@ -53,7 +52,7 @@ bool conversation_set_timer(struct call *call)
 
 /* ---- Sending -------------------------------------------------------------------------------- */
 
-static bool sending(struct call *call, const struct sotto_id *conversation, const char *client_id)
+bool call_sending(struct call *call, const struct sotto_id *conversation, const char *client_id)
 {
     enum sotto_message_status status;
     uint64_t seq;
@@ -71,14 +70,14 @@ bool message_send(struct call *call)
     char client_id[SOTTO_CLIENT_ID_MAX + 1];
     if (sotto_send(call->core, &id, param_text(call, "clientId"), &text, client_id) != SOTTO_OK)
         return call_fail(call);
-    return sending(call, &id, client_id);
+    return call_sending(call, &id, client_id);
 }
 
 /* ---- Changing ------------------------------------------------------------------------------- */
 
 static bool changed(struct call *call, sotto_error error, const struct sotto_change *done)
 {
-    return error == SOTTO_OK ? sending(call, &done->conversation, done->client_id)
+    return error == SOTTO_OK ? call_sending(call, &done->conversation, done->client_id)
                              : call_fail(call);
 }
 
@@ -108,21 +107,6 @@ bool message_react(struct call *call)
     return changed(call, error, &done);
 }
 
-bool message_send_file(struct call *call)
-{
-    struct sotto_id id = param_id(call, "conversation");
-    const char *caption = param_text(call, "caption");
-    char client_id[SOTTO_CLIENT_ID_MAX + 1];
-    const struct sotto_file file = {
-        .path = param_text(call, "path"),
-        .caption = sotto_bytes_str(caption != NULL ? caption : ""),
-    };
-    if (sotto_send_file(call->core, &id, param_text(call, "clientId"), &file, client_id) !=
-        SOTTO_OK)
-        return call_fail(call);
-    return sending(call, &id, client_id);
-}
-
 bool message_forward(struct call *call)
 {
     struct sotto_id id = param_id(call, "conversation");
@@ -130,21 +114,21 @@ bool message_forward(struct call *call)
     if (sotto_forward(call->core, (int64_t)param_number(call, "message", 0), &id,
                       param_text(call, "clientId"), client_id) != SOTTO_OK)
         return call_fail(call);
-    return sending(call, &id, client_id);
+    return call_sending(call, &id, client_id);
 }
 
 bool message_retry(struct call *call)
 {
     struct sotto_id id = param_id(call, "conversation");
     const char *client_id = param_text(call, "clientId");
-    return sotto_retry(call->core, &id, client_id) == SOTTO_OK ? sending(call, &id, client_id)
+    return sotto_retry(call->core, &id, client_id) == SOTTO_OK ? call_sending(call, &id, client_id)
                                                                : call_fail(call);
 }
 
 bool message_status(struct call *call)
 {
     struct sotto_id id = param_id(call, "conversation");
-    return sending(call, &id, param_text(call, "clientId"));
+    return call_sending(call, &id, param_text(call, "clientId"));
 }
 
 /* ---- Reading -------------------------------------------------------------------------------- */
@@ -238,17 +222,6 @@ bool message_search(struct call *call)
     call->result = json_object();
     (void)json_object_set_new(call->result, "messages", history.messages);
     (void)json_object_set_new(call->result, "more", json_boolean(more));
-    return true;
-}
-
-bool message_save_file(struct call *call)
-{
-    char saved[PATH_MAX];
-    if (sotto_save(call->core, (int64_t)param_number(call, "message", 0), param_text(call, "to"),
-                   saved, sizeof saved) != SOTTO_OK)
-        return call_fail(call);
-    call->result = json_object();
-    object_set_text(call->env, call->result, "path", saved);
     return true;
 }
 

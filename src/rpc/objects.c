@@ -96,6 +96,27 @@ static json_t *object_reactions(const sotto_env *env, const struct sotto_message
     return list;
 }
 
+static void set_file(const sotto_env *env, json_t *object, const struct sotto_message *message)
+{
+    object_set_text(env, object, "fileName", message->file_name);
+    object_set_number(object, "fileSize", message->file_size);
+    if (message->file_type[0] != '\0')
+        object_set_text(env, object, "mediaType", message->file_type);
+    if (message->kind == SOTTO_KIND_PICTURE) {
+        object_set_number(object, "width", message->width);
+        object_set_number(object, "height", message->height);
+        set_bool(object, "preview", message->preview.size > 0);
+    }
+    if (message->duration_ms != 0)
+        object_set_number(object, "duration", message->duration_ms);
+    if (message->waveform.size == 0)
+        return;
+    json_t *peaks = json_array();
+    for (size_t i = 0; i < message->waveform.size; i++)
+        (void)json_array_append_new(peaks, json_integer(message->waveform.data[i]));
+    (void)json_object_set_new(object, "waveform", peaks);
+}
+
 json_t *object_message(const sotto_env *env, const struct sotto_message *message)
 {
     json_t *object = json_object();
@@ -113,12 +134,10 @@ json_t *object_message(const sotto_env *env, const struct sotto_message *message
     if (message->blocked)
         set_bool(object, "blocked", true);
     object_set_number(object, "time", message->time_s);
-    if (message->kind == SOTTO_KIND_TEXT || message->kind == SOTTO_KIND_FILE)
+    if (message->kind == SOTTO_KIND_TEXT || sotto_message_has_file(message->kind))
         (void)json_object_set_new(object, "text", object_text(env, message->text));
-    if (message->kind == SOTTO_KIND_FILE) {
-        object_set_text(env, object, "fileName", message->file_name);
-        object_set_number(object, "fileSize", message->file_size);
-    }
+    if (sotto_message_has_file(message->kind))
+        set_file(env, object, message);
     if (message->kind == SOTTO_KIND_ADDED || message->kind == SOTTO_KIND_REMOVED ||
         message->kind == SOTTO_KIND_LEFT || message->kind == SOTTO_KIND_DEVICE_ADDED ||
         message->kind == SOTTO_KIND_DEVICE_REMOVED || message->kind == SOTTO_KIND_CONFLICT ||

@@ -75,6 +75,11 @@ static json_t *schema_of(const struct rpc_field *field)
         set(schema, "minItems", json_integer((json_int_t)field->least));
         set(schema, "maxItems", json_integer((json_int_t)field->most));
         break;
+    case RPC_NUMBERS:
+        schema = array_of(
+            json_pack("{s:s, s:i, s:i}", "type", "integer", "minimum", 0, "maximum", UINT8_MAX));
+        set(schema, "maxItems", json_integer((json_int_t)field->most));
+        break;
     case RPC_OBJECT:
         return reference(field->of);
     case RPC_OBJECTS:

@@ -253,7 +253,8 @@ static const struct rpc_field message[] = {
     ID("conversation", "where it is"),
     STRING("title", "what the conversation is called"),
     ONE_OF("kind",
-           "text|file|deleted|unreadable|newer|added|removed|left|joined|forked|missing|deviceAdded"
+           "text|file|picture|voice|deleted|unreadable|newer|added|removed|left|joined|forked|"
+           "missing|deviceAdded"
            "|deviceRemoved|identityConflict|title|role|setting|ban|refused|accountDeleted",
            "deleted: its sender took it back; unreadable: of a member, cannot be read; newer: needs"
            " a newer version; refused: of a member who may not write, not kept; behind these what "
@@ -275,9 +276,22 @@ static const struct rpc_field message[] = {
      .type = RPC_STRING,
      .optional = true,
      .most = SOTTO_TEXT_MAX,
-     .text = "of kinds text and file"},
-    MAYBE("fileName", "of kind file: a harmless name"),
-    MAYBE_NUMBER("fileSize", "of kind file: bytes"),
+     .text = "of kinds text, file, picture and voice"},
+    MAYBE("fileName", "of kinds file, picture and voice: a harmless name"),
+    MAYBE_NUMBER("fileSize", "likewise: bytes"),
+    MAYBE("mediaType", "likewise: what its sender calls it, such as image/png; absent: anything"),
+    MAYBE_NUMBER("width", "of kind picture: as it is shown, in pixels"),
+    MAYBE_NUMBER("height", "likewise"),
+    {.name = "preview",
+     .type = RPC_BOOLEAN,
+     .optional = true,
+     .text = "of kind picture: whether there is a small one, for message.preview"},
+    MAYBE_NUMBER("duration", "of kind voice: in milliseconds; absent: not said"),
+    {.name = "waveform",
+     .type = RPC_NUMBERS,
+     .optional = true,
+     .most = SOTTO_PEAKS_MAX,
+     .text = "of kind voice: its loudness in equal steps, 0 to 255; absent: not said"},
     MAYBE_ID("subject", "who was added or removed, or left, was banned or has another role; whose "
                         "device or key it is about"),
     MAYBE("detail", "of kind title: the new one; of role: it; of ban: `banned` or `allowed`; of"
@@ -420,6 +434,14 @@ static const struct rpc_field messages[] = {
     END};
 
 static const struct rpc_field conversation_id[] = {ID("conversation", "its id"), END};
+static const struct rpc_field preview[] = {
+    STRING("mediaType", "image/jpeg"),
+    {.name = "data",
+     .type = RPC_STRING,
+     .most = 65536,
+     .text = "its bytes in base64, 32 KiB of them at most. They come from another person: decode"
+             " them where that can do no harm"},
+    END};
 static const struct rpc_field saved[] = {STRING("path", "where the file is now"), END};
 static const struct rpc_field nothing[] = {END};
 static const struct rpc_field subscription[] = {
@@ -519,6 +541,7 @@ const struct rpc_object rpc_objects[] = {
     {"Mention", "Somebody whom a message mentions.", mention},
     {"Reaction", "What somebody thinks of a message: one a person.", reaction},
     {"Sending", "How far an own message is, or an own change of one.", sending},
+    {"Preview", "A small picture of a picture.", preview},
     {"Saved", "A file that was fetched.", saved},
     {"Subscription", "From where on events come.", subscription},
     {"Event", "Something that changed: the parameters of the notification `event`.", event},
@@ -601,6 +624,20 @@ static bool check_strings(const struct rpc_field *field, const json_t *value,
     return true;
 }
 
+static bool check_numbers(const struct rpc_field *field, const json_t *value,
+                          struct sotto_problem *problem)
+{
+    bool fits = json_is_array(value) && json_array_size(value) <= field->most;
+    for (size_t i = 0; fits && i < json_array_size(value); i++) {
+        const json_t *one = json_array_get(value, i);
+        fits = json_is_integer(one) && json_integer_value(one) >= 0 &&
+               json_integer_value(one) <= UINT8_MAX;
+    }
+    return fits ||
+           wrong(problem, field->name, "takes an array of %llu numbers from 0 to 255 at most",
+                 (unsigned long long)field->most);
+}
+
 static bool check_value(const struct rpc_field *field, const json_t *value,
                         struct sotto_problem *problem)
 {
@@ -620,6 +657,8 @@ static bool check_value(const struct rpc_field *field, const json_t *value,
         return check_id(field, value, problem);
     case RPC_STRINGS:
         return check_strings(field, value, problem);
+    case RPC_NUMBERS:
+        return check_numbers(field, value, problem);
     case RPC_OBJECT:
     case RPC_OBJECTS:
     case RPC_CALL:

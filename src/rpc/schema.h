@@ -14,6 +14,7 @@ enum rpc_type {
     RPC_BOOLEAN,
     RPC_ID,      /* 64 hex digits */
     RPC_STRINGS, /* an array of them */
+    RPC_NUMBERS, /* an array of whole numbers from 0 to 255 */
     RPC_OBJECT,  /* of the type `of` */
     RPC_OBJECTS, /* an array of them */
     RPC_CALL,    /* a request's id, as the client gave it: a number or a string */
@@ -23,8 +24,9 @@ struct rpc_field {
     const char *name; /* NULL ends a list */
     enum rpc_type type;
     bool optional;
-    uint64_t least, most; /* INTEGER: its value; STRING: bytes of UTF-8; STRINGS: how many */
-    const char *of;       /* OBJECT, OBJECTS: the type; STRING: its values, with bars between */
+    uint64_t least,
+        most;       /* INTEGER: its value; STRING: bytes of UTF-8; STRINGS, NUMBERS: how many */
+    const char *of; /* OBJECT, OBJECTS: the type; STRING: its values, with bars between */
     const char *text;
 };
 

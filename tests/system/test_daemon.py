@@ -97,6 +97,8 @@ def conversation():
         assert open(saved, "rb").read() == open(path, "rb").read()
         assert b.fails("message.saveFile", message=message["id"], to=saved) == "exists"
         assert b.fails("file.cancel", message=message["id"]) == "not_found"  # it is there
+        assert b.fails("message.preview", message=message["id"]) == "not_found"  # it is no picture
+        assert a.fails("message.sendVoice", conversation=room, path=path) == "no_file"  # it is no recording
         # Messages that are there are changed: test_messages.py has the rest.
         mine = [m["id"] for m in a("message.list", conversation=room)["messages"] if m.get("text") == "first"][0]
         a("message.send", conversation=room, text="gone soon", clientId="gone")
