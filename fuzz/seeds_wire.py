@@ -125,6 +125,24 @@ def envelopes():
     yield "sealed", b"\0\x4d" + vector(bytes(1120)) + vector(bytes(300))
 
 
+def peers():
+    """First byte: 0 records of one's own devices, 1 an envelope, 2 a request to come back, 3 a manifest."""
+    to_all = b"\0\1" + bytes(16)
+    yield "contact", to_all + b"\1" + ID32 + b"\1" + vector(b"Ada") + vector(RELAY) + vector(b"")
+    yield "read", to_all + b"\2" + ID32 + number(7, 8)
+    yield "device", to_all + b"\3" + ID16 + vector(b"Phone")
+    room = b"\4" + ID32 + b"\2\2" + vector(b"Club") + vector(RELAY) + b"\0" + ID32 + number(1, 8) + number(2, 8)
+    yield "room", to_all + room
+    message = (b"\5" + number(9, 8) + ID32 + number(3, 8) + number(0, 4) + number(1, 4) + b"\1\2" + ID32 + ID32 +
+               number(5, 8) + number(0, 8) + number(0, 4) + number(0, 8) + vector(b"") + vector(b"") + vector(b"") +
+               vector(b"") + vector(b"text") + vector(b""))
+    yield "history", to_all + room + message + b"\6" + number(1, 8) + number(1, 8) + b"\1"
+    for name, content in envelopes():
+        if name in ("envelope", "rejoin"):
+            yield name, {"envelope": b"\1", "rejoin": b"\2"}[name] + content
+    yield "manifest", b"\3" + manifest_fields(1)
+
+
 def invitations():
     fields = (b"\1" + vector(RELAY + b"#" + PIN) + ID32 + ID16 + ID32 + number(1800000000, 8) +
               vector(b"Ada"))
@@ -153,6 +171,7 @@ def main():
         "wire_manifest": [("one", manifest_fields(1)), ("two", manifest_fields(2))],
         "wire_envelope": envelopes(),
         "wire_invitation": invitations(),
+        "core_peer": peers(),
         "relay_proxy_header": proxy_headers(),
     }
     for decoder, files in seeds.items():

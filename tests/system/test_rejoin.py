@@ -140,4 +140,29 @@ def test_many_answer():
         assert bob.kinds("Club").count("missing") == 1, bob.kinds("Club")
 
 
-main([test_back_again, test_removed_stay_out, test_many_answer])
+def test_killed():
+    """asking and answering, killed at any moment, come to the same end"""
+    with World("Alice", "Bob") as (world, alice, bob):
+        alice.register()
+        bob.register()
+        world.befriend(bob, alice)
+        alice.ok("send", "Bob", "lost")
+        forgets(world)
+        bob.run("send", "Alice", "--id", "k", "kept")
+        for i in range(12):
+            bob.killed(0.02 + i * 0.012, "sync")
+            alice.killed(0.02 + i * 0.012, "sync")
+        for one in (bob, alice, bob, alice, bob):
+            one.ok("sync")
+        assert bob.conversation("Alice")["state"] == "active", bob.conversation("Alice")
+        alice.ok("send", "Bob", "still here?")
+        for one in (bob, alice):
+            one.ok("sync")
+        same_one = alice.conversation("Bob")["epochAuthenticator"]
+        assert same_one == bob.conversation("Alice")["epochAuthenticator"]
+        assert texts(alice, "Bob") == ["lost", "kept", "still here?"]
+        assert texts(bob, "Alice") == ["kept", "still here?"]
+        assert bob.kinds("Alice").count("missing") == 1, bob.kinds("Alice")
+
+
+main([test_back_again, test_removed_stay_out, test_many_answer, test_killed])
