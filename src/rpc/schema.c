@@ -228,7 +228,7 @@ static const struct rpc_field settings[] = {
 
 static const struct rpc_field standing[] = {
     ID("account", "the account's id"),
-    STRING("name", "as that person calls themself"),
+    STRING("name", "what one calls them, else as they call themselves"),
     ONE_OF("role", ROLES, "its role"),
     BOOLEAN("banned", "whether it is kept out"),
     BOOLEAN("own", "whether it is one's own account"),
@@ -265,7 +265,7 @@ static const struct rpc_field message[] = {
            " conversations of two"),
     MAYBE_NUMBER("seq", "its place in the conversation's log; absent while it waits"),
     ID("sender", "the account that sent it, or did it"),
-    STRING("name", "as that person calls themself"),
+    STRING("name", "what one calls them, else as they call themselves"),
     BOOLEAN("own", "whether it is one's own"),
     {.name = "blocked",
      .type = RPC_BOOLEAN,
@@ -296,7 +296,7 @@ static const struct rpc_field message[] = {
                         "device or key it is about"),
     MAYBE("detail", "of kind title: the new one; of role: it; of ban: `banned` or `allowed`; of"
                     " setting: its name and value, such as `timer 3600`, `write admin`, `picture`"),
-    MAYBE("subjectName", "as that person calls themself"),
+    MAYBE("subjectName", "likewise"),
     MAYBE("clientId", "of one's own messages: what it was sent with"),
     {.name = "markdown",
      .type = RPC_BOOLEAN,
@@ -325,7 +325,7 @@ static const struct rpc_field message[] = {
 static const struct rpc_field quote[] = {
     MAYBE_NUMBER("id", "the message's; absent, like all else: it is not here, or gone"),
     MAYBE_ID("sender", "the account that sent it"),
-    MAYBE("name", "as that person calls themself"),
+    MAYBE("name", "what one calls them, else as they call themselves"),
     {.name = "own", .type = RPC_BOOLEAN, .optional = true, .text = "whether it is one's own"},
     MAYBE("text", "the beginning of its first line; of a file, of what was said about it"),
     END,
@@ -335,7 +335,7 @@ static const struct rpc_field mention[] = {ID("account", "the account's id"), EN
 
 static const struct rpc_field reaction[] = {
     ID("sender", "the account that reacted"),
-    STRING("name", "as that person calls themself"),
+    STRING("name", "what one calls them, else as they call themselves"),
     BOOLEAN("own", "whether it is one's own"),
     STRING("reaction", "an emoji, or a word"),
     END,
@@ -343,7 +343,7 @@ static const struct rpc_field reaction[] = {
 
 static const struct rpc_field receipt[] = {
     ID("account", "whose it is"),
-    STRING("name", "as that person calls themself"),
+    STRING("name", "what one calls them, else as they call themselves"),
     ONE_OF("status", "delivered|read", "what it says"),
     NUMBER("time", "when this device stored it, in seconds since 1970"),
     END,
@@ -469,7 +469,7 @@ static const struct rpc_field typing[] = {
     OF_ACCOUNT,
     ID("conversation", "where"),
     ID("account", "who types"),
-    STRING("name", "as that person calls themself"),
+    STRING("name", "what one calls them, else as they call themselves"),
     BOOLEAN("on", "false: no more"),
     END,
 };
