@@ -5,6 +5,8 @@
 #include "sotto/bytes.h"
 #include "sotto/contact.h"
 
+SOTTO_API_BEGIN
+
 /* ---- Account -------------------------------------------------------------------------------- */
 
 /* 60 decimal digits in groups of five: two people who read the same number have the right keys. */
@@ -132,5 +134,7 @@ sotto_error sotto_device_rename(struct sotto *core, const char *what, const char
 /* Network. It is no longer the account's: the relay refuses it, and all members' clients remove it
  * from all conversations. LIMITED_DEVICE; BUSY: another device changed the list at this moment. */
 sotto_error sotto_device_revoke(struct sotto *core, const char *what);
+
+SOTTO_API_END
 
 #endif

@@ -4,6 +4,8 @@
 
 #include "sotto/problem.h"
 
+SOTTO_API_BEGIN
+
 /* ---- Meeting -------------------------------------------------------------------------------- */
 
 /* Network. A link for `uses` people, good for lifetime_s seconds; appended to link, with a NUL. */
@@ -87,5 +89,7 @@ sotto_error sotto_verify_link(struct sotto *core, const char *link, const char *
 /* Local. Writes a contact's picture into a new file of mode 0600; who NULL: one's own. NOT_FOUND:
  * there is none; EXISTS: there is such a file; NO_FILE: it cannot be made. */
 sotto_error sotto_save_picture(struct sotto *core, const char *who, const char *path);
+
+SOTTO_API_END
 
 #endif

@@ -6,6 +6,8 @@
 #include "sotto/group.h"
 #include "sotto/message.h"
 
+SOTTO_API_BEGIN
+
 /* ---- Conversations -------------------------------------------------------------------------- */
 
 enum sotto_room_state {
@@ -158,5 +160,7 @@ sotto_error sotto_group_remove(struct sotto *core, const struct sotto_id *conver
 sotto_error sotto_group_leave(struct sotto *core, const struct sotto_id *conversation);
 /* Fresh keys for one's own leaf: what a thief of the old ones had is worthless afterwards. */
 sotto_error sotto_group_update(struct sotto *core, const struct sotto_id *conversation);
+
+SOTTO_API_END
 
 #endif

@@ -4,6 +4,8 @@
 
 #include "sotto/message.h"
 
+SOTTO_API_BEGIN
+
 /* ---- Sending -------------------------------------------------------------------------------- */
 
 #define SOTTO_CAPTION_MAX 4096
@@ -76,5 +78,7 @@ struct sotto_transfer {
 #define SOTTO_TRANSFERS_A_SECOND 4
 typedef void sotto_transfer_fn(void *ctx, const struct sotto_transfer *transfer);
 void sotto_on_transfer(struct sotto *core, sotto_transfer_fn *each, void *ctx);
+
+SOTTO_API_END
 
 #endif

@@ -4,6 +4,8 @@
 
 #include "sotto/problem.h"
 
+SOTTO_API_BEGIN
+
 /* Who may do more may also do less. */
 enum sotto_role {
     SOTTO_ROLE_MEMBER = 1,
@@ -87,10 +89,10 @@ sotto_error sotto_group_ban(struct sotto *core, const struct sotto_id *conversat
 sotto_error sotto_group_unban(struct sotto *core, const struct sotto_id *conversation,
                               const char *who);
 
-/* Local: queues. A group that was stopped (SOTTO_ROOM_FORKED) goes on in a new one with all who were
- * in it but whoever stopped it; their clients move there by themselves. An owner's Sotto does that
- * without being asked where it is known who did it. CANNOT_CHANGE: it was not stopped; EXISTS: it
- * goes on already. */
+/* Local: queues. A group that was stopped (SOTTO_ROOM_FORKED) goes on in a new one with all who
+ * were in it but whoever stopped it; their clients move there by themselves. An owner's Sotto does
+ * that without being asked where it is known who did it. CANNOT_CHANGE: it was not stopped; EXISTS:
+ * it goes on already. */
 sotto_error sotto_group_continue(struct sotto *core, const struct sotto_id *conversation,
                                  struct sotto_id *successor);
 
@@ -101,5 +103,7 @@ sotto_error sotto_group_picture(struct sotto *core, const struct sotto_id *conve
  */
 sotto_error sotto_group_save_picture(struct sotto *core, const struct sotto_id *conversation,
                                      const char *path);
+
+SOTTO_API_END
 
 #endif

@@ -4,6 +4,8 @@
 
 #include "sotto/account.h"
 
+SOTTO_API_BEGIN
+
 /* ---- Backups ---------------------------------------------------------------------------------
  *
  * A backup is one encrypted file: contacts, conversations, messages with their edits, reactions and
@@ -64,5 +66,7 @@ struct sotto_restored {
 sotto_error sotto_restore(struct sotto *core, const char *path, sotto_bytes secret,
                           const struct sotto_recovery *recovery, struct sotto_restored *restored,
                           sotto_progress_fn *progress, void *ctx);
+
+SOTTO_API_END
 
 #endif

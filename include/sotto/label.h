@@ -5,6 +5,8 @@
 
 #include "sotto/contact.h"
 
+SOTTO_API_BEGIN
+
 /* ---- One's own ------------------------------------------------------------------------------ */
 
 /* A username: 3 to 32 of a to z, 0 to 9, "_", "." and "-"; a letter first, a letter or digit last,
@@ -54,5 +56,7 @@ sotto_error sotto_find_person(struct sotto *core, const char *label, struct sott
  * with them already it is that one. Settle afterwards. */
 sotto_error sotto_add_person(struct sotto *core, const char *label, const char *greeting,
                              bool changed, struct sotto_id *conversation);
+
+SOTTO_API_END
 
 #endif

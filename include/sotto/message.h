@@ -4,6 +4,8 @@
 
 #include "sotto/problem.h"
 
+SOTTO_API_BEGIN
+
 /* ---- Messages ------------------------------------------------------------------------------- */
 
 enum sotto_message_kind {
@@ -34,7 +36,8 @@ enum sotto_message_kind {
                                * each other: somebody else may have it */
 };
 
-const char *sotto_message_kind_name(enum sotto_message_kind kind); /* "text" */
+/* Static text: "text". Any thread. */
+const char *sotto_message_kind_name(enum sotto_message_kind kind);
 
 /* Whether there is a file to be fetched. */
 static inline bool sotto_message_has_file(enum sotto_message_kind kind)
@@ -52,6 +55,7 @@ enum sotto_message_status {
     SOTTO_STATUS_READ = 6,
 };
 
+/* Static text: "received". Any thread. */
 const char *sotto_message_status_name(enum sotto_message_status status);
 
 /* One a person and message. */
@@ -195,5 +199,7 @@ sotto_error sotto_search(struct sotto *core, const struct sotto_id *conversation
 
 /* Local. The person has seen the conversation's messages up to that id; a receipt may be owed. */
 sotto_error sotto_mark_read(struct sotto *core, const struct sotto_id *conversation, int64_t id);
+
+SOTTO_API_END
 
 #endif

@@ -7,6 +7,8 @@
 #include "sotto/contact.h"
 #include "sotto/message.h"
 
+SOTTO_API_BEGIN
+
 /* ---- The network ---------------------------------------------------------------------------- */
 
 /* Network. Catches the conversation (NULL: all) up and sends what it owes, until nothing is owed.
@@ -114,5 +116,7 @@ sotto_error sotto_events(struct sotto *core, uint64_t after, uint32_t limit,
                          void (*each)(void *ctx, const struct sotto_event *event), void *ctx);
 /* Local. The oldest that is kept and the newest that was given; both 0: none yet. */
 sotto_error sotto_events_range(struct sotto *core, uint64_t *oldest, uint64_t *newest);
+
+SOTTO_API_END
 
 #endif

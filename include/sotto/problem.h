@@ -7,6 +7,8 @@
 
 #include "sotto/bytes.h"
 
+SOTTO_API_BEGIN
+
 struct sotto;
 
 struct sotto_id {
@@ -121,5 +123,7 @@ enum sotto_trouble sotto_code_trouble(enum sotto_code code);
 
 /* The last failed call's problem. Never NULL; code SOTTO_CODE_OK if none. */
 const struct sotto_problem *sotto_problem(const struct sotto *core);
+
+SOTTO_API_END
 
 #endif

@@ -4,6 +4,8 @@
 
 #include "sotto/problem.h"
 
+SOTTO_API_BEGIN
+
 /* ---- Opening -------------------------------------------------------------------------------- */
 
 /* Where the passphrase of a locked profile comes from: appended to out, which is wiped afterwards.
@@ -55,5 +57,7 @@ struct sotto_status {
 
 /* Local. */
 sotto_error sotto_status(struct sotto *core, struct sotto_status *status);
+
+SOTTO_API_END
 
 #endif
