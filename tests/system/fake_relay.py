@@ -153,6 +153,7 @@ class FakeRelay:
         self.connections = set()
         self.tokens_a_day, self.chains = 0, {1: token_chain(1), 2: token_chain(1)}  # by connection.kind
         self.issued = 0
+        self.blobs, self.refuses_manifests = {}, False
         self.labels = {}  # username -> whatever is given out as a manifest
 
     async def start(self, port=0):
@@ -219,7 +220,13 @@ class FakeRelay:
         if account not in self.accounts:
             return c.error(q, 11)
         c.account, c.device = account, device
+        self.inboxes.setdefault((account, device), [])
         c.send(0x8102, q)
+
+    def on_0103(self, c, q, r):
+        if not self.refuses_manifests:
+            self.accounts[c.account] = r.vector()
+        c.send(0x8103, q)
 
     def on_0104(self, c, q, r):
         listed, last = Reader(r.vector()), r.vector()
@@ -353,6 +360,59 @@ class FakeRelay:
         else:
             room.subscribers.append((c, q))
         return None
+
+    def blob(self, c, q, r, write=True):
+        """The blob of the request, whose write token is shown; None: refused."""
+        blob = self.blobs.get(r.take(32))
+        if blob is None or (write and hashlib.sha256(r.take(32)).digest() != blob["gate"]):
+            c.error(q, 40)
+            return None
+        return blob
+
+    def on_0301(self, c, q, r):
+        r.vector()
+        name, size, gate = r.take(32), r.number(8), r.take(32)
+        known = self.blobs.get(name)
+        if known is not None and (known["size"], known["gate"]) != (size, gate):
+            return c.error(q, 41)
+        if known is None:
+            self.blobs[name] = {"size": size, "gate": gate, "bytes": b"", "finished": False}
+        return c.send(0x8301, q)
+
+    def on_0302(self, c, q, r):
+        blob = self.blob(c, q, r)
+        if blob is not None:
+            offset, data = r.number(8), r.vector()
+            blob["bytes"] = blob["bytes"][:offset] + data
+            c.send(0x8302, q, u(len(blob["bytes"]), 8))
+
+    def on_0303(self, c, q, r):
+        blob = self.blob(c, q, r)
+        if blob is not None:
+            c.send(0x8303, q, u(blob["size"], 8) + u(len(blob["bytes"]), 8) + u(int(blob["finished"]), 1))
+
+    def on_0304(self, c, q, r):
+        blob = self.blob(c, q, r)
+        if blob is not None:
+            blob["finished"] = True
+            c.send(0x8304, q)
+
+    def on_0305(self, c, q, r):
+        blob = self.blob(c, q, r, write=False)
+        if blob is not None:
+            offset, length = r.number(8), r.number(4)
+            if not blob["finished"]:
+                return c.error(q, 40)
+            if offset + length > blob["size"]:
+                return c.error(q, 4, blob["size"])
+            c.send(0x8305, q, vector(blob["bytes"][offset:offset + length]))
+        return None
+
+    def on_0306(self, c, q, r):
+        position = r.pos
+        if self.blob(c, q, r) is not None:
+            del self.blobs[r.data[position:position + 32]]
+            c.send(0x8306, q)
 
     def on_0207(self, c, q, r):
         which = r.number(4)
