@@ -45,6 +45,7 @@ enum {
     KEY_PACKAGE_DAYS = 88,
     KEY_PACKAGE_EARLY_S = 2 * 86400, /* how long before they were made they are good */
     KEY_PACKAGE_MAX_DAYS = 91,       /* of others': longer ones are refused (RFC 9420, 7.2) */
+    CLOCKS_DIFFER_S = 172800,        /* two clocks that are wrong by a day each */
     COMMIT_INTENTS_MAX = 64,         /* gathered into one commit */
     COMMIT_PROPOSALS_MAX = 256,
     APPENDS_MAX = 32,           /* of one room on the way at once */

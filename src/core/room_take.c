@@ -309,6 +309,13 @@ static sotto_error key_package_check(struct room *room, const struct store_take 
         *what = "KeyPackage for another cipher suite";
         return SOTTO_UNSUPPORTED;
     }
+    /* RFC 9420, 7.3: what is about to be added has to be valid now. */
+    uint64_t now = core_now_s(core);
+    if (now + CLOCKS_DIFFER_S < leaf.not_before ||
+        (now > leaf.not_after && now - leaf.not_after > CLOCKS_DIFFER_S)) {
+        *what = "KeyPackage: its lifetime has not begun, or is over";
+        return SOTTO_LIFETIME;
+    }
     error = identity_judge_leaf(core->env, &leaf, NULL, take->manifest, &fault);
     *what = fault.what;
     return error;

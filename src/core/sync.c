@@ -99,7 +99,9 @@ static bool step_all(struct sotto *core, uint64_t *next_ms)
         room_step(room);
         if (room->progress == ROOM_BUSY || (room->wake && room->progress != ROOM_STUCK))
             working = true;
-        if (room->wake && !room->busy && room->progress != ROOM_STUCK && room->retry_ms == 0)
+        if (room->busy)
+            continue; /* whatever its pause: the answer comes first */
+        if (room->wake && room->progress != ROOM_STUCK && room->retry_ms == 0)
             *next_ms = 0; /* it can go on at once */
         else if (room->retry_ms != 0 && room->retry_ms < *next_ms)
             *next_ms = room->retry_ms;

@@ -1,0 +1,764 @@
+/* Who does what when: each device of each person is a client, a task that sleeps, comes online,
+ * does this and that with its core, crashes at times, and goes away again for minutes or weeks. */
+#include "sim/sim.h"
+
+#include <ftw.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+#include "core/internal.h"
+
+#define SECOND_MS UINT64_C(1000)
+#define MINUTE_MS (60 * SECOND_MS)
+#define HOUR_MS (60 * MINUTE_MS)
+
+/* Turns of a core that does not wait: a burst of answers may have so many. */
+enum { SPINS_MAX = 2000 };
+
+static const char relay_address[] = "relay.example:7443";
+
+/* ---- The outside of a core ---------------------------------------------------------------------
+ */
+
+bool client_lives(struct client *client)
+{
+    if (client->dead)
+        return false;
+    if (client->steps_left == 0 || --client->steps_left > 0)
+        return true;
+    client->dead = true;
+    client->world->crashes++;
+    sotto_stop(client->core);
+    return false;
+}
+
+uint64_t client_now_s(const struct client *client)
+{
+    return (uint64_t)((int64_t)(SIM_BEGIN_S + client->world->now_ms / 1000) + client->skew_s);
+}
+
+static uint64_t env_now(void *ctx)
+{
+    return client_now_s(ctx);
+}
+
+static sotto_error env_random(void *ctx, uint8_t *out, size_t size)
+{
+    struct client *client = ctx;
+    uint8_t nonce[crypto_stream_chacha20_NONCEBYTES] = {0};
+    client->drawn++;
+    memcpy(nonce, &client->drawn, sizeof client->drawn);
+    crypto_stream_chacha20(out, size, nonce, client->key);
+    return SOTTO_OK;
+}
+
+static uint64_t outside_now(void *ctx)
+{
+    return ((const struct client *)ctx)->world->now_ms;
+}
+
+static int outside_wait(void *ctx, struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+    struct client *client = ctx;
+    uint64_t ms = timeout_ms < 0 ? 0 : (uint64_t)timeout_ms;
+    if (client->dead)
+        ms += SECOND_MS; /* what goes on in a dead process comes to its end */
+    client->spins = ms > 0 ? 0 : client->spins + 1;
+    if (client->spins > SPINS_MAX) {
+        if (client->spins == SPINS_MAX + 1)
+            world_fails(client->world, "client %u spins", client->number);
+        ms = 1; /* so that it comes to an end */
+    }
+    for (nfds_t i = 0; i < count; i++)
+        fds[i].revents = 0;
+    client->waiting = true;
+    task_sleep(&client->task, client->world->now_ms + ms);
+    client->waiting = false;
+    return 0;
+}
+
+static void nap(struct client *client, uint64_t ms)
+{
+    task_sleep(&client->task, client->world->now_ms + ms);
+}
+
+/* For whoever looks for the reason of a failure: --trace. */
+static void client_tells(const struct client *client, const char *what, long long number)
+{
+    if (!client->world->options.trace)
+        return;
+    printf("%llu client %u ", (unsigned long long)client->world->now_ms, client->number);
+    printf("%s %lld\n", what, number);
+}
+
+/* ---- Opening, closing, dying -------------------------------------------------------------------
+ */
+
+static void client_close(struct client *client)
+{
+    client_tells(client, client->dead ? "dies" : "closes", 0);
+    sotto_close(client->core);
+    client->core = NULL;
+    if (!client->dead)
+        return;
+    disk_crash(client, client->power);
+    client->dead = false;
+    client->steps_left = 0;
+}
+
+static void client_open(struct client *client)
+{
+    struct sotto_problem problem;
+    while (client->core == NULL) {
+        sotto_error error = core_open(&client->env, &client->outside, client->folder, NULL,
+                                      &client->core, &problem);
+        if (client->dead) {
+            client_close(client);
+        } else if (error != SOTTO_OK) {
+            world_fails(client->world, "client %u: its profile does not open: %s", client->number,
+                        problem.message);
+            client->finished = true;
+            return;
+        }
+    }
+}
+
+/* After anything: a dead one is opened again, from what is left. */
+static void client_revive(struct client *client)
+{
+    if (!client->dead)
+        return;
+    client_close(client);
+    client_open(client);
+    if (!client->finished)
+        check_reopened(client);
+}
+
+/* ---- What it sees ------------------------------------------------------------------------------
+ */
+
+struct choice {
+    struct client *client;
+    unsigned count; /* seen so far; one of them is taken, each as likely */
+    bool groups;
+    struct sotto_id id;
+    int64_t message;
+    bool own;
+    char hex[65];
+};
+
+static bool takes(struct choice *choice)
+{
+    return chance_below(&choice->client->chance, ++choice->count) == 0;
+}
+
+static void on_conversation(void *ctx, const struct sotto_conversation *one)
+{
+    struct choice *choice = ctx;
+    if ((one->state == SOTTO_ROOM_ACTIVE || one->state == SOTTO_ROOM_CREATING) &&
+        (one->group || !choice->groups) && takes(choice))
+        choice->id = one->id;
+}
+
+static bool some_conversation(struct client *client, bool groups, struct sotto_id *id)
+{
+    struct choice choice = {.client = client, .groups = groups};
+    check_error(client,
+                sotto_conversations(client->core, &(struct sotto_list){.limit = 1000}, NULL,
+                                    on_conversation, &choice),
+                "listing");
+    *id = choice.id;
+    return choice.count > 0;
+}
+
+static void on_message(void *ctx, const struct sotto_message *message)
+{
+    struct choice *choice = ctx;
+    if (message->id == 0 || (message->kind != SOTTO_KIND_TEXT) || (choice->own && !message->own) ||
+        !takes(choice))
+        return;
+    choice->message = message->id;
+}
+
+static int64_t some_message(struct client *client, const struct sotto_id *id, bool own)
+{
+    struct choice choice = {.client = client, .own = own};
+    check_error(client, sotto_history(client->core, id, 12, 0, on_message, &choice), "reading");
+    return choice.message;
+}
+
+static void on_contact(void *ctx, const struct sotto_contact *contact)
+{
+    struct choice *choice = ctx;
+    if (takes(choice))
+        core_id_hex(contact->account.bytes, sizeof contact->account.bytes, choice->hex);
+}
+
+static void on_member(void *ctx, const struct sotto_member *member)
+{
+    struct choice *choice = ctx;
+    if (!member->own && takes(choice))
+        core_id_hex(member->account.bytes, sizeof member->account.bytes, choice->hex);
+}
+
+/* ---- What it does ------------------------------------------------------------------------------
+ */
+
+static void say(struct client *client, const struct sotto_id *id)
+{
+    struct world *world = client->world;
+    char text[2048];
+    struct sent sent = {.client = client, .room = *id, .number = ++world->texts};
+    size_t filler = chance_of(&client->chance, 20000) ? 1800 : chance_below(&client->chance, 160);
+    int size = snprintf(text, sizeof text, "m%llu ", (unsigned long long)sent.number);
+    memset(text + size, 'x', filler);
+    struct sotto_text what = {
+        .text = sotto_bytes_of((const uint8_t *)text, (size_t)size + filler),
+        .reply_to = chance_of(&client->chance, 100000) ? some_message(client, id, false) : 0,
+    };
+    sotto_error error = sotto_send(client->core, id, NULL, &what, sent.client_id);
+    if (error == SOTTO_OK)
+        *(struct sent *)sim_grow((void **)&world->sent, &world->sent_count, &world->sent_room,
+                                 sizeof sent) = sent;
+    client_tells(client, "says", (long long)sent.number);
+    check_error(client, error, "sending");
+}
+
+static void change(struct client *client, const struct sotto_id *id)
+{
+    static const char *const reactions[] = {"+1", "heart", "", "laughs"};
+    unsigned what = (unsigned)chance_below(&client->chance, 6);
+    int64_t message = some_message(client, id, what < 2);
+    char text[64];
+    sotto_error error = SOTTO_OK;
+    if (message == 0)
+        return;
+    if (what == 0) {
+        (void)snprintf(text, sizeof text, "e%llu",
+                       (unsigned long long)chance_next(&client->chance));
+        error = sotto_edit(client->core, message, NULL, sotto_bytes_str(text), false, NULL);
+    } else if (what == 1) {
+        error = sotto_delete(client->core, message, NULL, NULL);
+    } else {
+        error = sotto_react(client->core, message, NULL,
+                            sotto_bytes_str(reactions[chance_below(&client->chance, 4)]), NULL);
+    }
+    client_tells(client,
+                 what == 0   ? "edits"
+                 : what == 1 ? "deletes"
+                             : "reacts to",
+                 (long long)message);
+    check_error(client, error, "changing");
+}
+
+static bool group_make(struct client *client, bool all)
+{
+    char members[64][65];
+    const char *names[64];
+    size_t count = 0, most = all ? 63 : 1 + chance_below(&client->chance, 8);
+    for (unsigned tries = 0; tries < 4 * most && count < most; tries++) {
+        struct choice choice = {.client = client};
+        check_error(client, sotto_contacts(client->core, on_contact, &choice), "listing people");
+        bool there = choice.count == 0;
+        for (size_t i = 0; i < count; i++)
+            there |= strcmp(members[i], choice.hex) == 0;
+        if (there)
+            continue;
+        memcpy(members[count], choice.hex, sizeof members[count]);
+        names[count] = members[count];
+        count++;
+    }
+    struct sotto_id id;
+    char title[32];
+    (void)snprintf(title, sizeof title, "Group %u", (unsigned)chance_below(&client->chance, 1000));
+    if (count == 0)
+        return false;
+    sotto_error error = sotto_group_create(client->core, title, names, count, &id);
+    check_error(client, error, "making a group");
+    return error == SOTTO_OK;
+}
+
+static void group_add(struct client *client)
+{
+    struct sotto_id id;
+    struct choice choice = {.client = client};
+    if (!some_conversation(client, true, &id))
+        return;
+    check_error(client, sotto_contacts(client->core, on_contact, &choice), "listing people");
+    const char *who = choice.hex;
+    if (choice.count > 0)
+        check_error(client, sotto_group_add(client->core, &id, &who, 1), "adding");
+}
+
+static void group_remove(struct client *client)
+{
+    struct sotto_id id;
+    struct choice choice = {.client = client};
+    if (!some_conversation(client, true, &id))
+        return;
+    check_error(client, sotto_members(client->core, &id, on_member, &choice), "listing members");
+    const char *who = choice.hex;
+    if (choice.count > 0)
+        check_error(client, sotto_group_remove(client->core, &id, &who, 1), "removing");
+}
+
+static void give_link(struct person *to, const char *link)
+{
+    if (to->link_count < sizeof to->links / sizeof *to->links)
+        to->links[to->link_count++] = strdup(link);
+}
+
+static void invite(struct client *client, struct person *other)
+{
+    sotto_buf link;
+    sotto_buf_init(&link, &client->world->env);
+    sotto_error error = sotto_invite(client->core, 1, 14 * 86400, &link);
+    if (error == SOTTO_OK)
+        give_link(other, (const char *)link.data);
+    check_error(client, error, "inviting");
+    sotto_buf_free(&link);
+}
+
+static void take_links(struct client *client)
+{
+    struct person *person = client->person;
+    while (person->link_count > 0 && !client->dead) {
+        struct sotto_id id;
+        sotto_error error = sotto_accept(client->core, person->links[0], &id);
+        check_error(client, error, "accepting a link");
+        if (client->dead)
+            return; /* it stands in the mail: the next time */
+        free(person->links[0]);
+        memmove(person->links, person->links + 1, --person->link_count * sizeof *person->links);
+    }
+}
+
+static void on_request(void *ctx, const struct sotto_request *request)
+{
+    struct choice *choice = ctx;
+    if (takes(choice))
+        (void)snprintf(choice->hex, sizeof choice->hex, "%lld", (long long)request->id);
+}
+
+static void take_request(struct client *client)
+{
+    struct choice choice = {.client = client};
+    struct sotto_id id;
+    check_error(client, sotto_requests(client->core, on_request, &choice), "listing requests");
+    if (choice.count == 0)
+        return;
+    if (chance_of(&client->chance, 900000))
+        check_error(client, sotto_accept(client->core, choice.hex, &id), "accepting a request");
+    else
+        check_error(client, sotto_decline(client->core, choice.hex), "declining a request");
+}
+
+/* ---- Devices -----------------------------------------------------------------------------------
+ */
+
+static void client_main(void *ctx);
+
+static struct client *client_new(struct person *person)
+{
+    struct world *world = person->world;
+    struct client *client = &world->clients[world->client_count];
+    uint64_t seed[2] = {world->options.seed, world->client_count};
+    client->world = world;
+    client->person = person;
+    client->number = world->client_count++;
+    client->chance.state = world->options.seed * 1000003 + client->number;
+    (void)chance_next(&client->chance);
+    crypto_generichash(client->key, sizeof client->key, (const uint8_t *)seed, sizeof seed, NULL,
+                       0);
+    client->env = *sotto_env_system();
+    client->env.ctx = client;
+    client->env.random = env_random;
+    client->env.now = env_now;
+    client->outside = (struct outside){
+        .ctx = client,
+        .now_ms = outside_now,
+        .wait = outside_wait,
+        .line = &line_sim,
+        .vfs = SIM_VFS,
+        .provider = &world->watched.table,
+    };
+    if (world->weather.skew_s > 0)
+        client->skew_s = (int64_t)chance_below(&client->chance, 2 * world->weather.skew_s) -
+                         world->weather.skew_s;
+    (void)snprintf(client->folder, sizeof client->folder, "%s/%u", world->folder, client->number);
+    person->clients[person->client_count++] = client;
+    task_start(world, &client->task, client_main, client);
+    return client;
+}
+
+/* The new device shows its link, the old one takes it; both wait for one another. */
+static void device_add(struct client *client)
+{
+    struct person *person = client->person;
+    char device[33];
+    if (person->linking == NULL) {
+        if (person->client_count == sizeof person->clients / sizeof *person->clients ||
+            client->world->client_count == client->world->client_max)
+            return;
+        person->linking = client_new(person);
+    }
+    for (unsigned i = 0; i < 60 && person->device_link == NULL && person->linking != NULL; i++)
+        nap(client, SECOND_MS);
+    if (person->device_link == NULL)
+        return;
+    char *link = strdup(person->device_link);
+    check_error(client, sotto_device_add(client->core, link, false, device), "adding a device");
+    free(link);
+}
+
+static void device_revoke(struct client *client)
+{
+    struct person *person = client->person;
+    struct client *other = person->clients[chance_below(&client->chance, person->client_count)];
+    if (other == client || !other->registered || other->revoked || person->linking == other)
+        return;
+    sotto_error error = sotto_device_revoke(client->core, other->device);
+    check_error(client, error, "revoking a device");
+    if (error == SOTTO_OK)
+        other->revoked = true;
+}
+
+static void on_device(void *ctx, const struct sotto_device *device)
+{
+    struct client *client = ctx;
+    if (device->own)
+        memcpy(client->device, device->device, sizeof client->device);
+}
+
+static void is_registered(struct client *client)
+{
+    struct sotto_account account;
+    if (client->dead || client->core == NULL || sotto_account(client->core, &account) != SOTTO_OK ||
+        !account.registered)
+        return;
+    client->registered = true;
+    core_id_hex(account.account.bytes, sizeof account.account.bytes, client->person->account);
+    check_error(client, sotto_devices(client->core, on_device, client), "listing devices");
+}
+
+static void link_self(struct client *client)
+{
+    struct person *person = client->person;
+    sotto_buf link;
+    uint64_t expires_s;
+    for (unsigned tries = 0; tries < 8 && !client->registered && !client->finished; tries++) {
+        sotto_buf_init(&link, &client->world->env);
+        sotto_error error = sotto_link(client->core, relay_address, "another", &link, &expires_s);
+        if (error == SOTTO_OK) {
+            free(person->device_link);
+            person->device_link = strdup((const char *)link.data);
+            error = sotto_link_wait(client->core, NULL, NULL);
+        }
+        sotto_buf_free(&link);
+        check_error(client, error, "being linked");
+        client_revive(client);
+        is_registered(client);
+        if (!client->registered)
+            nap(client, MINUTE_MS + chance_below(&client->chance, HOUR_MS));
+    }
+    free(person->device_link);
+    person->device_link = NULL;
+    if (person->linking == client)
+        person->linking = NULL;
+}
+
+static void register_self(struct client *client)
+{
+    struct sotto_registration registration = {.relay = relay_address, .name = client->person->name};
+    while (!client->registered && !client->finished && !client->world->calm) {
+        check_error(client, sotto_register(client->core, &registration), "registering");
+        client_revive(client);
+        is_registered(client);
+        if (!client->registered)
+            nap(client, MINUTE_MS);
+    }
+}
+
+/* ---- Sessions ----------------------------------------------------------------------------------
+ */
+
+static void do_something(struct client *client)
+{
+    struct world *world = client->world;
+    struct sotto_id id;
+    bool busy = world->options.busy;
+    unsigned what = (unsigned)chance_below(&client->chance, busy ? 600 : 1000);
+    if (what < 600) {
+        if (some_conversation(client, busy, &id))
+            say(client, &id);
+    } else if (what < 760) {
+        if (some_conversation(client, false, &id))
+            change(client, &id);
+    } else if (what < 840) {
+        int64_t message;
+        if (some_conversation(client, false, &id) &&
+            (message = some_message(client, &id, false)) != 0)
+            check_error(client, sotto_mark_read(client->core, &id, message), "reading");
+    } else if (what < 870) {
+        (void)group_make(client, false);
+    } else if (what < 900) {
+        group_add(client);
+    } else if (what < 915) {
+        group_remove(client);
+    } else if (what < 922) {
+        if (some_conversation(client, true, &id))
+            check_error(client, sotto_group_leave(client->core, &id), "leaving");
+    } else if (what < 945) {
+        if (some_conversation(client, false, &id))
+            check_error(client, sotto_group_update(client->core, &id), "renewing keys");
+    } else if (what < 985) {
+        struct person *other = &world->people[chance_below(&client->chance, world->options.people)];
+        if (other != client->person)
+            invite(client, other);
+    } else if (what < 994) {
+        device_add(client);
+    } else if (what < 997) {
+        device_revoke(client);
+    } else {
+        check_error(client, sotto_set_name(client->core, client->person->name), "naming itself");
+    }
+}
+
+struct serving {
+    struct client *client;
+    uint64_t until_ms, next_ms;
+};
+
+static size_t serve_wants(void *ctx, struct pollfd *fds)
+{
+    (void)ctx;
+    (void)fds;
+    return 0;
+}
+
+/* Local calls alone: others would wait inside of the wait. */
+static void serve_step(void *ctx, const struct pollfd *fds, size_t count)
+{
+    struct serving *serving = ctx;
+    struct client *client = serving->client;
+    struct world *world = client->world;
+    struct sotto_id id;
+    (void)fds;
+    (void)count;
+    if (world->now_ms >= serving->until_ms || client->dead) {
+        sotto_stop(client->core);
+        return;
+    }
+    if (world->now_ms < serving->next_ms)
+        return;
+    serving->next_ms = world->now_ms + chance_around(&client->chance, 20 * SECOND_MS);
+    if (!some_conversation(client, world->options.busy, &id))
+        return;
+    if (chance_of(&client->chance, 800000))
+        say(client, &id);
+    else
+        change(client, &id);
+}
+
+static void serve_notice(void *ctx, const struct sotto_problem *problem)
+{
+    (void)ctx;
+    (void)problem;
+}
+
+/* As a daemon does; a core that was stopped is not used again. */
+static void serve(struct client *client)
+{
+    struct world *world = client->world;
+    struct serving serving = {
+        .client = client,
+        .until_ms = world->now_ms + 10 * SECOND_MS + chance_around(&client->chance, MINUTE_MS),
+        .next_ms = world->now_ms + 2 * SECOND_MS,
+    };
+    const struct sotto_host host = {
+        .ctx = &serving,
+        .wants = serve_wants,
+        .step = serve_step,
+        .notice = serve_notice,
+    };
+    check_error(client, sotto_serve(client->core, &host), "serving");
+    if (client->dead)
+        return;
+    client_close(client);
+    client_open(client);
+}
+
+static void session(struct client *client)
+{
+    struct world *world = client->world;
+    struct sotto_id id;
+    take_links(client);
+    if (!client->dead)
+        take_request(client);
+    if (world->options.busy && client->number == 0 && !world->grouped && world->now_ms > SIM_DAY_MS)
+        world->grouped = group_make(client, true);
+    unsigned first = (unsigned)chance_below(&client->chance, 4);
+    if (first == 0 && !client->dead)
+        check_error(client, sotto_sync(client->core), "syncing");
+    if (client->person->device_link != NULL && client->person->linking != client && !client->dead &&
+        !client->revoked)
+        device_add(client);
+    unsigned count = 1 + (unsigned)chance_below(&client->chance, 3);
+    for (unsigned i = 0; i < count && !client->dead && !client->revoked; i++)
+        do_something(client);
+    if (client->dead)
+        return;
+    switch (chance_below(&client->chance, 8)) {
+    case 0:
+        serve(client);
+        return;
+    case 1:
+        if (some_conversation(client, false, &id))
+            check_error(client, sotto_settle(client->core, &id), "settling");
+        return;
+    default:
+        check_error(client, sotto_sync(client->core), "syncing");
+    }
+}
+
+/* ---- Days --------------------------------------------------------------------------------------
+ */
+
+static uint64_t until_next(struct client *client)
+{
+    struct world *world = client->world;
+    uint64_t sessions = world->options.messages_a_day;
+    if (sessions == 0)
+        sessions = 1 + client->number % 4;
+    if (chance_of(&client->chance, 10000))
+        return SIM_DAY_MS * (2 + chance_below(&client->chance, 20)); /* away */
+    return 1 + chance_around(&client->chance, SIM_DAY_MS / sessions);
+}
+
+static void one_day(struct client *client)
+{
+    struct world *world = client->world;
+    if (chance_of(&client->chance, world->weather.crash)) {
+        client->power = chance_below(&client->chance, 2) == 0;
+        client->steps_left = 1 + chance_around(&client->chance, 120);
+    }
+    session(client);
+    client_revive(client);
+    client->steps_left = 0;
+    if (!client->finished && chance_of(&client->chance, 100000)) {
+        client_close(client);
+        client_open(client);
+    }
+}
+
+/* Everything that went wrong is over: a few more rounds, and all has to be well. */
+static void heal(struct client *client)
+{
+    struct world *world = client->world;
+    struct sotto_id id;
+    client->steps_left = 0;
+    for (unsigned round = 0; round < 8; round++) {
+        uint64_t at = world->end_ms + round * 2 * HOUR_MS + client->number * MINUTE_MS / 2;
+        if (at > world->now_ms)
+            task_sleep(&client->task, at);
+        take_links(client);
+        /* Whatever was forked is found out by the next commit. */
+        if (round == 3 && world->forks > 0)
+            for (unsigned i = 0; i < 8; i++)
+                if (some_conversation(client, false, &id))
+                    check_error(client, sotto_group_update(client->core, &id), "renewing keys");
+        if (client->registered)
+            check_error(client, sotto_sync(client->core), "syncing at the end");
+    }
+}
+
+static void client_main(void *ctx)
+{
+    struct client *client = ctx;
+    struct world *world = client->world;
+    struct person *person = client->person;
+    bool first = person->clients[0] == client;
+    if (first)
+        nap(client, person->number * MINUTE_MS);
+    client_open(client);
+    if (first)
+        register_self(client);
+    else
+        link_self(client);
+    if (first && person->number > 0 && client->registered) {
+        unsigned friends = world->options.busy ? 1 : 2;
+        for (unsigned i = 0; i < friends; i++) {
+            struct person *other =
+                world->options.busy ? &world->people[0]
+                                    : &world->people[chance_below(&client->chance, person->number)];
+            invite(client, other);
+            client_revive(client);
+        }
+    }
+    while (!client->finished && client->registered) {
+        uint64_t next = world->now_ms + until_next(client);
+        if (next >= world->end_ms)
+            break;
+        task_sleep(&client->task, next);
+        one_day(client);
+    }
+    if (!client->finished && client->registered)
+        heal(client);
+}
+
+/* ---- All of them -------------------------------------------------------------------------------
+ */
+
+static void calm_begins(struct world *world, void *ctx, sotto_buf *bytes, uint64_t number)
+{
+    (void)ctx;
+    (void)bytes;
+    (void)number;
+    world->calm = true;
+    world->down = false;
+    rooms_heal(world);
+}
+
+void people_begin(struct world *world)
+{
+    const char *shared = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    (void)snprintf(world->folder, sizeof world->folder, "%s/sotto-sim-XXXXXX", shared);
+    if (mkdtemp(world->folder) == NULL)
+        abort();
+    world->people = sim_alloc(world->options.people * sizeof *world->people);
+    world->client_max = world->options.people * 2 + 2;
+    world->clients = sim_alloc(world->client_max * sizeof *world->clients);
+    world_at(world, world->end_ms, calm_begins, NULL, NULL, 0);
+    for (unsigned i = 0; i < world->options.people; i++) {
+        struct person *person = &world->people[i];
+        person->world = world;
+        person->number = i;
+        (void)snprintf(person->name, sizeof person->name, "Person %u", i);
+        (void)client_new(person);
+    }
+}
+
+static int erase(const char *path, const struct stat *stat, int flag, struct FTW *ftw)
+{
+    (void)stat;
+    (void)flag;
+    (void)ftw;
+    return remove(path);
+}
+
+void people_end(struct world *world)
+{
+    for (unsigned i = 0; i < world->client_count; i++) {
+        client_close(&world->clients[i]);
+        task_free(&world->clients[i].task);
+    }
+    for (unsigned i = 0; i < world->options.people; i++) {
+        struct person *person = &world->people[i];
+        for (size_t n = 0; n < person->link_count; n++)
+            free(person->links[n]);
+        free(person->device_link);
+    }
+    free(world->people);
+    free(world->clients);
+    (void)nftw(world->folder, erase, 8, FTW_DEPTH | FTW_PHYS);
+}
