@@ -135,6 +135,14 @@ struct sotto_text {
 sotto_error sotto_send(struct sotto *core, const struct sotto_id *conversation,
                        const char *client_id, const struct sotto_text *text, char *client_id_out);
 
+/* Local. Between these two calls what is queued, marked or saved by calls that return is not
+ * durable yet: it is when sotto_gather_end returns OK, all of it at once, which costs the disk what
+ * one call alone does. On failure nothing of it was done, whatever the calls said, perhaps because
+ * of one of them: make them again, without this. Only sotto_send, _edit, _delete, _react,
+ * sotto_mark_read, sotto_set_draft, and calls that read, may stand between. */
+void sotto_gather(struct sotto *core);
+sotto_error sotto_gather_end(struct sotto *core);
+
 /* Local: queues what message `id` says, or the file that it is, for that conversation as a message
  * of one's own; who wrote it is not told. client_id as sotto_send's. CANNOT_CHANGE: it is neither
  * text nor file, or the file lies at another relay than the conversation. */

@@ -212,6 +212,7 @@ struct sotto {
     int stop_pipe[2];
     int netwatch; /* netwatch.h; -1: none */
     uint64_t data_version;
+    uint64_t scoped;    /* the number `rooms` when scope_refresh looked through them */
     uint64_t swept_ms;  /* when it was looked for messages to erase */
     uint64_t revisited; /* store_changes when join_revisit was called last, where the core serves */
     uint64_t tidied_ms; /* when search_tidy was called last, where the core serves */
@@ -292,6 +293,8 @@ sotto_error room_request(struct room *room, struct conn *conn, const struct mess
 
 /* ---- room_receive.c ---- */
 
+/* What came on that connection was not stored after all: it comes again. */
+void rooms_unkept(struct conn *conn, sotto_error error);
 /* Applies entries in one transaction. */
 void room_receive(struct room *room, const struct entry *entries, size_t count);
 
@@ -729,8 +732,9 @@ void messages_show(struct sotto *core, const struct store_message *messages, siz
 
 /* ---- search.c ---- */
 
-/* Sees to it that what was deleted is in no index any more, every ten minutes at most. */
-sotto_error search_tidy(struct sotto *core);
+/* A step towards there being no word in any index of what was deleted; begun every ten minutes at
+ * most. *more: there is another to do. */
+sotto_error search_tidy(struct sotto *core, bool *more);
 
 /* ---- keys.c: KeyPackages ---- */
 

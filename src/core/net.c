@@ -12,6 +12,7 @@ enum {
     RETRY_MAX_MS = 60000,
     ANONYMOUS_DELAY_MS = 1500, /* the room connection does not open in step with the account's */
     CONNS_MAX = 256,
+    ALONE_MS = 60000,
 };
 
 uint64_t net_now_ms(const struct sotto *core)
@@ -213,6 +214,26 @@ static void network_changed(struct sotto *core)
     }
 }
 
+/* What came at once on a room connection is stored at once: the disk is waited for once, not for
+ * each entry. Nothing is asked or acknowledged in the callbacks, but in the rooms' next steps. */
+static void step_link(struct conn *conn, unsigned revents)
+{
+    struct sotto *core = conn->core;
+    if (conn->kind != CONNECTION_ROOM || conn->blobs || (revents & POLLIN) == 0 ||
+        net_now_ms(core) < conn->alone_ms) {
+        link_step(conn->link, revents);
+        return;
+    }
+    store_gather(core->store);
+    link_step(conn->link, revents);
+    sotto_error error = store_gather_end(core->store);
+    if (error != SOTTO_OK) {
+        conn->alone_ms = net_now_ms(core) + ALONE_MS; /* one room's trouble is not the others' */
+        rooms_unkept(conn, error);
+    }
+    store_scrub(core->store, false);
+}
+
 void net_step(struct sotto *core, uint64_t timeout_ms)
 {
     struct pollfd fds[CONNS_MAX + 2 + SOTTO_HOST_FDS_MAX];
@@ -257,7 +278,7 @@ void net_step(struct sotto *core, uint64_t timeout_ms)
     for (size_t i = 0; i < count; i++) {
         unsigned revents = polled[i] ? (unsigned)(unsigned short)fds[at++].revents : 0;
         if (of[i]->link == links[i] && !of[i]->dead)
-            link_step(links[i], n > 0 ? revents : 0);
+            step_link(of[i], n > 0 ? revents : 0);
     }
     for (struct conn *conn = core->conns; conn != NULL; conn = conn->next)
         if (conn->dead)

@@ -12,6 +12,7 @@ struct conn {
     struct sotto *core;
     char relay[WIRE_ADDRESS_MAX + 1];
     enum connection_kind kind;
+    uint64_t alone_ms;            /* until then nothing is gathered on it */
     bool blobs;                   /* a room connection for files alone */
     struct link *link;            /* NULL: not connected and not trying */
     bool ready;                   /* hello_ok came */

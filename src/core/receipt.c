@@ -76,8 +76,8 @@ static sotto_error queue(struct sotto *core, const struct store_room *row,
     memset(&message, 0, sizeof message);
     message.kind = CONTENT_STATUS;
     message.statuses = statuses;
+    TRY(store_receipts_paid(core->store, &row->room, owed[count - 1].local));
     for (size_t i = 0; i < count; i++) {
-        TRY(store_receipt_paid(core->store, owed[i].local));
         if (owed[i].content_id.size != CONTENT_ID_SIZE)
             continue;
         struct content_status *status = &statuses[message.status_count++];

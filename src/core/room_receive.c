@@ -641,6 +641,22 @@ static sotto_error apply_all(struct receiving *r, const struct entry *entries, s
     return store_commit(store);
 }
 
+/* What was pushed comes again after the next subscription; nothing behind it may come before. */
+static void unkept(struct room *room, sotto_error error)
+{
+    link_unsubscribe(room->conn->link, room->subscription);
+    room->subscribed = ROOM_UNSUBSCRIBED;
+    room_local_failure(room, error, "storing what came");
+}
+
+void rooms_unkept(struct conn *conn, sotto_error error)
+{
+    room_abort_all(conn->core);
+    for (struct room *room = conn->core->rooms; room != NULL; room = room->next)
+        if (room->conn == conn && room->subscribed != ROOM_UNSUBSCRIBED)
+            unkept(room, error);
+}
+
 void room_receive(struct room *room, const struct entry *entries, size_t count)
 {
     struct arena arena;
@@ -652,11 +668,7 @@ void room_receive(struct room *room, const struct entry *entries, size_t count)
     sotto_error error = apply_all(&receiving, entries, count);
     if (error != SOTTO_OK) {
         room_abort(room);
-        /* What was pushed comes again after the next subscription; nothing behind it may come
-         * before. */
-        link_unsubscribe(room->conn->link, room->subscription);
-        room->subscribed = ROOM_UNSUBSCRIBED;
-        room_local_failure(room, error, "storing what came");
+        unkept(room, error);
     }
     arena_free(&arena);
     store_scrub(room->core->store, false);

@@ -372,6 +372,21 @@ sotto_error sotto_send(struct sotto *core, const struct sotto_id *conversation,
     return error;
 }
 
+void sotto_gather(struct sotto *core)
+{
+    store_gather(core->store);
+}
+
+sotto_error sotto_gather_end(struct sotto *core)
+{
+    sotto_error error = store_gather_end(core->store);
+    store_scrub(core->store, false);
+    if (error == SOTTO_OK)
+        return error;
+    room_abort_all(core); /* cached groups may be ahead of the store */
+    return core_store_problem(core, error, "saving what is to be sent");
+}
+
 /* ---- Encrypting: the ratchet's advance and the ciphertext in one transaction ---- */
 
 static sotto_error seal_message(struct room *room, struct store_outgoing *outgoing,
@@ -615,16 +630,9 @@ static sotto_error prepare(struct room *room, struct store_room *row,
     return store_outgoing_get(core->store, carrier, arena, outgoing);
 }
 
-/* What the members have to know, or who has to be out, before anything is said. */
-static bool is_urgent(const struct store_outgoing *outgoing)
-{
-    return strncmp(outgoing->client_id, OUT_MANIFEST, strlen(OUT_MANIFEST)) == 0 ||
-           strncmp(outgoing->client_id, OUT_GONE, strlen(OUT_GONE)) == 0;
-}
-
 /* Inside a transaction: the first row that is due and can be made ready, and if it is a message,
- * those behind it. NOT_FOUND: none. */
-static sotto_error choose_among(struct room *room, struct store_room *row, bool urgent,
+ * those behind it: of those whose client id begins so, or of all (NULL). NOT_FOUND: none. */
+static sotto_error choose_among(struct room *room, struct store_room *row, const char *prefix,
                                 struct arena *arena, struct train *train)
 {
     struct sotto *core = room->core;
@@ -633,13 +641,14 @@ static sotto_error choose_among(struct room *room, struct store_room *row, bool 
     while (train->count < APPENDS_MAX && size < APPENDS_BYTES) {
         struct store_outgoing *next = &train->rows[train->count];
         sotto_error error =
-            store_outgoing_next(core->store, &room->id, STORE_OUT_ENTRIES, after, arena, next);
+            prefix != NULL
+                ? store_outgoing_named_next(core->store, &room->id, prefix, after, arena, next)
+                : store_outgoing_next(core->store, &room->id, STORE_OUT_ENTRIES, after, arena,
+                                      next);
         if (error == SOTTO_NOT_FOUND)
             break;
         TRY(error);
         after = next->id;
-        if (urgent && !is_urgent(next))
-            continue;
         if (next->not_before_s > core_now_s(core)) {
             if (core->patient && room->retry_ms == 0)
                 room->retry_ms = net_now_ms(room->core) + 1000;
@@ -664,8 +673,11 @@ static sotto_error choose_among(struct room *room, struct store_room *row, bool 
 static sotto_error choose(struct room *room, struct store_room *row, struct arena *arena,
                           struct train *train)
 {
-    sotto_error error = choose_among(room, row, true, arena, train);
-    return error == SOTTO_NOT_FOUND ? choose_among(room, row, false, arena, train) : error;
+    /* What the members have to know, and who has to be out, comes before anything is said. */
+    sotto_error error = choose_among(room, row, OUT_MANIFEST, arena, train);
+    if (error == SOTTO_NOT_FOUND)
+        error = choose_among(room, row, OUT_GONE, arena, train);
+    return error == SOTTO_NOT_FOUND ? choose_among(room, row, NULL, arena, train) : error;
 }
 
 bool room_send_next(struct room *room)

@@ -57,7 +57,7 @@ bool take_all_ready(struct room *room)
     int64_t after = 0;
     bool ready = true;
     arena_init(&arena, room->core->env);
-    while (ready && store_outgoing_next(room->core->store, &room->id, STORE_OUT_ENTRIES, after,
+    while (ready && store_outgoing_next(room->core->store, &room->id, STORE_OUT_COMMITS, after,
                                         &arena, &outgoing) == SOTTO_OK) {
         after = outgoing.id;
         if (outgoing.kind == STORE_OUT_COMMIT &&
@@ -450,11 +450,19 @@ bool take_next(struct room *room, const struct store_room *row)
     bool asking = false;
     (void)row;
     arena_init(&arena, core->env);
-    sotto_error error = store_begin(core->store);
+    /* Mostly there is none: nobody is kept from writing to see that. */
+    sotto_error error =
+        store_outgoing_next(core->store, &room->id, STORE_OUT_COMMITS, 0, &arena, &outgoing);
+    if (error == SOTTO_NOT_FOUND) {
+        arena_free(&arena);
+        return false;
+    }
+    if (error == SOTTO_OK)
+        error = store_begin(core->store);
     if (error == SOTTO_OK)
         error = room_enter(room, &arena, &fresh);
     while (error == SOTTO_OK && !asking) {
-        error = store_outgoing_next(core->store, &room->id, STORE_OUT_ENTRIES, after, &arena,
+        error = store_outgoing_next(core->store, &room->id, STORE_OUT_COMMITS, after, &arena,
                                     &outgoing);
         if (error != SOTTO_OK)
             break;

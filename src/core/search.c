@@ -72,25 +72,43 @@ sotto_error sotto_search(struct sotto *core, const struct sotto_id *conversation
     return error;
 }
 
-/* An index of a million messages is written anew in seconds: not after each deletion. */
+/* Merging the index of a million messages writes a hundred megabytes: not after each deletion. */
 enum { RENEW_EVERY_S = 600 };
 
-sotto_error search_tidy(struct sotto *core)
+/* Inside a transaction. */
+static sotto_error tidy(struct sotto *core, bool *more)
 {
-    bool stale = false;
+    enum store_search_state state = STORE_SEARCH_CLEAN;
     uint64_t last = 0, now = core_now_s(core);
-    TRY(store_search_is_stale(core->store, &stale));
-    if (!stale)
+    bool done = false;
+    TRY(store_search_state(core->store, &state));
+    if (state == STORE_SEARCH_CLEAN)
         return SOTTO_OK;
+    if (state == STORE_SEARCH_MERGING) {
+        TRY(store_search_merge_step(core->store, &done));
+        *more = !done;
+        return SOTTO_OK;
+    }
     TRY(store_number_get(core->store, "search.renewed", &last));
     if (now >= last && now - last < RENEW_EVERY_S)
         return SOTTO_OK;
+    *more = true;
+    TRY(store_search_merge(core->store));
+    return store_number_put(core->store, "search.renewed", now);
+}
+
+sotto_error search_tidy(struct sotto *core, bool *more)
+{
+    enum store_search_state state = STORE_SEARCH_CLEAN;
+    *more = false;
+    TRY(store_search_state(core->store, &state));
+    if (state == STORE_SEARCH_CLEAN)
+        return SOTTO_OK;
     TRY(store_begin(core->store));
-    sotto_error error = store_search_renew(core->store);
-    if (error == SOTTO_OK)
-        error = store_number_put(core->store, "search.renewed", now);
+    sotto_error error = tidy(core, more);
     if (error == SOTTO_OK)
         return store_commit(core->store);
     store_rollback(core->store);
+    *more = false;
     return error;
 }

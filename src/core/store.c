@@ -16,6 +16,8 @@ void store_close(struct store *store)
     if (store == NULL)
         return;
     store_rollback(store);
+    if (store->gathering)
+        (void)store_gather_end(store);
     store_forget_statements(store);
     int code = sqlite3_close(store->db); /* NULL allowed */
     BUG_UNLESS(code == SQLITE_OK);       /* a query was not ended */
@@ -61,21 +63,64 @@ sotto_error store_check(struct store *store)
 
 /* ---- Transactions --------------------------------------------------------------------------- */
 
+/* SQLite rolls back by itself after some errors. */
+static sotto_error lost(const struct store *store)
+{
+    return store->fault.error != SOTTO_OK ? store->fault.error : SOTTO_STATE;
+}
+
+/* No savepoint around a part: SQLite would copy each page that it touches. */
+static sotto_error begin_part(struct store *store)
+{
+    if (store->spoiled || (store->gathered && sqlite3_get_autocommit(store->db)))
+        return lost(store);
+    if (!store->gathered)
+        TRY(store_exec(store, "BEGIN IMMEDIATE"));
+    store->gathered = true;
+    store->part_changes = sqlite3_total_changes(store->db);
+    return SOTTO_OK;
+}
+
 sotto_error store_begin(struct store *store)
 {
     if (store->in_transaction)
         return store_fail(store, SOTTO_STATE, "a transaction is under way");
     /* IMMEDIATE: the write lock at once, so that nothing read inside is out of date at the commit.
      */
-    TRY(store_exec(store, "BEGIN IMMEDIATE"));
+    TRY(store->gathering ? begin_part(store) : store_exec(store, "BEGIN IMMEDIATE"));
     store->in_transaction = true;
     return SOTTO_OK;
+}
+
+void store_gather(struct store *store)
+{
+    BUG_UNLESS(!store->in_transaction && !store->gathering);
+    store->gathering = true;
+    store->gathered = store->spoiled = false;
+    store->fault = (sotto_fault){0}; /* what spoils it is said from here on */
+}
+
+sotto_error store_gather_end(struct store *store)
+{
+    BUG_UNLESS(!store->in_transaction && store->gathering);
+    store->gathering = false;
+    if (!store->gathered)
+        return SOTTO_OK;
+    bool whole = !store->spoiled && !sqlite3_get_autocommit(store->db);
+    store->in_transaction = true;
+    sotto_error error = whole ? store_search_index(store) : lost(store);
+    store->in_transaction = store->unindexed = false;
+    if (error == SOTTO_OK)
+        error = store_exec(store, "COMMIT");
+    if (error != SOTTO_OK && !sqlite3_get_autocommit(store->db))
+        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    return error;
 }
 
 void store_scrub(struct store *store, bool always)
 {
     BUG_UNLESS(!store->in_transaction);
-    if (!store->scrub && !always)
+    if ((!store->scrub && !always) || store->gathering)
         return;
     sqlite3_busy_timeout(store->db, 0); /* nobody is waited for */
     if (sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
@@ -87,11 +132,14 @@ void store_scrub(struct store *store, bool always)
 sotto_error store_commit(struct store *store)
 {
     BUG_UNLESS(store->in_transaction);
-    sotto_error error;
-    if (sqlite3_get_autocommit(store->db)) /* rolled back by SQLite after an error */
-        error = store->fault.error != SOTTO_OK ? store->fault.error : SOTTO_STATE;
-    else
-        error = store_exec(store, "COMMIT");
+    sotto_error error = SOTTO_OK;
+    if (sqlite3_get_autocommit(store->db))
+        error = lost(store);
+    else if (!store->gathering) {
+        error = store_search_index(store);
+        if (error == SOTTO_OK)
+            error = store_exec(store, "COMMIT");
+    }
     if (error != SOTTO_OK)
         store_rollback(store);
     store->in_transaction = false;
@@ -101,8 +149,13 @@ sotto_error store_commit(struct store *store)
 void store_rollback(struct store *store)
 {
     /* What failed before is what the caller wants to read afterwards: no new fault. */
-    if (store->in_transaction && !sqlite3_get_autocommit(store->db))
+    if (store->in_transaction && store->gathering)
+        store->spoiled |= sqlite3_total_changes(store->db) != store->part_changes ||
+                          sqlite3_get_autocommit(store->db);
+    else if (store->in_transaction && !sqlite3_get_autocommit(store->db))
         sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    if (store->in_transaction && !store->gathering)
+        store->unindexed = false;
     store->in_transaction = false;
 }
 

@@ -35,7 +35,7 @@
 
 struct store;
 
-#define STORE_VERSION 18    /* PRAGMA user_version */
+#define STORE_VERSION 19    /* PRAGMA user_version */
 #define STORE_BUSY_MS 10000 /* how long a lock is waited for */
 #define STORE_FILE "profile.db"
 
@@ -92,6 +92,14 @@ sotto_error store_begin(struct store *store);  /* STATE: in one already */
 sotto_error store_commit(struct store *store); /* on failure all is rolled back */
 void store_rollback(struct store *store);      /* outside a transaction: nothing */
 bool store_in_transaction(const struct store *store);
+
+/* Between these two the transactions are parts of one, later ones see what earlier ones did, and
+ * none of them is durable before the end says OK: else none of them was done. One that is rolled
+ * back with changes in it spoils all: those behind it fail to begin, and the end fails, so whoever
+ * gathers has to be able to do it again, one by one. The write lock is held from the first on. For
+ * many that would each wait for the disk: keep it short too. */
+void store_gather(struct store *store);
+sotto_error store_gather_end(struct store *store);
 
 /* A number that changes when another connection has committed something (PRAGMA data_version):
  * cheap to poll. */

@@ -129,6 +129,7 @@ static sotto_error insert_message(struct store *store, const struct store_messag
         query_null(&q);
     else
         query_i64(&q, position);
+    store->unindexed = true;
     return query_run(&q);
 }
 
@@ -508,20 +509,55 @@ sotto_error store_messages_search(struct store *store, const char *query,
     return many_messages(&q, arena, messages, count);
 }
 
-sotto_error store_search_is_stale(struct store *store, bool *stale)
+sotto_error store_search_index(struct store *store)
 {
-    uint64_t number;
-    TRY(store_number_get(store, "search.stale", &number));
-    *stale = number != 0;
+    struct query q;
+    if (!store->unindexed)
+        return SOTTO_OK;
+    query_write(&q, store,
+                "INSERT INTO search (rowid, text) SELECT local, text FROM message WHERE local >"
+                " (SELECT value FROM number WHERE name = 'search.indexed') AND text <> ''");
+    TRY(query_run(&q));
+    query_write(&q, store,
+                "UPDATE number SET value = coalesce((SELECT seq FROM sqlite_sequence"
+                " WHERE name = 'message'), 0) WHERE name = 'search.indexed'");
+    TRY(query_run(&q));
+    store->unindexed = false;
     return SOTTO_OK;
 }
 
-sotto_error store_search_renew(struct store *store)
+enum { MERGE_PAGES = 200 }; /* of the index, in one step */
+
+sotto_error store_search_state(struct store *store, enum store_search_state *state)
+{
+    uint64_t number;
+    TRY(store_number_get(store, "search.stale", &number));
+    *state = number > STORE_SEARCH_MERGING ? STORE_SEARCH_STALE : (enum store_search_state)number;
+    return SOTTO_OK;
+}
+
+static sotto_error merge(struct store *store, int64_t pages)
 {
     struct query q;
-    query_write(&q, store, "INSERT INTO search (search) VALUES ('optimize')");
-    TRY(query_run(&q));
-    return store_number_put(store, "search.stale", 0);
+    query_write(&q, store, "INSERT INTO search (search, rank) VALUES ('merge', ?)");
+    query_i64(&q, pages);
+    return query_run(&q);
+}
+
+/* A negative number of pages takes all segments there are into one merging, as 'optimize' does. */
+sotto_error store_search_merge(struct store *store)
+{
+    TRY(merge(store, -MERGE_PAGES));
+    return store_number_put(store, "search.stale", STORE_SEARCH_MERGING);
+}
+
+sotto_error store_search_merge_step(struct store *store, bool *done)
+{
+    /* FTS5 says that nothing was left to do by changing no more than the row of the command. */
+    int before = sqlite3_total_changes(store->db);
+    TRY(merge(store, MERGE_PAGES));
+    *done = sqlite3_total_changes(store->db) - before < 2;
+    return *done ? store_number_put(store, "search.stale", STORE_SEARCH_CLEAN) : SOTTO_OK;
 }
 
 sotto_error store_messages_head(struct store *store, int64_t *position)

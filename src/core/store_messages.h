@@ -109,10 +109,17 @@ sotto_error store_messages_search(struct store *store, const char *query,
                                   const struct room_id *room, int64_t before, uint32_t limit,
                                   struct arena *arena, struct store_message **messages,
                                   size_t *count);
-/* Words of texts that were deleted or changed stay in the index until it is written anew: *stale
- * tells whether there are any. [tx] for the other, which takes seconds for a million messages. */
-sotto_error store_search_is_stale(struct store *store, bool *stale);
-sotto_error store_search_renew(struct store *store);
+/* Words of texts that were deleted or changed stay in the index until it is merged anew: *state
+ * tells. [tx] for the other two: the first begins the merging, the other does a piece of it, some
+ * milliseconds long; *done: nothing is left of words that were there when it began. */
+enum store_search_state {
+    STORE_SEARCH_CLEAN = 0,
+    STORE_SEARCH_STALE = 1,
+    STORE_SEARCH_MERGING = 2
+};
+sotto_error store_search_state(struct store *store, enum store_search_state *state);
+sotto_error store_search_merge(struct store *store);
+sotto_error store_search_merge_step(struct store *store, bool *done);
 /* The highest position given so far. */
 sotto_error store_messages_head(struct store *store, int64_t *position);
 

@@ -163,8 +163,14 @@ sotto_error store_outgoing_by_client(struct store *store, const struct room_id *
 /* Kinds of a sort: least and most. STORE_OUT_ENVELOPE is the last kind. */
 static void bind_sort(struct query *q, enum store_outgoing_sort sort)
 {
-    query_u64(q, sort == STORE_OUT_ENVELOPES ? STORE_OUT_ENVELOPE : STORE_OUT_CREATE);
-    query_u64(q, sort == STORE_OUT_ENTRIES ? STORE_OUT_LEAVE : STORE_OUT_ENVELOPE);
+    static const struct {
+        enum store_outgoing_kind least, most;
+    } kinds[] = {[STORE_OUT_ALL] = {STORE_OUT_CREATE, STORE_OUT_ENVELOPE},
+                 [STORE_OUT_ENTRIES] = {STORE_OUT_CREATE, STORE_OUT_LEAVE},
+                 [STORE_OUT_ENVELOPES] = {STORE_OUT_ENVELOPE, STORE_OUT_ENVELOPE},
+                 [STORE_OUT_COMMITS] = {STORE_OUT_COMMIT, STORE_OUT_COMMIT}};
+    query_u64(q, kinds[sort].least);
+    query_u64(q, kinds[sort].most);
 }
 
 sotto_error store_outgoing_next(struct store *store, const struct room_id *room,
@@ -172,6 +178,16 @@ sotto_error store_outgoing_next(struct store *store, const struct room_id *room,
                                 struct store_outgoing *outgoing)
 {
     struct query q;
+    if (room != NULL && (sort == STORE_OUT_ENVELOPES || sort == STORE_OUT_COMMITS)) {
+        /* Of one kind: however many messages wait. */
+        query_read(&q, store,
+                   "SELECT " OUT_COLUMNS " FROM outgoing WHERE room = ? AND kind = ?"
+                   " AND id > ? ORDER BY id LIMIT 1");
+        query_fixed(&q, room->bytes, sizeof room->bytes);
+        query_u64(&q, sort == STORE_OUT_COMMITS ? STORE_OUT_COMMIT : STORE_OUT_ENVELOPE);
+        query_i64(&q, after);
+        return one_outgoing(&q, arena, outgoing);
+    }
     if (room != NULL) {
         query_read(&q, store,
                    "SELECT " OUT_COLUMNS " FROM outgoing WHERE room = ? AND kind BETWEEN ? AND ?"
@@ -183,6 +199,20 @@ sotto_error store_outgoing_next(struct store *store, const struct room_id *room,
                    " AND id > ? ORDER BY id LIMIT 1");
     }
     bind_sort(&q, sort);
+    query_i64(&q, after);
+    return one_outgoing(&q, arena, outgoing);
+}
+
+sotto_error store_outgoing_named_next(struct store *store, const struct room_id *room,
+                                      const char *prefix, int64_t after, struct arena *arena,
+                                      struct store_outgoing *outgoing)
+{
+    struct query q;
+    query_read(&q, store,
+               "SELECT " OUT_COLUMNS " FROM outgoing WHERE room = ?1 AND client_id >= ?2"
+               " AND client_id < ?2 || x'FF' AND +id > ?3 ORDER BY id LIMIT 1");
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    query_text(&q, prefix);
     query_i64(&q, after);
     return one_outgoing(&q, arena, outgoing);
 }
@@ -209,6 +239,10 @@ sotto_error store_outgoing_rooms(struct store *store, struct arena *arena, struc
                                  size_t *count)
 {
     struct query q;
-    query_read(&q, store, "SELECT room FROM outgoing GROUP BY room ORDER BY min(id)");
+    /* From one room to the next, however much each has. */
+    query_read(&q, store,
+               "WITH RECURSIVE each (room) AS (SELECT min(room) FROM outgoing UNION ALL"
+               " SELECT (SELECT min(room) FROM outgoing WHERE room > each.room) FROM each"
+               " WHERE each.room IS NOT NULL) SELECT room FROM each WHERE room IS NOT NULL");
     return query_end_rooms(&q, arena, rooms, count);
 }

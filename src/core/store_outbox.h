@@ -79,10 +79,15 @@ enum store_outgoing_sort {
     STORE_OUT_ALL = 0,
     STORE_OUT_ENTRIES = 1, /* everything that goes through a room: all kinds but ENVELOPE */
     STORE_OUT_ENVELOPES = 2,
+    STORE_OUT_COMMITS = 3,
 };
 sotto_error store_outgoing_next(struct store *store, const struct room_id *room,
                                 enum store_outgoing_sort sort, int64_t after, struct arena *arena,
                                 struct store_outgoing *outgoing);
+/* The same of those whose client id begins so. */
+sotto_error store_outgoing_named_next(struct store *store, const struct room_id *room,
+                                      const char *prefix, int64_t after, struct arena *arena,
+                                      struct store_outgoing *outgoing);
 
 /* How many; room NULL: in all. */
 sotto_error store_outgoing_count(struct store *store, const struct room_id *room,

@@ -29,7 +29,10 @@ struct store {
     char *directory, *path;
     size_t directory_size, path_size;
     bool in_transaction;
-    bool scrub; /* something was erased that the log still holds */
+    bool gathering, gathered, spoiled; /* store_gather: asked for; begun; a part of it failed */
+    int part_changes;                  /* of the connection, when the part began */
+    bool unindexed; /* texts were added that the search index does not have yet */
+    bool scrub;     /* something was erased that the log still holds */
     sotto_fault fault;
     char message[300];
     struct {
@@ -104,6 +107,9 @@ void *rows_add(struct rows *rows, struct query *q);
 /* Ends a query whose one column is a room: all of them. */
 sotto_error query_end_rooms(struct query *q, struct arena *arena, struct room_id **rooms,
                             size_t *count);
+
+/* store_messages.c, inside a transaction, before it is committed. */
+sotto_error store_search_index(struct store *store);
 
 /* store_schema.c: the SQL that leads from that version, below STORE_VERSION, to the next; the last
  * plain databases were of version 3. */

@@ -27,10 +27,12 @@ sotto_error store_receipts_owed(struct store *store, const struct room_id *room,
     return SOTTO_OK;
 }
 
-sotto_error store_receipt_paid(struct store *store, int64_t local)
+sotto_error store_receipts_paid(struct store *store, const struct room_id *room, int64_t local)
 {
     struct query q;
-    query_write(&q, store, "UPDATE message SET owed = 0 WHERE local = ?");
+    query_write(&q, store,
+                "UPDATE message SET owed = 0 WHERE room = ? AND owed > 0 AND local <= ?");
+    query_fixed(&q, room->bytes, sizeof room->bytes);
     query_i64(&q, local);
     return query_run(&q);
 }
@@ -39,7 +41,12 @@ sotto_error store_receipts_rooms(struct store *store, struct arena *arena, struc
                                  size_t *count)
 {
     struct query q;
-    query_read(&q, store, "SELECT DISTINCT room FROM message WHERE owed > 0");
+    /* From one room to the next, however much each owes. */
+    query_read(&q, store,
+               "WITH RECURSIVE each (room) AS (SELECT min(room) FROM message WHERE owed > 0"
+               " UNION ALL SELECT (SELECT min(room) FROM message WHERE owed > 0"
+               " AND room > each.room) FROM each WHERE each.room IS NOT NULL)"
+               " SELECT room FROM each WHERE room IS NOT NULL");
     return query_end_rooms(&q, arena, rooms, count);
 }
 

@@ -519,11 +519,35 @@ static const char version_18[] = "CREATE TABLE picture ("
                                  " bytes BLOB NOT NULL) STRICT;"
                                  "PRAGMA user_version = 18;";
 
+/* So that nobody has to look through all rooms to see that one came or went. */
+static const char version_19[] =
+    "CREATE INDEX outgoing_kind ON outgoing (room, kind);"
+    "INSERT INTO number VALUES ('rooms', 1);"
+    "CREATE TRIGGER rooms_added AFTER INSERT ON room BEGIN"
+    " UPDATE number SET value = value + 1 WHERE name = 'rooms'; END;"
+    "CREATE TRIGGER rooms_changed AFTER UPDATE OF state ON room WHEN OLD.state <> NEW.state BEGIN"
+    " UPDATE number SET value = value + 1 WHERE name = 'rooms'; END;"
+    /* Texts are indexed at the end of the transaction that adds them, all at once: FTS5 writes what
+     * it has gathered to the disk before each statement that has triggers. */
+    "INSERT INTO number VALUES ('search.indexed', coalesce((SELECT max(local) FROM message), 0));"
+    "DROP TRIGGER search_added; DROP TRIGGER search_changed; DROP TRIGGER search_erased;"
+    "CREATE TRIGGER search_changed AFTER UPDATE OF text ON message WHEN OLD.text <> NEW.text"
+    " AND OLD.local <= (SELECT value FROM number WHERE name = 'search.indexed') BEGIN"
+    " INSERT INTO search (search, rowid, text) SELECT 'delete', OLD.local, OLD.text"
+    " WHERE OLD.text <> '';"
+    " INSERT INTO search (rowid, text) SELECT NEW.local, NEW.text WHERE NEW.text <> '';"
+    " INSERT OR REPLACE INTO number VALUES ('search.stale', 1); END;"
+    "CREATE TRIGGER search_erased AFTER DELETE ON message WHEN OLD.text <> ''"
+    " AND OLD.local <= (SELECT value FROM number WHERE name = 'search.indexed') BEGIN"
+    " INSERT INTO search (search, rowid, text) VALUES ('delete', OLD.local, OLD.text);"
+    " INSERT OR REPLACE INTO number VALUES ('search.stale', 1); END;"
+    "PRAGMA user_version = 19;";
+
 /* steps[n]: from version n to n + 1 */
 static const char *const steps[STORE_VERSION] = {
-    version_1,  version_2,  version_3,  version_4,  version_5,  version_6,
-    version_7,  version_8,  version_9,  version_10, version_11, version_12,
-    version_13, version_14, version_15, version_16, version_17, version_18};
+    version_1,  version_2,  version_3,  version_4,  version_5,  version_6,  version_7,
+    version_8,  version_9,  version_10, version_11, version_12, version_13, version_14,
+    version_15, version_16, version_17, version_18, version_19};
 
 const char *store_schema_step(uint64_t version)
 {

@@ -45,16 +45,16 @@ static sotto_error scope_set(struct sotto *core, const struct sotto_id *only)
     return error;
 }
 
-/* A listener finds rooms that another process made, and wakes those that owe something. */
-static void scope_refresh(struct sotto *core)
+/* Rooms that were made, or came to life, whoever did that; nothing where none did. */
+static void scope_rooms(struct sotto *core, struct arena *arena)
 {
-    struct arena arena;
     struct store_room *rooms = NULL;
-    struct room_id *owing = NULL;
-    size_t count = 0, owing_count = 0;
-    arena_init(&arena, core->env);
-    if (store_rooms(core->store, &arena, &rooms, &count) != SOTTO_OK)
-        count = 0;
+    size_t count = 0;
+    uint64_t number = 0;
+    if (store_number_get(core->store, "rooms", &number) != SOTTO_OK || number == core->scoped ||
+        store_rooms(core->store, arena, &rooms, &count) != SOTTO_OK)
+        return;
+    core->scoped = number;
     for (size_t i = 0; i < count; i++) {
         if (!store_room_alive(rooms[i].state))
             continue;
@@ -62,6 +62,16 @@ static void scope_refresh(struct sotto *core)
         if (room != NULL && !room->in_scope)
             room->in_scope = room->wake = true;
     }
+}
+
+/* After every change: a listener finds new rooms, and wakes those that owe something. */
+static void scope_refresh(struct sotto *core)
+{
+    struct arena arena;
+    struct room_id *owing = NULL;
+    size_t owing_count = 0;
+    arena_init(&arena, core->env);
+    scope_rooms(core, &arena);
     if (store_outgoing_rooms(core->store, &arena, &owing, &owing_count) != SOTTO_OK)
         owing_count = 0;
     for (size_t i = 0; i < owing_count; i++) {
@@ -242,8 +252,9 @@ sotto_error sotto_sync(struct sotto *core)
     bool more = true;
     while (more && listing_erase_some(core, &more) == SOTTO_OK && !core->stop)
         continue;
-    if (error == SOTTO_OK)
-        (void)search_tidy(core); /* else the next time */
+    more = error == SOTTO_OK;
+    while (more && search_tidy(core, &more) == SOTTO_OK && !core->stop)
+        continue; /* else the next time */
     (void)successor_sweep(core);
     return error != SOTTO_OK ? error : revisited;
 }
@@ -438,8 +449,9 @@ static sotto_error serve_turn(struct sotto *core)
     expire_sweep_now_and_then(core);
     typing_expire(core);
     if (net_now_ms(core) - core->tidied_ms >= TIDY_MS) {
-        core->tidied_ms = net_now_ms(core);
-        (void)search_tidy(core); /* else the next time */
+        bool more = false;
+        if (search_tidy(core, &more) != SOTTO_OK || !more)
+            core->tidied_ms = net_now_ms(core); /* else on with the next turn */
     }
     /* Requests can hold a mebibyte each, and whether one can be let in stands in the store. */
     if (!on || (!foreign && core->revisited == store_changes(core->store)))

@@ -17,7 +17,7 @@
 #include "rpc/socket.h"
 #include "rpc/work.h"
 
-enum { CLIENTS_MAX = 100 };
+enum { CLIENTS_MAX = 100, GATHERED_MAX = 256 };
 
 /* An answer that a thread is at work on. */
 struct pending {
@@ -25,6 +25,14 @@ struct pending {
     uint64_t key;
     uint64_t client;
     json_t *id; /* NULL: a notification */
+};
+
+/* A request that was run and whose answer is given once what it did is durable. */
+struct held {
+    struct held *next;
+    uint64_t client;
+    struct request request;
+    json_t *response;
 };
 
 struct server {
@@ -37,6 +45,8 @@ struct server {
     size_t client_count;
     uint64_t numbers; /* given to clients and works */
     struct pending *pending;
+    struct held *held, **last_held; /* what waits for the disk, in order */
+    size_t held_count;
 };
 
 /* ---- Requests ------------------------------------------------------------------------------- */
@@ -65,29 +75,103 @@ static void start_work(struct server *server, struct client *client, const struc
     client->waiting++;
 }
 
+static struct client *client_of(const struct server *server, uint64_t number)
+{
+    struct client *client = server->clients;
+    while (client != NULL && client->number != number)
+        client = client->next;
+    return client;
+}
+
+/* What only queues: many at once wait for the disk together. */
+static bool is_gathered(const struct rpc_method *method)
+{
+    return method->run == message_send || method->run == message_edit ||
+           method->run == message_delete || method->run == message_react ||
+           method->run == conversation_mark_read || method->run == conversation_set_draft;
+}
+
+static json_t *answer_to(struct server *server, struct client *client,
+                         const struct request *request)
+{
+    struct call call = {.env = server->env,
+                        .core = server->core,
+                        .params = request->params,
+                        .client = client,
+                        .works = server->works};
+    return response_for(call_run(request->method, &call), request->id);
+}
+
+static void give(struct client *client, const struct request *request, json_t *response)
+{
+    if (client != NULL && request->id != NULL)
+        client_send(client, response);
+    else
+        json_decref(response);
+}
+
+/* Gives the answers that were held. What could not be kept together is done again, each by itself:
+ * then each has an answer of its own. */
+static void release(struct server *server)
+{
+    struct held *held = server->held;
+    server->held = NULL;
+    server->last_held = &server->held;
+    server->held_count = 0;
+    bool kept = held == NULL || sotto_gather_end(server->core) == SOTTO_OK;
+    for (struct held *next; held != NULL; held = next) {
+        struct client *client = client_of(server, held->client);
+        next = held->next;
+        if (!kept) {
+            json_decref(held->response);
+            held->response = answer_to(server, client, &held->request);
+        }
+        give(client, &held->request, held->response);
+        request_free(&held->request);
+        mem_free(server->env, held, sizeof *held);
+    }
+}
+
+/* Takes the request over. */
+static void run_gathered(struct server *server, struct client *client, struct request *request)
+{
+    struct held *held = mem_alloc(server->env, sizeof *held);
+    if (held == NULL) {
+        release(server);
+        give(client, request, answer_to(server, client, request));
+        request_free(request);
+        return;
+    }
+    if (server->held == NULL)
+        sotto_gather(server->core);
+    held->client = client->number;
+    held->request = *request;
+    held->response = answer_to(server, client, request);
+    *server->last_held = held;
+    server->last_held = &held->next;
+    if (++server->held_count >= GATHERED_MAX)
+        release(server);
+}
+
 static void on_line(struct server *server, struct client *client, sotto_bytes line)
 {
     struct request request;
     json_t *refusal;
-    if (!request_read(server->env, line, &request, &refusal)) {
+    bool read = request_read(server->env, line, &request, &refusal);
+    if (read && is_gathered(request.method)) {
+        run_gathered(server, client, &request);
+        return;
+    }
+    release(server); /* answers come in the order of the requests */
+    if (!read) {
         if (refusal != NULL)
             client_send(client, refusal);
         return;
     }
-    if (request.method->waits) {
+    if (request.method->waits)
         start_work(server, client, &request);
-    } else {
-        struct call call = {.env = server->env,
-                            .core = server->core,
-                            .params = request.params,
-                            .client = client,
-                            .works = server->works};
-        json_t *response = response_for(call_run(request.method, &call), request.id);
-        if (request.id != NULL)
-            client_send(client, response);
-        else
-            json_decref(response);
-    }
+    else
+        give(client, &request, answer_to(server, client, &request));
     request_free(&request);
 }
 
@@ -98,14 +182,6 @@ static void on_transfer(void *ctx, const struct sotto_transfer *transfer)
     for (struct client *client = server->clients; client != NULL; client = client->next)
         if (client->subscribed && !client_is_full(client))
             client_send(client, events_transfer(server->env, transfer));
-}
-
-static struct client *client_of(const struct server *server, uint64_t number)
-{
-    struct client *client = server->clients;
-    while (client != NULL && client->number != number)
-        client = client->next;
-    return client;
 }
 
 static void on_worked(void *ctx, uint64_t key, json_t *response)
@@ -182,6 +258,7 @@ static void run_lines(struct server *server, struct client *client)
             on_line(server, client, line);
     if (client->input.size <= CLIENT_LINE_MAX)
         return;
+    release(server);
     struct sotto_problem problem;
     (void)problem_set(&problem, SOTTO_LIMIT, SOTTO_CODE_TOO_LONG, "Large things go by path.",
                       "A line may have %d bytes at most.", CLIENT_LINE_MAX);
@@ -190,7 +267,7 @@ static void run_lines(struct server *server, struct client *client)
     client->broken = true;
 }
 
-static void step_client(struct server *server, struct client *client, const struct pollfd *fds,
+static void hear_client(struct server *server, struct client *client, const struct pollfd *fds,
                         size_t count)
 {
     if (client->in_at >= 0 && (size_t)client->in_at < count) {
@@ -201,6 +278,10 @@ static void step_client(struct server *server, struct client *client, const stru
         } else if ((got & (POLLHUP | POLLERR | POLLNVAL)) != 0)
             client->broken = true;
     }
+}
+
+static void tell_client(struct server *server, struct client *client)
+{
     if (!client->broken && client->subscribed && !client_is_full(client))
         events_push(server->env, server->core, client);
     if (!client->broken)
@@ -244,7 +325,10 @@ static void on_step(void *ctx, const struct pollfd *fds, size_t count)
     if ((fds[0].revents & POLLIN) != 0)
         works_collect(server->works, &handler);
     for (struct client *client = server->clients; client != NULL; client = client->next)
-        step_client(server, client, fds, count);
+        hear_client(server, client, fds, count);
+    release(server);
+    for (struct client *client = server->clients; client != NULL; client = client->next)
+        tell_client(server, client);
     if (server->listener >= 0 && (fds[1].revents & POLLIN) != 0)
         accept_client(server);
     drop_clients(server);
@@ -295,6 +379,7 @@ sotto_error server_run(const sotto_env *env, struct sotto *core,
 {
     struct server server = {
         .env = env, .core = core, .options = options, .lock = -1, .listener = -1};
+    server.last_held = &server.held;
     const struct sotto_host host = {&server, on_wants, on_step, on_notice, on_typing};
     sotto_error error = works_new(env, core, &server.works);
     if (error != SOTTO_OK)

@@ -213,7 +213,7 @@ static void what_is_read_is_owed_unless_it_is_off_or_gone(void **state)
     assert_bytes(owed[0].content_id, str("m2"));
     assert_ok(store_receipts_rooms(store, &arena, &rooms, &count));
     assert_int_equal(count, 1);
-    assert_ok(store_receipt_paid(store, second));
+    assert_ok(store_receipts_paid(store, &room, second));
     assert_ok(store_receipts_rooms(store, &arena, &rooms, &count));
     assert_int_equal(count, 0);
     (void)add_message("x", "m3");

@@ -175,13 +175,19 @@ static void what_is_erased_leaves_no_word_in_the_index(void **state)
     say(&kitchen, "zanzibar");
     say(&plans, "something else");
     assert_true(traces("zanzibar") > 0);
-    assert_ok(search_tidy(core)); /* nothing is stale */
+    bool more = true;
+    assert_ok(search_tidy(core, &more)); /* nothing is stale */
+    assert_false(more);
     assert_true(traces("zanzibar") > 0);
     assert_ok(store_begin(core->store));
     assert_ok(store_room_erase(core->store, &kitchen));
     assert_ok(store_commit(core->store));
     expect("zanzibar", "");
-    assert_ok(search_tidy(core));
+    unsigned steps = 0;
+    do
+        assert_ok(search_tidy(core, &more));
+    while (more && ++steps < 1000);
+    assert_true(steps > 0 && !more);
     assert_int_equal(traces("zanzibar"), 0);
     expect("something", "something else");
     assert_ok(store_check(core->store));
