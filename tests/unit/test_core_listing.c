@@ -111,16 +111,19 @@ static void counts_follow_whatever_happens_to_messages(void **state)
     assert_ok(store_message_place(store, &room, "c1", 5, 7, (sotto_bytes){0}, (sotto_bytes){0},
                                   &position));
     expect(&room, 1, 0, waits);
-    /* What is imported lies before, and is the last line only where there is none. */
-    struct store_message past = {.room = room,
+    /* What is imported is the last line where there is none behind it. */
+    struct store_message past = {.room = other,
                                  .seq = 9,
-                                 .position = -5,
+                                 .position = 1000,
                                  .kind = SOTTO_KIND_TEXT,
                                  .state = STORE_MESSAGE_RECEIVED,
                                  .client_id = ""};
-    int64_t local = 0;
-    assert_ok(store_message_import(store, &past, &local));
-    expect(&room, 1, 0, waits);
+    int64_t newest = 0, older = 0;
+    assert_ok(store_message_import(store, &past, &newest));
+    past.seq = 8;
+    past.position = 900;
+    assert_ok(store_message_import(store, &past, &older));
+    expect(&other, 0, 0, newest);
     struct query q;
     query_write(&q, store, "DELETE FROM message WHERE local IN (?, ?)");
     query_i64(&q, waits);

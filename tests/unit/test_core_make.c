@@ -247,7 +247,7 @@ static void a_new_profile_is_made_wherever_it_was_killed_before(void **state)
         store_close(store);
         expect_only_ciphertext();
     }
-    assert_in_range(n, 20, 300);
+    assert_in_range(n, 20, 1000);
 }
 
 /* Killed between two renames, on a file system without second names. */
