@@ -761,6 +761,8 @@ static sotto_error won_one(struct winning *w, const struct commit_made *made)
         TRY(welcome_one(w, made));
         if (own)
             TRY(own_device_added(core, w->row, &made->device));
+        if (own && made->action == COMMIT_REJOIN) /* what it missed, this one may have */
+            TRY(store_history_begin(core->store, &made->device));
     }
     return won_event(w, made);
 }

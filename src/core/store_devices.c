@@ -137,6 +137,15 @@ sotto_error store_history_put(struct store *store, const struct store_history *h
     return query_run(&q);
 }
 
+sotto_error store_history_begin(struct store *store, const struct device_id *device)
+{
+    struct query q;
+    query_write(&q, store,
+                "INSERT OR IGNORE INTO history (device, position, given) VALUES (?, -1, 0)");
+    query_fixed(&q, device->bytes, sizeof device->bytes);
+    return query_run(&q);
+}
+
 sotto_error store_history_erase(struct store *store, const struct device_id *device)
 {
     struct query q;

@@ -41,6 +41,8 @@ struct store_history {
 sotto_error store_history_next(struct store *store, struct store_history *history);
 /* [tx] Inserts or replaces. */
 sotto_error store_history_put(struct store *store, const struct store_history *history);
+/* [tx] From the beginning, unless one is under way. */
+sotto_error store_history_begin(struct store *store, const struct device_id *device);
 /* [tx] NOT_FOUND is no error. */
 sotto_error store_history_erase(struct store *store, const struct device_id *device);
 

@@ -5,6 +5,7 @@ import os
 import signal
 import sqlite3
 
+from linking import Device, begin
 from world import World, eventually, main
 
 
@@ -140,6 +141,43 @@ def test_many_answer():
         assert bob.kinds("Club").count("missing") == 1, bob.kinds("Club")
 
 
+def test_own_device():
+    """one's own other device lets one in, and gives what is missing"""
+    with World("Alice", "Bob") as (world, alice, bob):
+        alice.register()
+        bob.register()
+        world.befriend(bob, alice)
+        laptop = Device(world, "Bob", 2)
+        process, text = begin(laptop)
+        bob.ok("device", "add", text)
+        assert laptop.finish(process).code == 0
+        for one in (laptop, bob, laptop, alice, bob, laptop):
+            one.ok("sync")
+        bob.ok("send", "Alice", "from the first")
+        for one in (laptop, alice):
+            one.ok("sync")
+        alice.ok("send", "Bob", "read by the laptop alone")
+        laptop.ok("listen", "--once")  # and what it tells the other device of that
+        alice.ok("sync")
+        forgets(world)
+        laptop.ok("send", "Alice", "from the second")
+        bob.run("sync")
+        assert bob.conversation("Alice")["state"] == "rejoining", bob.conversation("Alice")
+
+        def back():
+            for one in (laptop, bob, laptop, alice):
+                one.run("sync")
+            return texts(bob, "Alice") == texts(laptop, "Alice")
+        eventually(back, "the device is back, and has what it missed from the other one")
+        assert texts(bob, "Alice") == ["from the first", "read by the laptop alone", "from the second"]
+        assert bob.conversation("Alice")["state"] == "active"
+        bob.ok("send", "Alice", "all is well")
+        for one in (alice, laptop):
+            one.ok("sync")
+            assert "all is well" in [t for _, t in one.texts("Bob" if one is alice else "Alice")]
+        assert len(alice.ok("group", "members", "Bob").of("member")) == 3
+
+
 def test_killed():
     """asking and answering, killed at any moment, come to the same end"""
     with World("Alice", "Bob") as (world, alice, bob):
@@ -165,4 +203,4 @@ def test_killed():
         assert bob.kinds("Alice").count("missing") == 1, bob.kinds("Alice")
 
 
-main([test_back_again, test_removed_stay_out, test_many_answer, test_killed])
+main([test_back_again, test_removed_stay_out, test_many_answer, test_own_device, test_killed])
