@@ -96,7 +96,7 @@ bool decode_jpeg(const uint8_t *file, size_t size, struct pixels *out)
     (void)jpeg_start_decompress(&info);
     out->width = info.output_width;
     out->height = info.output_height;
-    row = malloc((size_t)out->width * 4);
+    row = calloc(out->width, 4);
     out->rgb = calloc((size_t)out->width * out->height, 3);
     if (row == NULL || out->rgb == NULL || !fits(out->width, out->height))
         on_jpeg_error((j_common_ptr)&info);
