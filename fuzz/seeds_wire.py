@@ -77,6 +77,8 @@ def messages():
     yield "entries", message(0x4206, vector(entry(5) + entry(6)))
     key = number(1, 4) + number(10, 8) + number(20, 8) + number(30, 8) + ID32 + bytes(32)
     token = b"\2" + vector(number(1, 4) + ID32 + ID32 + ID32)
+    yield "log_get", message(0x0004, vector(b"tile/entries/000.p/7"))
+    yield "log_get_ok", message(0x8004, vector(b"log"))
     yield "token_keys", message(0x0003, number(1, 4))
     yield "token_keys_ok", message(0x8003, number(100, 4) + vector(key))
     yield "issue", message(0x010B, number(1, 4) + vector(ID32 + ID32))

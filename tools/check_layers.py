@@ -11,7 +11,7 @@ MAY_INCLUDE = {
     "mls": {"base", "codec", "crypto", "mls"},
     "x509": {"base", "mls", "x509"},
     "wire": {"base", "codec", "wire"},
-    "relay": {"base", "codec", "wire", "relay"},  # never mls, never core; of crypto, see EXCEPT
+    "relay": {"base", "codec", "tlog", "wire", "relay"},  # never mls, never core; of crypto, see EXCEPT
     # The office: of the relay only its settings, see EXCEPT; never its store.
     "order": {"base", "tlog", "wire", "order"},
     "core": {"base", "codec", "crypto", "mls", "wire", "core"},

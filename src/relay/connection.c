@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "relay/log_pages.h"
+
 /* ---- Sending -------------------------------------------------------------------------------- */
 
 static bool is_open(const struct connection *connection)
@@ -291,7 +293,7 @@ static void on_message(void *ctx, sotto_bytes bytes)
     pause_if_needed(connection);
 }
 
-static const struct channel_handler handler = {.message = on_message};
+static const struct channel_handler handler = {.message = on_message, .page = log_page_http};
 
 /* ---- Life ----------------------------------------------------------------------------------- */
 

@@ -131,7 +131,7 @@ bool connection_is_signed_in(struct connection *connection, uint32_t request);
 typedef void request_fn(struct connection *connection, const struct message *message);
 
 /* requests_token.c */
-request_fn request_token_keys, request_issue_tokens;
+request_fn request_token_keys, request_issue_tokens, request_log_get;
 /* requests_label.c */
 request_fn request_get_labels, request_set_username, request_set_findable, request_find;
 

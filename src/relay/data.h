@@ -13,7 +13,9 @@ enum data_file {
     DATA_ADDRESS,
     DATA_BLOBS,
     DATA_BACKUP,
-    DATA_SANDBOX
+    DATA_SANDBOX,
+    DATA_LOG,    /* the published log of orders */
+    DATA_NOTICES /* to accounts, to be delivered */
 };
 
 /* The path of a file in the directory. False: too long. */

@@ -426,6 +426,7 @@ request_fn *request_account(uint16_t type)
         {MESSAGE_REVOKE, revoke},
         {MESSAGE_DELETE_ACCOUNT, delete_account},
         {MESSAGE_TOKEN_KEYS, request_token_keys},
+        {MESSAGE_LOG_GET, request_log_get},
         {MESSAGE_ISSUE_TOKENS, request_issue_tokens},
         {MESSAGE_SET_USERNAME, request_set_username},
         {MESSAGE_SET_FINDABLE, request_set_findable},

@@ -243,6 +243,8 @@ request_fn *request_room(uint16_t type)
         return room_extend;
     case MESSAGE_TOKEN_KEYS:
         return request_token_keys;
+    case MESSAGE_LOG_GET:
+        return request_log_get;
     case MESSAGE_FIND:
         return request_find;
     case MESSAGE_ROOM_APPEND:

@@ -18,6 +18,7 @@
 #include "relay/listen.h"
 #include "relay/loop.h"
 #include "relay/monitor.h"
+#include "relay/notices.h"
 #include "relay/notify.h"
 #include "relay/reload.h"
 #include "relay/sandbox.h"
@@ -25,6 +26,7 @@
 enum {
     TOKEN_KEYS_SECONDS = 1800,
     EXPIRE_SECONDS = 3600,
+    NOTICES_SECONDS = 5,
     FIRST_EXPIRE_SECONDS = 5,
     FIGURES_SECONDS = 60
 };
@@ -40,9 +42,9 @@ struct serving {
     long cores;
     int landlock; /* its version; 0: files are not limited */
     uint64_t started_boot_s;
-    uint64_t expire_ms, figures_ms, tokens_ms; /* when next */
-    uint64_t watchdog_ms, alive_ms;            /* watchdog_ms 0: nobody watches */
-    uint64_t corrupt;                          /* as last logged */
+    uint64_t expire_ms, figures_ms, tokens_ms, notices_ms; /* when next */
+    uint64_t watchdog_ms, alive_ms;                        /* watchdog_ms 0: nobody watches */
+    uint64_t corrupt;                                      /* as last logged */
 };
 
 /* ---- The process ---------------------------------------------------------------------------- */
@@ -358,6 +360,16 @@ static void expire(struct serving *serving)
                   (struct log_field[]){log_number("rows", (int64_t)erased), LOG_END});
 }
 
+static void deliver_notices(struct serving *serving)
+{
+    const struct relay *relay = &serving->relay;
+    const struct clocks clocks = clocks_of(serving);
+    const size_t count = notices_deliver(relay, serving->port, clocks.behind);
+    if (count > 0)
+        log_event(&relay->log, LOG_INFO, "notices_delivered",
+                  (struct log_field[]){log_number("count", (int64_t)count), LOG_END});
+}
+
 static void log_proxy_refused(struct relay *relay)
 {
     struct log_field fields[] = {
@@ -416,6 +428,10 @@ static void keep_house(struct serving *serving)
     }
     if (now_ms >= serving->tokens_ms)
         renew_tokens(serving);
+    if (now_ms >= serving->notices_ms) {
+        serving->notices_ms = now_ms + NOTICES_SECONDS * 1000;
+        deliver_notices(serving);
+    }
     if (now_ms >= serving->figures_ms) {
         serving->figures_ms = now_ms + FIGURES_SECONDS * 1000;
         log_figures(serving);

@@ -61,6 +61,7 @@ enum store_kind {
     STORE_PUBLISH,
     STORE_TAKE_KEY_PACKAGE,
     STORE_POST_ENVELOPE,
+    STORE_NOTICE, /* the relay's own word to an account: an envelope for each of its devices */
     STORE_INBOX_ACK,
     STORE_GRANT,
     STORE_REVOKE,

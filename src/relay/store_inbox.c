@@ -87,6 +87,41 @@ void inbox_post(struct exec *exec, struct store_op *op)
     notice->device = inbox.device;
 }
 
+/* One that does not fit into a full inbox is not delivered to that device, if another has it. */
+void inbox_post_all(struct exec *exec, struct store_op *op)
+{
+    const struct store_post *post = &op->post;
+    struct account_row account;
+    struct inbox_row inboxes[WIRE_DEVICES_MAX];
+    size_t count = 0;
+    if (!accounts_find(exec, op, &post->account, &account)) {
+        refuse(op, WIRE_CODE_NO_ACCOUNT, 0);
+        return;
+    }
+    db_query *query = db_prepare(exec->db, "SELECT key, inbox_next, inbox_count, inbox_bytes"
+                                           " FROM devices WHERE account=?");
+    db_bind_int(query, 1, account.key);
+    while (count < WIRE_DEVICES_MAX && db_row(exec->db, query))
+        inboxes[count++] = (struct inbox_row){db_int(query, 0), db_u64(query, 1), db_u64(query, 2),
+                                              db_u64(query, 3)};
+    db_end(query);
+    bool given = count == 0;
+    for (size_t i = 0; i < count; i++) {
+        const bool had = was_posted(exec, inboxes[i].device, &post->post_id);
+        const bool full = inboxes[i].count >= INBOX_COUNT_MAX ||
+                          inboxes[i].bytes + post->sealed.size > INBOX_BYTES_MAX;
+        given = given || had || !full;
+        if (had || full)
+            continue;
+        insert_envelope(exec, &inboxes[i], post);
+        struct notice *notice = notice_batch_add(exec->notices);
+        notice->kind = NOTICE_ENVELOPE;
+        notice->device = inboxes[i].device;
+    }
+    if (!given)
+        refuse(op, WIRE_CODE_INBOX_FULL, 0);
+}
+
 /* ---- Fetch and acknowledge ------------------------------------------------------------------ */
 
 void inbox_ack(struct exec *exec, struct store_op *op)

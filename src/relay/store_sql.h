@@ -69,6 +69,7 @@ void keys_take(struct exec *exec, struct store_op *op);
 
 /* store_inbox.c */
 void inbox_post(struct exec *exec, struct store_op *op);
+void inbox_post_all(struct exec *exec, struct store_op *op);
 void inbox_ack(struct exec *exec, struct store_op *op);
 void inbox_fetch(struct exec *exec, struct store_op *op);
 

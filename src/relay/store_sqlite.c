@@ -152,6 +152,7 @@ static void execute(struct exec *exec, struct store_op *op)
         [STORE_PUBLISH] = keys_publish,
         [STORE_TAKE_KEY_PACKAGE] = keys_take,
         [STORE_POST_ENVELOPE] = inbox_post,
+        [STORE_NOTICE] = inbox_post_all,
         [STORE_INBOX_ACK] = inbox_ack,
         [STORE_GRANT] = grants_grant,
         [STORE_REVOKE] = grants_revoke,

@@ -353,6 +353,8 @@ static sotto_error channel_new(const sotto_env *env, struct tls *tls, int fd, en
     sotto_buf_init(&channel->unread, env);
     ws_init(&channel->ws, env, role,
             given->max_message == 0 ? WIRE_MESSAGE_MAX : given->max_message);
+    channel->ws.page = role == WS_SERVER ? handler->page : NULL;
+    channel->ws.page_ctx = ctx;
     channel->ssl = tls_session(tls, &channel->socket);
     if (channel->ssl == NULL || !set_nonblocking(fd)) {
         channel->socket.fd = -1; /* the caller keeps it */

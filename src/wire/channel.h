@@ -29,6 +29,9 @@ struct channel_handler {
     void (*opened)(void *ctx);
     /* One whole message; the view is valid during the call. Never after channel_close. */
     void (*message)(void *ctx, sotto_bytes message);
+    /* Server: a GET of that path, by somebody who wants no WebSocket. body is appended to, type is
+     * its media type (static). False: nothing is there (404). May be NULL. */
+    bool (*page)(void *ctx, sotto_bytes path, sotto_buf *body, const char **type);
 };
 
 /* Why a channel is over. */

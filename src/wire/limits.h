@@ -28,12 +28,14 @@ enum {
     WIRE_BLOB_PIECE_MAX = 256 * 1024, /* of a blob, in one request or answer */
     WIRE_PERMISSIONS_MAX = 256,       /* of one blob */
 
-    WIRE_TEXT_MAX = 512,       /* error.text, hello_ok.name */
-    WIRE_PHONE_MAX = 16,       /* E.164: "+" and 15 digits */
-    WIRE_INVITATION_MAX = 256, /* register.invitation */
-    WIRE_CODE_MAX = 32,        /* register.code */
-    WIRE_NAME_MAX = 256,       /* Invitation.name */
-    WIRE_TITLE_MAX = 256,      /* sotto_room.title */
+    WIRE_LOG_PATH_MAX = 64,         /* log_get.path */
+    WIRE_LOG_FILE_MAX = 512 * 1024, /* log_get_ok.file */
+    WIRE_TEXT_MAX = 512,            /* error.text, hello_ok.name */
+    WIRE_PHONE_MAX = 16,            /* E.164: "+" and 15 digits */
+    WIRE_INVITATION_MAX = 256,      /* register.invitation */
+    WIRE_CODE_MAX = 32,             /* register.code */
+    WIRE_NAME_MAX = 256,            /* Invitation.name */
+    WIRE_TITLE_MAX = 256,           /* sotto_room.title */
 
     WIRE_HOST_MAX = 253,    /* a DNS name */
     WIRE_ADDRESS_MAX = 320, /* host:port#PIN as text, brackets of IPv6 included */

@@ -430,7 +430,7 @@ static void on_opened(void *ctx)
         end(link, error, sotto_error_text(error), true);
 }
 
-static const struct channel_handler channel_handler = {on_opened, on_message};
+static const struct channel_handler channel_handler = {.opened = on_opened, .message = on_message};
 
 /* ---- Steps --------------------------------------------------------------------------------- */
 

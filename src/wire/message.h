@@ -23,6 +23,7 @@
 enum message_type {
     MESSAGE_HELLO = 0x0001,
     MESSAGE_TOKEN_KEYS = 0x0003,
+    MESSAGE_LOG_GET = 0x0004,
     MESSAGE_REGISTER = 0x0101,
     MESSAGE_SIGN_IN = 0x0102,
     MESSAGE_PUT_MANIFEST = 0x0103,
@@ -57,6 +58,7 @@ enum message_type {
     /* Answers: the request's type | 0x8000. */
     MESSAGE_HELLO_OK = 0x8001,
     MESSAGE_TOKEN_KEYS_OK = 0x8003,
+    MESSAGE_LOG_GET_OK = 0x8004,
     MESSAGE_REGISTER_OK = 0x8101,
     MESSAGE_SIGN_IN_OK = 0x8102,
     MESSAGE_PUT_MANIFEST_OK = 0x8103,
@@ -138,7 +140,8 @@ enum connection_kind { CONNECTION_ACCOUNT = 1, CONNECTION_ROOM = 2 };
     X(ROOM_FULL, 34, "room_full", "the room is full until a token is spent on it")               \
     X(NO_BLOB, 40, "no_blob", "no such file, or it has expired")                                 \
     X(BLOB_EXISTS, 41, "blob_exists", "a file of this id exists already")                        \
-    X(BLOB_INCOMPLETE, 42, "blob_incomplete", "a part of the file is missing")
+    X(BLOB_INCOMPLETE, 42, "blob_incomplete", "a part of the file is missing")                   \
+    X(NO_LOG, 50, "no_log", "the relay's log has no such part")
 
 enum wire_code {
 #define WIRE_CODE_ENUM(name, number, paper, text) WIRE_CODE_##name = number,
@@ -372,6 +375,8 @@ struct message {
         struct wire_error error;
         struct register_request register_request;
         struct sign_in sign_in;
+        sotto_bytes log_path; /* LOG_GET */
+        sotto_bytes log_file; /* LOG_GET_OK */
         sotto_bytes manifest; /* PUT_MANIFEST, GET_MANIFEST_OK; FIND_OK: empty, nobody is found */
         struct publish_key_packages publish_key_packages;
         struct key_package_count key_package_count; /* PUBLISH_..._OK, COUNT_..._OK */

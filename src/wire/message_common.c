@@ -127,6 +127,28 @@ static void write_token_keys_ok(struct writer *writer, const struct message *mes
     writer_close(writer, opened);
 }
 
+static void read_log_get(struct reader *reader, struct arena *arena, struct message *message)
+{
+    (void)arena;
+    message->log_path = reader_text(reader, WIRE_LOG_PATH_MAX, "log_get.path");
+}
+
+static void write_log_get(struct writer *writer, const struct message *message)
+{
+    writer_text(writer, message->log_path, WIRE_LOG_PATH_MAX);
+}
+
+static void read_log_get_ok(struct reader *reader, struct arena *arena, struct message *message)
+{
+    (void)arena;
+    message->log_file = reader_limited(reader, 0, WIRE_LOG_FILE_MAX, "log_get_ok.file");
+}
+
+static void write_log_get_ok(struct writer *writer, const struct message *message)
+{
+    writer_limited(writer, message->log_file, 0, WIRE_LOG_FILE_MAX);
+}
+
 static void read_error(struct reader *reader, struct arena *arena, struct message *message)
 {
     (void)arena;
@@ -149,6 +171,9 @@ const struct message_row message_rows_common[] = {
     ROW_REQUEST(MESSAGE_TOKEN_KEYS, "token_keys", CONNECTION_ACCOUNT | CONNECTION_ROOM,
                 read_token_keys, write_token_keys),
     ROW_ANSWER(MESSAGE_TOKEN_KEYS_OK, "token_keys_ok", read_token_keys_ok, write_token_keys_ok),
+    ROW_REQUEST(MESSAGE_LOG_GET, "log_get", CONNECTION_ACCOUNT | CONNECTION_ROOM, read_log_get,
+                write_log_get),
+    ROW_ANSWER(MESSAGE_LOG_GET_OK, "log_get_ok", read_log_get_ok, write_log_get_ok),
     ROW_ANSWER(MESSAGE_ERROR, "error", read_error, write_error),
     {0},
 };

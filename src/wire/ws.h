@@ -34,6 +34,10 @@ enum ws_event {
     WS_FAILED, /* ws.error and ws.what; what the peer is to be told was appended */
 };
 
+/* What a GET of another path than WS_PATH gets: body is appended to, type is its media type
+ * (static). False: there is nothing of that name. */
+typedef bool ws_page_fn(void *ctx, sotto_bytes path, sotto_buf *body, const char **type);
+
 enum ws_phase { WS_HANDSHAKE, WS_FRAMES, WS_OVER };
 
 /* Public so that it can stand inside a channel; only these functions write it, except no_pongs. */
@@ -62,6 +66,8 @@ struct ws {
     uint8_t control_size;
     uint8_t control[WS_CONTROL_MAX];
 
+    ws_page_fn *page; /* server: pages for those who ask for no WebSocket; NULL: none */
+    void *page_ctx;
     char accept[29];   /* client: the Sec-WebSocket-Accept to expect */
     sotto_buf message; /* handshake lines, or a message's parts so far */
 };

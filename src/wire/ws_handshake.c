@@ -254,9 +254,45 @@ static const char *request_fault(const struct http *http, const char **status)
     return NULL;
 }
 
+/* Whether a page was asked for, and is served. Then that is all: one page a connection. */
+static bool serve_page(struct ws *ws, const struct http *http, sotto_buf *out)
+{
+    sotto_bytes line = http->start_line, method = {0}, path = {0}, version = {0};
+    const char *type = "";
+    char head[256];
+    sotto_buf body;
+    split(&line, ' ', &method);
+    split(&line, ' ', &path);
+    split(&line, ' ', &version);
+    if (ws->page == NULL || line.data != NULL || !bytes_are(method, "GET") ||
+        !bytes_are(version, "HTTP/1.1") || bytes_are(path, WS_PATH) ||
+        http->headers[HEADER_LENGTH].data != NULL || http->headers[HEADER_ENCODING].data != NULL)
+        return false;
+    sotto_buf_init(&body, ws->env);
+    bool found = ws->page(ws->page_ctx, path, &body, &type);
+    if (found) {
+        int size = snprintf(head, sizeof head,
+                            "HTTP/1.1 200 OK\r\n"
+                            "Content-Type: %s\r\n"
+                            "Content-Length: %zu\r\n"
+                            "Cache-Control: no-cache\r\n"
+                            "X-Content-Type-Options: nosniff\r\n"
+                            "Connection: close\r\n"
+                            "\r\n",
+                            type, body.size);
+        found = sotto_buf_reserve(out, (size_t)size + body.size) == SOTTO_OK &&
+                sotto_buf_append(out, (const uint8_t *)head, (size_t)size) == SOTTO_OK &&
+                sotto_buf_append(out, body.data, body.size) == SOTTO_OK;
+    }
+    sotto_buf_free(&body);
+    return found;
+}
+
 static enum ws_event answer_request(struct ws *ws, const struct http *http, sotto_buf *out)
 {
     const char *status;
+    if (serve_page(ws, http, out))
+        return ws_fail(ws, SOTTO_OK, "a page was served");
     const char *fault = request_fault(http, &status);
     if (fault != NULL)
         return refuse(ws, status, fault, out);

@@ -1,13 +1,17 @@
 """Lawful orders, played through: a court with nothing but `openssl cms`, and those who are none."""
+import base64
+import datetime
 import hashlib
+import http.client
 import json
 import os
+import ssl
 import subprocess
 import time
 
 import jsonschema
 
-from world import SOTTOD, PATIENCE, World, main
+from world import PATIENCE, SOTTOD, Skip, World, main
 
 LEAF = """[req]
 distinguished_name=dn
@@ -150,6 +154,18 @@ class Office:
             found.append(rest[2:2 + size].decode())
             rest = rest[2 + size:]
         return found
+
+
+def fetch(world, path):
+    """GET at the relay: (status, type, body)."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    connection = http.client.HTTPSConnection("127.0.0.1", world.port, context=context, timeout=PATIENCE)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    return answer.status, answer.getheader("Content-Type"), body
 
 
 def phone_world():
@@ -393,6 +409,76 @@ def test_looking_back():
         world.close()
 
 
+def test_the_log_is_served():
+    """the relay itself serves the log to anybody, and nothing else"""
+    world = phone_world()
+    try:
+        office, court = Office(world), Court(world.directory, "Mitte")
+        assert fetch(world, "/orders/checkpoint")[0] == 404
+        office.enrol(court)
+        for number in range(3):
+            office.answer(court.order("o%d" % number))
+        folder = os.path.join(office.data, "orders", "log")
+        for path, kind in (("checkpoint", "text/plain; charset=utf-8"), ("key", "text/plain; charset=utf-8"),
+                           ("tile/0/000.p/3", "application/octet-stream"),
+                           ("tile/entries/000.p/3", "application/octet-stream")):
+            status, told, body = fetch(world, "/orders/" + path)
+            with open(os.path.join(folder, path), "rb") as file:
+                assert (status, told, body) == (200, kind, file.read()), path
+        for path in ("/orders/", "/orders/../relay.db", "/orders/log.key", "/orders/tile/0/000.p/4", "/orders/orders.db",
+                     "/orders/tile/0/../../../log.key", "/orders/checkpoint/", "/", "/orders/%2e%2e/log.key",
+                     "/orders/key.new"):
+            assert fetch(world, path)[0] == 404, path
+        leaves = [hashlib.sha256(b"\0" + entry.encode()).digest() for entry in office.leaves()]
+        root = hashlib.sha256(b"\1" + hashlib.sha256(b"\1" + leaves[0] + leaves[1]).digest() + leaves[2]).digest()
+        lines = fetch(world, "/orders/checkpoint")[2].decode().splitlines()
+        assert lines[1:3] == ["3", base64.b64encode(root).decode()], lines
+    finally:
+        world.close()
+
+
+def test_killed_at_any_point():
+    """killed at every call that changes a file, a decision is whole or not there, and never twice"""
+    world = phone_world()
+    try:
+        office, court = Office(world), Court(world.directory, "Mitte")
+        office.enrol(court)
+        world.stop_relay()  # which would deliver the notices
+        secret = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        office.answer(court.order("first", confidentialUntil=secret))
+        number, step = 0, 5 if os.environ.get("SOTTO_SANITIZED") else 1
+        while True:
+            path, out = court.order("k%d" % number, confidentialUntil=secret), os.path.join(world.directory, "k%d" % number)
+            before = len(office.leaves())
+            done = subprocess.run([os.environ["SOTTO_KILL_AT"], str(number), SOTTOD, "order", "answer", path, "--out", out,
+                                   "--data", office.data], capture_output=True, encoding="utf-8", timeout=PATIENCE)
+            if done.returncode == 77:
+                raise Skip("this machine lets no process trace its child")
+            assert done.returncode in (0, 137), done
+            office.ok("log", "publish")
+            entries = office.leaves()
+            listed = office.ok("order", "list").splitlines()
+            mine = [line for line in listed if line.endswith("12 Gs k%d/26" % number)]
+            decided = [line for line in mine if " answered " in line]
+            assert len(entries) == sum(" entry " in line for line in listed), (number, entries, listed)
+            assert before <= len(entries)
+            # The person is told of what was answered, and of nothing else.
+            told = [name for name in os.listdir(os.path.join(office.data, "orders", "outgoing")) if name.endswith(".note")]
+            assert len(told) == len(entries), (number, told, entries)
+            if not decided:
+                assert "phone_number" in office.answer(path), number
+            else:
+                again = office.run("order", "answer", path, "--out", out + "2")
+                assert again.returncode == 3 and "repeated" in again.stdout, again
+            if done.returncode == 0:
+                break
+            number += step
+        assert number > 10, number
+    finally:
+        world.close()
+
+
 if __name__ == "__main__":
     main([test_the_court_obtains_two_fields, test_forms_of_signature, test_refusals, test_certificates,
-          test_e_evidence, test_two_people, test_looking_back])
+          test_e_evidence, test_two_people, test_looking_back,
+          test_the_log_is_served, test_killed_at_any_point])

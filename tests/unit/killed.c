@@ -40,33 +40,28 @@ bool killed_possible(void)
            WEXITSTATUS(status) == 0;
 }
 
-bool killed_before(unsigned n, void (*act)(void *ctx), void *ctx)
+/* Follows a child that stopped itself. True: it was killed; false: it ended, with that code. */
+static bool trace(pid_t child, unsigned n, int *code)
 {
     int status;
     unsigned seen = 0;
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
-            _exit(1);
-        raise(SIGSTOP);
-        act(ctx);
-        _exit(42);
-    }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFSTOPPED(status));
     assert_int_equal(
-        ptrace(PTRACE_SETOPTIONS, child, NULL, (void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL)),
+        ptrace(PTRACE_SETOPTIONS, child, NULL,
+               (void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL)),
         0);
     for (int deliver = 0;;) {
         assert_int_equal(ptrace(PTRACE_SYSCALL, child, NULL, (void *)(intptr_t)deliver), 0);
         assert_int_equal(waitpid(child, &status, 0), child);
         deliver = 0;
         if (WIFEXITED(status)) {
-            assert_int_equal(WEXITSTATUS(status), 42);
+            *code = WEXITSTATUS(status);
             return false;
         }
         assert_true(WIFSTOPPED(status));
+        if (status >> 16 != 0) /* it became another program */
+            continue;
         if (WSTOPSIG(status) != (SIGTRAP | 0x80)) {
             deliver = WSTOPSIG(status);
             continue;
@@ -80,4 +75,36 @@ bool killed_before(unsigned n, void (*act)(void *ctx), void *ctx)
             return true;
         }
     }
+}
+
+bool killed_before(unsigned n, void (*act)(void *ctx), void *ctx)
+{
+    int code = 0;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
+            _exit(1);
+        raise(SIGSTOP);
+        act(ctx);
+        _exit(42);
+    }
+    if (trace(child, n, &code))
+        return true;
+    assert_int_equal(code, 42);
+    return false;
+}
+
+bool killed_program_before(unsigned n, char *const *argv, int *code)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
+            _exit(127);
+        raise(SIGSTOP);
+        execvp(argv[0], argv);
+        _exit(127);
+    }
+    return trace(child, n, code);
 }

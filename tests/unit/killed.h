@@ -23,4 +23,7 @@ bool killed_possible(void);
  * itself, with fewer. A child that ends otherwise than by returning from act fails the test. */
 bool killed_before(unsigned n, void (*act)(void *ctx), void *ctx);
 
+/* The same of a program; false: it ended with that exit code. */
+bool killed_program_before(unsigned n, char *const *argv, int *code);
+
 #endif

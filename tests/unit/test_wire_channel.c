@@ -331,7 +331,7 @@ static void write_in_handler(void *ctx, sotto_bytes message)
 static void a_handler_whose_channel_fails_still_sees_its_message(void **state)
 {
     struct pair *pair = *state;
-    static const struct channel_handler handler = {NULL, write_in_handler};
+    static const struct channel_handler handler = {.message = write_in_handler};
     static uint8_t data[60000];
     struct failing failing = {0};
     int fds[2];

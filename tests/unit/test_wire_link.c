@@ -87,7 +87,7 @@ static void relay_message(void *ctx, sotto_bytes bytes)
     arena_free(&arena);
 }
 
-static const struct channel_handler relay_handler = {NULL, relay_message};
+static const struct channel_handler relay_handler = {.message = relay_message};
 
 static uint16_t listen_loopback(int *fd)
 {

@@ -53,6 +53,8 @@ static const uint16_t all_types[] = {
     MESSAGE_BLOB_GET,
     MESSAGE_BLOB_DELETE,
     MESSAGE_TOKEN_KEYS,
+    MESSAGE_LOG_GET,
+    MESSAGE_LOG_GET_OK,
     MESSAGE_ISSUE_TOKENS,
     MESSAGE_ROOM_EXTEND,
     MESSAGE_ROOM_WHISPER,
@@ -323,6 +325,12 @@ static struct message specimen(uint16_t type)
     case MESSAGE_GET_MANIFEST_OK:
     case MESSAGE_FIND_OK:
         message.manifest = opaque();
+        break;
+    case MESSAGE_LOG_GET:
+        message.log_path = sotto_bytes_str("tile/0/000.p/7");
+        break;
+    case MESSAGE_LOG_GET_OK:
+        message.log_file = opaque();
         break;
     case MESSAGE_SET_USERNAME:
         message.username = sotto_bytes_str("anna");

@@ -50,7 +50,7 @@ static void on_message(void *ctx, sotto_bytes message)
         channel_pause(end->channel, true);
 }
 
-const struct channel_handler wire_end_handler = {on_opened, on_message};
+const struct channel_handler wire_end_handler = {.opened = on_opened, .message = on_message};
 
 void wire_end_init(struct wire_end *end)
 {
