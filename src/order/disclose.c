@@ -8,10 +8,9 @@
 static const struct {
     const char *table, *column;
 } readable[] = {
-    {"accounts", "account_id"},
-    {"accounts", "phone"},
-    {"accounts", "last_ip"},
-    {"accounts", "last_ip_time"},
+    {"accounts", "account_id"},   {"accounts", "phone"},    {"accounts", "last_ip"},
+    {"accounts", "last_ip_time"}, {"accounts", "username"}, /* to find an account by, not to give
+                                                               out */
 };
 
 static int authorize(void *ctx, int action, const char *first, const char *second,
@@ -73,20 +72,22 @@ static bool copy_text(sqlite3_stmt *row, int column, char *out, size_t size)
 sotto_error disclosure_find(struct disclosure_door *door, enum order_recipient kind,
                             const char *recipient, struct disclosure *disclosure)
 {
-    static const char by_phone[] =
-        "SELECT account_id, phone, last_ip, last_ip_time FROM accounts WHERE phone = ?1";
-    static const char by_account[] =
-        "SELECT account_id, phone, last_ip, last_ip_time FROM accounts WHERE account_id = ?1";
+#define SELECT "SELECT account_id, phone, last_ip, last_ip_time FROM accounts WHERE "
+    static const char *const queries[] = {
+        [ORDER_BY_PHONE] = SELECT "phone = ?1",
+        [ORDER_BY_USERNAME] = SELECT "username = ?1",
+        [ORDER_BY_ACCOUNT] = SELECT "account_id = ?1",
+    };
+#undef SELECT
     sqlite3_stmt *row = NULL;
     struct disclosure found;
     uint8_t account[32];
     size_t size = 0;
     memset(&found, 0, sizeof found);
     sotto_error error = SOTTO_IO;
-    if (sqlite3_prepare_v2(door->db, kind == ORDER_BY_PHONE ? by_phone : by_account, -1, &row,
-                           NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(door->db, queries[kind], -1, &row, NULL) != SQLITE_OK)
         return SOTTO_IO;
-    if (kind == ORDER_BY_PHONE) {
+    if (kind != ORDER_BY_ACCOUNT) {
         sqlite3_bind_text(row, 1, recipient, -1, SQLITE_STATIC);
     } else {
         if (sodium_hex2bin(account, sizeof account, recipient, strlen(recipient), NULL, &size,

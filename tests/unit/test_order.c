@@ -23,14 +23,14 @@ static int make_database(void **state)
         db,
         "PRAGMA journal_mode = WAL;"
         "CREATE TABLE accounts(key INTEGER PRIMARY KEY, account_id BLOB, phone TEXT UNIQUE,"
-        " last_ip TEXT, last_ip_time INTEGER, manifest BLOB);"
+        " last_ip TEXT, last_ip_time INTEGER, manifest BLOB, username TEXT);"
         "CREATE TABLE envelopes(device INTEGER, sealed BLOB);"
         "CREATE VIEW everything AS SELECT * FROM accounts, envelopes;"
         "INSERT INTO accounts VALUES(1, zeroblob(32), '+4930123456', '192.0.2.1', 1700000000, "
-        "x'01');"
+        "x'01', 'alice');"
         "INSERT INTO accounts VALUES(2, x'"
         "0101010101010101010101010101010101010101010101010101010101010101', NULL, NULL, NULL, "
-        "x'02');",
+        "x'02', NULL);",
         NULL, NULL, NULL);
     sqlite3_close(db);
     return code == SQLITE_OK ? 0 : -1;
@@ -98,6 +98,9 @@ static void the_door_opens_to_two_fields_and_to_nothing_else(void **state)
                               &found));
     assert_string_equal(found.phone_number, "");
     assert_string_equal(found.last_ip, "");
+    assert_ok(disclosure_find(&door, ORDER_BY_USERNAME, "alice", &found));
+    assert_string_equal(found.phone_number, "+4930123456");
+    assert_error(disclosure_find(&door, ORDER_BY_USERNAME, "alic_", &found), NOT_FOUND);
     assert_error(disclosure_find(&door, ORDER_BY_PHONE, "+49301234567", &found), NOT_FOUND);
     assert_error(disclosure_find(&door, ORDER_BY_PHONE, "%", &found), NOT_FOUND);
     assert_error(disclosure_find(&door, ORDER_BY_ACCOUNT, "01", &found), NOT_FOUND);
