@@ -14,6 +14,7 @@ MAY_INCLUDE = {
     "relay": {"base", "codec", "tlog", "wire", "relay"},  # never mls, never core; of crypto, see EXCEPT
     # The office: of the relay only its settings, see EXCEPT; never its store.
     "order": {"base", "tlog", "wire", "order"},
+    "audit": {"base", "tlog", "audit"},
     "core": {"base", "codec", "crypto", "mls", "wire", "core"},
     "preview": {"base", "codec", "core", "preview"},
     "rpc": {"base", "core", "rpc"},

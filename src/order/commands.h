@@ -40,6 +40,8 @@ int command_witness_add(struct command_line *line);
 int command_witness_list(struct command_line *line);
 int command_witness_remove(struct command_line *line);
 
+int command_report(struct command_line *line);
+
 /* ---- Shared --------------------------------------------------------------------------------- */
 
 /* Says on standard error what cannot be done, in a sentence without its full stop, and returns

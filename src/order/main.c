@@ -1,5 +1,5 @@
 /* sottod-orders: the office that answers lawful orders, apart from the relay that serves. `sottod`
- * starts it for the commands order, authority, operator, log, witness. */
+ * starts it for the commands order, authority, operator, log, witness, report. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -60,6 +60,8 @@ static const struct order_command {
      command_witness_add, false},
     {"witness", "list", "", COMMON, "the witnesses", command_witness_list, false},
     {"witness", "remove", "KEY", COMMON, "asks it no more", command_witness_remove, false},
+    {"report", "", "--year YEAR --out DIR", COMMON "year out",
+     "the yearly report: a page for people, and CSV", command_report, false},
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
@@ -69,8 +71,9 @@ static int usage(const char *noun)
     fprintf(stderr, "usage:\n");
     for (size_t i = 0; i < COMMANDS; i++)
         if (noun == NULL || strcmp(noun, commands[i].noun) == 0)
-            fprintf(stderr, "  sottod %s %s %s\n      %s\n", commands[i].noun, commands[i].verb,
-                    commands[i].arguments, commands[i].help);
+            fprintf(stderr, "  sottod %s%s%s %s\n      %s\n", commands[i].noun,
+                    commands[i].verb[0] == '\0' ? "" : " ", commands[i].verb, commands[i].arguments,
+                    commands[i].help);
     fprintf(stderr, "Each takes --data DIR and --config FILE as sottod does; docs/LAWFUL-ORDERS.md "
                     "explains them.\n");
     return EXIT_USAGE;
@@ -79,8 +82,9 @@ static int usage(const char *noun)
 static const struct order_command *find(const struct args *args)
 {
     for (size_t i = 0; i < COMMANDS; i++)
-        if (args->count >= 2 && strcmp(args->words[0], commands[i].noun) == 0 &&
-            strcmp(args->words[1], commands[i].verb) == 0)
+        if (args->count >= 1 && strcmp(args->words[0], commands[i].noun) == 0 &&
+            (commands[i].verb[0] == '\0' ||
+             (args->count >= 2 && strcmp(args->words[1], commands[i].verb) == 0)))
             return &commands[i];
     return NULL;
 }

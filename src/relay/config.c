@@ -618,7 +618,7 @@ void config_help(void)
            "       sottod defaults               print a configuration file to begin with\n"
            "       sottod sandbox                try what the sandbox must not allow\n"
            "       sottod order ...              answer lawful orders; also authority, operator,\n"
-           "                                     log, witness: each tells its usage\n\n"
+           "                                     log, witness, report: each tells its usage\n\n"
            "Without any option it makes a certificate of its own, listens on port %d and\n"
            "prints its address, which people give to `sotto register --relay`.\n\n",
            RELAY_PORT);

@@ -1,0 +1,320 @@
+/* sotto-audit: follows a relay's log of lawful orders from outside, and shouts when it contradicts
+ * itself or what its operator published (docs/LAWFUL-ORDERS.md). */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <curl/curl.h>
+#include <sodium.h>
+
+#include "audit/follow.h"
+#include "tlog/folder.h"
+#include "tlog/leaf.h"
+#include "tlog/report.h"
+
+enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CONVICTED = 4, TIMEOUT_S = 60 };
+
+/* ---- Fetching ------------------------------------------------------------------------------- */
+
+struct site {
+    const char *url, *pin, *ca;
+};
+
+struct taking {
+    sotto_buf *out;
+    size_t at, max;
+};
+
+static size_t take_bytes(char *data, size_t one, size_t count, void *ctx)
+{
+    struct taking *taking = ctx;
+    const size_t size = one * count;
+    if (taking->out->size - taking->at + size > taking->max ||
+        sotto_buf_append(taking->out, (uint8_t *)data, size) != SOTTO_OK)
+        return 0;
+    return size;
+}
+
+/* A pinned key is what a relay's address has behind #, in the form that libcurl takes. */
+static bool set_trust(CURL *curl, const struct site *site)
+{
+    char pin[80] = "sha256//";
+    if (site->ca != NULL)
+        curl_easy_setopt(curl, CURLOPT_CAINFO, site->ca);
+    if (site->pin == NULL)
+        return true;
+    if (strlen(site->pin) != 43)
+        return false;
+    for (size_t i = 0; i < 43; i++)
+        pin[8 + i] = site->pin[i] == '-' ? '+' : site->pin[i] == '_' ? '/' : site->pin[i];
+    memcpy(pin + 8 + 43, "=", 2);
+    curl_easy_setopt(curl, CURLOPT_PINNEDPUBLICKEY, pin);
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L); /* the pin decides */
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+    return true;
+}
+
+static sotto_error get(void *ctx, const char *path, size_t max, sotto_buf *out,
+                       char problem[static AUDIT_PROBLEM_MAX])
+{
+    const struct site *site = ctx;
+    char url[1024], why[CURL_ERROR_SIZE] = "";
+    struct taking taking = {out, out->size, max};
+    long status = 0;
+    const size_t length = strlen(site->url);
+    snprintf(url, sizeof url, "%s%s%s", site->url,
+             length > 0 && site->url[length - 1] == '/' ? "" : "/", path);
+    CURL *curl = curl_easy_init();
+    if (curl == NULL)
+        return SOTTO_NO_MEMORY;
+    if (!set_trust(curl, site)) {
+        curl_easy_cleanup(curl);
+        snprintf(problem, AUDIT_PROBLEM_MAX,
+                 "the pin is not the 43 characters behind # in an address");
+        return SOTTO_ARGUMENT;
+    }
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)TIMEOUT_S);
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &taking);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
+    const CURLcode code = curl_easy_perform(curl);
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_cleanup(curl);
+    if (code == CURLE_OK && status == 200)
+        return SOTTO_OK;
+    out->size = taking.at;
+    if (code == CURLE_OK)
+        snprintf(problem, AUDIT_PROBLEM_MAX, "%.300s answers with status %ld", url, status);
+    else
+        snprintf(problem, AUDIT_PROBLEM_MAX, "%.300s cannot be fetched: %.200s", url,
+                 why[0] != '\0' ? why : curl_easy_strerror(code));
+    return code == CURLE_OK && status == 404 ? SOTTO_NOT_FOUND : SOTTO_NETWORK;
+}
+
+static sotto_error get_nothing(void *ctx, const char *path, size_t max, sotto_buf *out,
+                               char problem[static AUDIT_PROBLEM_MAX])
+{
+    (void)ctx, (void)path, (void)max, (void)out;
+    snprintf(problem, AUDIT_PROBLEM_MAX, "nothing was kept there: `sotto-audit follow` first");
+    return SOTTO_NETWORK;
+}
+
+/* ---- Commands ------------------------------------------------------------------------------- */
+
+static int usage(void)
+{
+    fputs(
+        "usage:\n"
+        "  sotto-audit follow URL --state DIR [--key KEY] [--pin PIN | --ca FILE]\n"
+        "                     [--witness KEY]... [--quorum N] [--days N]\n"
+        "      fetches what is new of a log (https://HOST:PORT/orders), checks that it continues\n"
+        "      what was seen, and keeps it in DIR. PIN: what the relay's address has behind #.\n"
+        "      KEY: the log's verifier key; left out: the one that was kept, or the first seen.\n"
+        "      With witnesses, N of them (all) have to have cosigned, in the last N days (7).\n"
+        "  sotto-audit report --state DIR --year YEAR [--against FILE] [--html FILE]\n"
+        "      the yearly report as it follows from what was seen, in CSV on standard output;\n"
+        "      --against: compares it with what the operator published instead.\n"
+        "Exit codes: 0 good, 1 failed, which says nothing of the log, 2 usage,\n"
+        "4 the log or the report is not what it has to be.\n",
+        stderr);
+    return EXIT_USAGE;
+}
+
+static int tell(const struct audit *audit, enum audit_verdict verdict)
+{
+    if (verdict == AUDIT_FAILED)
+        fprintf(stderr, "sotto-audit: %s.\n", audit->problem);
+    if (verdict == AUDIT_CONVICTED)
+        fprintf(stderr,
+                "sotto-audit: THE LOG IS NOT HONEST: %s. What it signed is kept in %s as "
+                "evidence-*; publish it.\n",
+                audit->problem, audit->state);
+    return verdict == AUDIT_GOOD     ? EXIT_GOOD
+           : verdict == AUDIT_FAILED ? EXIT_FAILED
+                                     : EXIT_CONVICTED;
+}
+
+static void print_counts(const struct audit *audit)
+{
+    uint64_t answered = 0, refused = 0;
+    struct audit_cursor cursor = {.audit = audit};
+    for (uint64_t i = 0; i < audit->seen.size; i++) {
+        struct tlog_leaf leaf;
+        sotto_bytes entry;
+        if (audit_entry(&cursor, i, &entry) != SOTTO_OK ||
+            tlog_leaf_read(entry, &leaf) != SOTTO_OK || leaf.type != TLOG_LEAF_ORDER)
+            continue;
+        answered += leaf.outcome == TLOG_ANSWERED;
+        refused += leaf.outcome == TLOG_REFUSED;
+    }
+    printf("%s: %" PRIu64 " entries; %" PRIu64 " orders answered with a phone number or an IP "
+           "address, %" PRIu64 " refused\n",
+           audit->key.name, audit->seen.size, answered, refused);
+}
+
+struct options {
+    const char *state, *key, *year, *against, *html;
+    struct site site;
+};
+
+static int follow(struct audit *audit, const struct options *options)
+{
+    enum audit_verdict verdict = audit_open(audit, options->key);
+    if (verdict == AUDIT_GOOD)
+        verdict = audit_follow(audit);
+    if (verdict == AUDIT_GOOD)
+        print_counts(audit);
+    return tell(audit, verdict);
+}
+
+/* In the working directory, or where the path says. */
+static sotto_error read_file(const char *path, sotto_buf *out)
+{
+    return path[0] == '/' ? tlog_folder_get("", path + 1, 1 << 24, out)
+                          : tlog_folder_get(".", path, 1 << 24, out);
+}
+
+static int put_report(struct audit *audit, const struct options *options, unsigned year)
+{
+    struct audit_cursor cursor = {.audit = audit};
+    struct tlog_report report;
+    sotto_buf made, given;
+    int code = EXIT_GOOD;
+    sotto_buf_init(&made, audit->env);
+    sotto_buf_init(&given, audit->env);
+    sotto_error error = tlog_report_make(audit->key.name, year, audit->seen.size, audit_entry,
+                                         &cursor, audit->env, &report);
+    if (error == SOTTO_OK)
+        error = options->html != NULL ? tlog_report_html(&report, &made)
+                                      : tlog_report_csv(&report, &made);
+    const char *path = options->html != NULL ? options->html : options->against;
+    if (error == SOTTO_OK && path != NULL)
+        error = read_file(path, &given);
+    if (error != SOTTO_OK) {
+        fprintf(stderr, "sotto-audit: the report cannot be compared: %s.\n",
+                sotto_error_text(error));
+        code = EXIT_FAILED;
+    } else if (path == NULL) {
+        fwrite(made.data, 1, made.size, stdout);
+    } else if (!sotto_bytes_equal(sotto_buf_view(&made), sotto_buf_view(&given))) {
+        fprintf(stderr,
+                "sotto-audit: THE REPORT IS NOT WHAT THE LOG SAYS: %s differs from what "
+                "follows from the %" PRIu64 " entries of the log.\n",
+                path, audit->seen.size);
+        code = EXIT_CONVICTED;
+    } else {
+        printf("%s is what the log's %" PRIu64 " entries say\n", path, audit->seen.size);
+    }
+    tlog_report_free(&report);
+    sotto_buf_free(&made);
+    sotto_buf_free(&given);
+    return code;
+}
+
+static int report(struct audit *audit, const struct options *options)
+{
+    if (options->year == NULL || strlen(options->year) != 4 ||
+        strspn(options->year, "0123456789") != 4)
+        return usage();
+    audit->get = get_nothing;
+    const enum audit_verdict verdict = audit_open(audit, options->key);
+    return verdict != AUDIT_GOOD
+               ? tell(audit, verdict)
+               : put_report(audit, options, (unsigned)strtoul(options->year, NULL, 10));
+}
+
+static bool add_witness(struct audit *audit, const char *text)
+{
+    return audit->witness_count < AUDIT_WITNESSES_MAX &&
+           tlog_key_read(sotto_bytes_str(text), &audit->witnesses[audit->witness_count]) ==
+               SOTTO_OK &&
+           audit->witnesses[audit->witness_count++].type == TLOG_KEY_WITNESS;
+}
+
+static bool read_options(int argc, char **argv, struct audit *audit, struct options *options)
+{
+    static const struct option names[] = {{"state", required_argument, NULL, 's'},
+                                          {"key", required_argument, NULL, 'k'},
+                                          {"pin", required_argument, NULL, 'p'},
+                                          {"ca", required_argument, NULL, 'c'},
+                                          {"witness", required_argument, NULL, 'w'},
+                                          {"quorum", required_argument, NULL, 'q'},
+                                          {"days", required_argument, NULL, 'd'},
+                                          {"year", required_argument, NULL, 'y'},
+                                          {"against", required_argument, NULL, 'a'},
+                                          {"html", required_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
+    bool quorum = false;
+    audit->quorum_age_s = 7 * UINT64_C(86400);
+    for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
+        switch (c) {
+        case 's':
+            options->state = optarg;
+            break;
+        case 'k':
+            options->key = optarg;
+            break;
+        case 'p':
+            options->site.pin = optarg;
+            break;
+        case 'c':
+            options->site.ca = optarg;
+            break;
+        case 'y':
+            options->year = optarg;
+            break;
+        case 'a':
+            options->against = optarg;
+            break;
+        case 'h':
+            options->html = optarg;
+            break;
+        case 'q':
+            audit->quorum = strtoul(optarg, NULL, 10);
+            quorum = true;
+            break;
+        case 'd':
+            audit->quorum_age_s = strtoul(optarg, NULL, 10) * UINT64_C(86400);
+            break;
+        case 'w':
+            if (!add_witness(audit, optarg))
+                return false;
+            break;
+        default:
+            return false;
+        }
+    }
+    if (!quorum)
+        audit->quorum = audit->witness_count;
+    audit->state = options->state;
+    return options->state != NULL && audit->quorum <= audit->witness_count;
+}
+
+int main(int argc, char **argv)
+{
+    static struct audit audit;
+    static struct options options;
+    audit.env = sotto_env_system();
+    audit.get = get;
+    audit.ctx = &options.site;
+    if (sodium_init() < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return EXIT_FAILED;
+    if (!read_options(argc, argv, &audit, &options) || optind >= argc)
+        return usage();
+    int code = EXIT_USAGE;
+    if (strcmp(argv[optind], "follow") == 0 && optind + 2 == argc) {
+        options.site.url = argv[optind + 1];
+        code = follow(&audit, &options);
+    } else if (strcmp(argv[optind], "report") == 0 && optind + 1 == argc) {
+        code = report(&audit, &options);
+    } else {
+        code = usage();
+    }
+    audit_close(&audit);
+    curl_global_cleanup();
+    return code;
+}
