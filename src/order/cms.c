@@ -1,5 +1,6 @@
 #include "order/cms.h"
 
+#include <stdarg.h>
 #include <string.h>
 
 #include <openssl/err.h>

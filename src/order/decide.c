@@ -1,5 +1,6 @@
 #include "order/decide.h"
 
+#include <stdarg.h>
 #include <inttypes.h>
 #include <string.h>
 

@@ -1,5 +1,6 @@
 #include "order/document.h"
 
+#include <stdarg.h>
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>

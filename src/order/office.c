@@ -1,5 +1,6 @@
 #include "order/office.h"
 
+#include <stdarg.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

@@ -1,6 +1,7 @@
 #include "tlog/report.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <string.h>
 
 /* ---- Counting ------------------------------------------------------------------------------- */
