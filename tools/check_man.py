@@ -31,7 +31,7 @@ def check_program(program, page):
     text = page.read_text()
     named = set(re.findall(r"\bFl -([a-z][a-z-]+)", text)) | set(ALWAYS)
     there = options_in(wanted) | set(ALWAYS)
-    commands = re.findall(r"^  ([a-z]+(?: [a-z]+)?)\b.*  [A-Z]", wanted, re.M)
+    commands = re.findall(r"^  ([a-z]+(?: [a-z]+(?![a-z|]))?)\b.*  [A-Z]", wanted, re.M)
     of_commands = set().union(*(options_in(help_of(program, *name.split())) for name in commands))
     bad = [f"--{name}" for name in sorted(there - named | named - there - of_commands)]
     bad += [name for name in commands if not re.search(rf"^\.(It )?Cm {name}\b", text, re.M)]
