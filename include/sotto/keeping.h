@@ -1,4 +1,4 @@
-/* Keeping what one has: backups (sotto/sotto.h). */
+/* Keeping what one has: backups, and conversations as readable files (sotto/sotto.h). */
 #ifndef SOTTO_KEEPING_H
 #define SOTTO_KEEPING_H
 
@@ -66,6 +66,28 @@ struct sotto_restored {
 sotto_error sotto_restore(struct sotto *core, const char *path, sotto_bytes secret,
                           const struct sotto_recovery *recovery, struct sotto_restored *restored,
                           sotto_progress_fn *progress, void *ctx);
+
+/* ---- Export ---------------------------------------------------------------------------------- */
+
+struct sotto_export {
+    struct sotto_id conversation;
+    const char *path; /* of a folder, which is made with mode 0700 */
+    bool files;       /* fetch the conversation's files too, into files/ in it */
+};
+
+struct sotto_exported {
+    uint64_t messages, files;
+    uint64_t missing; /* files that were wanted and cannot be had any more */
+};
+
+/* Local; network, if files are wanted. Writes a conversation into a folder, for people and programs
+ * to read, NOT encrypted: index.html, a page without scripts that loads nothing from elsewhere;
+ * messages.jsonl, a JSON object a line (docs/BACKUP.md). Messages that wait are not in it. The
+ * folder has its name once it is whole. progress counts messages, may be NULL. NOT_FOUND: the
+ * conversation; EXISTS: there is something of that name; STORAGE, STORAGE_FULL: the folder cannot
+ * be written; STOPPED; of files, what sotto_save says of a relay that cannot be reached. */
+sotto_error sotto_export(struct sotto *core, const struct sotto_export *what,
+                         struct sotto_exported *exported, sotto_progress_fn *progress, void *ctx);
 
 SOTTO_API_END
 

@@ -39,6 +39,9 @@ static const struct option_spec backup_options[] = {
     {"replace", NULL, "a file that is there gives way, once the new one is whole"},
     {NULL, NULL, NULL}};
 
+static const struct option_spec export_options[] = {
+    {"files", NULL, "fetch the conversation's files too"}, {NULL, NULL, NULL}};
+
 static const struct option_spec restore_options[] = {
     {"relay", "ADDRESS", "where the account is ($SOTTO_RELAY; else where the backup says)"},
     {"name", "NAME", "the name that others see (the backup's)"},
@@ -233,6 +236,10 @@ const struct command commands[] = {
      "can be made of it when all others are lost; without, the recovery phrase (`sotto phrase`) or "
      "another device is needed for that.",
      "sotto backup ~/sotto-2026-11.backup --key", backup_options, 1, 1, run_backup, false},
+    {"export", "WHO FOLDER", "Write a conversation into a folder, as a page and for programs",
+     "FOLDER is made, and is NOT encrypted: index.html for people, messages.jsonl for programs, "
+     "and with --files what was sent. What waits is not in it.",
+     "sotto export Kitchen kitchen-2026", export_options, 2, 2, run_export, false},
     {"restore", "PATH", "Take a backup over",
      "Into a profile without an account, or one of the same account. The messages are there at "
      "once; the conversations wait until your other devices, or members, add this one again. If "

@@ -1,4 +1,4 @@
-/* backup, restore. */
+/* backup, restore, export. */
 #include <signal.h>
 #include <string.h>
 
@@ -121,4 +121,20 @@ int run_restore(struct cli *cli, const struct args *args)
     }
     sotto_buf_free(&secret);
     return code;
+}
+
+/* ---- */
+
+int run_export(struct cli *cli, const struct args *args)
+{
+    struct sotto_export what = {.path = args->positionals[1], .files = args->options[0] != NULL};
+    struct sotto_exported exported = {0};
+    struct shown shown = {cli, "Export", "messages", 0};
+    if (sotto_find(cli->core, args->positionals[0], &what.conversation) != SOTTO_OK)
+        return cli_fail(cli);
+    stop_on_signals(cli);
+    if (sotto_export(cli->core, &what, &exported, on_progress, &shown) != SOTTO_OK)
+        return cli_fail(cli);
+    cli->output->exported(cli, what.path, &exported);
+    return EXIT_OK;
 }

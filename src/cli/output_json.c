@@ -105,6 +105,11 @@ static void json_backup(struct cli *cli, const char *path, const struct sotto_ba
     print_as("backup", object_backup(cli->env, path, made));
 }
 
+static void json_exported(struct cli *cli, const char *path, const struct sotto_exported *exported)
+{
+    print_as("exported", object_exported(cli->env, path, exported));
+}
+
 static void json_restored(struct cli *cli, const struct sotto_restored *restored)
 {
     print_as("restored", object_restored(cli->env, restored));
@@ -194,10 +199,10 @@ static void json_problem(struct cli *cli, const struct sotto_problem *problem)
 }
 
 const struct output output_json = {
-    json_message,     json_receipt, json_conversation, json_settings, json_standing,
-    json_contact,     json_labels,  json_found,        json_member,   json_request,
-    json_account,     json_status,  json_invitation,   json_backup,   json_restored,
-    json_device_link, json_phrase,  json_device,       json_progress, json_fingerprint,
-    json_proxy,       json_sending, json_saved,        json_done,     json_nothing,
-    json_notice,      json_problem,
+    json_message,     json_receipt,     json_conversation, json_settings, json_standing,
+    json_contact,     json_labels,      json_found,        json_member,   json_request,
+    json_account,     json_status,      json_invitation,   json_backup,   json_exported,
+    json_restored,    json_device_link, json_phrase,       json_device,   json_progress,
+    json_fingerprint, json_proxy,       json_sending,      json_saved,    json_done,
+    json_nothing,     json_notice,      json_problem,
 };

@@ -508,6 +508,16 @@ static void text_backup(struct cli *cli, const char *path, const struct sotto_ba
                (unsigned long long)made->messages, (unsigned long long)made->size);
 }
 
+static void text_exported(struct cli *cli, const char *path, const struct sotto_exported *exported)
+{
+    (void)cli;
+    printf("%s: %llu messages, %llu files. It is not encrypted.\n", path,
+           (unsigned long long)exported->messages, (unsigned long long)exported->files);
+    if (exported->missing > 0)
+        printf("%llu files are not at the relay any more.\n",
+               (unsigned long long)exported->missing);
+}
+
 static void text_restored(struct cli *cli, const struct sotto_restored *restored)
 {
     (void)cli;
@@ -645,10 +655,10 @@ static void text_problem(struct cli *cli, const struct sotto_problem *problem)
 }
 
 const struct output output_text = {
-    text_message,     text_receipt, text_conversation, text_settings, text_standing,
-    text_contact,     text_labels,  text_found,        text_member,   text_request,
-    text_account,     text_status,  text_invitation,   text_backup,   text_restored,
-    text_device_link, text_phrase,  text_device,       text_progress, text_fingerprint,
-    text_proxy,       text_sending, text_saved,        text_done,     text_nothing,
-    text_notice,      text_problem,
+    text_message,     text_receipt,     text_conversation, text_settings, text_standing,
+    text_contact,     text_labels,      text_found,        text_member,   text_request,
+    text_account,     text_status,      text_invitation,   text_backup,   text_exported,
+    text_restored,    text_device_link, text_phrase,       text_device,   text_progress,
+    text_fingerprint, text_proxy,       text_sending,      text_saved,    text_done,
+    text_nothing,     text_notice,      text_problem,
 };

@@ -487,6 +487,32 @@ sotto_error store_messages_after(struct store *store, int64_t after, uint32_t li
     return many_messages(&q, arena, messages, count);
 }
 
+sotto_error store_messages_of(struct store *store, const struct room_id *room, int64_t after,
+                              uint32_t limit, struct arena *arena, struct store_message **messages,
+                              size_t *count)
+{
+    struct query q;
+    query_read(&q, store,
+               "SELECT " MESSAGE_COLUMNS
+               " FROM message WHERE room = ? AND position > ? ORDER BY position LIMIT ?");
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    query_i64(&q, after);
+    query_u64(&q, limit);
+    return many_messages(&q, arena, messages, count);
+}
+
+sotto_error store_messages_count_of(struct store *store, const struct room_id *room,
+                                    uint64_t *count)
+{
+    struct query q;
+    query_read(&q, store, "SELECT count(*) FROM message WHERE room = ? AND position > 0");
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    uint64_t found = query_next(&q) ? column_u64(&q) : 0;
+    TRY(query_end(&q));
+    *count = found;
+    return SOTTO_OK;
+}
+
 /* Rows are numbered as they come, so that the index gives the newest first without sorting. */
 sotto_error store_messages_search(struct store *store, const char *query,
                                   const struct room_id *room, int64_t before, uint32_t limit,

@@ -94,6 +94,10 @@ sotto_error store_message_local(struct store *store, int64_t local, struct arena
 sotto_error store_messages(struct store *store, const struct room_id *room, int64_t before,
                            uint32_t limit, struct arena *arena, struct store_message **messages,
                            size_t *count);
+/* The next `limit` of a room with position above `after`, in order. */
+sotto_error store_messages_of(struct store *store, const struct room_id *room, int64_t after,
+                              uint32_t limit, struct arena *arena, struct store_message **messages,
+                              size_t *count);
 /* Those of a room that wait or failed, in the order in which they were written. */
 sotto_error store_messages_waiting(struct store *store, const struct room_id *room,
                                    struct arena *arena, struct store_message **messages,
@@ -129,6 +133,9 @@ sotto_error store_messages_read_seq(struct store *store, const struct room_id *r
 /* The highest seq of a room up to that position; 0: none. */
 sotto_error store_messages_seq(struct store *store, const struct room_id *room, int64_t position,
                                uint64_t *seq);
+/* How many of a room have a place in its log. */
+sotto_error store_messages_count_of(struct store *store, const struct room_id *room,
+                                    uint64_t *count);
 /* How many have a place in a log. */
 sotto_error store_messages_count(struct store *store, uint64_t *count);
 

@@ -133,6 +133,14 @@ static const struct rpc_field backup[] = {
      .text = "a file that is there gives way, once the new one is whole (false)"},
     END,
 };
+static const struct rpc_field export[] = {
+    CONVERSATION,
+    TEXT("path", RPC_STRING_MAX, "of a folder, which is made"),
+    {.name = "files",
+     .type = RPC_BOOLEAN,
+     .optional = true,
+     .text = "fetch the conversation's files too (false)"},
+    END};
 static const struct rpc_field restore[] = {
     TEXT("path", RPC_STRING_MAX, "of the file"),
     TEXT("passphrase", SOTTO_PASSPHRASE_MAX, "the backup's passphrase or key"),
@@ -405,6 +413,10 @@ const struct rpc_method rpc_methods[] = {
      "Remove a device from the account: it reads nothing more, in any conversation", which_device,
      "Nothing", true, device_revoke},
 
+    {"conversation.export",
+     "Write a conversation into a folder, as a page and as lines of JSON, not encrypted. `progress`"
+     " counts messages",
+     export, "Exported", true, conversation_export},
     {"backup.create",
      "Write contacts, conversations and messages into one encrypted file. `progress` counts "
      "messages",

@@ -1,4 +1,4 @@
-/* backup.* */
+/* backup.*, conversation.export */
 #include "base/base.h"
 #include "rpc/methods.h"
 #include "rpc/objects.h"
@@ -36,5 +36,17 @@ bool backup_restore(struct call *call)
                       call->progress_ctx) != SOTTO_OK)
         return call_fail(call);
     call->result = object_restored(call->env, &restored);
+    return true;
+}
+
+bool conversation_export(struct call *call)
+{
+    struct sotto_exported exported = {0};
+    const struct sotto_export what = {.conversation = param_id(call, "conversation"),
+                                      .path = param_text(call, "path"),
+                                      .files = param_flag(call, "files")};
+    if (sotto_export(call->core, &what, &exported, call->progress, call->progress_ctx) != SOTTO_OK)
+        return call_fail(call);
+    call->result = object_exported(call->env, what.path, &exported);
     return true;
 }

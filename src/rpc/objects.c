@@ -378,6 +378,17 @@ json_t *object_backup(const sotto_env *env, const char *path, const struct sotto
     return object;
 }
 
+json_t *object_exported(const sotto_env *env, const char *path,
+                        const struct sotto_exported *exported)
+{
+    json_t *object = json_object();
+    object_set_text(env, object, "path", path);
+    object_set_number(object, "messages", exported->messages);
+    object_set_number(object, "files", exported->files);
+    object_set_number(object, "missing", exported->missing);
+    return object;
+}
+
 json_t *object_restored(const sotto_env *env, const struct sotto_restored *restored)
 {
     json_t *object = json_object();

@@ -27,6 +27,8 @@ void object_set_status(json_t *object, const struct sotto_status *status);
 json_t *object_invitation(const sotto_env *env, const char *link, uint32_t uses,
                           uint64_t expires_s);
 json_t *object_backup(const sotto_env *env, const char *path, const struct sotto_backup_made *made);
+json_t *object_exported(const sotto_env *env, const char *path,
+                        const struct sotto_exported *exported);
 json_t *object_restored(const sotto_env *env, const struct sotto_restored *restored);
 json_t *object_device_link(const sotto_env *env, const char *link, uint64_t expires_s);
 json_t *object_phrase(const sotto_env *env, const char *phrase);

@@ -382,6 +382,10 @@ static const struct rpc_field restored[] = {
     NUMBER("messages", "that are in it"),
     NUMBER("skipped", "records that only a newer version understands"),
     END};
+static const struct rpc_field exported[] = {
+    STRING("path", "as it was given"), NUMBER("messages", "that were written"),
+    NUMBER("files", "likewise"),
+    NUMBER("missing", "files that were wanted and cannot be had any more"), END};
 static const struct rpc_field stopped[] = {NUMBER("stopped", "how many calls were told"), END};
 #define OF_ACCOUNT MAYBE("profile", "of `sotto daemon --accounts`: whose it is")
 static const struct rpc_field profile[] = {
@@ -510,6 +514,7 @@ const struct rpc_object rpc_objects[] = {
     {"RecoveryPhrase", "The account's key in words.", recovery_phrase},
     {"Backup", "A backup that was made.", backup},
     {"Restored", "A backup that was taken over.", restored},
+    {"Exported", "A conversation that was written into a folder.", exported},
     {"Stopped", "Calls that were told to stop.", stopped},
     {"DeviceLink", "What a new device shows.", device_link},
     {"Devices", "A page of one's own devices.", devices},

@@ -1,9 +1,13 @@
 """Backups: all that a person has in one encrypted file, and back, on another device."""
 
+import base64
+import hashlib
+import html.parser
 import json
 import os
 import re
 import signal
+import urllib.parse
 
 from world import Person, World, eventually, main
 
@@ -190,4 +194,64 @@ def test_stopped():
         assert [n for n in os.listdir(world.directory) if n.startswith(".")] == [] or done.code < 0
 
 
-main([test_beside, test_history_only, test_what_waits, test_refused, test_stopped])
+def test_export():
+    """a conversation is written out for people and programs; what others wrote cannot be more than text there"""
+    with World("Alice", "Bob") as (world, alice, bob):
+        two(world)
+        nasty = "<script>alert(1)</script> \"'&amp; \u202e\u0007"
+        bob.ok("send", "Alice", nasty)
+        file = os.path.join(world.directory, "a <b>.bin")
+        with open(file, "wb") as out:
+            out.write(os.urandom(70000))
+        bob.ok("send", "Alice", "--file", file, "look")
+        sync(alice, bob)
+        target = [m for m in alice.history("Bob") if m.get("text") == "b0"][0]["id"]
+        alice.ok("react", str(target), "!")
+        sync(bob)
+        folder = os.path.join(world.directory, "out")
+        done = alice.ok("export", "Bob", folder, "--files").of("exported")[0]
+        assert (done["files"], done["missing"]) == (1, 0), done
+        assert sorted(os.listdir(folder)) == ["files", "index.html", "messages.jsonl"]
+        with open(os.path.join(folder, "messages.jsonl"), encoding="utf-8") as lines:
+            head, *rows = map(json.loads, lines)
+        assert head["type"] == "export" and head["title"] == "Bob" and len(rows) == done["messages"]
+        shown = alice.history("Bob")
+        assert [(m["id"], m["seq"], m["kind"], m.get("text")) for m in rows] == \
+            [(m["id"], m["seq"], m["kind"], m.get("text")) for m in shown]
+        assert any(m.get("text") == nasty for m in rows) and all(m["contentId"] for m in rows if m["kind"] == "text")
+        assert [r["reaction"] for m in rows for r in m.get("reactions", [])] == ["!"]
+        sent = [m for m in rows if m["kind"] == "file"][0]
+        assert open(os.path.join(folder, sent["file"]), "rb").read() == open(file, "rb").read()
+        page = open(os.path.join(folder, "index.html"), encoding="utf-8").read()
+        style = re.search(r"<style>(.*?)</style>", page, re.S)[1]
+        policy = "default-src 'none'; style-src 'sha256-%s'" % base64.b64encode(
+            hashlib.sha256(style.encode()).digest()).decode()
+        assert policy in page and "<script" not in page and "\u0007" not in page
+        parser = Tags()
+        parser.feed(page)
+        assert parser.tags <= {"html", "head", "meta", "title", "style", "body", "h1", "p", "article", "header", "bdi",
+                               "footer", "span", "blockquote", "a"}, parser.tags
+        assert parser.links == ["files/%d-" % sent["id"] + urllib.parse.quote(sent["fileName"])], parser.links
+        assert nasty.replace("\u0007", "\ufffd") in parser.text
+        assert os.stat(folder).st_mode & 0o777 == 0o700
+        assert alice.run("export", "Bob", folder).error == "exists"
+        assert alice.run("export", "Nobody", folder + "2").error == "not_found"
+        assert alice.run("export", "Bob", os.path.join(folder, "no", "where")).error == "storage"
+        plain = alice.ok("export", "Bob", folder + "3").of("exported")[0]
+        assert plain["files"] == 0 and sorted(os.listdir(folder + "3")) == ["index.html", "messages.jsonl"]
+
+
+class Tags(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags, self.links, self.text = set(), [], ""
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.links += [value for name, value in attrs if name == "href"]
+
+    def handle_data(self, data):
+        self.text += data
+
+
+main([test_export, test_beside, test_history_only, test_what_waits, test_refused, test_stopped])

@@ -603,6 +603,8 @@ def keeping():
         assert a.fails("backup.create", path=path) == "exists"
         assert [n["params"]["done"] for n in a.notes if n["method"] == "progress"][-1] >= 40
         a("backup.create", path=path + "2", passphrase="correct horse")
+        exported = a("conversation.export", conversation=room, path=path + ".folder")
+        assert exported["messages"] == made["messages"], exported
         other = type(alice)(world, "Alice's laptop")
         daemon = Daemon(other)
         c = daemon.rpc()
