@@ -18,6 +18,7 @@ enum sotto_room_state {
     SOTTO_ROOM_FORKED = 5,    /* the relay's log contradicts itself */
     SOTTO_ROOM_REJOINING = 7, /* entries that this device never saw have expired: it asks members
                                  to let it in again, and what is written waits until then */
+    SOTTO_ROOM_ASKED = 8,     /* nothing yet: one asked to join by a link */
 };
 
 const char *sotto_room_state_name(enum sotto_room_state state); /* "active" */

@@ -96,6 +96,47 @@ sotto_error sotto_group_unban(struct sotto *core, const struct sotto_id *convers
 sotto_error sotto_group_continue(struct sotto *core, const struct sotto_id *conversation,
                                  struct sotto_id *successor);
 
+/* Network. A link with which people can ask to join: so many, for so many seconds. What becomes of
+ * it is the group's rule (enum sotto_join_rule). The link ends with NUL; whoever has it can ask.
+ * The requests come to this device alone. NOT_ALLOWED: one may not add people, or the rule is
+ * CLOSED. */
+sotto_error sotto_group_link(struct sotto *core, const struct sotto_id *conversation, uint32_t uses,
+                             uint64_t lifetime_s, sotto_buf *link);
+struct sotto_join_link {
+    int64_t number;
+    struct sotto_id conversation;
+    uint32_t uses, used;
+    uint64_t expires_s;
+};
+/* Local. Those that this device made. */
+sotto_error sotto_group_links(struct sotto *core,
+                              void (*each)(void *ctx, const struct sotto_join_link *link),
+                              void *ctx);
+/* Network. From now on the link is good for nothing, here at once; the relay learns it with the
+ * next connection if it cannot be reached now. NOT_FOUND. */
+sotto_error sotto_group_unlink(struct sotto *core, int64_t number);
+
+/* Network. Asks with a link. conversation is in state SOTTO_ROOM_ASKED until the answer comes, with
+ * which it goes and the group is there under an id of its own; sotto_group_leave withdraws. */
+sotto_error sotto_group_ask(struct sotto *core, const char *link, struct sotto_id *conversation);
+
+struct sotto_join_request {
+    int64_t id;
+    struct sotto_id conversation;
+    const char *title;
+    struct sotto_id account; /* who asks: the request is signed by a device of it */
+    const char *name;        /* as one knows them, else as they call themself */
+    uint64_t time_s;
+};
+/* Local. Those that wait to be answered on this device. */
+sotto_error sotto_join_requests(struct sotto *core,
+                                void (*each)(void *ctx, const struct sotto_join_request *request),
+                                void *ctx);
+/* Local: queues the Add. NOT_FOUND, NOT_ALLOWED. */
+sotto_error sotto_join_approve(struct sotto *core, int64_t id, struct sotto_id *conversation);
+/* Local. Who asked is not told. NOT_FOUND. */
+sotto_error sotto_join_refuse(struct sotto *core, int64_t id);
+
 /* Local. The picture's bytes, appended. NOT_FOUND: there is none. */
 sotto_error sotto_group_picture(struct sotto *core, const struct sotto_id *conversation,
                                 sotto_buf *picture);

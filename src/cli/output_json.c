@@ -50,6 +50,17 @@ static void json_settings(struct cli *cli, const struct sotto_conversation *one)
     print_as("conversation", object);
 }
 
+static void json_join_link(struct cli *cli, const struct sotto_join_link *link)
+{
+    (void)cli;
+    print_as("joinLink", object_join_link(link));
+}
+
+static void json_join_request(struct cli *cli, const struct sotto_join_request *request)
+{
+    print_as("joinRequest", object_join_request(cli->env, request));
+}
+
 static void json_standing(struct cli *cli, const struct sotto_standing *standing)
 {
     print_as("standing", object_standing(cli->env, standing));
@@ -199,10 +210,10 @@ static void json_problem(struct cli *cli, const struct sotto_problem *problem)
 }
 
 const struct output output_json = {
-    json_message,     json_receipt,     json_conversation, json_settings, json_standing,
-    json_contact,     json_labels,      json_found,        json_member,   json_request,
-    json_account,     json_status,      json_invitation,   json_backup,   json_exported,
-    json_restored,    json_device_link, json_phrase,       json_device,   json_progress,
-    json_fingerprint, json_proxy,       json_sending,      json_saved,    json_done,
-    json_nothing,     json_notice,      json_problem,
+    json_message,      json_receipt,  json_conversation, json_settings,    json_join_link,
+    json_join_request, json_standing, json_contact,      json_labels,      json_found,
+    json_member,       json_request,  json_account,      json_status,      json_invitation,
+    json_backup,       json_exported, json_restored,     json_device_link, json_phrase,
+    json_device,       json_progress, json_fingerprint,  json_proxy,       json_sending,
+    json_saved,        json_done,     json_nothing,      json_notice,      json_problem,
 };

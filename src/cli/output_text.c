@@ -319,6 +319,30 @@ static void text_settings(struct cli *cli, const struct sotto_conversation *one)
         printf("timer         %u s\n", (unsigned)one->timer_s);
 }
 
+static void text_join_link(struct cli *cli, const struct sotto_join_link *link)
+{
+    (void)cli;
+    char hex[65];
+    hex_print(hex, link->conversation.bytes, sizeof link->conversation.bytes);
+    printf("%lld  group %.8s, %u of %u asked with it, until ", (long long)link->number, hex,
+           link->used, link->uses);
+    time_print(link->expires_s);
+    putchar('\n');
+}
+
+static void text_join_request(struct cli *cli, const struct sotto_join_request *request)
+{
+    (void)cli;
+    char hex[65];
+    hex_print(hex, request->account.bytes, sizeof request->account.bytes);
+    printf("%lld  ", (long long)request->id);
+    person_print(request->name, &request->account);
+    printf(" (account %.16s) asks to join ", hex);
+    clean_print_str(stdout, request->title);
+    printf("\n   let them in: sotto group approve %lld    or not: sotto group refuse %lld\n",
+           (long long)request->id, (long long)request->id);
+}
+
 static void text_standing(struct cli *cli, const struct sotto_standing *standing)
 {
     (void)cli;
@@ -655,10 +679,10 @@ static void text_problem(struct cli *cli, const struct sotto_problem *problem)
 }
 
 const struct output output_text = {
-    text_message,     text_receipt,     text_conversation, text_settings, text_standing,
-    text_contact,     text_labels,      text_found,        text_member,   text_request,
-    text_account,     text_status,      text_invitation,   text_backup,   text_exported,
-    text_restored,    text_device_link, text_phrase,       text_device,   text_progress,
-    text_fingerprint, text_proxy,       text_sending,      text_saved,    text_done,
-    text_nothing,     text_notice,      text_problem,
+    text_message,      text_receipt,  text_conversation, text_settings,    text_join_link,
+    text_join_request, text_standing, text_contact,      text_labels,      text_found,
+    text_member,       text_request,  text_account,      text_status,      text_invitation,
+    text_backup,       text_exported, text_restored,     text_device_link, text_phrase,
+    text_device,       text_progress, text_fingerprint,  text_proxy,       text_sending,
+    text_saved,        text_done,     text_nothing,      text_notice,      text_problem,
 };

@@ -338,11 +338,35 @@ static sotto_error leave_queue(struct room *room)
     return error == SOTTO_EXISTS ? SOTTO_OK : error;
 }
 
+/* What one only asked to join goes; the request may have been read. */
+static sotto_error withdraw(struct sotto *core, const struct sotto_id *conversation, bool *asked)
+{
+    struct arena arena;
+    struct store_room row;
+    struct room_id id;
+    TRY(core_need_account(core));
+    memcpy(id.bytes, conversation->bytes, ROOM_ID_SIZE);
+    arena_init(&arena, core->env);
+    sotto_error error = store_begin(core->store);
+    if (error == SOTTO_OK)
+        error = store_room_get(core->store, &id, &arena, &row);
+    *asked = error == SOTTO_OK && row.state == STORE_ROOM_ASKED;
+    if (*asked)
+        error = store_room_erase(core->store, &id);
+    arena_free(&arena);
+    return groups_finish(core, error == SOTTO_NOT_FOUND ? SOTTO_OK : error,
+                         "leaving the conversation");
+}
+
 sotto_error sotto_group_leave(struct sotto *core, const struct sotto_id *conversation)
 {
     struct arena arena;
     struct room *room = NULL;
     struct store_room row;
+    bool asked = false;
+    TRY(withdraw(core, conversation, &asked));
+    if (asked)
+        return SOTTO_OK;
     arena_init(&arena, core->env);
     sotto_error error = groups_begin(core, conversation, &arena, &room, &row);
     if (error == SOTTO_OK) {

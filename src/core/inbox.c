@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "core/internal.h"
+#include "core/joining.h"
 #include "core/rejoin.h"
+#include "wire/join.h"
 #include "wire/rejoin.h"
 
 enum {
@@ -231,7 +233,42 @@ static bool grant_next(struct sotto *core)
     return asking;
 }
 
+static void on_revoked(void *ctx, sotto_error error, const struct message *answer)
+{
+    struct sotto *core = ctx;
+    core->inbox.busy = false;
+    if (error != SOTTO_OK) {
+        inbox_refused(core, error, answer);
+        return;
+    }
+    error = joining_revoked(core, core->inbox.granting);
+    if (error != SOTTO_OK)
+        inbox_local(core, error, "revoking the link");
+    wipe(core->inbox.granting, sizeof core->inbox.granting);
+}
+
+/* Tells the relay of the end of a link. */
+static bool revoke_next(struct sotto *core)
+{
+    struct message message;
+    if (!joining_revoked_next(core, core->inbox.granting))
+        return false;
+    memset(&message, 0, sizeof message);
+    message.type = MESSAGE_REVOKE;
+    gate_of(sotto_bytes_of(core->inbox.granting, CAPABILITY_SIZE), &message.capability_hash);
+    return ask(core, &message, on_revoked);
+}
+
 /* ---- Envelopes ---- */
+
+static sotto_error opened_apply(struct sotto *core, sotto_bytes opened)
+{
+    uint64_t now = core_now_s(core);
+    if (rejoin_request_is(opened))
+        return rejoin_consider(core, opened, now);
+    return join_request_is(opened) ? joining_consider(core, opened, now)
+                                   : join_consider(core, opened, now);
+}
 
 /* One envelope, one transaction: what it led to, and that it was dealt with. */
 static sotto_error envelope_apply(struct sotto *core, const struct inbox_envelope *envelope)
@@ -248,9 +285,7 @@ static sotto_error envelope_apply(struct sotto *core, const struct inbox_envelop
     if (error == SOTTO_OK && fresh) {
         error = identity_open(core->crypto, &core->identity, envelope->sealed, &opened, &fault);
         if (error == SOTTO_OK)
-            error = rejoin_request_is(sotto_buf_view(&opened))
-                        ? rejoin_consider(core, sotto_buf_view(&opened), core_now_s(core))
-                        : join_consider(core, sotto_buf_view(&opened), core_now_s(core));
+            error = opened_apply(core, sotto_buf_view(&opened));
         else if (!error_is_local(error))
             error = SOTTO_OK; /* not for this device, or nonsense: anybody may post */
     }
@@ -434,6 +469,8 @@ static bool signed_in_step(struct sotto *core)
         return true;
     if (inbox->failed)
         return false;
+    if (revoke_next(core))
+        return true;
     /* Who stays connected is asked for KeyPackages too. */
     if (core->patient && net_now_ms(core) - inbox->counted_ms > COUNT_MS)
         inbox->counted = inbox->stocked = false;

@@ -272,6 +272,8 @@ void room_forget_group(struct room *room);
 sotto_error room_load_group(struct room *room);
 /* Rolls back, and forgets all cached groups: after a failure that touched more than one room. */
 void room_abort_all(struct sotto *core);
+/* The connection to the room's relay; false: not now, progress says why. */
+bool room_connect(struct room *room, const struct store_room *row);
 /* One step; sets room->progress. */
 void room_step(struct room *room);
 /* Marks it stuck for this run, or pauses it where the core is patient. */

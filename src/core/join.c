@@ -4,6 +4,7 @@
 #include "core/people.h"
 #include "core/rejoin.h"
 #include "core/renew.h"
+#include "core/joining.h"
 #include "core/successor.h"
 
 /* ---- Joining ---- */
@@ -129,8 +130,10 @@ static sotto_error sender_learn(struct joining *j)
     if (j->envelope->capability.size > 0) {
         sotto_error error =
             store_invitation_use(store, j->envelope->capability, core_now_s(j->core));
+        struct room_id asked;
+        bool answer = store_asked_room(store, j->envelope->capability, &asked) == SOTTO_OK;
         if (error == SOTTO_OK)
-            contact.contact = true;
+            contact.contact |= !answer; /* who lets one into a group is no contact by that */
         else if (error != SOTTO_NOT_FOUND)
             return error;
     }
@@ -155,6 +158,8 @@ static sotto_error joined_store(struct joining *j)
     TRY(renew_done(core, &j->room->id, j->row.members, j->envelope->next_seq - 1));
     TRY(room_settings_keep(j->room, &j->row, &j->arena));
     TRY(successor_joined(core, &j->room->id, &j->settings, &j->sender));
+    if (j->envelope->capability.size > 0)
+        TRY(joining_answered(core, j->envelope->capability));
     TRY(store_room_put(core->store, &j->row)); /* its title is the settings' */
     if (!j->package.last_resort)
         TRY(store_key_package_erase(core->store, j->package.ref));
@@ -281,10 +286,15 @@ static sotto_error drop_if_bad(sotto_error error)
 static sotto_error let_in(struct considering *c, const struct store_contact *contact, bool *in)
 {
     struct store_invitation invitation;
+    struct store_join_link link;
     *in = contact->contact;
     if (*in || c->envelope.capability.size == 0)
         return SOTTO_OK;
-    sotto_error error = store_invitation_get(c->core->store, c->envelope.capability, &invitation);
+    sotto_error error = store_join_link_get(c->core->store, c->envelope.capability, &link);
+    wipe(&link, sizeof link);
+    if (error != SOTTO_NOT_FOUND)
+        return error; /* who holds that may ask to join, and no more */
+    error = store_invitation_get(c->core->store, c->envelope.capability, &invitation);
     *in = error == SOTTO_OK && invitation.used < invitation.uses && invitation.expires_s > c->now_s;
     wipe(&invitation, sizeof invitation);
     return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;

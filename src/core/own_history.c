@@ -163,7 +163,8 @@ sotto_error own_rooms_write(struct sotto *core, struct arena *arena, struct own_
     size_t count = 0;
     TRY(store_rooms(core->store, arena, &rooms, &count));
     for (size_t i = 0; i < count; i++) {
-        if (rooms[i].kind == STORE_ROOM_OWN || rooms[i].state == STORE_ROOM_REQUEST)
+        if (rooms[i].kind == STORE_ROOM_OWN || rooms[i].state == STORE_ROOM_REQUEST ||
+            rooms[i].state == STORE_ROOM_ASKED)
             continue;
         TRY(room_write(&rooms[i], &sink->records));
         TRY(own_sink_flush(sink, false));

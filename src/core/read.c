@@ -23,6 +23,8 @@ const char *sotto_room_state_name(enum sotto_room_state state)
         return "left";
     case SOTTO_ROOM_FORKED:
         return "forked";
+    case SOTTO_ROOM_ASKED:
+        return "asked";
     case SOTTO_ROOM_REJOINING:
         return "rejoining";
     }

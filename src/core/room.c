@@ -1,6 +1,7 @@
 /* A room in memory: its cached group, and one step of its state machine (core/internal.h). */
 #include <string.h>
 
+#include "core/joining.h"
 #include "core/successor.h"
 #include "core/rejoin.h"
 #include "core/renew.h"
@@ -367,8 +368,7 @@ static void room_subscribe(struct room *room, const struct store_room *row)
 /* ---- One step
  * ------------------------------------------------------------------------------------- */
 
-/* The room connection; false: not now, progress says why. */
-static bool room_connect(struct room *room, const struct store_room *row)
+bool room_connect(struct room *room, const struct store_room *row)
 {
     struct conn *conn = net_conn(room->core, row->relay, CONNECTION_ROOM);
     if (conn == NULL) {
@@ -595,6 +595,8 @@ void room_step(struct room *room)
         step_creating(room, &row);
     else if (row.state == STORE_ROOM_REJOINING)
         step_rejoining(room, &row);
+    else if (row.state == STORE_ROOM_ASKED)
+        joining_step(room, &row);
     else {
         if (room->subscribed != ROOM_UNSUBSCRIBED && room->conn != NULL && room->conn->link != NULL)
             link_unsubscribe(room->conn->link, room->subscription);

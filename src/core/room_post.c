@@ -1,7 +1,7 @@
 /* Posting the Welcomes that won commits owe (PROTOCOL.md, post_envelope). */
 #include <string.h>
 
-#include "core/internal.h"
+#include "core/joining.h"
 
 /* What a refusal means for the row. */
 enum outcome {
@@ -35,6 +35,13 @@ static sotto_error posted_store(struct room *room, sotto_error error, const stru
     if (error == SOTTO_OK)
         TRY(store_token_erase(core->store,
                               sotto_bytes_of(outgoing.request.bytes, REQUEST_ID_SIZE)));
+    struct store_room row;
+    if (outcome != OUTCOME_LATER && error != SOTTO_OK &&
+        store_room_get(core->store, &room->id, arena, &row) == SOTTO_OK &&
+        row.state == STORE_ROOM_ASKED) {
+        TRY(joining_refused(room, &row));
+        outcome = OUTCOME_NEVER; /* the link was all that it had */
+    }
     if (outcome == OUTCOME_NEVER)
         TRY(store_outgoing_erase(core->store, outgoing.id));
     else {

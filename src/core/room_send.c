@@ -236,6 +236,9 @@ static sotto_error room_open_check(struct sotto *core, const struct store_room *
     case STORE_ROOM_LEFT:
         return problem_set(&core->problem, SOTTO_STATE, SOTTO_CODE_NOT_MEMBER,
                            "Ask a member to add you again.", "You have left this conversation.");
+    case STORE_ROOM_ASKED:
+        return problem_set(&core->problem, SOTTO_STATE, SOTTO_CODE_NOT_MEMBER,
+                           "Wait, or ask them another way.", "%s", row->trouble);
     case STORE_ROOM_REMOVED:
     case STORE_ROOM_REQUEST:
         break;

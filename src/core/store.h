@@ -35,7 +35,7 @@
 
 struct store;
 
-#define STORE_VERSION 19    /* PRAGMA user_version */
+#define STORE_VERSION 20    /* PRAGMA user_version */
 #define STORE_BUSY_MS 10000 /* how long a lock is waited for */
 #define STORE_FILE "profile.db"
 

@@ -8,7 +8,7 @@ static void read_room(struct query *q, struct arena *arena, struct store_room *o
 {
     column_fixed(q, out->room.bytes, sizeof out->room.bytes);
     out->kind = column_between(q, STORE_ROOM_DIRECT, STORE_ROOM_OWN);
-    out->state = column_between(q, STORE_ROOM_CREATING, STORE_ROOM_REJOINING);
+    out->state = column_between(q, STORE_ROOM_CREATING, STORE_ROOM_ASKED);
     out->title = column_text(q, arena);
     out->relay = column_text(q, arena);
     out->has_peer = column_fixed(q, out->peer.bytes, sizeof out->peer.bytes);

@@ -19,6 +19,7 @@ enum store_room_state {
     STORE_ROOM_FORKED = 5,
     STORE_ROOM_REQUEST = 6,   /* joined, but the person was not asked yet */
     STORE_ROOM_REJOINING = 7, /* the log went on without this device: it asks to be let in again */
+    STORE_ROOM_ASKED = 8,     /* no room: that one asked to join a group by a link (joining.h) */
 };
 
 /* Whether one may write there: now, or once it is made, or once this device is back. */

@@ -543,11 +543,40 @@ static const char version_19[] =
     " INSERT OR REPLACE INTO number VALUES ('search.stale', 1); END;"
     "PRAGMA user_version = 19;";
 
+/* Joining groups by links: store_joining.h. */
+static const char version_20[] =
+    "CREATE TABLE join_link ("
+    " number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " capability BLOB NOT NULL UNIQUE,"
+    " room BLOB NOT NULL REFERENCES room ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,"
+    " revoked INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE joiner ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " room BLOB NOT NULL REFERENCES room ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,"
+    " account BLOB NOT NULL,"
+    " device BLOB NOT NULL,"
+    " relay TEXT NOT NULL,"
+    " capability BLOB NOT NULL,"
+    " name TEXT NOT NULL,"
+    " time_s INTEGER NOT NULL,"
+    " UNIQUE (room, account)) STRICT;"
+    "CREATE TABLE asked_to_join ("
+    " room BLOB PRIMARY KEY REFERENCES room ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,"
+    " link BLOB NOT NULL,"
+    " account BLOB NOT NULL,"
+    " device BLOB NOT NULL,"
+    " capability BLOB NOT NULL UNIQUE) STRICT;"
+    "CREATE TRIGGER joiner_added AFTER INSERT ON joiner BEGIN"
+    " INSERT INTO event (kind, about) VALUES (20, NEW.room); END;"
+    "CREATE TRIGGER joiner_erased AFTER DELETE ON joiner BEGIN"
+    " INSERT INTO event (kind, about) VALUES (20, OLD.room); END;"
+    "PRAGMA user_version = 20;";
+
 /* steps[n]: from version n to n + 1 */
 static const char *const steps[STORE_VERSION] = {
     version_1,  version_2,  version_3,  version_4,  version_5,  version_6,  version_7,
     version_8,  version_9,  version_10, version_11, version_12, version_13, version_14,
-    version_15, version_16, version_17, version_18, version_19};
+    version_15, version_16, version_17, version_18, version_19, version_20};
 
 const char *store_schema_step(uint64_t version)
 {

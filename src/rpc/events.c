@@ -62,6 +62,8 @@ static const char *type_name(enum sotto_event_kind kind)
         return "contact";
     case SOTTO_EVENT_REQUEST:
         return "request";
+    case SOTTO_EVENT_JOIN_REQUEST:
+        return "joinRequest";
     case SOTTO_EVENT_ACCOUNT:
         return "account";
     }
@@ -103,6 +105,7 @@ static void add_object(struct push *push, const struct sotto_event *event)
             object_set_number(push->params, "erased", (uint64_t)event->erased);
         break;
     case SOTTO_EVENT_REQUEST:
+    case SOTTO_EVENT_JOIN_REQUEST:
         break;
     case SOTTO_EVENT_ACCOUNT:
         if (sotto_account(push->core, &account) == SOTTO_OK)

@@ -339,6 +339,13 @@ static const struct rpc_field set_join[] = {CONVERSATION,
                                              .of = "closed|ask|open",
                                              .text = "what becomes of who asks by a link"},
                                             END};
+static const struct rpc_field create_link[] = {
+    CONVERSATION, MAYBE_NUMBER("uses", 1, 1000, "for how many people (1)"),
+    MAYBE_NUMBER("lifetime", 1, 3650 * UINT64_C(86400), "seconds (7 days)"), END};
+static const struct rpc_field revoke_link[] = {NUMBER("link", 1, INT64_MAX, "the link's number"),
+                                               END};
+static const struct rpc_field ask_link[] = {TEXT("link", RPC_STRING_MAX, "sotto://join/..., whole"),
+                                            END};
 static const struct rpc_field somebody[] = {CONVERSATION, WHO, END};
 static const struct rpc_field since[] = {
     MAYBE_NUMBER("since", 0, INT64_MAX,
@@ -578,6 +585,21 @@ const struct rpc_method rpc_methods[] = {
      "Make a new group where one was stopped, with all who were in it but whoever stopped it; an"
      " owner's Sotto does it by itself where it is known who that was",
      conversation, "ConversationId", false, group_continue},
+    {"group.createLink", "Make a link with which people can ask to join", create_link, "Invitation",
+     true, group_create_link},
+    {"group.listLinks", "The links that this device made", page, "JoinLinks", false,
+     group_list_links},
+    {"group.revokeLink", "A link is good for nothing any more", revoke_link, "Nothing", true,
+     group_revoke_link},
+    {"group.ask",
+     "Ask to join with a link. The conversation that it gives is in state `asked` until the answer"
+     " comes, and is gone then; the group has an id of its own",
+     ask_link, "ConversationId", true, group_ask},
+    {"group.listRequests", "Who asks to join, by links of this device", page, "JoinRequests", false,
+     group_list_requests},
+    {"group.approve", "Let somebody in who asks to join", request, "ConversationId", false,
+     group_approve},
+    {"group.refuse", "Do not; who asked is not told", request, "Nothing", false, group_refuse},
     {"group.standings", "Who has a role of their own, and who is banned", members, "Standings",
      false, group_standings},
 

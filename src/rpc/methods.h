@@ -121,6 +121,15 @@ bool accounts_add(struct call *call);
 bool accounts_remove(struct call *call);
 bool accounts_select(struct call *call);
 
+/* methods_joining.c */
+bool group_create_link(struct call *call);
+bool group_list_links(struct call *call);
+bool group_revoke_link(struct call *call);
+bool group_ask(struct call *call);
+bool group_list_requests(struct call *call);
+bool group_approve(struct call *call);
+bool group_refuse(struct call *call);
+
 /* server.c */
 bool calls_stop(struct call *call);
 bool events_subscribe(struct call *call);

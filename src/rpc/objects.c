@@ -263,6 +263,29 @@ json_t *object_settings(const sotto_env *env, const struct sotto_settings *setti
     return object;
 }
 
+json_t *object_join_link(const struct sotto_join_link *link)
+{
+    json_t *object = json_object();
+    object_set_number(object, "link", (uint64_t)link->number);
+    object_set_id(object, "conversation", &link->conversation);
+    object_set_number(object, "uses", link->uses);
+    object_set_number(object, "used", link->used);
+    object_set_number(object, "expires", link->expires_s);
+    return object;
+}
+
+json_t *object_join_request(const sotto_env *env, const struct sotto_join_request *request)
+{
+    json_t *object = json_object();
+    object_set_number(object, "request", (uint64_t)request->id);
+    object_set_id(object, "conversation", &request->conversation);
+    object_set_text(env, object, "title", request->title);
+    object_set_id(object, "account", &request->account);
+    object_set_text(env, object, "name", request->name);
+    object_set_number(object, "time", request->time_s);
+    return object;
+}
+
 json_t *object_standing(const sotto_env *env, const struct sotto_standing *standing)
 {
     json_t *object = json_object();

@@ -17,6 +17,8 @@ json_t *object_message(const sotto_env *env, const struct sotto_message *message
 json_t *object_receipt(const sotto_env *env, const struct sotto_receipt *receipt);
 json_t *object_conversation(const sotto_env *env, const struct sotto_conversation *one);
 json_t *object_settings(const sotto_env *env, const struct sotto_settings *settings);
+json_t *object_join_link(const struct sotto_join_link *link);
+json_t *object_join_request(const sotto_env *env, const struct sotto_join_request *request);
 json_t *object_standing(const sotto_env *env, const struct sotto_standing *standing);
 json_t *object_contact(const sotto_env *env, const struct sotto_contact *contact);
 json_t *object_member(const sotto_env *env, const struct sotto_member *member);

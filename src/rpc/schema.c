@@ -157,7 +157,7 @@ static const struct rpc_field conversation[] = {
     ID("conversation", "its id"),
     STRING("title", "the group's, or the other person's name"),
     ONE_OF("kind", "group|person", "with how many"),
-    ONE_OF("state", "creating|active|removed|left|forked|rejoining|unknown",
+    ONE_OF("state", "creating|active|removed|left|forked|rejoining|asked|unknown",
            "creating: not at the relay yet; removed, left: over; forked: the relay's log"
            " contradicts itself"),
     STRING("relay", "where it is"),
@@ -225,6 +225,27 @@ static const struct rpc_field settings[] = {
     MAYBE_ID("successor", "the conversation where it goes on, if it was stopped"),
     END,
 };
+
+static const struct rpc_field join_link[] = {
+    NUMBER("link", "its number"),
+    ID("conversation", "the group"),
+    NUMBER("uses", "for how many people"),
+    NUMBER("used", "how many asked with it"),
+    NUMBER("expires", "when it ends, in seconds since 1970"),
+    END};
+static const struct rpc_field join_links[] = {OBJECTS("links", "JoinLink", "a page of them"),
+                                              NUMBER("total", "how many there are in all"), END};
+static const struct rpc_field join_request[] = {
+    NUMBER("request", "its number"),
+    ID("conversation", "the group"),
+    STRING("title", "what the group is called"),
+    ID("account", "who asks: a device of that account signed it"),
+    STRING("name", "as one calls them, else as they call themself"),
+    NUMBER("time", "when it came, in seconds since 1970"),
+    END};
+static const struct rpc_field join_requests[] = {
+    OBJECTS("requests", "JoinRequest", "a page of them, oldest first"),
+    NUMBER("total", "how many there are in all"), END};
 
 static const struct rpc_field standing[] = {
     ID("account", "the account's id"),
@@ -457,7 +478,7 @@ static const struct rpc_field event[] = {
     NUMBER("number", "grows by one with each; kept over restarts"),
     ONE_OF("type",
            "message|messageChanged|messageErased|conversation|conversationErased|contact|request|"
-           "account",
+           "account|joinRequest",
            "what changed; messageErased: its time was over; conversationErased: all that was said"
            " there is gone"),
     MAYBE_ID("about", "the conversation's id; of type contact, the account's"),
@@ -534,6 +555,10 @@ const struct rpc_object rpc_objects[] = {
     {"Draft", "What a person began to write.", draft},
     {"ConversationId", "A conversation by its id.", conversation_id},
     {"Settings", "What the members of a group agreed on, and what oneself may do.", settings},
+    {"JoinLink", "A link with which people ask to join a group.", join_link},
+    {"JoinLinks", "A page of them.", join_links},
+    {"JoinRequest", "Somebody who asks to join a group.", join_request},
+    {"JoinRequests", "A page of them.", join_requests},
     {"Standing", "Somebody with a role, or who is banned.", standing},
     {"Standings", "A page of them.", standings},
     {"Member", "A device in a conversation.", member},

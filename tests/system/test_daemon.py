@@ -580,6 +580,28 @@ def settings():
         assert {s["name"]: s["role"] for s in b("group.standings", conversation=group)["standings"]} == \
             {"Alice": "owner", "Bob": "admin"}
         assert a.fails("group.continue", conversation=group) == "cannot_change"
+        # Joining by a link.
+        a("group.setJoin", conversation=group, rule="ask")
+        link = a("group.createLink", conversation=group, uses=2)["link"]
+        assert [(l["uses"], l["used"]) for l in a("group.listLinks")["links"]] == [(2, 0)]
+        carol = type(alice)(world, "Carol")
+        carol.register()
+        daemon = Daemon(carol)
+        c = daemon.rpc()
+        a("events.subscribe")
+        asked = c("group.ask", link=link)["conversation"]
+        assert c("conversation.get", conversation=asked)["state"] == "asked"
+        a.events(lambda n: n["params"].get("type") == "joinRequest" and n["params"]["about"] == group)
+        request = a("group.listRequests")["requests"][0]
+        assert (request["name"], request["title"], request["account"]) == \
+            ("Carol", "Pantry", c("account.get")["account"])
+        assert a("group.approve", request=request["request"])["conversation"] == group
+        eventually(lambda: [k["state"] for k in c("conversation.list")["conversations"]] == ["active"], "Carol in")
+        daemon.stop()
+        assert a.fails("group.refuse", request=request["request"]) == "not_found"
+        a("group.revokeLink", link=1)
+        assert a("group.listLinks")["total"] == 0
+        used.add("group.refuse")
         a("group.ban", conversation=group, who="Bob")
         eventually(lambda: b("conversation.get", conversation=group)["state"] == "removed", "Bob's being out")
         assert [s["name"] for s in a("group.standings", conversation=group)["standings"] if s["banned"]] == ["Bob"]

@@ -194,6 +194,99 @@ def test_race():
         agree(world.people, "Kitchen")
 
 
+def asks(person, link):
+    return person.ok("group", "ask", link).of("conversation")[0]
+
+
+def test_link():
+    """by a link one asks to join; who made it lets in, or not; it has uses, and can be revoked"""
+    with World("Alice", "Bob", "Carol", "Dave", "Eve") as (world, alice, bob, carol, dave, eve):
+        for person in world.people:
+            person.register()
+        world.befriend(alice, bob)
+        alice.ok("group", "create", "Kitchen", "Bob")
+        bob.ok("sync")
+        link = bob.ok("group", "link", "Kitchen", "--uses", "3").of("invitation")[0]["link"]
+        assert bob.run("group", "ask", link).error == "own_link"
+        for person in (carol, dave, eve):
+            asked = asks(person, link)
+            assert asked["state"] == "asked" and asked["title"] == "Kitchen", asked
+            assert asks(person, link) == asked  # once
+        assert carol.run("send", "Kitchen", "hello?").error == "not_member"
+        bob.ok("sync")
+        waiting = bob.ok("group", "requests").of("joinRequest")
+        assert [(r["name"], r["title"]) for r in waiting] == [(n, "Kitchen") for n in ("Carol", "Dave", "Eve")], waiting
+        assert bob.ok("group", "links").of("joinLink")[0]["used"] == 3
+        bob.ok("group", "approve", str(waiting[0]["request"]))
+        bob.ok("group", "refuse", str(waiting[1]["request"]))
+        assert bob.run("group", "approve", str(waiting[1]["request"])).error == "not_found"
+        carol.ok("sync")
+        assert [c["state"] for c in carol.ok("conversations").of("conversation")] == ["active"]
+        assert carol.ok("contacts").of("contact") == []  # whoever lets one in is no contact by that
+        carol.ok("send", "Kitchen", "thank you")
+        sync_all(world)
+        assert ("Carol", "thank you") in [(m["name"], m["text"]) for m in alice.history("Kitchen") if m["kind"] == "text"]
+        dave.ok("sync")
+        assert dave.conversation("Kitchen")["state"] == "asked"
+        dave.ok("group", "leave", "Kitchen")
+        assert dave.ok("conversations").of("conversation") == []
+        # A link that is used up or revoked is over.
+        over = dave.run("group", "ask", link)
+        assert (over.error, over.of("conversation")[0]["state"]) == ("not_member", "removed"), over
+        other = bob.ok("group", "link", "Kitchen").of("invitation")[0]["link"]
+        for one in bob.ok("group", "links").of("joinLink"):
+            bob.ok("group", "unlink", str(one["link"]))
+        assert bob.ok("group", "links").of("joinLink") == []
+        assert dave.run("group", "ask", other).error == "not_member"
+        agree([alice, bob, carol], "Kitchen")
+
+
+def test_link_rules():
+    """the group says who lets in, and whether anybody; who is banned is not"""
+    with World("Alice", "Bob", "Carol", "Dave") as (world, alice, bob, carol, dave):
+        for person in world.people:
+            person.register()
+        world.befriend(alice, bob)
+        alice.ok("group", "create", "Kitchen", "Bob")
+        bob.ok("sync")
+        alice.ok("group", "join", "Kitchen", "open")
+        link = alice.ok("group", "link", "Kitchen", "--uses", "9").of("invitation")[0]["link"]
+        asks(carol, link)
+        alice.ok("sync")
+        carol.ok("sync")
+        assert len(members(carol, "Kitchen")) == 3
+        alice.ok("group", "ban", "Kitchen", "Carol")
+        carol.ok("sync")
+        asks(carol, link)
+        alice.ok("sync")
+        assert members(alice, "Kitchen") == ["Alice", "Bob"] and alice.ok("group", "requests").of("joinRequest") == []
+        alice.ok("group", "policy", "Kitchen", "add", "admin")
+        bob.ok("sync")
+        refused(bob.run("group", "link", "Kitchen"))
+        alice.ok("group", "join", "Kitchen", "closed")
+        asks(dave, link)
+        alice.ok("sync")
+        assert members(alice, "Kitchen") == ["Alice", "Bob"] and alice.ok("group", "requests").of("joinRequest") == []
+        refused(alice.run("group", "link", "Kitchen"))
+
+
+def test_link_across_relays():
+    """who asks may be at another relay, which knows nothing of the group's"""
+    with World("Alice", "Bob") as (world, alice, bob), World("Zoe") as (other, zoe):
+        befriend_all(world)
+        zoe.register()
+        alice.ok("group", "create", "Kitchen", "Bob")
+        sync_all(world)
+        link = alice.ok("group", "link", "Kitchen").of("invitation")[0]["link"]
+        asks(zoe, link)
+        alice.ok("sync")
+        alice.ok("group", "approve", "1")
+        zoe.ok("sync")
+        zoe.ok("send", "Kitchen", "from afar")
+        sync_all(world)
+        assert bob.texts("Kitchen")[-1][1] == alice.texts("Kitchen")[-1][1] == "from afar"
+
+
 def usurp(person, title, *what):
     done = subprocess.run([os.environ["SOTTO_USURPER"], person.profile, person.conversation(title)["conversation"],
                            *what], capture_output=True, encoding="utf-8", timeout=300)
@@ -290,5 +383,5 @@ def test_usurped_garbage():
         assert [t for _, t in alice.texts(there(alice, "Kitchen")["active"]["conversation"])] == ["here"]
 
 
-main([test_title_and_picture, test_roles, test_ownership, test_ban, test_timer, test_race,
+main([test_link, test_link_rules, test_link_across_relays, test_title_and_picture, test_roles, test_ownership, test_ban, test_timer, test_race,
       test_usurped_title, test_usurped_owner, test_usurped_remove, test_usurped_gate, test_usurped_garbage])
