@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         BUG_UNLESS(content_encode(env, &content, &again) == SOTTO_OK);
         if (content_read(sotto_buf_view(&again), &account, &room, &arena, &message, &fault) ==
             SOTTO_OK)
-            BUG_UNLESS(message.kind >= CONTENT_TEXT && message.kind <= CONTENT_OWN);
+            BUG_UNLESS(message.kind >= CONTENT_TEXT && message.kind <= CONTENT_STATEMENT);
     } else {
         BUG_UNLESS(fault.error == error && strlen(fault.what) > 0 && fault.offset <= size);
     }
