@@ -1,9 +1,10 @@
 /* The provider that the cores run on: the real one, and beside it a record of what was sealed. The
- * relay, which sees every entry, looks each up in it: no key and nonce may ever stand under two
- * different ones. */
+ * relay, which sees every entry, looks each up in it: no key may ever stand under two different
+ * ones. The nonce is not looked at: MLS makes a part of it at random (RFC 9420, 6.3.1), so that two
+ * would hardly ever be the same, and each generation of a ratchet has a key of its own. */
 #include "sim/sim.h"
 
-enum { TAG = 16, NONCE = 12 };
+enum { TAG = 16 };
 
 struct watching {
     struct world *world;
@@ -65,8 +66,8 @@ static sotto_error seal(void *ctx, sotto_mls_aead aead, const uint8_t *key, cons
     if (error == SOTTO_OK) {
         struct digest tag, used;
         memcpy(tag.bytes, out + size, TAG);
-        digest_of(sotto_bytes_of(key, aead == SOTTO_MLS_AES128_GCM ? 16 : 32),
-                  sotto_bytes_of(nonce, NONCE), &used);
+        digest_of(sotto_bytes_of(key, aead == SOTTO_MLS_AES128_GCM ? 16 : 32), (sotto_bytes){0},
+                  &used);
         (void)digest_put(&watching->world->sealed, &tag, &used);
     }
     return error;
@@ -153,9 +154,9 @@ void crypto_seen(struct world *world, const struct request_id *append_id, sotto_
     if (used == NULL)
         return; /* in the open: no AEAD */
     digest_of(bytes, sotto_bytes_of(append_id->bytes, REQUEST_ID_SIZE), &entry);
-    const struct digest *before = digest_get(&world->nonces, used);
+    const struct digest *before = digest_get(&world->keys, used);
     if (before == NULL)
-        (void)digest_put(&world->nonces, used, &entry);
+        (void)digest_put(&world->keys, used, &entry);
     else if (memcmp(before->bytes, entry.bytes, sizeof entry.bytes) != 0)
-        world_fails(world, "a key and nonce stand under two entries");
+        world_fails(world, "a generation's key stands under two entries");
 }

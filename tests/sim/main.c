@@ -108,7 +108,7 @@ bool sim_run(const struct options *options, struct outcome *outcome)
     relay_end(world);
     disk_forget(world);
     digest_free(&world->sealed);
-    digest_free(&world->nonces);
+    digest_free(&world->keys);
     free(world->events);
     free(world->sent);
     free(world);

@@ -299,7 +299,7 @@ struct watched {
     struct world *world;
 };
 void crypto_watch(struct world *world, struct watched *watched);
-/* Of an entry that the relay was shown: no key and nonce may stand under two of them. */
+/* Of an entry that the relay was shown: no key may stand under two of them. */
 void crypto_seen(struct world *world, const struct request_id *append_id, sotto_bytes bytes);
 
 /* ---- People (people.c) -------------------------------------------------------------------------
@@ -399,7 +399,7 @@ struct world {
     struct client *clients;
     unsigned client_count, client_max;
     struct watched watched;
-    struct digest_map sealed, nonces;
+    struct digest_map sealed, keys;
 
     struct sent *sent;
     size_t sent_count, sent_room;
