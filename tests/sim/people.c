@@ -13,7 +13,7 @@
 #define HOUR_MS (60 * MINUTE_MS)
 
 /* Turns of a core that does not wait: a burst of answers may have so many. */
-enum { SPINS_MAX = 2000 };
+enum { SPINS_MAX = 2000, HEAL_ROUNDS = 30 };
 
 static const char relay_address[] = "relay.example:7443";
 
@@ -651,13 +651,18 @@ static void one_day(struct client *client)
     }
 }
 
-/* Everything that went wrong is over: a few more rounds, and all has to be well. */
+/* Everything that went wrong is over: rounds until nobody has anything to say any more, and all has
+ * to be well. */
 static void heal(struct client *client)
 {
     struct world *world = client->world;
     struct sotto_id id;
     client->steps_left = 0;
-    for (unsigned round = 0; round < 8; round++) {
+    uint64_t entries = 0;
+    unsigned quiet = 0;
+    for (unsigned round = 0; round < HEAL_ROUNDS && quiet < 4; round++) {
+        quiet = world->entries == entries ? quiet + 1 : 0;
+        entries = world->entries;
         uint64_t at = world->end_ms + round * 2 * HOUR_MS + client->number * MINUTE_MS / 2;
         if (at > world->now_ms)
             task_sleep(&client->task, at);
@@ -717,6 +722,7 @@ static void calm_begins(struct world *world, void *ctx, sotto_buf *bytes, uint64
     world->calm = true;
     world->down = false;
     rooms_heal(world);
+    net_cut_all(world); /* subscriptions that fell silent are asked for anew */
 }
 
 void people_begin(struct world *world)
