@@ -101,7 +101,7 @@ static sotto_error next(struct restoring *r, uint8_t *type, sotto_bytes *body)
 static sotto_error head_read(struct restoring *r)
 {
     uint8_t type = 0;
-    sotto_bytes body;
+    sotto_bytes body = {NULL, 0};
     sotto_fault fault = {SOTTO_VALUE, "it does not begin as it should", 0};
     sotto_error error = next(r, &type, &body);
     if (error == SOTTO_OK && type == BACKUP_INFO)
@@ -130,7 +130,7 @@ static sotto_error look(struct restoring *r)
 {
     struct sotto *core = r->core;
     uint8_t type = 0;
-    sotto_bytes body;
+    sotto_bytes body = {NULL, 0};
     TRY(reader_open(r));
     TRY(head_read(r));
     TRY(core_load_profile(core));
@@ -243,7 +243,7 @@ static sotto_error take_over(struct restoring *r)
 {
     struct sotto *core = r->core;
     uint8_t type = 0;
-    sotto_bytes body;
+    sotto_bytes body = {NULL, 0};
     backup_reader_free(r->reader);
     r->reader = NULL;
     r->done_before = r->size;
