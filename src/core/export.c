@@ -139,7 +139,7 @@ static sotto_error one(struct exporting *e, const struct store_message *row, str
     char file[NAME_MAX + 64] = "";
     memset(&message, 0, sizeof message);
     message_show(e->core, row, arena, &message);
-    if (e->what->files && message.kind == SOTTO_KIND_FILE)
+    if (e->what->files && sotto_message_has_file(message.kind))
         TRY(file_fetch(e, &message, file));
     page_message_html(e->html, &message, file[0] != '\0' ? file : NULL);
     page_message_json(e->json, row, &message, file[0] != '\0' ? file : NULL);

@@ -99,7 +99,7 @@ void page_begin_html(FILE *out, const char *title, uint64_t now_s)
 
 static bool is_said(const struct sotto_message *message)
 {
-    return message->kind == SOTTO_KIND_TEXT || message->kind == SOTTO_KIND_FILE ||
+    return message->kind == SOTTO_KIND_TEXT || sotto_message_has_file(message->kind) ||
            message->kind == SOTTO_KIND_DELETED || message->kind == SOTTO_KIND_NEWER ||
            message->kind == SOTTO_KIND_UNREADABLE;
 }
@@ -137,13 +137,13 @@ static void html_body(FILE *out, const struct sotto_message *message, const char
         html_text(out, message->quote.text);
         fputs("</blockquote>", out);
     }
-    if (message->kind == SOTTO_KIND_FILE)
+    if (sotto_message_has_file(message->kind))
         html_file(out, message, file);
     if (message->text.size > 0) {
         fputs("<p>", out);
         html_text(out, message->text);
         fputs("</p>", out);
-    } else if (message->kind != SOTTO_KIND_FILE)
+    } else if (!sotto_message_has_file(message->kind))
         fprintf(out, "<p class=\"event\">%s</p>", sotto_message_kind_name(message->kind));
 }
 
@@ -271,7 +271,7 @@ void page_message_json(FILE *out, const struct store_message *row,
         fputs(",\"markdown\":true", out);
     if (message->edited_s != 0)
         json_number(out, "edited", message->edited_s);
-    if (message->kind == SOTTO_KIND_FILE) {
+    if (sotto_message_has_file(message->kind)) {
         json_key(out, "fileName", message->file_name);
         json_number(out, "fileSize", message->file_size);
         if (file != NULL)
