@@ -184,7 +184,7 @@ static sotto_error gather_add(struct gathered *g, const struct commit_intent *in
     TRY(take_ready(g->room, intent, ready));
     if (!*ready)
         return SOTTO_OK;
-    TRY(store_takes(core->store, &g->room->id, g->arena, &takes, &count));
+    TRY(store_takes_of(core->store, &g->room->id, &intent->account, g->arena, &takes, &count));
     for (size_t i = 0; i < count; i++) {
         if (!take_is_of(&takes[i], intent))
             continue;

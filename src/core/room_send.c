@@ -608,7 +608,7 @@ static sotto_error train_send(struct room *room, const struct train *train)
  */
 static sotto_error prepare(struct room *room, struct store_room *row,
                            struct store_outgoing *outgoing, struct arena *arena, sotto_buf *bytes,
-                           bool *ready)
+                           bool *ready, bool *no_commit)
 {
     struct sotto *core = room->core;
     *ready = true;
@@ -624,8 +624,10 @@ static sotto_error prepare(struct room *room, struct store_room *row,
     if (outgoing->kind != STORE_OUT_COMMIT)
         return seal(room, outgoing, bytes);
     int64_t carrier = 0;
-    sotto_error error = commit_make(room, row, &carrier);
+    sotto_error error =
+        *no_commit ? SOTTO_NOT_FOUND : commit_make(room, row, &carrier); /* it looks at all */
     if (error == SOTTO_NOT_FOUND) {
+        *no_commit = true;
         *ready = false;
         return SOTTO_OK;
     }
@@ -641,6 +643,7 @@ static sotto_error choose_among(struct room *room, struct store_room *row, const
     struct sotto *core = room->core;
     int64_t after = 0;
     size_t size = 0;
+    bool no_commit = false;
     while (train->count < APPENDS_MAX && size < APPENDS_BYTES) {
         struct store_outgoing *next = &train->rows[train->count];
         sotto_error error =
@@ -660,7 +663,7 @@ static sotto_error choose_among(struct room *room, struct store_room *row, const
         if (train->count > 0 && next->kind != STORE_OUT_MESSAGE)
             break;
         bool ready = false;
-        TRY(prepare(room, row, next, arena, &train->bytes[train->count], &ready));
+        TRY(prepare(room, row, next, arena, &train->bytes[train->count], &ready, &no_commit));
         if (!ready)
             continue;
         size += next->bytes.size;

@@ -24,7 +24,7 @@ static sotto_error takes_of(struct room *room, const struct commit_intent *inten
 {
     struct store_take *takes = NULL;
     size_t all = 0;
-    TRY(store_takes(room->core->store, &room->id, arena, &takes, &all));
+    TRY(store_takes_of(room->core->store, &room->id, &intent->account, arena, &takes, &all));
     *count = 0;
     *missing = NULL;
     for (size_t i = 0; i < all; i++) {
@@ -85,7 +85,7 @@ sotto_error take_intent_drop(struct room *room, int64_t id)
     if (error == SOTTO_OK)
         error = commit_intent_read(outgoing.intent, &intent);
     if (error == SOTTO_OK)
-        error = store_takes(core->store, &room->id, &arena, &takes, &count);
+        error = store_takes_of(core->store, &room->id, &intent.account, &arena, &takes, &count);
     for (size_t i = 0; i < count && error == SOTTO_OK; i++)
         if (take_is_of(&takes[i], &intent))
             error = store_take_erase(core->store, &room->id, &takes[i].account, &takes[i].device);

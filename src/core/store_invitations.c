@@ -168,14 +168,17 @@ sotto_error store_take_get(struct store *store, const struct room_id *room,
     return SOTTO_OK;
 }
 
-sotto_error store_takes(struct store *store, const struct room_id *room, struct arena *arena,
-                        struct store_take **takes, size_t *count)
+sotto_error store_takes_of(struct store *store, const struct room_id *room,
+                           const struct account_id *account, struct arena *arena,
+                           struct store_take **takes, size_t *count)
 {
     struct query q;
     struct rows rows = {.arena = arena, .size = sizeof **takes};
     query_read(&q, store,
-               "SELECT " TAKE_COLUMNS " FROM take WHERE room = ? ORDER BY created_s, rowid");
+               "SELECT " TAKE_COLUMNS
+               " FROM take WHERE room = ? AND account = ? ORDER BY created_s, rowid");
     query_fixed(&q, room->bytes, sizeof room->bytes);
+    query_fixed(&q, account->bytes, sizeof account->bytes);
     while (query_next(&q)) {
         struct store_take *row = rows_add(&rows, &q);
         if (row != NULL)

@@ -121,8 +121,10 @@ sotto_error store_take_get(struct store *store, const struct room_id *room,
                            const struct account_id *account, const struct device_id *device,
                            struct arena *arena, struct store_take *take); /* NOT_FOUND */
 /* All of a room. */
-sotto_error store_takes(struct store *store, const struct room_id *room, struct arena *arena,
-                        struct store_take **takes, size_t *count);
+/* Those of one account; one's own devices are one account too. */
+sotto_error store_takes_of(struct store *store, const struct room_id *room,
+                           const struct account_id *account, struct arena *arena,
+                           struct store_take **takes, size_t *count);
 /* [tx] Inserts or replaces. */
 sotto_error store_take_put(struct store *store, const struct store_take *take);
 /* [tx] NOT_FOUND is no error. */

@@ -321,7 +321,7 @@ static void takes_and_requests_are_kept(void **state)
     assert_ok(store_take_put(store, &take));
     take.key_package = str("kp");
     assert_ok(store_take_put(store, &take));
-    assert_ok(store_takes(store, &room_a, &arena, &takes, &count));
+    assert_ok(store_takes_of(store, &room_a, &bob, &arena, &takes, &count));
     assert_int_equal(count, 1);
     assert_bytes(takes[0].key_package, str("kp"));
     assert_ok(store_take_erase(store, &room_a, &bob, &take.device));
