@@ -24,6 +24,7 @@ struct sotto_account {
     const char *name;
     char picture[65]; /* SHA-256 of one's own picture, in hex; empty: none */
     const char *relay;
+    const char *moving_from; /* a relay that is not left yet; empty: none */
     const char *suite;
     bool receipts; /* whether delivery and read receipts are sent and shown */
     bool typing;   /* whether others are told that one types, and one is told of them */
@@ -58,6 +59,16 @@ struct sotto_recovery {
  * or interrupted, the same call goes on. BAD_PHRASE; NO_ACCOUNT: the relay does not know it, and
  * not anew; else as sotto_register. */
 sotto_error sotto_recover(struct sotto *core, const struct sotto_recovery *recovery);
+
+/* Network. Moves the account to another relay as what it is: registers it there (a code and the
+ * like as in sotto_register; name is not looked at), tells everybody in its conversations, whose
+ * clients follow by themselves, and its other devices. When all is said and those have followed,
+ * what came to the old relay meanwhile is fetched and the account there is deleted: by this call,
+ * or by whichever syncs or serves later; after 30 days without waiting longer. Conversations stay
+ * at their relays. Invitation links made before end with the old relay; what it lent (a username)
+ * is not taken along. Killed or interrupted, the same call goes on. OK: it is at the new relay.
+ * LIMITED_DEVICE; BUSY: an earlier move is not done; else as sotto_register. */
+sotto_error sotto_account_move(struct sotto *core, const struct sotto_registration *with);
 
 /* Network. Deletes the account: leaves every conversation, tells those who are in it, deletes what
  * relays have of it (files that this device sent, the account with all that belongs to it) and

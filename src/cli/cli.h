@@ -210,6 +210,7 @@ int run_device_add(struct cli *cli, const struct args *args);
 int run_device_rename(struct cli *cli, const struct args *args);
 int run_device_revoke(struct cli *cli, const struct args *args);
 int run_recover(struct cli *cli, const struct args *args);
+int run_account_move(struct cli *cli, const struct args *args);
 int run_account_delete(struct cli *cli, const struct args *args);
 int run_phrase(struct cli *cli, const struct args *args);
 int run_name(struct cli *cli, const struct args *args);

@@ -13,6 +13,13 @@ static const struct option_spec register_options[] = {
     {"code", "CODE", "the code that was sent to the phone"},
     {NULL, NULL, NULL}};
 
+static const struct option_spec account_move_options[] = {
+    {"relay", "ADDRESS", "the relay to move to"},
+    {"phone", "NUMBER", "a phone number like +4930123456, where that relay wants one"},
+    {"invitation", "CODE", "that relay's invitation code, where it wants one"},
+    {"code", "CODE", "the code that was sent to the phone"},
+    {NULL, NULL, NULL}};
+
 static const struct option_spec account_delete_options[] = {
     {"yes", NULL, "do it: there is no way back"},
     {"force", NULL, "leave conversations as they are whose relays cannot be reached"},
@@ -180,6 +187,15 @@ const struct command commands[] = {
      "It keeps what it has read and can read nothing that comes after, in any conversation. There "
      "is no way back but to link it anew.",
      "sotto device revoke 'Old phone'", no_options, 1, 1, run_device_revoke, false},
+    {"account move", "", "Move to another relay, as who you are",
+     "Registers your account there, and tells everybody in your conversations: their programs "
+     "follow "
+     "by themselves, and so do your other devices when they next connect. When they have, the "
+     "account at the old relay is deleted. Conversations stay where they are and go on. Broken "
+     "off, "
+     "the same command goes on.",
+     "sotto account move --relay other.example:7443#PIN", account_move_options, 0, 0,
+     run_account_move, false},
     {"account delete", "", "Delete your account, everywhere",
      "Tells everybody in your conversations, leaves them, deletes files that you sent from this "
      "device and the account at the relay, and erases this profile. Your other devices erase "

@@ -87,6 +87,25 @@ int run_recover(struct cli *cli, const struct args *args)
     return EXIT_OK;
 }
 
+static sotto_error do_move(struct cli *cli, void *ctx)
+{
+    return sotto_account_move(cli->core, ctx);
+}
+
+int run_account_move(struct cli *cli, const struct args *args)
+{
+    struct sotto_account account;
+    struct sotto_registration registration = {args->options[0], NULL, args->options[1],
+                                              args->options[2], args->options[3]};
+    sotto_error error = with_code(cli, &registration, do_move, &registration);
+    if (error != SOTTO_OK || sotto_account(cli->core, &account) != SOTTO_OK)
+        return cli_fail(cli);
+    cli->output->account(cli, &account);
+    if (cli->terminal && !cli->json && account.moving_from[0] != '\0')
+        puts("The old relay is left when all your devices have followed: run sotto sync on each.");
+    return EXIT_OK;
+}
+
 int run_account_delete(struct cli *cli, const struct args *args)
 {
     struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};

@@ -138,7 +138,7 @@ sotto_error sotto_register(struct sotto *core, const struct sotto_registration *
 sotto_error sotto_account(struct sotto *core, struct sotto_account *account)
 {
     memset(account, 0, sizeof *account);
-    account->name = account->relay = account->suite = "";
+    account->name = account->relay = account->suite = account->moving_from = "";
     if (!core->has_identity || core->profile.registration != STORE_REGISTERED)
         TRY(core_load_profile(core));
     account->registered = core->has_identity && core->profile.registration == STORE_REGISTERED;
@@ -151,6 +151,7 @@ sotto_error sotto_account(struct sotto *core, struct sotto_account *account)
     if (hashed != SOTTO_OK)
         return core_store_problem(core, hashed, "reading the picture");
     account->relay = core->profile.relay;
+    account->moving_from = account_moving_from(core, &core->profile_arena);
     account->suite = sotto_mls_suite_name(core->identity_mls.mls.suite);
     sotto_error error = receipts_on(core, &account->receipts);
     if (error == SOTTO_OK)

@@ -20,12 +20,33 @@ sotto_error account_register_run(struct sotto *core, const struct sotto_registra
 sotto_error account_recover_by_key(struct sotto *core, const struct sotto_recovery *recovery,
                                    const struct secret *seed);
 
+/* The newest manifest that the relay has, or the known one if that is newer; known here from then
+ * on. Lives in arena. Network. */
+sotto_error account_fetch_manifest(struct sotto *core, struct arena *arena, sotto_bytes *newest);
+
+/* ---- account_move.c ---- */
+
+/* Inside a transaction, in which the profile came to be at another relay: everybody is told. */
+sotto_error account_moved_in(struct sotto *core);
+/* Inside a transaction: another device has moved the account. */
+sotto_error account_told_move(struct sotto *core, sotto_bytes relay, uint64_t number);
+/* Inside a transaction: another device says that it has followed. */
+sotto_error account_followed_read(struct sotto *core, struct reader *reader);
+/* Outside of any transaction and answer: follows the account, and what another process did. */
+sotto_error account_relay_check_changes(struct sotto *core);
+/* Likewise: leaves the old relay if all that comes before was done. Network. */
+sotto_error account_move_go_on(struct sotto *core);
+/* The relay that is not left yet; empty: none. Lives in arena. */
+const char *account_moving_from(struct sotto *core, struct arena *arena);
+
 /* ---- account_delete.c ---- */
 
 /* ACCOUNT_DELETED, if it is being deleted. */
 sotto_error account_ending(struct sotto *core);
 /* Inside a transaction: another device has deleted it. */
 sotto_error account_told_end(struct sotto *core);
+/* Whether a relay says that it has no such account. Network. */
+bool account_is_gone(struct sotto *core, const char *relay);
 /* Outside of any transaction and answer: wipes the profile if its account ended. ACCOUNT_DELETED if
  * it was wiped, by whichever process. */
 sotto_error account_end_check(struct sotto *core);

@@ -193,8 +193,7 @@ static sotto_error leave_all(struct sotto *core, bool force)
 
 /* ---- The relay ------------------------------------------------------------------------------- */
 
-/* The relay does not take this device: is there no account any more, or was only this removed? */
-static sotto_error relay_asked(struct sotto *core)
+bool account_is_gone(struct sotto *core, const char *relay)
 {
     struct meeting_answer answer = {0};
     struct message message;
@@ -204,13 +203,10 @@ static sotto_error relay_asked(struct sotto *core)
     message.type = MESSAGE_GET_MANIFEST;
     message.get_manifest.account = core->identity.account;
     sotto_error error =
-        meeting_ask(core, net_conn(core, core->profile.relay, CONNECTION_ROOM), &message, &answer);
+        meeting_ask(core, net_conn(core, relay, CONNECTION_ROOM), &message, &answer);
     sotto_buf_free(&answer.bytes);
-    if (error == SOTTO_REFUSED && answer.code == WIRE_CODE_NO_ACCOUNT)
-        return SOTTO_OK; /* an earlier run did it, and was killed before it could note that */
-    if (error == SOTTO_OK)
-        core->problem = problem;
-    return core->problem.error;
+    core->problem = problem;
+    return error == SOTTO_REFUSED && answer.code == WIRE_CODE_NO_ACCOUNT;
 }
 
 static sotto_error relay_delete(struct sotto *core)
@@ -223,8 +219,11 @@ static sotto_error relay_delete(struct sotto *core)
     core->inbox.wanted = core->inbox.deleting = core->inbox.deleted = false;
     if (deleted)
         return SOTTO_OK;
-    if (error != SOTTO_OK && core->problem.code == SOTTO_CODE_SIGN_IN_FAILED)
-        return relay_asked(core);
+    /* An earlier run did it, and was killed before it could note that; or was only this device
+     * removed? */
+    if (error != SOTTO_OK && core->problem.code == SOTTO_CODE_SIGN_IN_FAILED &&
+        account_is_gone(core, core->profile.relay))
+        return SOTTO_OK;
     return error != SOTTO_OK ? error
                              : problem_set(&core->problem, SOTTO_TIMEOUT, SOTTO_CODE_TIMEOUT,
                                            "Run the command again: it goes on where it stopped.",

@@ -47,8 +47,7 @@ static sotto_error keep_manifest(struct sotto *core, sotto_bytes manifest, struc
         "The relay's list of your devices is not good: %s.", fault.what);
 }
 
-/* The newest that the relay has, or the known one if that is newer. Lives in arena. */
-static sotto_error fetch_manifest(struct sotto *core, struct arena *arena, sotto_bytes *newest)
+sotto_error account_fetch_manifest(struct sotto *core, struct arena *arena, sotto_bytes *newest)
 {
     struct meeting_answer answer = {0};
     struct message message;
@@ -252,7 +251,7 @@ static sotto_error certify(struct adding *a)
     struct sotto *core = a->core;
     struct manifest manifest;
     sotto_fault fault;
-    TRY(fetch_manifest(core, &a->arena, &a->manifest));
+    TRY(account_fetch_manifest(core, &a->arena, &a->manifest));
     sotto_error error = manifest_read(a->manifest, &a->arena, &manifest, &fault);
     if (error != SOTTO_OK)
         return core_store_problem(core, error, "reading the list of devices");
@@ -379,7 +378,7 @@ static sotto_error already_linked(struct adding *a)
     struct sotto *core = a->core;
     struct manifest manifest;
     sotto_fault fault;
-    TRY(fetch_manifest(core, &a->arena, &a->manifest));
+    TRY(account_fetch_manifest(core, &a->arena, &a->manifest));
     if (manifest_read(a->manifest, &a->arena, &manifest, &fault) == SOTTO_OK &&
         manifest_device(&manifest, &a->link.device) != NULL)
         return SOTTO_OK;
@@ -568,7 +567,7 @@ sotto_error sotto_device_revoke(struct sotto *core, const char *what)
     sotto_fault fault;
     TRY(account_need_key(core));
     arena_init(&arena, core->env);
-    sotto_error error = fetch_manifest(core, &arena, &newest);
+    sotto_error error = account_fetch_manifest(core, &arena, &newest);
     if (error == SOTTO_OK)
         error = device_find(core, what, &arena, &device);
     if (error == SOTTO_OK && device_id_equal(&device, &core->identity.device))

@@ -11,6 +11,7 @@
 
 #include "codec/writer.h"
 #include "core/meeting.h"
+#include "core/statement.h"
 #include "core/text.h"
 
 #define PENDING "link.pending"
@@ -210,6 +211,15 @@ static sotto_error manifest_check(const struct identity *identity,
     return SOTTO_OK;
 }
 
+static sotto_error manifest_heard(struct sotto *core, const struct identity *identity,
+                                  sotto_bytes bytes, struct arena *arena)
+{
+    struct manifest manifest;
+    sotto_fault fault;
+    TRY(manifest_read(bytes, arena, &manifest, &fault));
+    return statement_heard(core, &identity->account, manifest.number);
+}
+
 /* Inside a transaction. Positions below the first one here belong to the past that comes. */
 static sotto_error account_store(struct sotto *core, const struct pending *pending,
                                  const struct identity *identity,
@@ -251,6 +261,8 @@ static sotto_error account_store(struct sotto *core, const struct pending *pendi
         error = store_device_name_put(core->store, &identity->device, pending->name);
     if (error == SOTTO_OK)
         error = store_manifest_changed(core->store, &identity->account);
+    if (error == SOTTO_OK) /* the relay is that of this manifest: what was said before is over */
+        error = manifest_heard(core, identity, package->manifest, arena);
     if (error == SOTTO_OK)
         error = store_value_erase(core->store, PENDING);
     sotto_buf_free(&saved);

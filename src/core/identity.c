@@ -288,10 +288,16 @@ static sotto_error next_manifest(const struct identity *identity, struct arena *
     if (devices == NULL)
         return SOTTO_NO_MEMORY;
     size_t count = 0;
-    for (size_t i = 0; i < before.device_count && !all; i++)
-        if (remove == NULL || !device_id_equal(&before.devices[i].id, remove))
-            devices[count++] = before.devices[i];
-    if (add != NULL)
+    bool added = add == NULL;
+    for (size_t i = 0; i < before.device_count && !all; i++) {
+        const struct device *device = &before.devices[i];
+        if (add != NULL && device_id_equal(&device->id, &add->id)) {
+            devices[count++] = *add; /* with other keys, in its place */
+            added = true;
+        } else if (remove == NULL || !device_id_equal(&device->id, remove))
+            devices[count++] = *device;
+    }
+    if (!added)
         devices[count++] = *add;
     next = before;
     next.number = before.number + 1;

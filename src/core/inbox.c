@@ -2,6 +2,7 @@
  * a time; each answer leads to the next step. */
 #include <string.h>
 
+#include "core/account.h"
 #include "core/internal.h"
 #include "core/joining.h"
 #include "core/rejoin.h"
@@ -103,6 +104,8 @@ static void on_registered(void *ctx, sotto_error error, const struct message *an
     error = store_begin(core->store);
     if (error == SOTTO_OK)
         error = store_profile_put(core->store, &core->profile);
+    if (error == SOTTO_OK && core->moving)
+        error = account_moved_in(core);
     if (error == SOTTO_OK)
         error = store_commit(core->store);
     if (error != SOTTO_OK) {
@@ -278,7 +281,7 @@ static sotto_error envelope_apply(struct sotto *core, const struct inbox_envelop
     sotto_buf_init(&opened, core->env);
     sotto_error error = store_begin(core->store);
     if (error == SOTTO_OK)
-        error = store_inbox_advance(core->store, envelope->seq);
+        error = core->inbox.visiting ? SOTTO_OK : store_inbox_advance(core->store, envelope->seq);
     bool fresh = error == SOTTO_OK;
     if (error == SOTTO_EXISTS)
         error = SOTTO_OK; /* dealt with before, perhaps by another process */
@@ -458,11 +461,28 @@ static bool count_keys(struct sotto *core)
 
 /* ---- One step ---- */
 
+/* Fetches what waits, then ends the account there. */
+static bool visit_step(struct sotto *core)
+{
+    struct inbox *inbox = &core->inbox;
+    if (inbox->failed)
+        return false;
+    if (!inbox->subscribed)
+        return inbox_open(core);
+    if (inbox->ack > 0)
+        return ack(core);
+    if (inbox->seen < inbox->head && net_now_ms(core) - inbox->quiet_ms < INBOX_STALL_MS)
+        return true;
+    return delete_account(core);
+}
+
 static bool signed_in_step(struct sotto *core)
 {
     struct inbox *inbox = &core->inbox;
     if (inbox->deleting)
         return !inbox->failed && delete_account(core);
+    if (inbox->visiting)
+        return visit_step(core);
     if (inbox->manifest.size > 0 && !inbox->failed)
         return put_manifest(core);
     if (grant_next(core))

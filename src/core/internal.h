@@ -146,6 +146,7 @@ struct inbox {
     uint64_t retry_ms;
     struct sotto_problem problem;
     const struct sotto_registration *registering; /* sotto_register is under way */
+    bool visiting;          /* an account that moved away: what waits is fetched, then it goes */
     bool deleting, deleted; /* the account at the relay shall go; it is gone */
     sotto_bytes manifest;   /* to be published; empty: none, or the relay has it */
     uint8_t granting[CAPABILITY_SIZE];
@@ -202,9 +203,12 @@ struct sotto {
     bool beside; /* opened by sotto_open_beside: its profile's files are another's to erase */
     bool ending; /* sotto_account_delete is under way */
     bool wiped;  /* the profile's account was deleted: sotto_close erases its files */
-    uint64_t lists_seen; /* the newest change of a list of devices that woke all rooms */
-    uint64_t ended_ms;   /* when the deletion was gone on with last, where the core serves */
-    bool patient;        /* sotto_listen: reconnect, random pauses */
+    uint64_t lists_seen;    /* the newest change of a list of devices that woke all rooms */
+    bool moving;            /* registering at another relay is under way */
+    uint64_t relay_changes; /* of the account's relay that this core knows of */
+    uint64_t visited_ms;    /* when the old relay was tried to be left last */
+    uint64_t ended_ms;      /* when the deletion was gone on with last, where the core serves */
+    bool patient;           /* sotto_listen: reconnect, random pauses */
     const struct sotto_listener *listener;
     const struct sotto_host *host;
     /* Lock-free, so that a signal handler may set it: 1 to stop, CORE_CANCEL to leave nothing. */
@@ -588,6 +592,7 @@ enum {
     OWN_ROOM = 4,
     OWN_MESSAGE = 5,
     OWN_PROGRESS = 6,
+    OWN_FOLLOWED = 24, /* a device is at the relay where the account moved */
     OWN_RECEIPTS = 56,
 };
 /* Positions of messages: each device gives its own behind all that others gave before it. */

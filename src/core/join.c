@@ -6,6 +6,7 @@
 #include "core/renew.h"
 #include "core/joining.h"
 #include "core/successor.h"
+#include "core/statement.h"
 
 /* ---- Joining ---- */
 
@@ -121,8 +122,10 @@ static sotto_error sender_learn(struct joining *j)
     TRY(store_contact_get(store, &j->sender, &j->arena, &contact));
     /* An envelope with an older manifest was on its way while the account moved. */
     if (contact.relay[0] == '\0' || (j->envelope->relay_of_sender.size > 0 &&
-                                     sotto_bytes_equal(contact.manifest, j->envelope->manifest)))
+                                     sotto_bytes_equal(contact.manifest, j->envelope->manifest))) {
         contact.relay = arena_text(&j->arena, j->envelope->relay_of_sender);
+        TRY(statement_heard(j->core, &j->sender, contact.manifest_number));
+    }
     if (contact.name[0] == '\0')
         contact.name = arena_text(&j->arena, j->envelope->name);
     if (contact.relay == NULL || contact.name == NULL)

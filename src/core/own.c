@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "codec/writer.h"
+#include "core/account.h"
 #include "core/listing.h"
 #include "core/profile_picture.h"
 
@@ -388,6 +389,8 @@ static sotto_error record_read(struct sotto *core, struct reader *reader, struct
         return own_message_read(core, reader, arena);
     case OWN_RECEIPTS:
         return own_receipts_read(core, reader);
+    case OWN_FOLLOWED:
+        return account_followed_read(core, reader);
     case OWN_PROGRESS:
         return own_progress_read(core, reader);
     case OWN_LABEL:

@@ -77,6 +77,7 @@ static sotto_error contact_moved(struct sotto *core, struct store_contact *conta
         return SOTTO_NO_MEMORY;
     memcpy(text, relay.data, relay.size);
     contact->relay = text;
+    TRY(store_outgoing_moved(core->store, &contact->account, text));
     return store_contact_put(core->store, contact);
 }
 
@@ -112,7 +113,9 @@ sotto_error statement_take(struct sotto *core, const struct store_room *row, uin
         return SOTTO_OK;
     if (core_is_own(core, &account)) {
         TRY(statement_heard(core, &account, statement.number));
-        return statement.kind == STATEMENT_DELETED ? account_told_end(core) : SOTTO_OK;
+        return statement.kind == STATEMENT_DELETED
+                   ? account_told_end(core)
+                   : account_told_move(core, statement.relay, statement.number);
     }
     sotto_error error = store_contact_get(core->store, &account, arena, &contact);
     if (error != SOTTO_OK)

@@ -246,3 +246,19 @@ sotto_error store_outgoing_rooms(struct store *store, struct arena *arena, struc
                " WHERE each.room IS NOT NULL) SELECT room FROM each WHERE room IS NOT NULL");
     return query_end_rooms(&q, arena, rooms, count);
 }
+
+sotto_error store_outgoing_moved(struct store *store, const struct account_id *account,
+                                 const char *relay)
+{
+    struct query q;
+    query_write(
+        &q, store,
+        "UPDATE outgoing SET relay = ?, not_before_s = 0 WHERE account = ? AND relay <> ''");
+    query_text(&q, relay);
+    query_fixed(&q, account->bytes, sizeof account->bytes);
+    TRY(query_run(&q));
+    query_write(&q, store, "UPDATE take SET relay = ? WHERE account = ? AND key_package = x''");
+    query_text(&q, relay);
+    query_fixed(&q, account->bytes, sizeof account->bytes);
+    return query_run(&q);
+}

@@ -178,6 +178,7 @@ sotto_error run_until_settled(struct sotto *core)
                 "The relay does not answer in time.");
     }
     TRY(account_end_check(core));
+    TRY(account_relay_check_changes(core));
     return outcome(core);
 }
 
@@ -249,6 +250,8 @@ sotto_error sotto_sync(struct sotto *core)
         error = error == SOTTO_OK ? again : error;
     }
     core->inbox.wanted = core->inbox.want_envelopes = false;
+    if (error == SOTTO_OK)
+        error = account_move_go_on(core);
     bool more = true;
     while (more && listing_erase_some(core, &more) == SOTTO_OK && !core->stop)
         continue;
@@ -388,6 +391,8 @@ static sotto_error listen_loop(struct listening *l, uint32_t seconds)
             scope_refresh(core);
         }
         TRY(account_end_check(core));
+        TRY(account_relay_check_changes(core));
+        TRY(account_move_go_on(core));
         TRY(revisit(core));
         expire_sweep_now_and_then(core);
         TRY(give(l));
@@ -439,8 +444,13 @@ static sotto_error serve_turn(struct sotto *core)
     bool foreign = version != core->data_version;
     if (foreign)
         proxy_check(core);
-    if (foreign || changes != store_changes(core->store))
+    if (foreign || changes != store_changes(core->store)) {
         TRY(account_end_check(core));
+        if (on)
+            TRY(account_relay_check_changes(core));
+    }
+    if (on)
+        TRY(account_move_go_on(core));
     if (!on)
         TRY(end_go_on(core));
     if (on && (foreign || changes != store_changes(core->store)))

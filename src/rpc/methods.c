@@ -94,6 +94,9 @@ static const struct rpc_field registration[] = {
     ADMISSION,
     END,
 };
+static const struct rpc_field relocation[] = {
+    TEXT("relay", RPC_STRING_MAX, "the other relay, as host:port or host:port#PIN"), ADMISSION,
+    END};
 static const struct rpc_field end[] = {
     {.name = "confirm", .type = RPC_ID, .text = "the account's id, once more"},
     {.name = "force",
@@ -366,6 +369,11 @@ const struct rpc_method rpc_methods[] = {
      "In a profile without an account: become a new device of the account of that phrase. Codes as"
      " with account.register. Safe to repeat",
      recovery, "Account", true, account_recover},
+    {"account.move",
+     "Move the account to another relay, as the same. Contacts and one's other devices follow by"
+     " themselves; the old relay is left when they have. Codes as with account.register. Safe to"
+     " repeat",
+     relocation, "Account", true, account_move},
     {"account.delete",
      "Delete the account, at its relay, in every conversation, on every device, for good. Safe to"
      " repeat until it is done; the daemon then ends",

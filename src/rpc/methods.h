@@ -11,6 +11,7 @@ bool account_get(struct call *call);
 bool account_register(struct call *call);
 bool account_recovery_phrase(struct call *call);
 bool account_recover(struct call *call);
+bool account_move(struct call *call);
 bool account_delete(struct call *call);
 bool account_set_name(struct call *call);
 bool account_set_receipts(struct call *call);

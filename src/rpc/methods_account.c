@@ -57,6 +57,14 @@ bool account_recover(struct call *call)
     return account_get(call);
 }
 
+bool account_move(struct call *call)
+{
+    const struct sotto_registration registration = registration_of(call);
+    if (sotto_account_move(call->core, &registration) != SOTTO_OK)
+        return call_fail(call);
+    return account_get(call);
+}
+
 /* The account's id, once more, so that no slip deletes one. */
 bool account_delete(struct call *call)
 {

@@ -352,6 +352,8 @@ json_t *object_account(const sotto_env *env, const struct sotto_account *account
         if (account->picture[0] != '\0')
             object_set_text(env, object, "picture", account->picture);
         object_set_text(env, object, "relay", account->relay);
+        if (account->moving_from[0] != '\0')
+            object_set_text(env, object, "movingFrom", account->moving_from);
         object_set_text(env, object, "suite", account->suite);
         set_bool(object, "receipts", account->receipts);
         set_bool(object, "typing", account->typing);

@@ -53,19 +53,21 @@
 
 /* ---- Objects -------------------------------------------------------------------------------- */
 
-#define ACCOUNT_FIELDS                                                                           \
-    BOOLEAN("registered", "whether there is an account in this profile; without one, no more"),  \
-        MAYBE_ID("account", "the account's id: a hash of its key"),                              \
-        MAYBE("device", "this device's id"), MAYBE("name", "the name that others see"),          \
-        MAYBE_ID("picture", "SHA-256 of one's own picture; absent: none"),                       \
-        MAYBE("relay", "the relay's address"), MAYBE("suite", "the cipher suite of new groups"), \
-        {.name = "receipts",                                                                     \
-         .type = RPC_BOOLEAN,                                                                    \
-         .optional = true,                                                                       \
-         .text = "whether delivery and read receipts are sent and shown"},                       \
-    {                                                                                            \
-        .name = "typing", .type = RPC_BOOLEAN, .optional = true,                                 \
-        .text = "whether others are told that one types, and one is told of them"                \
+#define ACCOUNT_FIELDS                                                                          \
+    BOOLEAN("registered", "whether there is an account in this profile; without one, no more"), \
+        MAYBE_ID("account", "the account's id: a hash of its key"),                             \
+        MAYBE("device", "this device's id"), MAYBE("name", "the name that others see"),         \
+        MAYBE_ID("picture", "SHA-256 of one's own picture; absent: none"),                      \
+        MAYBE("relay", "the relay's address"),                                                  \
+        MAYBE("movingFrom", "the relay that is not left yet; absent: none"),                    \
+        MAYBE("suite", "the cipher suite of new groups"),                                       \
+        {.name = "receipts",                                                                    \
+         .type = RPC_BOOLEAN,                                                                   \
+         .optional = true,                                                                      \
+         .text = "whether delivery and read receipts are sent and shown"},                      \
+    {                                                                                           \
+        .name = "typing", .type = RPC_BOOLEAN, .optional = true,                                \
+        .text = "whether others are told that one types, and one is told of them"               \
     }
 
 static const struct rpc_field account[] = {ACCOUNT_FIELDS, END};

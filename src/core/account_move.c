@@ -1,0 +1,521 @@
+/* Moving to another relay as the same account.
+ *
+ *     PREPARED   a manifest with a fresh sign-in key of this device is stored, nothing else changed
+ *     the new relay registers it; in one transaction the profile is there, and every room, one's
+ * own devices' too, has a statement in its outbox that says where the account is MOVED      the
+ * statements leave; contacts follow when they read them, one's other devices as well, and say so
+ *     when all have: the inbox at the old relay is fetched once more, and the account there deleted
+ *
+ * Rooms stay where they are: their relays ask nobody for an account. What is pending stands in one
+ * value; each step asks it, the outbox or the relays how far it is, so that a kill costs nothing.
+ * Other devices keep their sign-in keys, as their account at the old relay ends. */
+#include <string.h>
+
+#include "codec/writer.h"
+#include "core/account.h"
+#include "core/meeting.h"
+#include "core/statement.h"
+
+#define PENDING "account.move"
+#define FOLLOW "account.follow" /* on another device: where to */
+#define CHANGES "account.relays"
+enum { WAIT_S = 30 * 86400, VISIT_MS = 60000 };
+
+struct move {
+    struct arena arena;
+    const char *from, *to;
+    sotto_bytes old_seed;     /* of the sign-in key at the old relay */
+    sotto_bytes new_seed;     /* at the new one */
+    sotto_bytes manifest;     /* the new one */
+    uint64_t number, begun_s; /* of that manifest */
+};
+
+/* ---- What is pending ------------------------------------------------------------------------- */
+
+static sotto_error move_write(const struct move *move, sotto_buf *out)
+{
+    struct writer writer;
+    writer_init(&writer, out);
+    writer_u8(&writer, 1);
+    writer_vector(&writer, sotto_bytes_str(move->from));
+    writer_vector(&writer, sotto_bytes_str(move->to));
+    writer_fixed(&writer, move->old_seed);
+    writer_fixed(&writer, move->new_seed);
+    writer_vector(&writer, move->manifest);
+    writer_u64(&writer, move->number);
+    writer_u64(&writer, move->begun_s);
+    return writer_finish(&writer);
+}
+
+/* NOT_FOUND: nothing is. The caller frees the arena. */
+static sotto_error move_get(struct sotto *core, struct move *move)
+{
+    sotto_bytes bytes;
+    struct reader reader;
+    TRY(store_value_get(core->store, PENDING, &move->arena, &bytes));
+    reader_init(&reader, bytes);
+    (void)reader_u8(&reader, "move.version");
+    move->from = own_text(&reader, &move->arena, WIRE_ADDRESS_MAX, "move.from");
+    move->to = own_text(&reader, &move->arena, WIRE_ADDRESS_MAX, "move.to");
+    move->old_seed = reader_fixed(&reader, SIGN_SEED_SIZE, "move.old");
+    move->new_seed = reader_fixed(&reader, SIGN_SEED_SIZE, "move.new");
+    move->manifest = reader_vector(&reader, WIRE_MANIFEST_MAX, "move.manifest");
+    move->number = reader_u64(&reader, "move.number");
+    move->begun_s = reader_u64(&reader, "move.begun");
+    return reader_finish(&reader, "move");
+}
+
+/* Inside a transaction. */
+static sotto_error move_put(struct sotto *core, const struct move *move)
+{
+    sotto_buf bytes;
+    sotto_buf_init(&bytes, core->env);
+    sotto_error error = move_write(move, &bytes);
+    if (error == SOTTO_OK)
+        error = store_value_put(core->store, PENDING, sotto_buf_view(&bytes));
+    sotto_buf_free(&bytes);
+    return error;
+}
+
+static sotto_error commit_or_back(struct sotto *core, sotto_error error)
+{
+    if (error == SOTTO_OK)
+        error = store_commit(core->store);
+    if (error != SOTTO_OK)
+        store_rollback(core->store);
+    return error;
+}
+
+const char *account_moving_from(struct sotto *core, struct arena *arena)
+{
+    struct move move = {.arena = *arena};
+    sotto_error error = move_get(core, &move);
+    *arena = move.arena;
+    return error == SOTTO_OK && strcmp(core->profile.relay, move.to) == 0 ? move.from : "";
+}
+
+/* ---- Another sign-in, for as long as a run --------------------------------------------------- */
+
+struct guise {
+    struct store_profile profile;
+    struct secret seed;
+    uint8_t key[SIGN_KEY_SIZE];
+};
+
+/* A connection signs in once: the next one is another. */
+static void sign_in_anew(struct sotto *core)
+{
+    for (struct conn *conn = core->conns; conn != NULL; conn = conn->next) {
+        if (conn->kind != CONNECTION_ACCOUNT)
+            continue;
+        link_free(conn->link); /* without an answer to what it was asked; NULL allowed */
+        conn->link = NULL;
+        conn->dead = conn->ready = false;
+    }
+    core->inbox.conn_generation = 0;
+    core->inbox.phase = INBOX_DOWN;
+    core->inbox.busy = false;
+}
+
+static void guise_turn(struct sotto *core, const char *relay, sotto_bytes seed)
+{
+    core->profile.relay = relay;
+    (void)secret_set(&core->identity.sign_in_private, seed);
+    wire_sign_public(seed.data, core->identity.sign_in_key);
+    sign_in_anew(core);
+}
+
+static void guise_on(struct sotto *core, struct guise *guise, const char *relay, sotto_bytes seed)
+{
+    guise->profile = core->profile;
+    guise->seed = core->identity.sign_in_private;
+    memcpy(guise->key, core->identity.sign_in_key, SIGN_KEY_SIZE);
+    guise_turn(core, relay, seed);
+}
+
+static void guise_off(struct sotto *core, struct guise *guise)
+{
+    core->profile = guise->profile;
+    core->identity.sign_in_private = guise->seed;
+    memcpy(core->identity.sign_in_key, guise->key, SIGN_KEY_SIZE);
+    sign_in_anew(core);
+    wipe(guise, sizeof *guise);
+}
+
+/* ---- Preparing ------------------------------------------------------------------------------- */
+
+/* The newest manifest, asked of the old relay where that can be reached. */
+static sotto_error newest_get(struct sotto *core, struct arena *arena, sotto_bytes *newest)
+{
+    sotto_error error = account_fetch_manifest(core, arena, newest);
+    if (error != SOTTO_OK && sotto_code_trouble(core->problem.code) == SOTTO_TROUBLE_NETWORK)
+        error = store_own_manifest_get(core->store, arena, newest); /* it may be gone for good */
+    return error;
+}
+
+static sotto_error manifest_make(struct sotto *core, struct move *move, const struct secret *seed)
+{
+    struct identity renewed = core->identity; /* borrows but for the key */
+    struct device device;
+    struct manifest manifest;
+    sotto_bytes known;
+    sotto_buf next;
+    sotto_fault fault;
+    TRY(newest_get(core, &move->arena, &known));
+    wire_sign_public(seed->data, renewed.sign_in_key);
+    identity_device(&renewed, &device);
+    sotto_buf_init(&next, core->env);
+    sotto_error error = identity_next_manifest(&core->identity, core->env, known, &device,
+                                               &device.id, &next, &fault);
+    if (error == SOTTO_OK)
+        error = arena_copy(&move->arena, sotto_buf_view(&next), &move->manifest);
+    if (error == SOTTO_OK)
+        error = manifest_read(move->manifest, &move->arena, &manifest, &fault);
+    if (error == SOTTO_OK)
+        move->number = manifest.number;
+    sotto_buf_free(&next);
+    wipe(&renewed, sizeof renewed);
+    return error == SOTTO_OK ? error
+                             : core_store_problem(core, error, "making the list of devices");
+}
+
+/* What an earlier try prepared for the same relay, or anew. */
+static sotto_error prepare(struct sotto *core, struct move *move, const char *to)
+{
+    struct secret seed = {0};
+    sotto_error error = move_get(core, move);
+    if (error == SOTTO_OK && strcmp(move->to, to) == 0)
+        return SOTTO_OK;
+    if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
+        return core_store_problem(core, error, "reading how far the move is");
+    error = secret_random(&seed, SIGN_SEED_SIZE, core->env);
+    if (error == SOTTO_OK) {
+        move->from = core->profile.relay;
+        move->to = to;
+        move->begun_s = core_now_s(core);
+        error =
+            arena_copy(&move->arena, secret_view(&core->identity.sign_in_private), &move->old_seed);
+    }
+    if (error == SOTTO_OK)
+        error = arena_copy(&move->arena, secret_view(&seed), &move->new_seed);
+    if (error != SOTTO_OK)
+        (void)core_store_problem(core, error, "preparing the move");
+    if (error == SOTTO_OK)
+        error = manifest_make(core, move, &seed);
+    secret_wipe(&seed);
+    TRY(error);
+    error = store_begin(core->store);
+    if (error == SOTTO_OK)
+        error = move_put(core, move);
+    error = commit_or_back(core, error);
+    return error == SOTTO_OK ? error : core_store_problem(core, error, "preparing the move");
+}
+
+/* ---- The new relay --------------------------------------------------------------------------- */
+
+/* Inside a transaction: nothing of the old relay's is of use. */
+static sotto_error relay_changed(struct sotto *core)
+{
+    const struct store_token_chain none = {.relay = "", .number = 0};
+    uint64_t changes = 0;
+    TRY(store_tokens_expire(core->store, UINT32_MAX));
+    TRY(store_token_blinds_put(core->store, 0, NULL, 0));
+    TRY(store_token_chain_put(core->store, &none));
+    TRY(store_number_get(core->store, CHANGES, &changes));
+    core->relay_changes = changes + 1;
+    return store_number_put(core->store, CHANGES, changes + 1);
+}
+
+sotto_error account_moved_in(struct sotto *core)
+{
+    sotto_buf statement;
+    struct move move;
+    memset(&move, 0, sizeof move);
+    arena_init(&move.arena, core->env);
+    sotto_buf_init(&statement, core->env);
+    sotto_error error = move_get(core, &move);
+    if (error == SOTTO_OK)
+        error = statement_make(core, STATEMENT_MOVED, move.number, move.to, &statement);
+    if (error == SOTTO_OK)
+        error = statement_heard(core, &core->identity.account, move.number);
+    if (error == SOTTO_OK)
+        error = statement_tell_all(core, sotto_buf_view(&statement), move.number);
+    if (error == SOTTO_OK)
+        error = relay_changed(core);
+    sotto_buf_free(&statement);
+    arena_free(&move.arena);
+    return error;
+}
+
+static sotto_error move_in(struct sotto *core, const struct move *move,
+                           const struct sotto_registration *with)
+{
+    struct guise guise;
+    struct identity renewed = core->identity;
+    sotto_buf saved;
+    sotto_buf_init(&saved, core->env);
+    renewed.sign_in_private = (struct secret){0};
+    sotto_error error = secret_set(&renewed.sign_in_private, move->new_seed);
+    wire_sign_public(move->new_seed.data, renewed.sign_in_key);
+    if (error == SOTTO_OK)
+        error = identity_save(&renewed, &saved);
+    wipe(&renewed, sizeof renewed);
+    if (error != SOTTO_OK) {
+        sotto_buf_free(&saved);
+        return core_store_problem(core, error, "preparing the move");
+    }
+    guise_on(core, &guise, move->to, move->new_seed);
+    core->profile.registration = STORE_UNREGISTERED;
+    core->profile.identity = sotto_buf_view(&saved);
+    core->profile.manifest = move->manifest;
+    core->profile.inbox_seq = 0;
+    core->moving = true;
+    error = account_register_run(core, with);
+    core->moving = false;
+    guise_off(core, &guise);
+    sotto_buf_free(&saved);
+    struct sotto_problem problem = core->problem;
+    sotto_error loaded = core_load_profile(core); /* as it stands in the store */
+    if (error != SOTTO_OK)
+        core->problem = problem;
+    return error != SOTTO_OK ? error : loaded;
+}
+
+/* ---- The old relay --------------------------------------------------------------------------- */
+
+static void followed_name(const struct device_id *device, char out[static 64])
+{
+    char hex[2 * DEVICE_ID_SIZE + 1];
+    core_id_hex(device->bytes, DEVICE_ID_SIZE, hex);
+    (void)snprintf(out, 64, "account.followed.%s", hex);
+}
+
+/* Whether everybody who is told in a room's log can know, and one's own devices do. */
+static sotto_error all_told(struct sotto *core, struct move *move, bool *told)
+{
+    struct manifest manifest;
+    char name[STORE_CLIENT_ID_MAX + 1];
+    uint32_t waiting = 0;
+    bool found = false;
+    (void)snprintf(name, sizeof name, "statement.%llu", (unsigned long long)move->number);
+    TRY(store_outgoing_named(core->store, name, &waiting));
+    TRY(manifest_newest(core, &core->identity.account, &move->arena, &manifest, &found));
+    *told = waiting == 0;
+    for (size_t i = 0; found && i < manifest.device_count && *told; i++) {
+        char followed[64];
+        uint64_t number = 0;
+        if (device_id_equal(&manifest.devices[i].id, &core->identity.device))
+            continue;
+        followed_name(&manifest.devices[i].id, followed);
+        TRY(store_number_get(core->store, followed, &number));
+        *told = number >= move->number;
+    }
+    if (core_now_s(core) > move->begun_s + WAIT_S)
+        *told = true; /* whoever was away for longer finds nothing in an inbox either */
+    return SOTTO_OK;
+}
+
+/* Fetches what came meanwhile, and deletes the account there. */
+static sotto_error visit(struct sotto *core, const struct move *move)
+{
+    struct guise guise;
+    bool patient = core->patient;
+    guise_on(core, &guise, move->from, move->old_seed);
+    core->patient = false; /* one try */
+    inbox_reset(core);
+    core->inbox.deleted = false;
+    core->inbox.wanted = core->inbox.visiting = true;
+    sotto_error error = run_until_settled(core);
+    bool deleted = core->inbox.deleted;
+    if (!deleted && core->inbox.failed && core->problem.code == SOTTO_CODE_SIGN_IN_FAILED)
+        deleted = account_is_gone(core, move->from); /* an earlier visit was killed at its end */
+    core->inbox.visiting = core->inbox.deleted = core->inbox.wanted = false;
+    core->patient = patient;
+    guise_off(core, &guise);
+    inbox_reset(core);
+    if (deleted)
+        return SOTTO_OK;
+    return error != SOTTO_OK ? error : SOTTO_TIMEOUT;
+}
+
+static sotto_error finish(struct sotto *core, struct move *move)
+{
+    bool told = false;
+    sotto_error error = all_told(core, move, &told);
+    if (error != SOTTO_OK)
+        return core_store_problem(core, error, "reading how far the move is");
+    if (!told)
+        return SOTTO_OK;
+    TRY(visit(core, move));
+    error = store_begin(core->store);
+    if (error == SOTTO_OK)
+        error = store_value_erase(core->store, PENDING);
+    error = commit_or_back(core, error);
+    return error == SOTTO_OK ? error
+                             : core_store_problem(core, error, "noting the end of the move");
+}
+
+/* ---- On the account's other devices ---------------------------------------------------------- */
+
+sotto_error account_told_move(struct sotto *core, sotto_bytes relay, uint64_t number)
+{
+    struct writer writer;
+    sotto_buf value;
+    sotto_buf_init(&value, core->env);
+    writer_init(&writer, &value);
+    writer_u64(&writer, number);
+    writer_vector(&writer, relay);
+    sotto_error error = writer_finish(&writer);
+    if (error == SOTTO_OK)
+        error = store_value_put(core->store, FOLLOW, sotto_buf_view(&value));
+    sotto_buf_free(&value);
+    return error;
+}
+
+/* Inside a transaction. */
+static sotto_error follow_in(struct sotto *core, const char *relay, uint64_t number,
+                             struct arena *arena)
+{
+    struct store_profile profile;
+    struct writer writer;
+    sotto_buf record;
+    TRY(store_profile_get(core->store, arena, &profile));
+    profile.relay = relay;
+    profile.inbox_seq = 0;
+    TRY(store_profile_put(core->store, &profile));
+    TRY(relay_changed(core));
+    TRY(store_value_erase(core->store, FOLLOW));
+    sotto_buf_init(&record, core->env);
+    writer_init(&writer, &record);
+    writer_u8(&writer, OWN_FOLLOWED);
+    writer_fixed(&writer, sotto_bytes_of(core->identity.device.bytes, DEVICE_ID_SIZE));
+    writer_u64(&writer, number);
+    sotto_error error = writer_finish(&writer);
+    if (error == SOTTO_OK)
+        error = own_queue(core, NULL, sotto_buf_view(&record));
+    sotto_buf_free(&record);
+    return error;
+}
+
+sotto_error account_followed_read(struct sotto *core, struct reader *reader)
+{
+    struct device_id device;
+    char name[64];
+    reader_copy(reader, device.bytes, DEVICE_ID_SIZE, "own.device");
+    uint64_t number = reader_u64(reader, "own.number");
+    followed_name(&device, name);
+    return reader_ok(reader) ? store_number_put(core->store, name, number) : reader->fault.error;
+}
+
+/* NOT_FOUND: it is not to follow. */
+static sotto_error follow(struct sotto *core)
+{
+    struct arena arena;
+    struct reader reader;
+    sotto_bytes value;
+    arena_init(&arena, core->env);
+    sotto_error error = store_value_get(core->store, FOLLOW, &arena, &value);
+    if (error == SOTTO_OK) {
+        reader_init(&reader, value);
+        uint64_t number = reader_u64(&reader, "follow.number");
+        const char *relay = own_text(&reader, &arena, WIRE_ADDRESS_MAX, "follow.relay");
+        error = reader_finish(&reader, "follow");
+        if (error == SOTTO_OK)
+            error = store_begin(core->store);
+        if (error == SOTTO_OK)
+            error = commit_or_back(core, follow_in(core, relay, number, &arena));
+    }
+    arena_free(&arena);
+    return error;
+}
+
+/* ---- */
+
+/* Another process, or this one, has changed the relay: nothing of the old one stays in memory. */
+static sotto_error reload(struct sotto *core)
+{
+    bool wanted = core->inbox.wanted, envelopes = core->inbox.want_envelopes;
+    TRY(core_load_profile(core));
+    inbox_reset(core);
+    sign_in_anew(core);
+    core->inbox.wanted = wanted;
+    core->inbox.want_envelopes = envelopes;
+    return SOTTO_OK;
+}
+
+sotto_error account_relay_check_changes(struct sotto *core)
+{
+    uint64_t changes = 0;
+    if (core->moving || core->inbox.visiting)
+        return SOTTO_OK;
+    sotto_error error = follow(core);
+    bool followed = error == SOTTO_OK;
+    if (error == SOTTO_OK || error == SOTTO_NOT_FOUND)
+        error = store_number_get(core->store, CHANGES, &changes);
+    if (error != SOTTO_OK)
+        return core_store_problem(core, error, "following the account to its relay");
+    if (!followed && changes == core->relay_changes)
+        return SOTTO_OK;
+    core->relay_changes = changes;
+    for (struct room *room = core->rooms; room != NULL && followed; room = room->next)
+        room->wake = room->wake || room->in_scope; /* the other devices are told */
+    return reload(core);
+}
+
+sotto_error account_move_go_on(struct sotto *core)
+{
+    struct move move;
+    struct sotto_problem before = core->problem;
+    if (core->moving || core->inbox.visiting || core->ending)
+        return SOTTO_OK;
+    if (core->patient && core->visited_ms != 0 && net_now_ms(core) - core->visited_ms < VISIT_MS)
+        return SOTTO_OK;
+    memset(&move, 0, sizeof move);
+    arena_init(&move.arena, core->env);
+    sotto_error error = move_get(core, &move);
+    if (error == SOTTO_OK && strcmp(core->profile.relay, move.to) == 0) {
+        bool wanted = core->inbox.wanted, envelopes = core->inbox.want_envelopes;
+        core->visited_ms = net_now_ms(core);
+        error = finish(core, &move);
+        core->inbox.wanted = wanted;
+        core->inbox.want_envelopes = envelopes;
+    }
+    arena_free(&move.arena);
+    core->problem = before; /* what could not be done now is tried again */
+    return error_is_local(error) ? core_store_problem(core, error, "moving") : SOTTO_OK;
+}
+
+static sotto_error move_all(struct sotto *core, struct move *move,
+                            const struct sotto_registration *with)
+{
+    sotto_error error = move_get(core, move);
+    bool there = strcmp(core->profile.relay, with->relay) == 0;
+    if (error == SOTTO_NOT_FOUND && there)
+        return SOTTO_OK; /* it is where it should be */
+    if (error == SOTTO_OK && !there && strcmp(core->profile.relay, move->to) == 0)
+        return problem_set(&core->problem, SOTTO_STATE, SOTTO_CODE_BUSY,
+                           "`sotto sync` on all your devices ends the earlier move.",
+                           "The account has not left the relay before this one altogether.");
+    if (!there) {
+        (void)sotto_sync(core); /* as far as it goes: what waits there is fetched */
+        TRY(prepare(core, move, with->relay));
+        TRY(move_in(core, move, with));
+    }
+    error = sotto_sync(core); /* tells everybody, and leaves the old relay if it can */
+    return error_is_local(error) ? error : SOTTO_OK;
+}
+
+sotto_error sotto_account_move(struct sotto *core, const struct sotto_registration *with)
+{
+    struct move move;
+    if (with->relay == NULL || with->relay[0] == '\0')
+        return problem_set(&core->problem, SOTTO_ARGUMENT, SOTTO_CODE_RELAY_NEEDED,
+                           "Say which: --relay ADDRESS.", "No relay was named to move to.");
+    TRY(account_relay_check(core, with->relay));
+    TRY(account_need_key(core));
+    memset(&move, 0, sizeof move);
+    arena_init(&move.arena, core->env);
+    sotto_error error = move_all(core, &move, with);
+    arena_free(&move.arena);
+    return error;
+}
