@@ -133,6 +133,7 @@ struct output {
     void (*proxy)(struct cli *cli, const struct sotto_proxy *proxy);
     void (*sending)(struct cli *cli, const struct shown_sending *sending);
     void (*saved)(struct cli *cli, const char *path);
+    void (*message_link)(struct cli *cli, const char *link);
     /* Something was done: a word for scripts, a sentence for people. */
     void (*done)(struct cli *cli, const char *what, const struct sotto_id *conversation,
                  const char *sentence);
@@ -246,6 +247,8 @@ int run_react(struct cli *cli, const struct args *args);
 int run_forward(struct cli *cli, const struct args *args);
 int run_retry(struct cli *cli, const struct args *args);
 int run_info(struct cli *cli, const struct args *args);
+int run_message_link(struct cli *cli, const struct args *args);
+int run_message_find(struct cli *cli, const struct args *args);
 int run_cancel(struct cli *cli, const struct args *args);
 int run_save(struct cli *cli, const struct args *args);
 int run_listen(struct cli *cli, const struct args *args);

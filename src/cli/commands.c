@@ -360,6 +360,11 @@ const struct command commands[] = {
      "ID is what it was sent with (--id), or what --json shows as clientId. The message goes too, "
      "and what the relay has of the file.",
      "sotto cancel Bob 500d1d64", no_options, 2, 2, run_cancel, false},
+    {"message link", "ID", "Print a link to a message",
+     "It opens for members of the conversation, and tells others nothing.", "sotto message link 12",
+     no_options, 1, 1, run_message_link, false},
+    {"message find", "LINK", "Show the message that a link means", NULL,
+     "sotto message find sotto://message/...", no_options, 1, 1, run_message_find, false},
     {"info", "ID", "Show a message, and who got and read it", NULL, "sotto info 12", no_options, 1,
      1, run_info, false},
     {"save", "ID", "Fetch a file that was sent to you",

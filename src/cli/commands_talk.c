@@ -260,6 +260,29 @@ int run_info(struct cli *cli, const struct args *args)
     return EXIT_OK;
 }
 
+/* ---- links to messages ---- */
+
+int run_message_link(struct cli *cli, const struct args *args)
+{
+    struct sotto_id conversation;
+    char link[SOTTO_MESSAGE_LINK_SIZE];
+    int64_t id = 0;
+    int code = EXIT_OK;
+    if (!message_take(cli, args, &id, &conversation, &code))
+        return code;
+    if (sotto_message_link(cli->core, id, link) != SOTTO_OK)
+        return cli_fail(cli);
+    cli->output->message_link(cli, link);
+    return EXIT_OK;
+}
+
+int run_message_find(struct cli *cli, const struct args *args)
+{
+    return sotto_message_find(cli->core, args->positionals[0], info_message, cli) == SOTTO_OK
+               ? EXIT_OK
+               : cli_fail(cli);
+}
+
 /* ---- listen ---- */
 
 static struct sotto *listening;

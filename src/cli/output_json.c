@@ -169,6 +169,13 @@ static void json_saved(struct cli *cli, const char *path)
     print_as("saved", object);
 }
 
+static void json_message_link(struct cli *cli, const char *link)
+{
+    json_t *object = json_object();
+    object_set_text(cli->env, object, "link", link);
+    print_as("messageLink", object);
+}
+
 static void json_proxy(struct cli *cli, const struct sotto_proxy *proxy)
 {
     print_as("proxy", object_proxy(cli->env, proxy));
@@ -210,10 +217,11 @@ static void json_problem(struct cli *cli, const struct sotto_problem *problem)
 }
 
 const struct output output_json = {
-    json_message,      json_receipt,  json_conversation, json_settings,    json_join_link,
-    json_join_request, json_standing, json_contact,      json_labels,      json_found,
-    json_member,       json_request,  json_account,      json_status,      json_invitation,
-    json_backup,       json_exported, json_restored,     json_device_link, json_phrase,
-    json_device,       json_progress, json_fingerprint,  json_proxy,       json_sending,
-    json_saved,        json_done,     json_nothing,      json_notice,      json_problem,
+    json_message,      json_receipt,      json_conversation, json_settings,    json_join_link,
+    json_join_request, json_standing,     json_contact,      json_labels,      json_found,
+    json_member,       json_request,      json_account,      json_status,      json_invitation,
+    json_backup,       json_exported,     json_restored,     json_device_link, json_phrase,
+    json_device,       json_progress,     json_fingerprint,  json_proxy,       json_sending,
+    json_saved,        json_message_link, json_done,         json_nothing,     json_notice,
+    json_problem,
 };

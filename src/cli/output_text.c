@@ -620,6 +620,12 @@ static void text_saved(struct cli *cli, const char *path)
     putchar('\n');
 }
 
+static void text_message_link(struct cli *cli, const char *link)
+{
+    (void)cli;
+    puts(link);
+}
+
 static void text_proxy(struct cli *cli, const struct sotto_proxy *proxy)
 {
     (void)cli;
@@ -679,10 +685,11 @@ static void text_problem(struct cli *cli, const struct sotto_problem *problem)
 }
 
 const struct output output_text = {
-    text_message,      text_receipt,  text_conversation, text_settings,    text_join_link,
-    text_join_request, text_standing, text_contact,      text_labels,      text_found,
-    text_member,       text_request,  text_account,      text_status,      text_invitation,
-    text_backup,       text_exported, text_restored,     text_device_link, text_phrase,
-    text_device,       text_progress, text_fingerprint,  text_proxy,       text_sending,
-    text_saved,        text_done,     text_nothing,      text_notice,      text_problem,
+    text_message,      text_receipt,      text_conversation, text_settings,    text_join_link,
+    text_join_request, text_standing,     text_contact,      text_labels,      text_found,
+    text_member,       text_request,      text_account,      text_status,      text_invitation,
+    text_backup,       text_exported,     text_restored,     text_device_link, text_phrase,
+    text_device,       text_progress,     text_fingerprint,  text_proxy,       text_sending,
+    text_saved,        text_message_link, text_done,         text_nothing,     text_notice,
+    text_problem,
 };

@@ -243,6 +243,8 @@ static const struct rpc_field forward[] = {
 static const struct rpc_field timer[] = {
     CONVERSATION, NUMBER("seconds", 0, SOTTO_TIMER_MAX, "after being read; 0: never"), END};
 static const struct rpc_field message[] = {MESSAGE, END};
+static const struct rpc_field message_of_link[] = {
+    TEXT("link", RPC_STRING_MAX, "sotto://message/..., whole"), END};
 static const struct rpc_field proxy[] = {
     MAYBE("proxy", RPC_STRING_MAX,
           "socks5://HOST:PORT; socks5://HOST:PORT?isolate=no, for one that knows no passwords;"
@@ -544,6 +546,10 @@ const struct rpc_method rpc_methods[] = {
      false, message_forward},
     {"message.retry", "Send a text or a file once more that failed; nothing, if it did not", sent,
      "Sending", true, message_retry},
+    {"message.link", "A link to a message, the same at all who have it", message, "MessageLink",
+     false, message_link},
+    {"message.find", "The message that a link means, which one may have got from somebody else",
+     message_of_link, "Message", false, message_find},
     {"message.info", "A message, and who has it", message, "MessageInfo", false, message_info},
     {"message.list",
      "A conversation's newest messages, oldest first, and what waits behind them; none counts as"

@@ -76,6 +76,8 @@ bool message_edit(struct call *call);
 bool message_delete(struct call *call);
 bool message_react(struct call *call);
 bool message_info(struct call *call);
+bool message_link(struct call *call);
+bool message_find(struct call *call);
 bool message_forward(struct call *call);
 bool message_retry(struct call *call);
 bool message_list(struct call *call);

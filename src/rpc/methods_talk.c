@@ -181,6 +181,28 @@ bool message_info(struct call *call)
     return true;
 }
 
+bool message_link(struct call *call)
+{
+    char link[SOTTO_MESSAGE_LINK_SIZE];
+    if (sotto_message_link(call->core, (int64_t)param_number(call, "message", 0), link) != SOTTO_OK)
+        return call_fail(call);
+    call->result = json_object();
+    object_set_text(call->env, call->result, "link", link);
+    return true;
+}
+
+static void found_take(void *ctx, const struct sotto_message *message)
+{
+    struct call *call = ctx;
+    call->result = object_message(call->env, message);
+}
+
+bool message_find(struct call *call)
+{
+    return call_done(call,
+                     sotto_message_find(call->core, param_text(call, "link"), found_take, call));
+}
+
 bool message_list(struct call *call)
 {
     struct sotto_id id = param_id(call, "conversation");

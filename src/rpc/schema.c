@@ -470,6 +470,7 @@ static const struct rpc_field preview[] = {
              " them where that can do no harm"},
     END};
 static const struct rpc_field saved[] = {STRING("path", "where the file is now"), END};
+static const struct rpc_field message_link[] = {STRING("link", "sotto://message/..."), END};
 static const struct rpc_field nothing[] = {END};
 static const struct rpc_field subscription[] = {
     NUMBER("event", "the newest event's number at this moment"), END};
@@ -569,6 +570,7 @@ const struct rpc_object rpc_objects[] = {
     {"Messages", "A page of messages.", messages},
     {"Quote", "What a message answers.", quote},
     {"Receipt", "What a member says of a message: one a person.", receipt},
+    {"MessageLink", "A link to a message.", message_link},
     {"MessageInfo", "A message, and who has it.", info},
     {"Mention", "Somebody whom a message mentions.", mention},
     {"Reaction", "What somebody thinks of a message: one a person.", reaction},

@@ -530,6 +530,14 @@ def listing():
         assert one(group)["markedUnread"] is False
         assert b("account.setTyping", on=False)["typing"] is False
         b("conversation.setTyping", conversation=group, on=True)  # which nobody hears then: test_typing.py
+        # A link to a message opens at whoever has it, and nowhere else.
+        link = b("message.link", message=one(group)["last"]["id"])["link"]
+        assert b("message.find", link=link)["id"] == one(group)["last"]["id"]
+        assert a("message.find", link=" %s\n" % link)["text"] == one(group)["last"]["text"]
+        assert alice.ok("message", "find", link).of("message")[0]["conversation"] == group
+        assert bob.ok("message", "link", str(one(group)["last"]["id"])).of("messageLink")[0]["link"] == link
+        assert a.fails("message.find", link=link[:-1]) == "bad_link"
+        assert a.fails("message.find", link=link[:30] + ("B" if link[30] == "A" else "A") + link[31:]) == "not_found"
         # Drafts.
         last = one()["last"]["id"]
         draft = b("conversation.setDraft", conversation=room, text="Dear", replyTo=last)["draft"]
