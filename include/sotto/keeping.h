@@ -89,6 +89,26 @@ struct sotto_exported {
 sotto_error sotto_export(struct sotto *core, const struct sotto_export *what,
                          struct sotto_exported *exported, sotto_progress_fn *progress, void *ctx);
 
+/* ---- Import ---------------------------------------------------------------------------------- */
+
+struct sotto_imported {
+    struct sotto_id conversation;
+    uint64_t messages; /* that were not here */
+    uint64_t known;    /* that were: they stay as they are */
+    uint64_t skipped;  /* lines of other kinds, such as what happened in the conversation */
+};
+
+/* Local. Takes the texts of an export (the folder at path, of which messages.jsonl alone is read)
+ * into the history of the conversation that it names, which has to be here. Anybody can have
+ * written such a file: what it adds is shown as `imported`, gives way to the message itself when
+ * that comes, and sends nothing, changes no key, contact or setting, counts as read, is given to no
+ * listener. Of a file sent, name and caption become a text. The file is read twice: before anything
+ * is taken over, all of it was found good. progress counts bytes, of both times together, and may
+ * be NULL. Killed or stopped, the same call goes on. NO_FILE; BAD_EXPORT: says which line and
+ * field; STORAGE_NEWER; NOT_FOUND: the conversation; STOPPED. */
+sotto_error sotto_import(struct sotto *core, const char *path, struct sotto_imported *imported,
+                         sotto_progress_fn *progress, void *ctx);
+
 SOTTO_API_END
 
 #endif

@@ -87,7 +87,8 @@ struct sotto_message {
     enum sotto_message_kind kind;
     enum sotto_message_status status;
     bool own;
-    bool blocked; /* its sender is: in groups, where it is kept */
+    bool blocked;  /* its sender is: in groups, where it is kept */
+    bool imported; /* from an export: nobody proved who wrote it, and when */
     struct sotto_id sender;
     const char *sender_name;
     struct sotto_id subject; /* who was added, removed or left */

@@ -102,7 +102,8 @@ enum sotto_trouble {
     X(BAD_BACKUP, "bad_backup", FAILURE)                 \
     X(STOPPED, "stopped", FAILURE)                       \
     X(ACCOUNT_DELETED, "account_deleted", REFUSED)       \
-    X(BAD_PICTURE, "bad_picture", USAGE)
+    X(BAD_PICTURE, "bad_picture", USAGE)                 \
+    X(BAD_EXPORT, "bad_export", FAILURE)
 
 enum sotto_code {
 #define SOTTO_CODE_ENUM(name, text, trouble) SOTTO_CODE_##name,

@@ -122,6 +122,7 @@ struct output {
     void (*invitation)(struct cli *cli, const struct shown_invitation *invitation);
     void (*backup)(struct cli *cli, const char *path, const struct sotto_backup_made *made);
     void (*exported)(struct cli *cli, const char *path, const struct sotto_exported *exported);
+    void (*imported)(struct cli *cli, const struct sotto_imported *imported);
     void (*restored)(struct cli *cli, const struct sotto_restored *restored);
     void (*device_link)(struct cli *cli, const char *link, uint64_t expires_s);
     void (*phrase)(struct cli *cli, const char *phrase);
@@ -291,6 +292,7 @@ int run_group_unban(struct cli *cli, const struct args *args);
 int run_daemon(struct cli *cli, const struct args *args);
 int run_call(struct cli *cli, const struct args *args);
 int run_backup(struct cli *cli, const struct args *args);
+int run_import(struct cli *cli, const struct args *args);
 int run_export(struct cli *cli, const struct args *args);
 int run_restore(struct cli *cli, const struct args *args);
 int run_completion(struct cli *cli, const struct args *args);

@@ -256,6 +256,11 @@ const struct command commands[] = {
      "FOLDER is made, and is NOT encrypted: index.html for people, messages.jsonl for programs, "
      "and with --files what was sent. What waits is not in it.",
      "sotto export Kitchen kitchen-2026", export_options, 2, 2, run_export, false},
+    {"import", "FOLDER", "Take the texts of an export into the history",
+     "FOLDER is what `sotto export` made of a conversation that this profile has. What is here "
+     "already stays as it is. What was not is shown as imported: nobody proved who wrote it. "
+     "Nothing is sent.",
+     "sotto import kitchen-2026", no_options, 1, 1, run_import, false},
     {"restore", "PATH", "Take a backup over",
      "Into a profile without an account, or one of the same account. The messages are there at "
      "once; the conversations wait until your other devices, or members, add this one again. If "

@@ -1,4 +1,4 @@
-/* backup, restore, export. */
+/* backup, restore, export, import. */
 #include <signal.h>
 #include <string.h>
 
@@ -136,5 +136,16 @@ int run_export(struct cli *cli, const struct args *args)
     if (sotto_export(cli->core, &what, &exported, on_progress, &shown) != SOTTO_OK)
         return cli_fail(cli);
     cli->output->exported(cli, what.path, &exported);
+    return EXIT_OK;
+}
+
+int run_import(struct cli *cli, const struct args *args)
+{
+    struct sotto_imported imported = {0};
+    struct shown shown = {cli, "Import", "bytes", 0};
+    stop_on_signals(cli);
+    if (sotto_import(cli->core, args->positionals[0], &imported, on_progress, &shown) != SOTTO_OK)
+        return cli_fail(cli);
+    cli->output->imported(cli, &imported);
     return EXIT_OK;
 }

@@ -121,6 +121,12 @@ static void json_exported(struct cli *cli, const char *path, const struct sotto_
     print_as("exported", object_exported(cli->env, path, exported));
 }
 
+static void json_imported(struct cli *cli, const struct sotto_imported *imported)
+{
+    (void)cli;
+    print_as("imported", object_imported(imported));
+}
+
 static void json_restored(struct cli *cli, const struct sotto_restored *restored)
 {
     print_as("restored", object_restored(cli->env, restored));
@@ -217,11 +223,11 @@ static void json_problem(struct cli *cli, const struct sotto_problem *problem)
 }
 
 const struct output output_json = {
-    json_message,      json_receipt,      json_conversation, json_settings,    json_join_link,
-    json_join_request, json_standing,     json_contact,      json_labels,      json_found,
-    json_member,       json_request,      json_account,      json_status,      json_invitation,
-    json_backup,       json_exported,     json_restored,     json_device_link, json_phrase,
-    json_device,       json_progress,     json_fingerprint,  json_proxy,       json_sending,
-    json_saved,        json_message_link, json_done,         json_nothing,     json_notice,
-    json_problem,
+    json_message,      json_receipt,  json_conversation, json_settings,    json_join_link,
+    json_join_request, json_standing, json_contact,      json_labels,      json_found,
+    json_member,       json_request,  json_account,      json_status,      json_invitation,
+    json_backup,       json_exported, json_imported,     json_restored,    json_device_link,
+    json_phrase,       json_device,   json_progress,     json_fingerprint, json_proxy,
+    json_sending,      json_saved,    json_message_link, json_done,        json_nothing,
+    json_notice,       json_problem,
 };

@@ -225,6 +225,8 @@ static void text_message(struct cli *cli, const struct sotto_message *message, b
         else
             clean_print(stdout, message->text, 4);
     }
+    if (message->imported)
+        fputs("  (imported: not proved)", stdout);
     if (message->edited_s != 0)
         fputs("  (edited)", stdout);
     if (message->timer_s != 0)
@@ -542,6 +544,13 @@ static void text_exported(struct cli *cli, const char *path, const struct sotto_
                (unsigned long long)exported->missing);
 }
 
+static void text_imported(struct cli *cli, const struct sotto_imported *imported)
+{
+    (void)cli;
+    printf("%llu messages are new, %llu were here.\n", (unsigned long long)imported->messages,
+           (unsigned long long)imported->known);
+}
+
 static void text_restored(struct cli *cli, const struct sotto_restored *restored)
 {
     (void)cli;
@@ -685,11 +694,11 @@ static void text_problem(struct cli *cli, const struct sotto_problem *problem)
 }
 
 const struct output output_text = {
-    text_message,      text_receipt,      text_conversation, text_settings,    text_join_link,
-    text_join_request, text_standing,     text_contact,      text_labels,      text_found,
-    text_member,       text_request,      text_account,      text_status,      text_invitation,
-    text_backup,       text_exported,     text_restored,     text_device_link, text_phrase,
-    text_device,       text_progress,     text_fingerprint,  text_proxy,       text_sending,
-    text_saved,        text_message_link, text_done,         text_nothing,     text_notice,
-    text_problem,
+    text_message,      text_receipt,  text_conversation, text_settings,    text_join_link,
+    text_join_request, text_standing, text_contact,      text_labels,      text_found,
+    text_member,       text_request,  text_account,      text_status,      text_invitation,
+    text_backup,       text_exported, text_imported,     text_restored,    text_device_link,
+    text_phrase,       text_device,   text_progress,     text_fingerprint, text_proxy,
+    text_sending,      text_saved,    text_message_link, text_done,        text_nothing,
+    text_notice,       text_problem,
 };

@@ -249,6 +249,10 @@ void page_message_json(FILE *out, const struct store_message *row,
     fputs("{\"type\":\"message\"", out);
     json_number(out, "id", (uint64_t)message->id);
     json_number(out, "seq", message->seq);
+    if ((row->part & ~STORE_PART_IMPORTED) != 0)
+        json_number(out, "part", row->part & ~STORE_PART_IMPORTED);
+    if (message->imported)
+        fputs(",\"imported\":true", out);
     json_key(out, "kind", sotto_message_kind_name(message->kind));
     json_key(out, "status", sotto_message_status_name(message->status));
     json_hex(out, "sender", sotto_bytes_of(message->sender.bytes, sizeof message->sender.bytes));

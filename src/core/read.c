@@ -365,6 +365,7 @@ void message_show(struct sotto *core, const struct store_message *from, struct a
         out->status = receipt_status(core, from, &row);
     }
     out->seq = from->seq;
+    out->imported = (from->part & STORE_PART_IMPORTED) != 0;
     out->kind = (enum sotto_message_kind)from->kind;
     out->own = from->own;
     (void)store_contact_blocked(core->store, &from->sender, &out->blocked);

@@ -87,6 +87,7 @@ sotto_error store_listing_came(struct store *store, const struct room_id *room, 
     struct query q;
     query_read(&q, store,
                "SELECT EXISTS (SELECT 1 FROM message WHERE room = ? AND seq > ?"
+               " AND part < 2147483648" /* STORE_PART_IMPORTED */
                " AND kind IN (1, 3, 9)" /* SOTTO_KIND_TEXT, SOTTO_KIND_NEWER, SOTTO_KIND_FILE */
                " AND (own OR NOT ? OR (mention AND NOT ?)))");
     query_fixed(&q, room->bytes, sizeof room->bytes);

@@ -89,10 +89,44 @@ static void bind_bytes_or_null(struct query *q, sotto_bytes value)
         query_bytes(q, value);
 }
 
+/* What was imported of this place in the log, or under this content id, gives way to what is proved
+ * to be there. */
+static sotto_error give_way(struct store *store, const struct room_id *room, uint64_t seq,
+                            uint32_t part, sotto_bytes content_id)
+{
+    struct query q;
+    if (seq == 0 || (part & STORE_PART_IMPORTED) != 0)
+        return SOTTO_OK;
+    for (;;) {
+        query_read(&q, store,
+                   "SELECT local FROM message WHERE room = ?1 AND seq = ?2 AND part = ?3 UNION ALL"
+                   " SELECT local FROM message WHERE room = ?1 AND content_id = ?4"
+                   " AND part >= 2147483648 LIMIT 1"); /* STORE_PART_IMPORTED */
+        query_fixed(&q, room->bytes, sizeof room->bytes);
+        query_u64(&q, seq);
+        query_u64(&q, part | STORE_PART_IMPORTED);
+        bind_bytes_or_null(&q, content_id);
+        int64_t local = query_next(&q) ? column_i64(&q) : 0;
+        TRY(query_end(&q));
+        if (local == 0)
+            return SOTTO_OK;
+        query_write(&q, store,
+                    "INSERT INTO event (kind, about, position) SELECT ?, room, position"
+                    " FROM message WHERE local = ?");
+        query_u64(&q, SOTTO_EVENT_MESSAGE_ERASED);
+        query_i64(&q, local);
+        TRY(query_run(&q));
+        query_write(&q, store, "DELETE FROM message WHERE local = ?");
+        query_i64(&q, local);
+        TRY(query_run(&q));
+    }
+}
+
 static sotto_error insert_message(struct store *store, const struct store_message *m,
                                   int64_t position)
 {
     struct query q;
+    TRY(give_way(store, &m->room, m->seq, m->part, m->content_id));
     query_write(&q, store,
                 "INSERT INTO message (room, seq, part, kind, state, own, unread, sender, subject,"
                 " time_s, client_id, content_id, target, content, text, edited_s, markdown, owed,"
@@ -224,15 +258,75 @@ static sotto_error position_for(struct store *store, const struct store_message 
                                                 : free_position(store, around.before, position);
 }
 
+/* Whether what an export said is here, proved or not. */
+static sotto_error is_here(struct store *store, const struct store_message *message, bool *here)
+{
+    struct query q;
+    query_read(&q, store,
+               "SELECT EXISTS (SELECT 1 FROM message WHERE room = ?1 AND seq = ?2"
+               " AND part IN (?3, ?4)) OR EXISTS (SELECT 1 FROM message WHERE room = ?1"
+               " AND content_id = ?5)");
+    query_fixed(&q, message->room.bytes, sizeof message->room.bytes);
+    query_u64(&q, message->seq);
+    query_u64(&q, message->part);
+    query_u64(&q, message->part & ~STORE_PART_IMPORTED);
+    bind_bytes_or_null(&q, message->content_id);
+    bool found = query_next(&q) && column_bool(&q);
+    TRY(query_end_one(&q));
+    *here = found;
+    return SOTTO_OK;
+}
+
 sotto_error store_message_import(struct store *store, const struct store_message *message,
                                  int64_t *local)
 {
     int64_t position = 0;
+    bool here = false;
     BUG_UNLESS(message->seq != 0);
+    if ((message->part & STORE_PART_IMPORTED) != 0)
+        TRY(is_here(store, message, &here));
+    if (here)
+        return SOTTO_EXISTS;
     TRY(position_for(store, message, &position));
     TRY(insert_message(store, message, position));
     *local = sqlite3_last_insert_rowid(store->db);
     return SOTTO_OK;
+}
+
+/* One between those two that nobody has, looked for near the first; 0: there is none. */
+static sotto_error position_between(struct store *store, int64_t before, int64_t behind,
+                                    int64_t *position)
+{
+    enum { NEAR = 1000 };
+    struct query q;
+    query_read(&q, store,
+               "SELECT ?1 + 1 WHERE NOT EXISTS (SELECT 1 FROM message WHERE position = ?1 + 1)"
+               " UNION ALL SELECT position + 1 FROM message AS m WHERE position > ?1"
+               " AND position < ?2 AND NOT EXISTS"
+               " (SELECT 1 FROM message WHERE position = m.position + 1) LIMIT 1");
+    query_i64(&q, before);
+    query_i64(&q, behind - before > NEAR ? before + NEAR : behind);
+    int64_t found = query_next(&q) ? column_i64(&q) : 0;
+    TRY(query_end(&q));
+    *position = found < behind ? found : 0;
+    return SOTTO_OK;
+}
+
+sotto_error store_message_take_in(struct store *store, const struct store_message *message)
+{
+    struct around around = {0};
+    int64_t position = 0;
+    bool here = false;
+    BUG_UNLESS(message->seq != 0 && (message->part & STORE_PART_IMPORTED) != 0);
+    TRY(is_here(store, message, &here));
+    if (here)
+        return SOTTO_EXISTS;
+    TRY(look_around(store, message, &around));
+    if (around.behind != INT64_MAX && around.before < around.behind)
+        TRY(position_between(store, around.before, around.behind, &position));
+    if (position == 0)
+        TRY(take_position(store, &position)); /* where nothing that is received will be */
+    return insert_message(store, message, position);
 }
 
 /* The row and whether it waits. */
@@ -265,6 +359,7 @@ sotto_error store_message_place(struct store *store, const struct room_id *room,
     TRY(find_own(store, room, client_id, &local, &placed));
     if (placed)
         return SOTTO_EXISTS;
+    TRY(give_way(store, room, seq, 0, content_id));
     struct query q;
     query_write(&q, store,
                 "UPDATE message SET seq = ?, state = ?, time_s = ?, content = ?, content_id = ?,"
@@ -369,7 +464,8 @@ sotto_error store_messages_seq(struct store *store, const struct room_id *room, 
 {
     struct query q;
     query_read(&q, store,
-               "SELECT coalesce(max(seq), 0) FROM message WHERE room = ? AND position <= ?");
+               "SELECT coalesce(max(seq), 0) FROM message WHERE room = ? AND position <= ?"
+               " AND part < 2147483648"); /* STORE_PART_IMPORTED: nobody else has it there */
     query_fixed(&q, room->bytes, sizeof room->bytes);
     query_i64(&q, position);
     uint64_t found = query_next(&q) ? column_u64(&q) : 0;

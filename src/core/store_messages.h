@@ -13,6 +13,10 @@ enum store_message_state {
 
 #define STORE_CLIENT_ID_MAX 64
 
+/* Set in the part of what an export said and nobody proved: it stands beside the place in the log
+ * that it claims, and goes when what is really there comes. */
+#define STORE_PART_IMPORTED 0x80000000u
+
 struct store_message {
     /* Given by the store: grows with each message that takes its place in a log, in all rooms; the
      * order of a room's messages. 0 while waiting or failed. */
@@ -53,6 +57,11 @@ sotto_error store_message_add(struct store *store, const struct store_message *m
  * neighbours in the log, with another one that is. EXISTS: it was stored before. */
 sotto_error store_message_import(struct store *store, const struct store_message *message,
                                  int64_t *local);
+
+/* [tx] Inserts one that an export has (part with STORE_PART_IMPORTED): between its neighbours in
+ * the log, or, where no position is free there, behind all. EXISTS: it is here, proved or not, or
+ * its content id is. Proved ones inserted later take its place. */
+sotto_error store_message_take_in(struct store *store, const struct store_message *message);
 
 /* [tx] A waiting own message took its place in the log: SENT, with seq, time and the content as
  * sent, and its clock starts. NOT_FOUND; EXISTS: placed before. */

@@ -327,6 +327,8 @@ static sotto_error give_batch(struct listening *l, bool *more)
                                              &arena, &messages, &count);
     for (size_t i = 0; i < count && error == SOTTO_OK; i++) {
         struct sotto_message message;
+        if ((messages[i].part & STORE_PART_IMPORTED) != 0)
+            continue; /* nobody said it now */
         message_show(core, &messages[i], &arena, &message);
         l->listener->message(l->listener->ctx, &message);
     }

@@ -144,6 +144,8 @@ static const struct rpc_field export[] = {
      .optional = true,
      .text = "fetch the conversation's files too (false)"},
     END};
+static const struct rpc_field import[] = {
+    TEXT("path", RPC_STRING_MAX, "of a folder that an export made"), END};
 static const struct rpc_field restore[] = {
     TEXT("path", RPC_STRING_MAX, "of the file"),
     TEXT("passphrase", SOTTO_PASSPHRASE_MAX, "the backup's passphrase or key"),
@@ -434,6 +436,10 @@ const struct rpc_method rpc_methods[] = {
      "Write a conversation into a folder, as a page and as lines of JSON, not encrypted. `progress`"
      " counts messages",
      export, "Exported", true, conversation_export},
+    {"conversation.import",
+     "Take the texts of an export into the history of its conversation, marked as `imported`. What"
+     " is there stays as it is. `progress` counts bytes",
+     import, "Imported", true, conversation_import},
     {"backup.create",
      "Write contacts, conversations and messages into one encrypted file. `progress` counts "
      "messages",

@@ -117,6 +117,7 @@ bool group_continue(struct call *call);
 bool backup_create(struct call *call);
 bool backup_restore(struct call *call);
 bool conversation_export(struct call *call);
+bool conversation_import(struct call *call);
 
 /* accounts.c */
 bool accounts_list(struct call *call);

@@ -1,4 +1,4 @@
-/* backup.*, conversation.export */
+/* backup.*, conversation.export, conversation.import */
 #include "base/base.h"
 #include "rpc/methods.h"
 #include "rpc/objects.h"
@@ -48,5 +48,15 @@ bool conversation_export(struct call *call)
     if (sotto_export(call->core, &what, &exported, call->progress, call->progress_ctx) != SOTTO_OK)
         return call_fail(call);
     call->result = object_exported(call->env, what.path, &exported);
+    return true;
+}
+
+bool conversation_import(struct call *call)
+{
+    struct sotto_imported imported = {0};
+    if (sotto_import(call->core, param_text(call, "path"), &imported, call->progress,
+                     call->progress_ctx) != SOTTO_OK)
+        return call_fail(call);
+    call->result = object_imported(&imported);
     return true;
 }

@@ -133,6 +133,8 @@ json_t *object_message(const sotto_env *env, const struct sotto_message *message
     set_bool(object, "own", message->own);
     if (message->blocked)
         set_bool(object, "blocked", true);
+    if (message->imported)
+        set_bool(object, "imported", true);
     object_set_number(object, "time", message->time_s);
     if (message->kind == SOTTO_KIND_TEXT || sotto_message_has_file(message->kind))
         (void)json_object_set_new(object, "text", object_text(env, message->text));
@@ -411,6 +413,16 @@ json_t *object_exported(const sotto_env *env, const char *path,
     object_set_number(object, "messages", exported->messages);
     object_set_number(object, "files", exported->files);
     object_set_number(object, "missing", exported->missing);
+    return object;
+}
+
+json_t *object_imported(const struct sotto_imported *imported)
+{
+    json_t *object = json_object();
+    object_set_id(object, "conversation", &imported->conversation);
+    object_set_number(object, "messages", imported->messages);
+    object_set_number(object, "known", imported->known);
+    object_set_number(object, "skipped", imported->skipped);
     return object;
 }
 

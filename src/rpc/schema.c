@@ -336,6 +336,10 @@ static const struct rpc_field message[] = {
     MAYBE_NUMBER("since", "of kind missing: what was said between then and time did not reach this"
                           " device"),
     MAYBE_NUMBER("edited", "when the newest edit came; absent: never"),
+    {.name = "imported",
+     .type = RPC_BOOLEAN,
+     .optional = true,
+     .text = "true: from an export, so that nobody proved who wrote it, and when; absent: not"},
     OBJECT("replyTo", "Quote", "what it answers"),
     {.name = "reactions",
      .type = RPC_OBJECTS,
@@ -409,6 +413,10 @@ static const struct rpc_field exported[] = {
     STRING("path", "as it was given"), NUMBER("messages", "that were written"),
     NUMBER("files", "likewise"),
     NUMBER("missing", "files that were wanted and cannot be had any more"), END};
+static const struct rpc_field imported[] = {ID("conversation", "into which"),
+                                            NUMBER("messages", "that were not here"),
+                                            NUMBER("known", "that were: they stay as they are"),
+                                            NUMBER("skipped", "lines of other kinds"), END};
 static const struct rpc_field stopped[] = {NUMBER("stopped", "how many calls were told"), END};
 #define OF_ACCOUNT MAYBE("profile", "of `sotto daemon --accounts`: whose it is")
 static const struct rpc_field profile[] = {
@@ -539,6 +547,7 @@ const struct rpc_object rpc_objects[] = {
     {"Backup", "A backup that was made.", backup},
     {"Restored", "A backup that was taken over.", restored},
     {"Exported", "A conversation that was written into a folder.", exported},
+    {"Imported", "An export that was taken into the history.", imported},
     {"Stopped", "Calls that were told to stop.", stopped},
     {"DeviceLink", "What a new device shows.", device_link},
     {"Devices", "A page of one's own devices.", devices},

@@ -241,6 +241,60 @@ def test_export():
         assert plain["files"] == 0 and sorted(os.listdir(folder + "3")) == ["index.html", "messages.jsonl"]
 
 
+def test_import():
+    """what an export says comes back where it is missing, marked, once; what is here stays, and nothing is sent"""
+    with World("Alice", "Bob", "Carol") as (world, alice, bob, carol):
+        two(world)
+        carol.register()
+        world.befriend(alice, carol)
+        alice.ok("group", "create", "Kitchen", "Bob")
+        alice.ok("send", "Kitchen", "before Carol came")
+        sync(bob, alice)
+        bob.ok("send", "Kitchen", "a pelican")
+        sync(alice)
+        alice.ok("group", "add", "Kitchen", "Carol")
+        sync(carol, bob)
+        carol.ok("send", "Kitchen", "hello")
+        sync(alice, bob, carol)
+        folder = os.path.join(world.directory, "kitchen")
+        alice.ok("export", "Kitchen", folder)
+        assert carol.ok("search", "pelican").of("message") == []
+        before = carol.history("Kitchen")
+        done = carol.ok("import", folder).of("imported")[0]
+        assert (done["messages"], done["known"]) == (2, 1), done
+        found = carol.ok("search", "pelican").of("message")
+        assert [(m["text"], m["imported"], m["own"]) for m in found] == [("a pelican", True, False)], found
+        after = carol.history("Kitchen")
+        assert [m for m in after if "imported" not in m] == before
+        again = carol.ok("import", folder).of("imported")[0]
+        assert (again["messages"], again["known"]) == (0, 3) and carol.history("Kitchen") == after
+        assert not any(m.get("imported") for m in carol.ok("listen", "--once").of("message"))
+        entries = alice.history("Kitchen")[-1]["seq"]
+        sync(carol, alice)
+        assert alice.history("Kitchen")[-1]["seq"] == entries  # nothing was sent
+        assert alice.ok("import", folder).of("imported")[0]["messages"] == 0
+
+        # A device that is linked later is told what was imported as such.
+        new = link(world, carol, 2)
+        eventually(lambda: (sync(carol, new), "a pelican" in texts(new, "Kitchen"))[1], "the history is there")
+        assert [m["text"] for m in new.history("Kitchen") if m.get("imported")] == ["before Carol came", "a pelican"]
+        assert new.ok("import", folder).of("imported")[0]["messages"] == 0
+
+        # What it exports says so too; and a changed file adds nothing but what it says is imported.
+        carol.ok("export", "Kitchen", folder + "2")
+        with open(os.path.join(folder + "2", "messages.jsonl")) as lines:
+            assert [json.loads(l).get("text") for l in lines if json.loads(l).get("imported")] == \
+                ["before Carol came", "a pelican"]
+        with open(os.path.join(folder, "messages.jsonl"), "a") as out:
+            out.write("{\n")
+        refused = carol.run("import", folder)
+        assert refused.error == "bad_export" and "line" in refused.err + refused.out, refused
+        assert bob.run("import", world.directory).error == "no_file"
+        assert bob.ok("import", folder + "2").of("imported")[0]["messages"] == 0
+        alice.ok("export", "Bob", folder + "3")
+        assert carol.run("import", folder + "3").error == "not_found"
+
+
 class Tags(html.parser.HTMLParser):
     def __init__(self):
         super().__init__()
@@ -254,4 +308,4 @@ class Tags(html.parser.HTMLParser):
         self.text += data
 
 
-main([test_export, test_beside, test_history_only, test_what_waits, test_refused, test_stopped])
+main([test_export, test_import, test_beside, test_history_only, test_what_waits, test_refused, test_stopped])

@@ -635,6 +635,8 @@ def keeping():
         a("backup.create", path=path + "2", passphrase="correct horse")
         exported = a("conversation.export", conversation=room, path=path + ".folder")
         assert exported["messages"] == made["messages"], exported
+        imported = a("conversation.import", path=path + ".folder")
+        assert imported["messages"] == 0 and imported["known"] >= 40, imported
         other = type(alice)(world, "Alice's laptop")
         daemon = Daemon(other)
         c = daemon.rpc()
