@@ -6,6 +6,10 @@
 #include "core/room_settings.h"
 #include "core/text.h"
 
+/* How long a change waits for what it is about: for as long as giving a device the past may take.
+ */
+#define KEEP_S (30u * 86400u)
+
 /* ---- What the log shows ---- */
 
 /* The message that a change is about. NOT_FOUND: none that sender may change so. */
@@ -21,7 +25,7 @@ static sotto_error own_target(struct sotto *core, const struct room_id *room,
 }
 
 static sotto_error apply_edit(struct sotto *core, const struct room_id *room,
-                              const struct account_id *sender, sotto_bytes data,
+                              const struct account_id *sender, uint64_t time_s, sotto_bytes data,
                               const struct content_message *content, struct arena *arena)
 {
     struct store_message target;
@@ -29,7 +33,7 @@ static sotto_error apply_edit(struct sotto *core, const struct room_id *room,
     if (target.kind != SOTTO_KIND_TEXT)
         return SOTTO_NOT_FOUND;
     TRY(store_message_edit(core->store, target.local, content->text, content->markdown, data,
-                           sotto_bytes_of(content->id, CONTENT_ID_SIZE), core_now_s(core)));
+                           sotto_bytes_of(content->id, CONTENT_ID_SIZE), time_s));
     return store_message_mention(core->store, target.local,
                                  !target.own &&
                                      listing_mentions(core, content->text, content->markdown));
@@ -54,7 +58,7 @@ static sotto_error apply_delete(struct sotto *core, const struct room_id *room,
 }
 
 static sotto_error apply_reaction(struct sotto *core, const struct room_id *room,
-                                  const struct account_id *sender,
+                                  const struct account_id *sender, uint64_t time_s,
                                   const struct content_message *content, struct arena *arena)
 {
     struct store_message target;
@@ -67,24 +71,88 @@ static sotto_error apply_reaction(struct sotto *core, const struct room_id *room
         .sender = *sender,
         .content_id = sotto_bytes_of(content->id, CONTENT_ID_SIZE),
         .text = content->text,
-        .time_s = core_now_s(core),
+        .time_s = time_s,
     };
     return store_reaction_put(core->store, target.local, &reaction);
 }
 
-sotto_error change_apply(struct sotto *core, const struct room_id *room,
-                         const struct account_id *sender, sotto_bytes data,
+/* NOT_FOUND: what it is about is not here, or not for that sender to change. */
+static sotto_error apply(struct sotto *core, const struct room_id *room,
+                         const struct account_id *sender, uint64_t time_s, sotto_bytes data,
                          const struct content_message *content, struct arena *arena)
 {
-    sotto_error error = SOTTO_NOT_FOUND;
     if (content->kind == CONTENT_EDIT)
-        error = apply_edit(core, room, sender, data, content, arena);
+        return apply_edit(core, room, sender, time_s, data, content, arena);
     if (content->kind == CONTENT_DELETE)
-        error = apply_delete(core, room, sender, content, arena);
+        return apply_delete(core, room, sender, content, arena);
     if (content->kind == CONTENT_REACTION)
-        error = apply_reaction(core, room, sender, content, arena);
-    /* The log has a message before what changes it. So what is not found came before this member,
-     * was erased here, or is somebody else's. */
+        return apply_reaction(core, room, sender, time_s, content, arena);
+    return SOTTO_NOT_FOUND;
+}
+
+/* The text of an edit is kept no longer than messages stay in that conversation. */
+static sotto_error keep_until(struct sotto *core, const struct room_id *room, uint64_t now_s,
+                              const struct content_message *content, uint64_t *until_s)
+{
+    uint32_t timer_s = 0;
+    *until_s = now_s + KEEP_S;
+    if (content->kind != CONTENT_EDIT)
+        return SOTTO_OK;
+    TRY(store_room_timer(core->store, room, &timer_s));
+    if (timer_s == 0 || (content->expires_s > 0 && content->expires_s < timer_s))
+        timer_s = content->expires_s;
+    if (timer_s > 0 && timer_s < KEEP_S)
+        *until_s = now_s + timer_s;
+    if (content->expires_at_s > 0 && content->expires_at_s < *until_s)
+        *until_s = content->expires_at_s;
+    return SOTTO_OK;
+}
+
+/* The log has a message before what changes it. So what is not here came before this member, who
+ * may be given it yet, or was erased here. */
+static sotto_error keep(struct sotto *core, const struct room_id *room,
+                        const struct account_id *sender, uint64_t seq, sotto_bytes data,
+                        const struct content_message *content, struct arena *arena)
+{
+    struct store_message target;
+    const uint64_t now_s = core_now_s(core);
+    const sotto_bytes id = sotto_bytes_of(content->target, CONTENT_ID_SIZE);
+    struct store_early early = {
+        .seq = seq, .sender = *sender, .target = id, .content = data, .time_s = now_s};
+    sotto_error error = store_message_meant(core->store, room, id, arena, &target);
+    if (error != SOTTO_NOT_FOUND)
+        return error; /* it is here: somebody else's, or nothing that can be changed so */
+    TRY(keep_until(core, room, now_s, content, &early.erase_s));
+    return store_early_put(core->store, room, &early);
+}
+
+sotto_error change_apply(struct sotto *core, const struct room_id *room,
+                         const struct account_id *sender, uint64_t seq, sotto_bytes data,
+                         const struct content_message *content, struct arena *arena)
+{
+    sotto_error error = apply(core, room, sender, core_now_s(core), data, content, arena);
+    return error == SOTTO_NOT_FOUND ? keep(core, room, sender, seq, data, content, arena) : error;
+}
+
+sotto_error change_apply_kept(struct sotto *core, const struct room_id *room, int64_t local,
+                              struct arena *arena)
+{
+    struct store_early early;
+    sotto_error error;
+    /* Each may make more of them mean this message: an edit of an edit, the end of a reaction. */
+    while ((error = store_early_next(core->store, room, local, arena, &early)) == SOTTO_OK) {
+        struct content_message content;
+        sotto_fault fault;
+        TRY(store_early_erase(core->store, room, early.seq));
+        error = content_read(early.content, &early.sender, room, arena, &content, &fault);
+        if (error == SOTTO_NO_MEMORY)
+            return error;
+        if (error != SOTTO_OK)
+            continue; /* of a version that read more */
+        error = apply(core, room, &early.sender, early.time_s, early.content, &content, arena);
+        if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
+            return error;
+    }
     return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
 }
 

@@ -17,12 +17,16 @@ sotto_error expire_sweep(struct sotto *core)
     uint64_t now = core_now_s(core);
     TRY(store_messages_due(core->store, now, &due));
     if (!due)
+        TRY(store_early_due(core->store, now, &due));
+    if (!due)
         return SOTTO_OK;
     sotto_error error = store_begin(core->store);
     if (error == SOTTO_OK)
         error = store_blobs_expire(core->store, now, BLOB_GRACE_S);
     if (error == SOTTO_OK)
         error = store_messages_expire(core->store, now);
+    if (error == SOTTO_OK)
+        error = store_early_expire(core->store, now);
     if (error == SOTTO_OK)
         error = store_commit(core->store);
     if (error != SOTTO_OK)

@@ -379,11 +379,16 @@ sotto_error core_text_failed(struct sotto *core, sotto_error error);
 
 /* ---- change.c ---- */
 
-/* Inside a transaction: the log shows an edit, a deletion or a reaction of sender's. What it may
- * not change, or is not there, stays as it is. data: the content's bytes. */
+/* Inside a transaction: entry seq of the log shows an edit, a deletion or a reaction of sender's.
+ * What it may not change stays as it is; if what it is about is not there, it is kept for a while.
+ * data: the content's bytes. */
 sotto_error change_apply(struct sotto *core, const struct room_id *room,
-                         const struct account_id *sender, sotto_bytes data,
+                         const struct account_id *sender, uint64_t seq, sotto_bytes data,
                          const struct content_message *content, struct arena *arena);
+/* Inside a transaction: the message, by its row, came from the past; what was kept about it is
+ * applied in the log's order. */
+sotto_error change_apply_kept(struct sotto *core, const struct room_id *room, int64_t local,
+                              struct arena *arena);
 /* The message of that number; the problem says that there is none. */
 sotto_error core_message_at(struct sotto *core, int64_t id, struct arena *arena,
                             struct store_message *message);

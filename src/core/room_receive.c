@@ -68,7 +68,7 @@ static sotto_error own_change(struct receiving *r, const struct store_outgoing *
     struct content_message content;
     sotto_fault fault;
     TRY(content_read(data, self, &r->room->id, r->arena, &content, &fault));
-    TRY(change_apply(core, &r->room->id, self, data, &content, r->arena));
+    TRY(change_apply(core, &r->room->id, self, seq, data, &content, r->arena));
     sotto_error error =
         store_change_end(core->store, &r->room->id, outgoing->client_id, STORE_MESSAGE_SENT, seq);
     return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
@@ -307,7 +307,7 @@ static sotto_error message_received(struct receiving *r, const struct entry *ent
         return refused(r, entry, &sender);
     if (content.kind == CONTENT_EDIT || content.kind == CONTENT_DELETE ||
         content.kind == CONTENT_REACTION)
-        return change_apply(r->room->core, &r->room->id, &sender, data, &content, r->arena);
+        return change_apply(core, &r->room->id, &sender, entry->seq, data, &content, r->arena);
     return content_store(r, entry, &sender, blocked, data, &content);
 }
 

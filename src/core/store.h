@@ -25,7 +25,7 @@
  * The parts: store_people.h, store_rooms.h, store_messages.h, store_changes.h, store_receipts.h,
  * store_expiry.h, store_outbox.h,
  * store_uploads.h, store_events.h, store_devices.h, store_listing.h, store_rejoin.h,
- * store_renewal.h, all included here. */
+ * store_renewal.h, store_early.h, all included here. */
 #ifndef CORE_STORE_H
 #define CORE_STORE_H
 
@@ -35,7 +35,7 @@
 
 struct store;
 
-#define STORE_VERSION 20    /* PRAGMA user_version */
+#define STORE_VERSION 21    /* PRAGMA user_version */
 #define STORE_BUSY_MS 10000 /* how long a lock is waited for */
 #define STORE_FILE "profile.db"
 
@@ -163,5 +163,6 @@ sotto_error store_inbox_advance(struct store *store, uint64_t seq);
 #include "core/store_listing.h"
 #include "core/store_rejoin.h"
 #include "core/store_renewal.h"
+#include "core/store_early.h"
 
 #endif

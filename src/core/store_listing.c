@@ -110,7 +110,8 @@ sotto_error store_erasing_put(struct store *store, const struct room_id *room, u
                 " DO UPDATE SET seq = max(seq, excluded.seq)");
     query_fixed(&q, room->bytes, sizeof room->bytes);
     query_u64(&q, seq);
-    return query_run(&q);
+    TRY(query_run(&q));
+    return store_early_clear(store, room, seq);
 }
 
 sotto_error store_erasing_next(struct store *store, struct room_id *room, uint64_t *seq)

@@ -572,11 +572,26 @@ static const char version_20[] =
     " INSERT INTO event (kind, about) VALUES (20, OLD.room); END;"
     "PRAGMA user_version = 20;";
 
+/* Changes that came before what they change: store_early.h. */
+static const char version_21[] =
+    "CREATE TABLE early_change ("
+    " room BLOB NOT NULL REFERENCES room ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,"
+    " seq INTEGER NOT NULL,"
+    " sender BLOB NOT NULL,"
+    " target BLOB NOT NULL,"
+    " content BLOB NOT NULL,"
+    " time_s INTEGER NOT NULL,"
+    " erase_s INTEGER NOT NULL,"
+    " PRIMARY KEY (room, seq)) STRICT;"
+    "CREATE INDEX early_change_target ON early_change (room, target);"
+    "CREATE INDEX early_change_erase ON early_change (erase_s);"
+    "PRAGMA user_version = 21;";
+
 /* steps[n]: from version n to n + 1 */
 static const char *const steps[STORE_VERSION] = {
     version_1,  version_2,  version_3,  version_4,  version_5,  version_6,  version_7,
     version_8,  version_9,  version_10, version_11, version_12, version_13, version_14,
-    version_15, version_16, version_17, version_18, version_19, version_20};
+    version_15, version_16, version_17, version_18, version_19, version_20, version_21};
 
 const char *store_schema_step(uint64_t version)
 {

@@ -1,0 +1,302 @@
+/* Changes that the log shows before the past brings what they change. */
+#include <string.h>
+
+#include "core/internal.h"
+#include "core/store_query.h"
+#include "unit/check.h"
+#include "unit/core_account.h"
+#include "unit/folder.h"
+
+static char folder[64];
+static struct sotto *core;
+static struct arena arena;
+static sotto_buf text_bytes;
+static struct content_message text; /* Bob's, which is given later */
+static uint64_t next_seq;
+
+static const struct room_id room = {{0xA}}, elsewhere = {{0xB}};
+static const struct account_id bob = {{1}}, carol = {{2}};
+
+static void add_room(const struct room_id *id)
+{
+    const struct store_room row = {.room = *id,
+                                   .kind = STORE_ROOM_GROUP,
+                                   .state = STORE_ROOM_ACTIVE,
+                                   .title = "Kitchen",
+                                   .relay = "",
+                                   .trouble = "",
+                                   .next_seq = 1,
+                                   .members = 3};
+    assert_ok(store_room_add(core->store, &row));
+}
+
+static int start(void **state)
+{
+    struct sotto_problem problem;
+    (void)state;
+    if (!folder_make(folder, "early") ||
+        sotto_open(sotto_env_system(), folder, NULL, &core, &problem) != SOTTO_OK)
+        return -1;
+    arena_init(&arena, core->env);
+    core_account_make(core, "127.0.0.1:1", "Alice");
+    sotto_buf_init(&text_bytes, core->env);
+    text = (struct content_message){.kind = CONTENT_TEXT, .text = sotto_bytes_str("as it was")};
+    assert_ok(content_write(core->env, &text, &bob, &room, &text_bytes));
+    next_seq = 10; /* the text's is 5 */
+    assert_ok(store_begin(core->store));
+    add_room(&room);
+    add_room(&elsewhere);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    if (store_in_transaction(core->store))
+        store_rollback(core->store);
+    sotto_buf_free(&text_bytes);
+    arena_free(&arena);
+    sotto_close(core);
+    return folder_remove(folder);
+}
+
+/* The log shows it. target: what it names. Returns its own id, in the arena. */
+static const uint8_t *shown(const struct room_id *where, const struct account_id *sender,
+                            enum content_kind kind, const uint8_t *target, const char *words)
+{
+    struct content_message content = {.kind = kind, .text = sotto_bytes_str(words)}, read;
+    sotto_fault fault;
+    sotto_buf bytes;
+    sotto_buf_init(&bytes, core->env);
+    memcpy(content.target, target, CONTENT_ID_SIZE);
+    assert_ok(content_write(core->env, &content, sender, where, &bytes));
+    assert_ok(content_read(sotto_buf_view(&bytes), sender, where, &arena, &read, &fault));
+    assert_ok(change_apply(core, where, sender, next_seq++, sotto_buf_view(&bytes), &read, &arena));
+    sotto_buf_free(&bytes);
+    sotto_bytes id;
+    assert_ok(arena_copy(&arena, sotto_bytes_of(read.id, CONTENT_ID_SIZE), &id));
+    return id.data;
+}
+
+static struct store_message past(void)
+{
+    return (struct store_message){.position = 5,
+                                  .room = room,
+                                  .seq = 5,
+                                  .kind = SOTTO_KIND_TEXT,
+                                  .state = STORE_MESSAGE_RECEIVED,
+                                  .sender = bob,
+                                  .client_id = "",
+                                  .content_id = sotto_bytes_of(text.id, CONTENT_ID_SIZE),
+                                  .content = sotto_buf_view(&text_bytes)};
+}
+
+/* The older device gives it; as a record of the past, which a backup has too. */
+static void given(const struct store_message *message)
+{
+    struct reader reader;
+    sotto_buf record;
+    sotto_buf_init(&record, core->env);
+    assert_ok(own_message_write(core, message, &arena, &record));
+    reader_init(&reader, sotto_buf_view(&record));
+    assert_ok(own_records_read(core, &reader, &arena));
+    sotto_buf_free(&record);
+}
+
+static struct store_message found(void)
+{
+    struct store_message message;
+    assert_ok(store_message_by_content(core->store, &room, sotto_bytes_of(text.id, CONTENT_ID_SIZE),
+                                       &arena, &message));
+    return message;
+}
+
+static uint64_t kept(void)
+{
+    struct query q;
+    query_read(&q, core->store, "SELECT count(*) FROM early_change");
+    assert_true(query_next(&q));
+    uint64_t count = column_u64(&q);
+    assert_ok(query_end(&q));
+    return count;
+}
+
+static void reactions(size_t wanted, const char *last)
+{
+    struct store_reaction *rows;
+    size_t count;
+    assert_ok(store_reactions(core->store, found().local, &arena, &rows, &count));
+    assert_int_equal(count, wanted);
+    if (wanted > 0)
+        assert_bytes(rows[count - 1].text, sotto_bytes_str(last));
+}
+
+static void what_was_deleted_is_not_readable_when_it_comes(void **state)
+{
+    (void)state;
+    const struct store_message message = past();
+    (void)shown(&room, &bob, CONTENT_DELETE, text.id, "");
+    (void)shown(&room, &carol, CONTENT_REACTION, text.id, "+");
+    assert_int_equal(kept(), 2);
+    given(&message);
+    assert_int_equal(found().kind, SOTTO_KIND_DELETED);
+    assert_int_equal(found().text.size, 0);
+    assert_int_equal(found().content.size, 0);
+    reactions(0, "");
+    assert_int_equal(kept(), 0);
+    given(&message); /* once more: it is known */
+    assert_int_equal(found().kind, SOTTO_KIND_DELETED);
+}
+
+static void edits_count_in_the_order_of_the_log(void **state)
+{
+    (void)state;
+    const struct store_message message = past();
+    const uint8_t *first = shown(&room, &bob, CONTENT_EDIT, text.id, "first");
+    const uint8_t *second = shown(&room, &bob, CONTENT_EDIT, text.id, "second");
+    (void)shown(&room, &bob, CONTENT_EDIT, first, "third"); /* of the edit, as others do it */
+    assert_int_equal(kept(), 3);
+    given(&message);
+    assert_bytes(found().text, sotto_bytes_str("third"));
+    assert_true(found().edited_s > 0);
+    assert_int_equal(kept(), 0);
+    (void)shown(&room, &bob, CONTENT_EDIT, second, "fourth"); /* all of them mean it now */
+    assert_bytes(found().text, sotto_bytes_str("fourth"));
+    assert_int_equal(kept(), 0);
+}
+
+static void reactions_come_and_go(void **state)
+{
+    (void)state;
+    const struct store_message message = past();
+    const uint8_t *reaction = shown(&room, &bob, CONTENT_REACTION, text.id, "-");
+    (void)shown(&room, &carol, CONTENT_REACTION, text.id, "+");
+    (void)shown(&room, &bob, CONTENT_DELETE, reaction, "");
+    given(&message);
+    reactions(1, "+");
+    assert_int_equal(kept(), 0);
+}
+
+static void nobody_changes_what_is_not_theirs(void **state)
+{
+    (void)state;
+    const struct store_message message = past();
+    (void)shown(&room, &carol, CONTENT_EDIT, text.id, "mine");
+    (void)shown(&room, &carol, CONTENT_DELETE, text.id, "");
+    (void)shown(&elsewhere, &bob, CONTENT_DELETE, text.id, "");
+    const uint8_t *reaction = shown(&room, &bob, CONTENT_REACTION, text.id, "-");
+    (void)shown(&room, &carol, CONTENT_DELETE, reaction, "");
+    given(&message);
+    assert_int_equal(found().kind, SOTTO_KIND_TEXT);
+    assert_bytes(found().text, sotto_bytes_str("as it was"));
+    reactions(1, "-");
+    assert_int_equal(kept(), 1); /* that of elsewhere */
+    /* What is here is never kept. */
+    (void)shown(&room, &carol, CONTENT_EDIT, text.id, "mine");
+    assert_int_equal(kept(), 1);
+}
+
+static void put(const struct account_id *sender, uint64_t seq, sotto_bytes content)
+{
+    const struct store_early early = {.seq = seq,
+                                      .sender = *sender,
+                                      .target = sotto_bytes_of(text.id, CONTENT_ID_SIZE),
+                                      .content = content,
+                                      .time_s = 1,
+                                      .erase_s = 1000 + seq};
+    assert_ok(store_early_put(core->store, &room, &early));
+}
+
+static void there_is_an_end_to_what_is_kept(void **state)
+{
+    (void)state;
+    static const uint8_t large[STORE_EARLY_SENDER_SIZE / 2];
+    struct store_early early;
+    const struct store_message message = past();
+    bool due = true;
+    uint64_t seq = 1;
+    put(&carol, seq++, sotto_bytes_str("c"));
+    for (unsigned i = 0; i < STORE_EARLY_SENDER_COUNT + 3; i++)
+        put(&bob, seq++, sotto_bytes_str("b"));
+    assert_int_equal(kept(), 1 + STORE_EARLY_SENDER_COUNT); /* Carol's is not crowded out */
+    for (unsigned i = 0; i < 3; i++)
+        put(&bob, seq++, sotto_bytes_of(large, sizeof large));
+    assert_int_equal(kept(), 1 + 2);
+    /* Many senders. */
+    struct account_id other = {{9}};
+    for (unsigned i = 0; i < 16; i++) {
+        other.bytes[1] = (uint8_t)i;
+        put(&other, seq++, sotto_bytes_of(large, sizeof large));
+    }
+    assert_int_equal(kept(), STORE_EARLY_ROOM_SIZE / sizeof large);
+    for (unsigned i = 0; i < STORE_EARLY_ROOM_COUNT + 3; i++) {
+        other.bytes[1] = (uint8_t)i;
+        other.bytes[2] = (uint8_t)(i >> 8);
+        put(&other, seq++, sotto_bytes_str("o"));
+    }
+    assert_int_equal(kept(), STORE_EARLY_ROOM_COUNT);
+    /* The newest stay; what cannot be read is passed over. */
+    given(&message);
+    assert_int_equal(kept(), 0);
+    assert_bytes(found().text, sotto_bytes_str("as it was"));
+    put(&bob, seq, sotto_bytes_str("b"));
+    assert_ok(store_early_next(core->store, &room, found().local, &arena, &early));
+    assert_int_equal(early.seq, seq);
+    /* Their time. */
+    assert_ok(store_early_due(core->store, early.erase_s - 1, &due));
+    assert_false(due);
+    assert_ok(store_early_due(core->store, early.erase_s, &due));
+    assert_true(due);
+    assert_ok(store_early_expire(core->store, early.erase_s - 1));
+    assert_int_equal(kept(), 1);
+    assert_ok(store_commit(core->store));
+    assert_ok(expire_sweep(core)); /* its time is long over */
+    assert_int_equal(kept(), 0);
+    assert_ok(store_begin(core->store));
+}
+
+static uint64_t longest(void)
+{
+    struct query q;
+    query_read(&q, core->store, "SELECT max(erase_s - time_s) FROM early_change");
+    assert_true(query_next(&q));
+    uint64_t seconds = column_u64(&q);
+    assert_ok(query_end(&q));
+    return seconds;
+}
+
+static void it_goes_with_the_conversation(void **state)
+{
+    (void)state;
+    (void)shown(&room, &bob, CONTENT_DELETE, text.id, "");
+    (void)shown(&room, &bob, CONTENT_EDIT, text.id, "first");
+    assert_int_equal(longest(), 30 * 86400);
+    assert_ok(store_erasing_put(core->store, &room, 10)); /* its history up to there */
+    assert_int_equal(kept(), 1);
+    assert_ok(store_erasing_put(core->store, &room, 11));
+    assert_int_equal(kept(), 0);
+    /* Where messages disappear, so does the text of an edit. */
+    assert_ok(store_room_timer_put(core->store, &room, 60));
+    (void)shown(&room, &bob, CONTENT_EDIT, text.id, "second");
+    assert_int_equal(longest(), 60);
+    (void)shown(&elsewhere, &bob, CONTENT_EDIT, text.id, "third");
+    assert_ok(store_room_erase(core->store, &room));
+    assert_int_equal(kept(), 1);
+    assert_ok(store_room_erase(core->store, &elsewhere));
+    assert_int_equal(kept(), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(what_was_deleted_is_not_readable_when_it_comes),
+        TEST(edits_count_in_the_order_of_the_log),
+        TEST(reactions_come_and_go),
+        TEST(nobody_changes_what_is_not_theirs),
+        TEST(there_is_an_end_to_what_is_kept),
+        TEST(it_goes_with_the_conversation),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
