@@ -55,7 +55,8 @@ struct sotto_recovery {
 
 /* Network. In a profile without an account: makes this a new device of the account of that phrase.
  * Its other devices, unless alone, hear of it, add it to the conversations and give it their past;
- * where there is none, contacts who hear of it do the first, and nothing does the second. Killed
+ * where there is none, contacts who hear of it do the first, and nothing does the second; in a
+ * profile into which a backup was restored, members are asked as sotto_restore says. Killed
  * or interrupted, the same call goes on. BAD_PHRASE; NO_ACCOUNT: the relay does not know it, and
  * not anew; else as sotto_register. */
 sotto_error sotto_recover(struct sotto *core, const struct sotto_recovery *recovery);

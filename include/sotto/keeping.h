@@ -51,14 +51,16 @@ struct sotto_restored {
 /* Takes over what is in the backup at path: into a profile without an account, or one of the same
  * account, whose own contacts and settings then stay as they are. secret: the passphrase, or the
  * backup's key in any grouping. The file is read twice: before anything is taken over, all of it
- * was found whole. Conversations are there to be read and wait to be added again. progress counts
- * bytes, of both times together, and may be NULL. Killed or stopped, the same call goes on: what
- * was taken over before is known.
+ * was found whole. Conversations are there to be read. progress counts bytes, of both times
+ * together, and may be NULL. Killed or stopped, the same call goes on: what was taken over before
+ * is known.
  *
  * recovery NULL: local, and that is all; a profile without an account then becomes a device of it
  * by sotto_link or sotto_recover. Else, network: if the backup holds the account's key, the profile
  * becomes a new device of the account as by sotto_recover, at the backup's relay and under its name
- * where recovery names none; its phrase is not looked at.
+ * where recovery names none; its phrase is not looked at. As a device of the account it asks the
+ * members that the backup names to be let in (SOTTO_ROOM_REJOINING until then), at once if alone,
+ * else after a minute in which the account's other devices may do so.
  *
  * NO_FILE; WRONG_PASSPHRASE; BAD_BACKUP: not a backup, damaged, cut off; STORAGE_NEWER;
  * ALREADY_REGISTERED: the profile is another account's; STOPPED; of the account, what sotto_recover

@@ -211,6 +211,8 @@ const struct command commands[] = {
      "Your other devices add this one to the conversations and give it their history. Where there "
      "are none, or with --alone, contacts who hear of this device take it into the conversations "
      "that they share with you: write to one, with a new invitation. What was said before is gone. "
+     "Restore a backup first if you have one (`sotto restore`): then the members are known and "
+     "are asked by themselves. "
      "Broken off, the same command goes on.",
      "sotto recover --relay relay.example:7443#PIN --name Alice", recover_options, 0, 0,
      run_recover, false},
@@ -263,10 +265,11 @@ const struct command commands[] = {
      "sotto import kitchen-2026", no_options, 1, 1, run_import, false},
     {"restore", "PATH", "Take a backup over",
      "Into a profile without an account, or one of the same account. The messages are there at "
-     "once; the conversations wait until your other devices, or members, add this one again. If "
-     "the "
-     "account's key is in the backup, this becomes a new device of the account; if not, go on with "
-     "`sotto link` or `sotto recover`. Broken off, the same command goes on.",
+     "once. If the account's key is in the backup, this becomes a new device of the account; if "
+     "not, go on with `sotto link` or `sotto recover`. Then your other devices let it into the "
+     "conversations, or members, who are asked by themselves as they come online: at once with "
+     "--alone, which removes your other devices, else after a minute. Broken off, the same command "
+     "goes on.",
      "sotto restore ~/sotto-2026-11.backup", restore_options, 1, 1, run_restore, false},
     {"fingerprint", "[WHO]", "Show the safety number to compare with someone",
      "Read it to each other in person or by phone. If both see the same digits, nobody is in "

@@ -560,7 +560,8 @@ static void text_restored(struct cli *cli, const struct sotto_restored *restored
     if (restored->skipped > 0)
         printf("%llu records need a newer version of Sotto and were left out.\n",
                (unsigned long long)restored->skipped);
-    puts("Conversations wait until your other devices, or members, add this one again.");
+    puts("Your other devices let this one into the conversations, or members, who are asked by\n"
+         "themselves, once it is a device of the account; what you write there waits until then.");
 }
 
 static void text_device_link(struct cli *cli, const char *link, uint64_t expires_s)

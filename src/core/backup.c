@@ -180,7 +180,7 @@ static sotto_error write_head(struct backing *b, bool account_key, struct arena 
     TRY(own_sink_flush(&b->sink, true));
     b->sink_type = BACKUP_PAST;
     TRY(own_rooms_write(b->core, arena, &b->sink));
-    return own_sink_flush(&b->sink, true);
+    return own_members_write(b->core, arena, &b->sink);
 }
 
 /* The next messages. *last: where they end. NOT_FOUND: there are no more. */

@@ -599,6 +599,7 @@ enum {
     OWN_PROGRESS = 6,
     OWN_FOLLOWED = 24, /* a device is at the relay where the account moved */
     OWN_RECEIPTS = 56,
+    OWN_MEMBERS = 57, /* in a backup alone: of a room that its device was in */
 };
 /* Positions of messages: each device gives its own behind all that others gave before it. */
 #define OWN_POSITIONS (UINT64_C(1) << 40)
@@ -619,6 +620,9 @@ sotto_error own_sink_flush(struct own_sink *sink, bool last);
 sotto_error own_snapshot(struct sotto *core, struct arena *arena, struct own_sink *sink);
 /* The list of conversations; the last ones are left in the sink. */
 sotto_error own_rooms_write(struct sotto *core, struct arena *arena, struct own_sink *sink);
+/* The members of the conversations that this device is in, for a backup. Outside of transactions.
+ */
+sotto_error own_members_write(struct sotto *core, struct arena *arena, struct own_sink *sink);
 /* A message's record; appended. */
 sotto_error own_message_write(struct sotto *core, const struct store_message *message,
                               struct arena *arena, sotto_buf *out);
@@ -632,6 +636,7 @@ sotto_error own_records_read(struct sotto *core, struct reader *reader, struct a
 void own_history_step(struct room *room);
 /* Inside a transaction: the records of the past. */
 sotto_error own_room_read(struct sotto *core, struct reader *reader, struct arena *arena);
+sotto_error own_members_read(struct sotto *core, struct reader *reader, struct arena *arena);
 sotto_error own_message_read(struct sotto *core, struct reader *reader, struct arena *arena);
 sotto_error own_receipts_read(struct sotto *core, struct reader *reader);
 sotto_error own_progress_read(struct sotto *core, struct reader *reader);

@@ -168,7 +168,7 @@ static sotto_error joined_store(struct joining *j)
         TRY(store_key_package_erase(core->store, j->package.ref));
     bool back = j->asked || (j->known && j->before.state == STORE_ROOM_REJOINING);
     if (back) {
-        TRY(rejoin_done(core, &j->before, j->envelope->next_seq));
+        TRY(rejoin_done(core, &j->before, core_is_own(core, &j->sender), j->envelope->next_seq));
         TRY(commit_unseal(j->room, sotto_mls_epoch(j->room->group)));
     }
     if (core_is_own(core, &j->sender)) /* the person was in before */

@@ -385,6 +385,8 @@ static sotto_error record_read(struct sotto *core, struct reader *reader, struct
         return device_name_read(core, reader, arena);
     case OWN_ROOM:
         return own_room_read(core, reader, arena);
+    case OWN_MEMBERS:
+        return own_members_read(core, reader, arena);
     case OWN_MESSAGE:
         return own_message_read(core, reader, arena);
     case OWN_RECEIPTS:

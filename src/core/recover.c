@@ -6,13 +6,15 @@
  *     manifest, and then they add this device to every conversation (room_judge.c)
  *
  * Each step asks the store or the relay how far it is, so that the same call goes on after a kill.
- * Where no other device is left, members who hear of the new manifest take the account in anew
- * (room_judge.c too). */
+ * Where no other device is left, a backup that was restored before names members, who are asked to
+ * let this device in (rejoin.h); without one no room is known, and members who hear of the new
+ * manifest take the account in anew (room_judge.c too). */
 #include <string.h>
 
 #include "core/account.h"
 #include "core/meeting.h"
 #include "core/recovery_phrase.h"
+#include "core/rejoin.h"
 
 sotto_error sotto_recovery_phrase(struct sotto *core, sotto_buf *phrase)
 {
@@ -216,6 +218,8 @@ static sotto_error others_tell(struct sotto *core)
     sotto_error error = store_begin(core->store);
     if (error == SOTTO_OK)
         error = others_meet(core, &arena);
+    if (error == SOTTO_OK)
+        error = rejoin_restored(core, &arena);
     if (error == SOTTO_OK)
         error = store_commit(core->store);
     arena_free(&arena);

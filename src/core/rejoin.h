@@ -25,6 +25,18 @@ enum { REJOIN_WELCOME_S = 60 }; /* how long a Welcome is waited for before anybo
  * written. */
 sotto_error rejoin_begin(struct room *room, struct store_room *row, uint64_t delay_s);
 
+/* A room that a backup, or a device that linked this one, told of, and that this one was never in.
+ */
+static inline bool rejoin_waits(const struct store_room *row)
+{
+    return row->state == STORE_ROOM_REMOVED && row->next_seq == 1;
+}
+
+/* Inside a transaction, once this is a device of the account: members of the rooms that a backup
+ * told of are asked, after a while if the account has other devices, which let this one in and give
+ * it their history too. */
+sotto_error rejoin_restored(struct sotto *core, struct arena *arena);
+
 /* Inside a transaction: the relay says that there is no such room. Members are asked, and the group
  * is kept. */
 sotto_error rejoin_suspect(struct room *room);
@@ -32,14 +44,17 @@ sotto_error rejoin_suspect(struct room *room);
 /* Asks the next members, if it is time. True: a request is under way. */
 bool rejoin_next(struct room *room, const struct store_room *row);
 
-/* Whether a Welcome with that KeyPackage, of that account, is what was asked for. */
+/* Whether a Welcome with that KeyPackage, of that account, is what was asked for: it was made for
+ * that, or, while members are asked, one of them adds the account in another way, because its old
+ * devices are gone (room_judge.c). */
 sotto_error rejoin_expects(struct sotto *core, const struct room_id *room,
                            sotto_bytes key_package_ref, const struct account_id *sender,
                            bool *expects);
 
-/* Inside a transaction, after joining: before is what the room was. The line, and nothing is asked
- * for any more. */
-sotto_error rejoin_done(struct sotto *core, const struct store_room *before, uint64_t next_seq);
+/* Inside a transaction, after joining: before is what the room was; own: another own device let
+ * this one in. The line, and nothing is asked for any more. */
+sotto_error rejoin_done(struct sotto *core, const struct store_room *before, bool own,
+                        uint64_t next_seq);
 
 /* What such a line holds: when the last entry before was applied. 0: it is not known. */
 uint64_t rejoin_missing_since(sotto_bytes content);

@@ -21,6 +21,13 @@ enum {
     "This device was away for longer than the relay keeps messages, and no member answered." \
     " Ask one to remove you and add you again."
 
+#define TROUBLE_NEW                                                                         \
+    "This device is new here. Members, or your other devices, are asked to let it in; what" \
+    " you write waits until then."
+#define TROUBLE_NEW_GIVEN_UP                                                                   \
+    "This device is new here, and nobody answered who was asked to let it in. Ask a member to" \
+    " remove you and add you again."
+
 /* ---- Beginning ------------------------------------------------------------------------------ */
 
 static sotto_error remember_members(struct room *room)
@@ -96,9 +103,30 @@ sotto_error rejoin_begin(struct room *room, struct store_room *row, uint64_t del
         TRY(store_rejoin_erase(core->store, &room->id));
     }
     row->state = ask ? STORE_ROOM_REJOINING : STORE_ROOM_REMOVED;
-    row->trouble = ask ? TROUBLE_AWAY : TROUBLE_NOBODY;
+    row->trouble = !ask ? TROUBLE_NOBODY : row->next_seq == 1 ? TROUBLE_NEW : TROUBLE_AWAY;
     memset(row->authenticator, 0, sizeof row->authenticator);
     return store_room_put(core->store, row);
+}
+
+sotto_error rejoin_restored(struct sotto *core, struct arena *arena)
+{
+    struct store_room *rooms = NULL;
+    size_t count = 0, own = 0;
+    TRY(other_devices(core, arena, &own));
+    TRY(store_rooms(core->store, arena, &rooms, &count));
+    for (size_t i = 0; i < count; i++) {
+        uint64_t peers = 0;
+        if (!rejoin_waits(&rooms[i]))
+            continue;
+        TRY(store_rejoin_peers(core->store, &rooms[i].room, &peers));
+        if (peers == 0)
+            continue;
+        struct room *room = room_of(core, &rooms[i].room);
+        if (room == NULL)
+            return SOTTO_NO_MEMORY;
+        TRY(rejoin_begin(room, &rooms[i], own > 0 ? REJOIN_WELCOME_S : 0));
+    }
+    return SOTTO_OK;
 }
 
 sotto_error rejoin_suspect(struct room *room)
@@ -242,7 +270,7 @@ static sotto_error round_end(struct asking *a)
         return SOTTO_OK; /* the group is kept */
     struct store_room row = *a->row;
     row.state = STORE_ROOM_REMOVED;
-    row.trouble = TROUBLE_GIVEN_UP;
+    row.trouble = row.next_seq == 1 ? TROUBLE_NEW_GIVEN_UP : TROUBLE_GIVEN_UP;
     TRY(room_fail_outbox(core, &a->room->id));
     return store_room_put(core->store, &row);
 }
@@ -392,12 +420,14 @@ sotto_error rejoin_expects(struct sotto *core, const struct room_id *room,
                            sotto_bytes key_package_ref, const struct account_id *sender,
                            bool *expects)
 {
+    struct store_rejoin rejoin;
     bool made = false, peer = core_is_own(core, sender);
     TRY(store_rejoin_package_is(core->store, key_package_ref, room, &made));
-    if (made && !peer)
-        TRY(store_rejoin_is_peer(core->store, room, sender, &peer));
-    *expects = made && peer;
-    return SOTTO_OK;
+    sotto_error error = made ? SOTTO_OK : store_rejoin_get(core->store, room, &rejoin);
+    if (error == SOTTO_OK && !peer)
+        error = store_rejoin_is_peer(core->store, room, sender, &peer);
+    *expects = error == SOTTO_OK && peer;
+    return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
 }
 
 /* What was to be asked and did not leave yet. */
@@ -453,11 +483,14 @@ uint64_t rejoin_missing_since(sotto_bytes content)
     return since;
 }
 
-sotto_error rejoin_done(struct sotto *core, const struct store_room *before, uint64_t next_seq)
+sotto_error rejoin_done(struct sotto *core, const struct store_room *before, bool own,
+                        uint64_t next_seq)
 {
     TRY(asks_erase(core, &before->room));
     TRY(store_rejoin_erase(core->store, &before->room));
-    if (before->kind == STORE_ROOM_OWN || next_seq <= before->next_seq)
+    bool given =
+        own && before->next_seq == 1; /* restored: what a backup lacks, that device gives */
+    if (before->kind == STORE_ROOM_OWN || given || next_seq <= before->next_seq)
         return SOTTO_OK;
     return missing_add(core, before, next_seq);
 }

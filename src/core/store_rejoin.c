@@ -98,6 +98,28 @@ sotto_error store_rejoin_peers(struct store *store, const struct room_id *room, 
     return end_number(&q, count);
 }
 
+sotto_error store_rejoin_peers_list(struct store *store, const struct room_id *room, size_t max,
+                                    struct arena *arena, struct store_rejoin_peer **peers,
+                                    size_t *count)
+{
+    struct query q;
+    struct rows rows = {.arena = arena, .size = sizeof **peers};
+    query_read(&q, store, "SELECT account, device FROM rejoin_peer WHERE room = ? LIMIT ?");
+    bind_room(&q, room);
+    query_u64(&q, max);
+    while (query_next(&q)) {
+        struct store_rejoin_peer *row = rows_add(&rows, &q);
+        if (row == NULL)
+            continue;
+        column_fixed(&q, row->account.bytes, sizeof row->account.bytes);
+        column_fixed(&q, row->device.bytes, sizeof row->device.bytes);
+    }
+    TRY(query_end(&q));
+    *peers = (void *)rows.data;
+    *count = rows.count;
+    return SOTTO_OK;
+}
+
 sotto_error store_rejoin_is_peer(struct store *store, const struct room_id *room,
                                  const struct account_id *account, bool *is)
 {

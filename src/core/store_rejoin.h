@@ -30,6 +30,14 @@ sotto_error store_rejoin_peer_add(struct store *store, const struct room_id *roo
                                   const struct account_id *account, const struct device_id *device);
 sotto_error store_rejoin_peers_clear(struct store *store, const struct room_id *room); /* [tx] */
 sotto_error store_rejoin_peers(struct store *store, const struct room_id *room, uint64_t *count);
+struct store_rejoin_peer {
+    struct account_id account;
+    struct device_id device;
+};
+/* max at most, into the arena. */
+sotto_error store_rejoin_peers_list(struct store *store, const struct room_id *room, size_t max,
+                                    struct arena *arena, struct store_rejoin_peer **peers,
+                                    size_t *count);
 sotto_error store_rejoin_is_peer(struct store *store, const struct room_id *room,
                                  const struct account_id *account, bool *is);
 /* The account that was asked the longest ago, before that round; of several a random one. except:

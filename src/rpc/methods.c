@@ -446,7 +446,8 @@ const struct rpc_method rpc_methods[] = {
      backup, "Backup", true, backup_create},
     {"backup.restore",
      "Take a backup over, into a profile without an account or one of the same account. If the"
-     " account's key is in it, this becomes a new device of the account. `progress` counts bytes",
+     " account's key is in it, this becomes a new device of the account, and members of the"
+     " conversations are asked to let it in (`rejoining` until then). `progress` counts bytes",
      restore, "Restored", true, backup_restore},
 
     {"invitation.create", "Make a link with which somebody can write to you", invite, "Invitation",

@@ -1,12 +1,15 @@
 """Backups: all that a person has in one encrypted file, and back, on another device."""
 
 import base64
+import contextlib
 import hashlib
 import html.parser
 import json
 import os
 import re
+import shutil
 import signal
+import sqlite3
 import urllib.parse
 
 from world import Person, World, eventually, main
@@ -98,6 +101,134 @@ def test_beside():
         sync(bob, alice)
         assert texts(bob, "Alice") == texts(alice, "Bob") == texts(other, "Bob")
         assert [m["text"] for m in other.ok("listen", "--once").of("message") if m["kind"] == "text"].count("b0") == 0
+
+
+def lost(world, alice, bob, carol):
+    """Alice, with one device, writes with Bob and in a group whose other member is nobody she knows; she makes a
+    backup, and then the device is gone."""
+    for one in (alice, bob, carol):
+        one.register()
+    world.befriend(alice, bob)
+    world.befriend(bob, carol)
+    bob.ok("group", "create", "Club", "Alice", "Carol")
+    sync(alice, carol, bob)
+    alice.let_in()
+    for i in range(2):
+        alice.ok("send", "Bob", "a%d" % i)
+        alice.ok("send", "Club", "to all %d" % i)
+        sync(bob, carol)
+        bob.ok("send", "Alice", "b%d" % i)
+        carol.ok("send", "Club", "c%d" % i)
+        sync(alice)
+    path = os.path.join(world.directory, "backup")
+    alice.ok("backup", path, "--passphrase-file", secret(world, "correct horse"), "--account-key")
+    bob.ok("send", "Alice", "after the backup")
+    shutil.rmtree(alice.profile)
+    return path, texts(bob, "Alice")[:-1], texts(bob, "Club")
+
+
+def restore(world, path, *more):
+    new = Device(world, "Alice", 2)
+    new.ok("restore", path, "--passphrase-file", os.path.join(world.directory, "secret"), *more)
+    return new
+
+
+def is_back(new, bob, carol, talk, club, leaves):
+    """In both, with what was and what comes, on the same groups, with so many devices in them."""
+    for who, before in (("Bob", talk), ("Club", club)):
+        assert new.conversation(who)["state"] == "active", new.conversation(who)
+        assert texts(new, who)[:len(before)] == before, texts(new, who)
+        assert new.kinds(who).count("missing") == 1, new.kinds(who)
+        new.ok("send", who, "here I am")
+    sync(bob, carol)
+    bob.ok("send", "Alice", "welcome back")
+    carol.ok("send", "Club", "hello again")
+    sync(new, bob)
+    assert texts(new, "Bob")[-2:] == texts(bob, "Alice")[-2:] == ["here I am", "welcome back"]
+    for one in (new, bob, carol):
+        assert texts(one, "Club")[-2:] == ["here I am", "hello again"], texts(one, "Club")
+        assert one.rooms() and not one.ok("requests").of("request")
+    devices = {m["device"] for m in bob.ok("group", "members", "Club").of("member") if m["name"] == "Alice"}
+    talking = {m["device"] for m in bob.ok("group", "members", "Alice").of("member") if m["name"] == "Alice"}
+    own = new.ok("status").of("status")[0]["device"]
+    assert devices == talking and own in devices and len(devices) == leaves, (devices, talking)
+    for who, other, theirs in (("Bob", bob, "Alice"), ("Club", bob, "Club"), ("Club", carol, "Club")):
+        assert new.conversation(who)["epochAuthenticator"] == other.conversation(theirs)["epochAuthenticator"]
+
+
+def test_only_device():
+    """the only device is lost: the one that is made of its backup asks members, who let it in unasked; the old one is out"""
+    with World("Alice", "Bob", "Carol") as (world, alice, bob, carol):
+        path, talk, club = lost(world, alice, bob, carol)
+        new = restore(world, path, "--alone")
+        for who in ("Bob", "Club"):
+            state = new.conversation(who)
+            assert state["state"] == "rejoining" and "let it in" in state["trouble"], state
+        assert new.run("send", "Bob", "kept until then").error == "rejoining"
+        # A backup made now knows whom to ask, too.
+        new.ok("backup", path + "2", "--passphrase-file", os.path.join(world.directory, "secret"), "--account-key")
+        again = Device(world, "Alice", 3)
+        again.ok("restore", path + "2", "--passphrase-file", os.path.join(world.directory, "secret"), "--history-only")
+        assert again.sql("SELECT count(DISTINCT account) FROM rejoin_peer") == [(2,)]
+        sync(bob, carol, new, bob, carol, new)
+        assert texts(bob, "Alice")[-1] == "kept until then"
+        is_back(new, bob, carol, talk, club, 1)
+
+
+def unheard(world, new):
+    """What was asked is lost, and nobody is a contact of the new device."""
+    world.stop_relay()
+    with contextlib.closing(sqlite3.connect(os.path.join(world.directory, "relay", "relay.db"))) as db:
+        assert db.execute("DELETE FROM envelopes").rowcount >= 3
+        db.commit()
+    world.start_relay()
+    new.sql("UPDATE contact SET contact = 0")
+
+
+def test_added_another_way():
+    """an owner who hears of the new device before any request takes the account in anew, and it needs no consent"""
+    with World("Alice", "Bob", "Carol") as (world, alice, bob, carol):
+        path, talk, club = lost(world, alice, bob, carol)
+        new = restore(world, path, "--alone")
+        unheard(world, new)
+        bob.ok("group", "create", "Other", "Alice")  # fetches her devices
+        sync(bob, new, bob, carol)
+        assert new.conversation("Club")["state"] == "active", new.conversation("Club")
+        assert len(new.ok("requests").of("request")) == 1  # the new group
+        new.let_in()
+        new.sql("UPDATE rejoin SET next_s = 1")  # a minute passes
+        sync(new, bob, new)
+        is_back(new, bob, carol, talk, club, 1)
+
+
+def test_old_one_out():
+    """a member who may remove nobody hears of the new device first: the old one goes once the new one is in"""
+    with World("Alice", "Bob", "Carol") as (world, alice, bob, carol):
+        path, talk, club = lost(world, alice, bob, carol)
+        new = restore(world, path, "--alone")
+        unheard(world, new)
+        new.ok("accept", carol.ok("invite").of("invitation")[0]["link"])
+        sync(carol, new)
+        assert new.conversation("Club")["state"] == "rejoining", new.conversation("Club")
+        new.sql("UPDATE rejoin SET next_s = 1")
+        sync(new, carol, new, carol)
+        leaves = [m["device"] for m in carol.ok("group", "members", "Club").of("member") if m["name"] == "Alice"]
+        assert leaves == [new.ok("status").of("status")[0]["device"]], leaves
+        sync(bob, new)
+        is_back(new, bob, carol, talk, club, 1)
+
+
+def test_other_device_dead():
+    """the account's other devices are asked first; where none answers, members are, and the old ones stay listed"""
+    with World("Alice", "Bob", "Carol") as (world, alice, bob, carol):
+        path, talk, club = lost(world, alice, bob, carol)
+        new = restore(world, path)
+        sync(bob, carol, new)
+        assert new.conversation("Bob")["state"] == "rejoining"
+        assert bob.conversation("Alice")["members"] == 2
+        new.sql("UPDATE rejoin SET next_s = 1")  # a minute passes
+        sync(new, bob, carol, new, bob, carol, new)
+        is_back(new, bob, carol, talk, club, 2)
 
 
 def test_history_only():
@@ -308,4 +439,5 @@ class Tags(html.parser.HTMLParser):
         self.text += data
 
 
-main([test_export, test_import, test_beside, test_history_only, test_what_waits, test_refused, test_stopped])
+main([test_export, test_import, test_beside, test_only_device, test_added_another_way, test_old_one_out, test_other_device_dead,
+      test_history_only, test_what_waits, test_refused, test_stopped])
