@@ -122,6 +122,7 @@ def lost(world, alice, bob, carol):
         sync(alice)
     path = os.path.join(world.directory, "backup")
     alice.ok("backup", path, "--passphrase-file", secret(world, "correct horse"), "--account-key")
+    alice.words = alice.ok("phrase").of("recoveryPhrase")[0]["phrase"]
     bob.ok("send", "Alice", "after the backup")
     shutil.rmtree(alice.profile)
     return path, texts(bob, "Alice")[:-1], texts(bob, "Club")
@@ -205,7 +206,9 @@ def test_old_one_out():
     """a member who may remove nobody hears of the new device first: the old one goes once the new one is in"""
     with World("Alice", "Bob", "Carol") as (world, alice, bob, carol):
         path, talk, club = lost(world, alice, bob, carol)
-        new = restore(world, path, "--alone")
+        new = restore(world, path, "--history-only")
+        assert new.conversation("Club")["state"] == "removed"
+        new.ok("recover", "--relay", world.address, "--name", "Alice", "--alone", text=alice.words)
         unheard(world, new)
         new.ok("accept", carol.ok("invite").of("invitation")[0]["link"])
         sync(carol, new)
