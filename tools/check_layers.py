@@ -17,8 +17,9 @@ MAY_INCLUDE = {
     "audit": {"base", "tlog", "audit"},
     "core": {"base", "codec", "crypto", "mls", "wire", "core"},
     "preview": {"base", "codec", "core", "preview"},
+    "keyring": {"base", "core", "keyring"},
     "rpc": {"base", "core", "rpc"},
-    "cli": {"base", "codec", "wire", "core", "rpc", "cli"},
+    "cli": {"base", "codec", "wire", "core", "keyring", "rpc", "cli"},
 }
 # sotto/<noun>.h belongs to a layer too.
 PUBLIC = {"api": "base", "error": "base", "bytes": "base", "env": "base", "mls": "mls",

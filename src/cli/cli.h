@@ -28,7 +28,9 @@ struct cli {
     bool terminal; /* standard output is one */
     const struct output *output;
     struct sotto_problem
-        trouble; /* why there is no passphrase, where that is not the core's to say */
+        trouble;       /* why there is no passphrase, where that is not the core's to say */
+    sotto_buf *keep;   /* gets the passphrase that opened the profile; NULL: it is kept nowhere */
+    bool from_keyring; /* the keyring gave one */
 };
 
 /* ---- Options -------------------------------------------------------------------------------- */
@@ -169,6 +171,19 @@ int cli_exit_code(const struct sotto_problem *problem);
 /* Gives the core the passphrase of a locked profile; ctx: a struct cli (struct sotto_unlock). */
 bool passphrase_unlock(void *ctx, unsigned tries, sotto_buf *out);
 
+/* The system's keyring (sotto-keyring). keyring_name: what the profile's passphrase is called
+ * there; false: it is not meant to be there. The others are about the item of that name; false:
+ * problem. get appends. */
+#define KEYRING_NAME_SIZE 33
+bool keyring_name(const struct cli *cli, char name[static KEYRING_NAME_SIZE]);
+bool keyring_get(const struct cli *cli, const char *name, sotto_buf *out,
+                 struct sotto_problem *problem);
+bool keyring_put(const struct cli *cli, const char *name, sotto_bytes passphrase,
+                 struct sotto_problem *problem);
+bool keyring_drop(const struct cli *cli, const char *name, struct sotto_problem *problem);
+/* The item goes, then the file that names it. */
+bool keyring_off(const struct cli *cli, struct sotto_problem *problem);
+
 /* Appends the recovery phrase: what standard input says or, where that is the terminal, what it is
  * asked for without showing it. False: trouble says why. */
 bool phrase_ask(struct cli *cli, sotto_buf *out);
@@ -221,6 +236,7 @@ int run_status(struct cli *cli, const struct args *args);
 int run_passphrase_set(struct cli *cli, const struct args *args);
 int run_passphrase_change(struct cli *cli, const struct args *args);
 int run_passphrase_remove(struct cli *cli, const struct args *args);
+int run_passphrase_keyring(struct cli *cli, const struct args *args);
 int run_config_proxy(struct cli *cli, const struct args *args);
 int run_fingerprint(struct cli *cli, const struct args *args);
 int run_invite(struct cli *cli, const struct args *args);

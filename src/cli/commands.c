@@ -246,6 +246,11 @@ const struct command commands[] = {
      "sotto passphrase change", passphrase_options, 0, 0, run_passphrase_change, false},
     {"passphrase remove", "", "Let this profile be opened without a passphrase", NULL,
      "sotto passphrase remove", no_options, 0, 0, run_passphrase_remove, false},
+    {"passphrase keyring", "on|off|status", "Let the desktop's keyring keep the passphrase",
+     "With it on, commands open the profile while the keyring is unlocked: for as long as you are "
+     "logged in, mostly. Every program that you run can ask the keyring for it. A terminal asks "
+     "where the keyring does not give it.",
+     "sotto passphrase keyring on", no_options, 1, 1, run_passphrase_keyring, true},
     {"backup", "PATH", "Write what you have into one encrypted file",
      "Contacts, conversations and messages, under a passphrase that is asked for, or with --key "
      "under a key that is made and shown once: write it down, nobody can give it back to you. A "

@@ -114,8 +114,12 @@ int run_account_delete(struct cli *cli, const struct args *args)
                       "This deletes your account and everything in this profile, for good.");
         return cli_problem(cli, &problem);
     }
+    char name[KEYRING_NAME_SIZE];
+    bool named = keyring_name(cli, name); /* before the file that says so is gone */
     if (sotto_account_delete(cli->core, args->options[1] != NULL) != SOTTO_OK)
         return cli_fail(cli);
+    if (named)
+        (void)keyring_drop(cli, name, &problem); /* what it opened is gone */
     cli->output->done(cli, "account_deleted", NULL, "Deleted. Nothing of it is left here.");
     return EXIT_OK;
 }

@@ -1,5 +1,6 @@
-/* Where passphrases come from: a file that the environment or an option names, else the terminal,
- * which does not show them. Never an argument or the environment itself: others can read those. */
+/* Where passphrases come from: a file that the environment or an option names, else the system's
+ * keyring where that was asked for, else the terminal, which does not show them. Never an argument
+ * or the environment itself: others can read those. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -157,18 +158,51 @@ bool phrase_ask(struct cli *cli, sotto_buf *out)
     return given;
 }
 
-bool passphrase_unlock(void *ctx, unsigned tries, sotto_buf *out)
+/* After the keyring, if the profile has its passphrase there: a terminal asks, TRIES times. */
+static bool from_person(struct cli *cli, unsigned tries, const struct sotto_problem *keyring,
+                        sotto_buf *out)
 {
-    struct cli *cli = ctx;
+    const unsigned asked = tries - cli->from_keyring;
+    const char *question = "That was not it. Passphrase: ";
+    if (asked == 0 && cli->from_keyring)
+        question = "The keyring holds another one. Passphrase: ";
+    else if (asked == 0)
+        question = keyring->code != SOTTO_CODE_OK ? "The keyring did not give it. Passphrase: "
+                                                  : "Passphrase: ";
+    int terminal = asked < TRIES ? terminal_open(cli) : -1;
+    if (terminal < 0) {
+        if (keyring->code != SOTTO_CODE_OK)
+            cli->trouble = *keyring;
+        return false;
+    }
+    bool read = ask(terminal, question, out);
+    (void)close(terminal);
+    return read;
+}
+
+static bool from_anywhere(struct cli *cli, unsigned tries, sotto_buf *out)
+{
+    char name[KEYRING_NAME_SIZE];
+    struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
     const char *path = getenv("SOTTO_PASSPHRASE_FILE");
     if (path != NULL && path[0] != '\0')
         return tries == 0 && passphrase_from(cli, path, out);
-    int terminal = tries < TRIES ? terminal_open(cli) : -1;
-    if (terminal < 0)
-        return false;
-    bool read = ask(terminal, tries == 0 ? "Passphrase: " : "That was not it. Passphrase: ", out);
-    (void)close(terminal);
-    return read;
+    if (tries == 0 && keyring_name(cli, name)) {
+        cli->from_keyring = keyring_get(cli, name, out, &problem);
+        if (cli->from_keyring)
+            return true;
+    }
+    return from_person(cli, tries, &problem, out);
+}
+
+bool passphrase_unlock(void *ctx, unsigned tries, sotto_buf *out)
+{
+    struct cli *cli = ctx;
+    bool given = from_anywhere(cli, tries, out);
+    if (!given || cli->keep == NULL)
+        return given;
+    sotto_buf_clear(cli->keep);
+    return sotto_buf_append(cli->keep, out->data, out->size) == SOTTO_OK;
 }
 
 static void no_terminal(struct cli *cli, const char *option)
@@ -213,9 +247,19 @@ bool passphrase_ask_new(struct cli *cli, const char *option, sotto_buf *out)
     return same;
 }
 
+/* A new one goes where the old one is. */
+static bool keyring_follow(const struct cli *cli, sotto_bytes passphrase)
+{
+    char name[KEYRING_NAME_SIZE];
+    struct sotto_problem problem;
+    return !keyring_name(cli, name) || keyring_put(cli, name, passphrase, &problem);
+}
+
 /* Sets what the option or the person says. */
 static int set_new(struct cli *cli, const char *path, const char *what, const char *sentence)
 {
+    static const char stale[] = "It is the passphrase now, but the keyring did not take it: every "
+                                "command asks. Once it runs: sotto passphrase keyring on";
     sotto_buf passphrase;
     sotto_buf_init(&passphrase, cli->env);
     bool given = path != NULL ? passphrase_from(cli, path, &passphrase)
@@ -228,7 +272,7 @@ static int set_new(struct cli *cli, const char *path, const char *what, const ch
         if (sotto_passphrase_set(cli->core, &view) != SOTTO_OK)
             code = cli_fail(cli);
         else
-            cli->output->done(cli, what, NULL, sentence);
+            cli->output->done(cli, what, NULL, keyring_follow(cli, view) ? sentence : stale);
     }
     sotto_buf_free(&passphrase);
     return code;
@@ -280,7 +324,11 @@ int run_passphrase_remove(struct cli *cli, const struct args *args)
         return code;
     if (sotto_passphrase_set(cli->core, NULL) != SOTTO_OK)
         return cli_fail(cli);
+    struct sotto_problem problem;
     cli->output->done(cli, "passphrase_removed", NULL,
-                      "Removed. Whoever can read the profile's files can open it now.");
+                      keyring_off(cli, &problem)
+                          ? "Removed. Whoever can read the profile's files can open it now."
+                          : "Removed. Whoever can read the profile's files can open it now. The "
+                            "keyring still holds it; once that runs: sotto passphrase keyring off");
     return EXIT_OK;
 }

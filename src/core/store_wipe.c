@@ -108,6 +108,7 @@ static sotto_error erase_all(const char *directory)
         TRY(disk_replace(directory, ERASING, sotto_bytes_str("erased")));
     TRY(disk_erase(directory, VAULT_FILE));
     TRY(disk_erase(directory, VAULT_FILE ".new"));
+    TRY(disk_erase(directory, VAULT_KEYRING_FILE));
     TRY(unlink_all(directory));
     TRY(disk_erase(directory, ERASING)); /* last; syncs the directory */
     TRY(disk_path(path, directory, LOCK_NAME));

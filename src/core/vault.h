@@ -23,6 +23,8 @@
 #include "base/base.h"
 
 #define VAULT_FILE "keys"
+/* Beside it, where the passphrase is in the system's keyring: its name there. */
+#define VAULT_KEYRING_FILE "keyring"
 #define VAULT_FILE_SIZE 124
 #define VAULT_KEY_SIZE 32
 #define VAULT_PASSPHRASE_MAX 1024
