@@ -543,7 +543,7 @@ static sotto_error room_create_request(struct room *room, const struct store_roo
 }
 
 /* A conversation with one person is made at the relay only when that person's keys were got: an
- * invitation that was used already leaves nothing behind. */
+ * invitation that was used already leaves nothing behind but what was written meanwhile. */
 static void step_creating(struct room *room, const struct store_room *row)
 {
     if (row->kind == STORE_ROOM_DIRECT && take_next(room, row))

@@ -4,6 +4,9 @@
 
 #include "core/people.h"
 
+#define TROUBLE_NEVER_BEGAN \
+    "The conversation could not begin, and nothing was sent. Ask for a new invitation."
+
 /* ---- What is there ---- */
 
 static bool device_is_zero(const struct device_id *device)
@@ -71,6 +74,25 @@ bool take_all_ready(struct room *room)
 
 /* ---- Giving up ---- */
 
+/* Inside a transaction: the other person will not come. What one wrote to them meanwhile stays, as
+ * failed; without any, nothing of the conversation does. */
+static sotto_error never_began(struct room *room, struct store_room *row, struct arena *arena)
+{
+    struct sotto *core = room->core;
+    struct store_listing listing;
+    TRY(store_listing_get(core->store, &room->id, arena, &listing));
+    room_forget_group(room);
+    if (listing.last == 0) {
+        room->gone = true;
+        return store_room_erase(core->store, &room->id);
+    }
+    row->state = STORE_ROOM_REMOVED;
+    row->trouble = TROUBLE_NEVER_BEGAN;
+    TRY(store_records_clear(core->store, &room->id));
+    TRY(room_fail_outbox(core, &room->id));
+    return store_room_put(core->store, row);
+}
+
 sotto_error take_intent_drop(struct room *room, int64_t id)
 {
     struct sotto *core = room->core;
@@ -97,9 +119,7 @@ sotto_error take_intent_drop(struct room *room, int64_t id)
         if (intent.capability.size > 0)
             error = store_accepted_erase(core->store, intent.capability);
         if (error == SOTTO_OK)
-            error = store_room_erase(core->store, &room->id);
-        room_forget_group(room);
-        room->gone = true;
+            error = never_began(room, &row, &arena);
     }
     arena_free(&arena);
     return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;

@@ -1,6 +1,6 @@
 """Invitations and requests."""
 
-from world import World, main
+from world import World, eventually, main
 
 
 def test_used():
@@ -17,6 +17,38 @@ def test_used():
         assert len(bob.ok("conversations").of("conversation")) == 1, again
         alice.ok("sync")
         assert [c["name"] for c in alice.ok("contacts").of("contact")] == ["Bob"]
+
+
+def test_used_meanwhile():
+    """what was written before an invitation turns out to be used stays there, as failed"""
+    with World("Alice", "Bob", "Carol") as (world, alice, bob, carol):
+        for person in world.people:
+            person.register()
+        link = alice.ok("invite").of("invitation")[0]["link"]
+        world.stop_relay()
+        assert carol.run("accept", link).code == 3
+        to = carol.ok("conversations").of("conversation")[0]["conversation"]
+        sent = carol.run("send", to, "--id", "w1", "kept")
+        assert sent.of("sending")[0]["status"] == "waiting", sent
+        world.start_relay()
+        bob.ok("accept", link)
+
+        def ended():
+            late = carol.run("sync")
+            return late.code == 4 and late
+
+        late = eventually(ended, "the invitation is found to be used")
+        assert late.error == "invitation_used", late
+        written = [(m["text"], m["status"]) for m in carol.history(to) if m["kind"] == "text"]
+        assert written == [("kept", "failed")], written
+        over = carol.run("send", to, "more")
+        assert (over.code, over.error) == (4, "not_member"), over
+        carol.ok("sync")
+        link = alice.ok("invite").of("invitation")[0]["link"]
+        carol.ok("accept", link)  # a conversation of its own
+        alice.ok("sync")
+        carol.ok("erase", to)
+        assert len(carol.ok("conversations").of("conversation")) == 1
 
 
 def test_several_uses():
@@ -42,7 +74,6 @@ def test_bad_links():
         assert bob.run("accept", link[:-9]).error == "bad_link"
         assert bob.run("accept", "sotto://invite/").error == "bad_link"
         assert bob.run("accept", "hello").error == "not_found"
-        from world import eventually
         eventually(lambda: bob.run("accept", link).error in ("invitation_expired", "invitation_unknown")
                    or None, "the link expires")
 
@@ -92,4 +123,4 @@ def test_requests():
         assert [t for _, t in mallory.texts("Scheme 2")] == ["who are you?"]
 
 
-main([test_used, test_several_uses, test_bad_links, test_killed_accept, test_requests])
+main([test_used, test_used_meanwhile, test_several_uses, test_bad_links, test_killed_accept, test_requests])
