@@ -65,9 +65,9 @@ void identity_device(const struct identity *identity, struct device *device);
 /* The account's manifest number 1, with this one device; appended. */
 sotto_error identity_first_manifest(const struct identity *identity, sotto_buf *manifest);
 
-/* The successor of the manifest `known`, with `add` (NULL: nobody) and without `remove` (NULL:
- * nobody); appended. Needs the account key (STATE). LIMIT: too many devices; ARGUMENT: none would
- * be left; a fault where known is not valid. */
+/* The successor of the manifest `known`, with `add` (NULL: nobody; in place of a device of its id)
+ * and without `remove` (NULL: nobody); appended. Needs the account key (STATE). LIMIT: too many
+ * devices; ARGUMENT: none would be left; a fault where known is not valid. */
 sotto_error identity_next_manifest(const struct identity *identity, const sotto_env *env,
                                    sotto_bytes known, const struct device *add,
                                    const struct device_id *remove, sotto_buf *manifest,

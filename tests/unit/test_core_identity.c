@@ -117,7 +117,7 @@ static void the_first_manifest_lists_this_device(void **state)
     assert_bytes(device->inbox_key, sotto_buf_view(&alice.inbox_key));
     assert_bytes(device->signature_key, sotto_bytes_of(alice.signature_key, SIGN_KEY_SIZE));
     uint8_t hash[HASH_SIZE];
-    wire_hash(sotto_bytes_of(alice.sign_in_key, SIGN_KEY_SIZE), hash);
+    wire_hash(sotto_bytes_of(alice.sign_in_hash, SIGN_KEY_SIZE), hash);
     assert_memory_equal(device->sign_in_hash, hash, HASH_SIZE);
 }
 
@@ -449,14 +449,18 @@ static void manifests_follow_one_another_as_devices_come_and_go(void **state)
     assert_ok(manifest_read(sotto_buf_view(&third), &arena, &before, &fault));
     assert_ok(manifest_follows(sotto_buf_view(&second), &after, &before, &fault));
     assert_int_equal(before.device_count, 1);
-    /* The last one stays; nobody is in twice. */
+    /* The last one stays; one that is there gets other keys, in its place. */
     sotto_buf_clear(&out);
     assert_error(identity_next_manifest(&alice, env, sotto_buf_view(&third), NULL, &alice.device,
                                         &out, &fault),
                  ARGUMENT);
-    assert_error(
-        identity_next_manifest(&alice, env, sotto_buf_view(&second), &device, NULL, &out, &fault),
-        ARGUMENT);
+    device.sign_in_hash[0] ^= 1;
+    assert_ok(
+        identity_next_manifest(&alice, env, sotto_buf_view(&second), &device, NULL, &out, &fault));
+    assert_ok(manifest_read(sotto_buf_view(&out), &arena, &after, &fault));
+    assert_int_equal(after.device_count, 2);
+    assert_memory_equal(manifest_device(&after, &bob.device)->sign_in_hash, device.sign_in_hash,
+                        sizeof device.sign_in_hash);
     sotto_buf_free(&third);
     sotto_buf_free(&second);
 }
