@@ -117,7 +117,7 @@ static void the_first_manifest_lists_this_device(void **state)
     assert_bytes(device->inbox_key, sotto_buf_view(&alice.inbox_key));
     assert_bytes(device->signature_key, sotto_bytes_of(alice.signature_key, SIGN_KEY_SIZE));
     uint8_t hash[HASH_SIZE];
-    wire_hash(sotto_bytes_of(alice.sign_in_hash, SIGN_KEY_SIZE), hash);
+    wire_hash(sotto_bytes_of(alice.sign_in_key, SIGN_KEY_SIZE), hash);
     assert_memory_equal(device->sign_in_hash, hash, HASH_SIZE);
 }
 
