@@ -160,8 +160,7 @@ sotto_error sotto_retry(struct sotto *core, const struct sotto_id *conversation,
  * which say nothing to others; with a NUL. It is the same on every device and at every member.
  * NOT_FOUND; CANNOT_CHANGE: it is not of a person. */
 #define SOTTO_MESSAGE_LINK_SIZE 128
-sotto_error sotto_message_link(struct sotto *core, int64_t id,
-                               char link[SOTTO_MESSAGE_LINK_SIZE]);
+sotto_error sotto_message_link(struct sotto *core, int64_t id, char link[SOTTO_MESSAGE_LINK_SIZE]);
 /* Local. The message that a link means. BAD_LINK; NOT_FOUND: it is not in this profile. */
 sotto_error sotto_message_find(struct sotto *core, const char *link, sotto_message_fn *each,
                                void *ctx);

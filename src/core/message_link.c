@@ -14,8 +14,7 @@ static const struct link_text form = {
 };
 _Static_assert(16 + (LINK_SIZE * 4 + 2) / 3 + 1 <= SOTTO_MESSAGE_LINK_SIZE, "it fits");
 
-sotto_error sotto_message_link(struct sotto *core, int64_t id,
-                               char link[SOTTO_MESSAGE_LINK_SIZE])
+sotto_error sotto_message_link(struct sotto *core, int64_t id, char link[SOTTO_MESSAGE_LINK_SIZE])
 {
     struct arena arena;
     struct store_message message;

@@ -19,7 +19,8 @@
  * installed to, or where the build puts it. Returns if it is none of its commands, or not there. */
 static void become_office(char **argv)
 {
-    static const char *const nouns[] = {"order", "authority", "operator", "log", "witness", "report"};
+    static const char *const nouns[] = {"order", "authority", "operator",
+                                        "log",   "witness",   "report"};
     static const char *const places[] = {"sottod-orders", "../libexec/sotto/sottod-orders",
                                          "../order/sottod-orders"};
     char folder[PATH_MAX - 64], path[PATH_MAX];

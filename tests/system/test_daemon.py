@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from rpc import DOCUMENT, METHODS, Daemon, Rpc, text_of, used
-from world import World, eventually, main
+from world import PATIENCE, World, eventually, main
 
 
 def meet(world, a, b):
@@ -447,7 +447,8 @@ def several_devices():
 
 def an_account_comes_back_and_ends():
     """an account is recovered with its phrase through a daemon, which adds it live, and deleted for good"""
-    with Two() as (world, alice, bob, a, b, room):
+    two = Two()
+    with two as (world, alice, bob, a, b, room):
         other = type(alice)(world, "Alice again")
         daemon = Daemon(other)
         c = daemon.rpc()
@@ -464,9 +465,9 @@ def an_account_comes_back_and_ends():
         c("account.delete", confirm=account)
         eventually(lambda: "accountDeleted" in [m["kind"] for m in
                    b("message.list", conversation=room)["messages"]], "the news of it, at the other side")
-        for one in (daemon, Daemon(alice)):
-            one.process.communicate()
-        assert not other.rooms() and not alice.ok("status").of("status")[0]["registered"]
+        for one in (daemon, two.daemons.pop(0)):  # each ends by itself: there is nothing left to serve
+            one.process.communicate(timeout=PATIENCE)
+        assert [one.run("conversations").error for one in (other, alice)] == ["not_registered"] * 2
 
 
 def listing():
@@ -590,6 +591,7 @@ def settings():
         assert a.fails("group.continue", conversation=group) == "cannot_change"
         # Joining by a link.
         a("group.setJoin", conversation=group, rule="ask")
+        eventually(lambda: a("conversation.get", conversation=group)["settings"]["join"] == "ask", "the rule")
         link = a("group.createLink", conversation=group, uses=2)["link"]
         assert [(l["uses"], l["used"]) for l in a("group.listLinks")["links"]] == [(2, 0)]
         carol = type(alice)(world, "Carol")

@@ -182,6 +182,8 @@ def plain_copy(person):
             for row in person.sql('SELECT %s FROM "%s"' % (columns, name)):
                 values = [bytes.fromhex(v["blob"]) if isinstance(v, dict) else v for v in row]
                 database.execute('INSERT INTO "%s" VALUES (%s)' % (name, ",".join("?" * len(values))), values)
+        # What later versions count there.
+        database.execute("DELETE FROM number WHERE name = 'rooms' OR name LIKE 'search.%'")
         database.execute("DELETE FROM sqlite_sequence WHERE name NOT IN (%s)" % ",".join("?" * len(tables)), tables)
     database.execute("PRAGMA journal_mode = WAL")
     database.close()
