@@ -191,12 +191,15 @@ static void take_failed(struct room *room, sotto_error error, const struct messa
     struct sotto_problem problem;
     problem_clear(&problem);
     net_problem(room->doing_conn, error, answer, &problem);
-    bool own =
-        problem.code == SOTTO_CODE_NO_KEY_PACKAGE && core_is_own(room->core, &room->doing_account);
+    const bool mine = core_is_own(room->core, &room->doing_account);
+    const bool own = mine && problem.code == SOTTO_CODE_NO_KEY_PACKAGE;
     if (outcome == TOKEN_AGAIN)
         return;
     if (outcome == TOKEN_WAIT)
         room_wait_token(room);
+    else if (mine && problem.code == SOTTO_CODE_NO_ACCOUNT)
+        /* A device of one's own that the account's newest list, not known here yet, has not. */
+        (void)store_outgoing_erase(room->core->store, room->doing_row);
     else if (own || net_transient(error, answer))
         intent_later(room, &problem, own);
     else
