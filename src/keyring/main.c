@@ -122,12 +122,12 @@ int main(int argc, char **argv)
 {
     (void)process_protect(); /* a system without it is no worse than before */
     if (argc == 3 && strcmp(argv[1], "get") == 0)
-        return get(argv[2]);
+        return (int)get(argv[2]);
     if (argc == 4 && strcmp(argv[1], "put") == 0)
-        return put(argv[2], argv[3]);
+        return (int)put(argv[2], argv[3]);
     if (argc == 3 && strcmp(argv[1], "has") == 0)
-        return has(argv[2]);
+        return (int)has(argv[2]);
     if (argc == 3 && strcmp(argv[1], "drop") == 0)
-        return drop(argv[2]);
+        return (int)drop(argv[2]);
     return KEYRING_REFUSED;
 }

@@ -5,13 +5,14 @@ import hashlib
 import http.client
 import json
 import os
+import re
 import ssl
 import subprocess
 import time
 
 import jsonschema
 
-from world import PATIENCE, SOTTOD, Skip, World, main
+from world import PATIENCE, SOTTOD, Skip, World, eventually, main
 
 LEAF = """[req]
 distinguished_name=dn
@@ -172,8 +173,9 @@ def phone_world():
     """A relay that wants phone numbers, with Alice at it; an order may ask for her."""
     world = World("Alice", "Bob", config="registration = phone\n")
     world.start_relay()
-    for person, number in zip(world.people, ("+4930123456", "+4930654321")):
+    for count, (person, number) in enumerate(zip(world.people, ("+4930123456", "+4930654321")), 1):
         person.run("register", "--relay", world.address, "--name", person.name, "--phone", number)
+        eventually(lambda: len(re.findall(r"code[ =:]+\d{6}\b", world.log())) == count, "the code")
         person.ok("register", "--relay", world.address, "--name", person.name, "--phone", number, "--code",
                   world.last_code())
     return world
@@ -446,7 +448,7 @@ def test_killed_at_any_point():
         world.stop_relay()  # which would deliver the notices
         secret = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
         office.answer(court.order("first", confidentialUntil=secret))
-        number, step = 0, 5 if os.environ.get("SOTTO_SANITIZED") else 1
+        number, step = 0, 3
         while True:
             path, out = court.order("k%d" % number, confidentialUntil=secret), os.path.join(world.directory, "k%d" % number)
             before = len(office.leaves())
