@@ -437,8 +437,8 @@ static void what_is_no_note_key_or_checkpoint_is_refused(void **state)
         "text\n\n\xe2\x80\x94 a+b AAAAAAAA\n",
         "te\txt\n\n\xe2\x80\x94 a AAAAAAAA\n",
         "te\xffxt\n\n\xe2\x80\x94 a AAAAAAAA\n",
-        "text\n\n\xe2\x80\x94 a\xc2\xa0"
-        "b AAAAAAAA\n",
+        ("text\n\n\xe2\x80\x94 a\xc2\xa0"
+         "b AAAAAAAA\n"),
         "text\n\n\xe2\x80\x94 a AAAAAAAB=\n",
     };
     static const char *const keys[] = {
@@ -479,8 +479,8 @@ static void what_is_no_note_key_or_checkpoint_is_refused(void **state)
         if (tlog_checkpoint_read(sotto_bytes_str(checkpoints[i]), &checkpoint) == SOTTO_OK)
             fail_msg("%s", checkpoints[i]);
     static const char *const names[] = {"", "a b", "a+b", "a\nb",
-                                        "a\xe2\x80\x83"
-                                        "b"};
+                                        ("a\xe2\x80\x83"
+                                         "b")};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         assert_int_equal(tlog_key_make(names[i], TLOG_KEY_LOG, leaves[0].bytes, &key), SOTTO_VALUE);
 }
