@@ -301,7 +301,7 @@ static void close_store(struct sotto *core)
     size_t size = path != NULL ? strlen(path) - strlen("/" STORE_FILE) : 0;
     char *directory = path != NULL ? mem_alloc(core->env, size + 1) : NULL;
     if (directory != NULL)
-        memcpy(directory, path, size);
+        (void)snprintf(directory, size + 1, "%.*s", (int)size, path);
     store_close(core->store);
     if (directory != NULL)
         (void)store_erase_files(directory);

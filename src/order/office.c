@@ -315,8 +315,9 @@ sotto_error office_publish(struct office *office)
     memcpy(checkpoint.origin, office->key.name, sizeof checkpoint.origin);
     checkpoint.size = frontier.size;
     tlog_key_write(&office->key, key);
-    strcat(key, "\n");
-    if (tlog_folder_put(log, "key", sotto_bytes_str(key)) != SOTTO_OK)
+    const size_t length = strlen(key);
+    key[length] = '\n';
+    if (tlog_folder_put(log, "key", sotto_bytes_of((const uint8_t *)key, length + 1)) != SOTTO_OK)
         return fail(office, SOTTO_IO, "the log's key cannot be written: %s", strerror(errno));
     return sign_checkpoint(office, log, &checkpoint);
 }

@@ -10,15 +10,17 @@ static void mean_of(const struct pixels *from, const struct pixels *to, uint32_t
     uint32_t right = (uint32_t)((uint64_t)(x + 1) * from->width / to->width);
     uint32_t top = (uint32_t)((uint64_t)y * from->height / to->height);
     uint32_t bottom = (uint32_t)((uint64_t)(y + 1) * from->height / to->height);
-    uint64_t sum[3] = {0}, count = 0;
+    uint64_t sum[3] = {0};
     right += right == left;
     bottom += bottom == top;
+    const uint64_t count = (uint64_t)(right - left) * (bottom - top); /* one at least */
+    if (count == 0)
+        abort(); /* our own bug */
     for (uint32_t row = top; row < bottom; row++)
         for (uint32_t column = left; column < right; column++) {
             const uint8_t *at = from->rgb + 3 * ((size_t)row * from->width + column);
             for (unsigned i = 0; i < 3; i++)
                 sum[i] += at[i];
-            count++;
         }
     for (unsigned i = 0; i < 3; i++)
         rgb[i] = (uint8_t)((sum[i] + count / 2) / count);

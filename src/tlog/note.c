@@ -23,7 +23,7 @@ static bool is_text(sotto_bytes text, bool newline)
     for (size_t i = 0; i < text.size;) {
         const uint8_t first = text.data[i++];
         size_t more = 0;
-        uint32_t point = first;
+        uint32_t point;
         if (first < 0x80) {
             if (first < 0x20 && !(newline && first == '\n'))
                 return false;
