@@ -72,7 +72,7 @@ bool args_only(struct args *args, const char *names)
     for (size_t i = 0; i < args->option_count; i++) {
         const char *name = args->options[i].name;
         const size_t size = strlen(name);
-        const char *at = strstr(names, name);
+        const char *at = size == 0 ? NULL : strstr(names, name);
         while (at != NULL &&
                !((at == names || at[-1] == ' ') && (at[size] == ' ' || at[size] == '\0')))
             at = strstr(at + 1, name);

@@ -65,11 +65,11 @@ static void only(struct reading *reading, const json_t *object, const char *wher
     json_object_foreach((json_t *)object, key, value)
     {
         const size_t size = strlen(key);
-        const char *at = strstr(names, key);
+        const char *at = size == 0 ? NULL : strstr(names, key);
         while (at != NULL &&
                !((at == names || at[-1] == ' ') && (at[size] == ' ' || at[size] == '\0')))
             at = strstr(at + 1, key);
-        if (at == NULL || size == 0 || strchr(key, ' ') != NULL)
+        if (at == NULL || strchr(key, ' ') != NULL)
             fail(reading, "%s has a member \"%.60s\", which this relay does not understand", where,
                  key);
     }

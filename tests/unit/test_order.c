@@ -123,6 +123,7 @@ static void a_document_is_read_whole_or_refused_with_what_is_wrong(void **state)
     } cases[] = {
         {"\"version\":1", "\"version\":1,\"version\":1", "duplicate"},
         {"\"version\":1", "\"version\":1,\"x\":1", "\"x\""},
+        {"\"version\":1", "\"version\":1,\"\":1", "\"\""},
         {"\"version\":1,", "", "version"},
         {"\"reference\":\"a\"", "\"reference\":\"\"", "reference"},
         {"\"reference\":\"a\"", "\"reference\":\"a\\u0000b\"", "\\u0000"},
