@@ -115,9 +115,10 @@ static int usage(void)
         "      what was seen, and keeps it in DIR. PIN: what the relay's address has behind #.\n"
         "      KEY: the log's verifier key; left out: the one that was kept, or the first seen.\n"
         "      With witnesses, N of them (all) have to have cosigned, in the last N days (7).\n"
-        "  sotto-audit report --state DIR --year YEAR [--against FILE] [--html FILE]\n"
+        "  sotto-audit report --state DIR --year YEAR [--against FILE]\n"
         "      the yearly report as it follows from what was seen, in CSV on standard output;\n"
-        "      --against: compares it with what the operator published instead.\n"
+        "      --against: says whether what the operator published is that (the table, or the\n"
+        "      page if the file's name ends in .html).\n"
         "Exit codes: 0 good, 1 failed, which says nothing of the log, 2 usage,\n"
         "4 the log or the report is not what it has to be.\n",
         stderr);
@@ -157,7 +158,7 @@ static void print_counts(const struct audit *audit)
 }
 
 struct options {
-    const char *state, *key, *year, *against, *html;
+    const char *state, *key, *year, *against;
     struct site site;
 };
 
@@ -171,15 +172,30 @@ static int follow(struct audit *audit, const struct options *options)
     return tell(audit, verdict);
 }
 
-/* In the working directory, or where the path says. */
 static sotto_error read_file(const char *path, sotto_buf *out)
 {
-    return path[0] == '/' ? tlog_folder_get("", path + 1, 1 << 24, out)
-                          : tlog_folder_get(".", path, 1 << 24, out);
+    uint8_t chunk[4096];
+    sotto_error error = SOTTO_OK;
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return SOTTO_NOT_FOUND;
+    for (size_t got; error == SOTTO_OK && (got = fread(chunk, 1, sizeof chunk, file)) > 0;)
+        error = sotto_buf_append(out, chunk, got);
+    if (ferror(file) != 0)
+        error = SOTTO_IO;
+    fclose(file);
+    return error;
+}
+
+static bool is_page(const char *path)
+{
+    const size_t size = strlen(path);
+    return size > 5 && strcmp(path + size - 5, ".html") == 0;
 }
 
 static int put_report(struct audit *audit, const struct options *options, unsigned year)
 {
+    const char *path = options->against;
     struct audit_cursor cursor = {.audit = audit};
     struct tlog_report report;
     sotto_buf made, given;
@@ -189,9 +205,8 @@ static int put_report(struct audit *audit, const struct options *options, unsign
     sotto_error error = tlog_report_make(audit->key.name, year, audit->seen.size, audit_entry,
                                          &cursor, audit->env, &report);
     if (error == SOTTO_OK)
-        error = options->html != NULL ? tlog_report_html(&report, &made)
-                                      : tlog_report_csv(&report, &made);
-    const char *path = options->html != NULL ? options->html : options->against;
+        error = path != NULL && is_page(path) ? tlog_report_html(&report, &made)
+                                              : tlog_report_csv(&report, &made);
     if (error == SOTTO_OK && path != NULL)
         error = read_file(path, &given);
     if (error != SOTTO_OK) {
@@ -237,17 +252,12 @@ static bool add_witness(struct audit *audit, const char *text)
 
 static bool read_options(int argc, char **argv, struct audit *audit, struct options *options)
 {
-    static const struct option names[] = {{"state", required_argument, NULL, 's'},
-                                          {"key", required_argument, NULL, 'k'},
-                                          {"pin", required_argument, NULL, 'p'},
-                                          {"ca", required_argument, NULL, 'c'},
-                                          {"witness", required_argument, NULL, 'w'},
-                                          {"quorum", required_argument, NULL, 'q'},
-                                          {"days", required_argument, NULL, 'd'},
-                                          {"year", required_argument, NULL, 'y'},
-                                          {"against", required_argument, NULL, 'a'},
-                                          {"html", required_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option names[] = {
+        {"state", required_argument, NULL, 's'},   {"key", required_argument, NULL, 'k'},
+        {"pin", required_argument, NULL, 'p'},     {"ca", required_argument, NULL, 'c'},
+        {"witness", required_argument, NULL, 'w'}, {"quorum", required_argument, NULL, 'q'},
+        {"days", required_argument, NULL, 'd'},    {"year", required_argument, NULL, 'y'},
+        {"against", required_argument, NULL, 'a'}, {NULL, 0, NULL, 0}};
     bool quorum = false;
     audit->quorum_age_s = 7 * UINT64_C(86400);
     for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
@@ -269,9 +279,6 @@ static bool read_options(int argc, char **argv, struct audit *audit, struct opti
             break;
         case 'a':
             options->against = optarg;
-            break;
-        case 'h':
-            options->html = optarg;
             break;
         case 'q':
             audit->quorum = strtoul(optarg, NULL, 10);

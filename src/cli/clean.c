@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "core/text.h"
+#include "base/text.h"
 
 /* Characters that move the cursor, change the terminal, or turn the order of what follows. */
 static bool harmful(uint32_t scalar)

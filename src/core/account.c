@@ -4,7 +4,7 @@
 #include "core/account.h"
 #include "core/profile_picture.h"
 #include "core/typing.h"
-#include "core/text.h"
+#include "base/text.h"
 
 /* ---- Registering ---- */
 

@@ -4,7 +4,7 @@
 #include "codec/reader.h"
 #include "codec/writer.h"
 #include "core/identity.h"
-#include "core/text.h"
+#include "base/text.h"
 #include "wire/manifest.h"
 
 static sotto_error refuse(sotto_fault *fault, sotto_error error, const char *what)

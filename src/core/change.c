@@ -4,7 +4,7 @@
 #include "core/listing.h"
 #include "core/people.h"
 #include "core/room_settings.h"
-#include "core/text.h"
+#include "base/text.h"
 
 /* How long a change waits for what it is about: for as long as giving a device the past may take.
  */

@@ -3,7 +3,7 @@
 #include <cbor.h>
 #include <string.h>
 
-#include "core/text.h"
+#include "base/text.h"
 
 /* The draft, "Data model restrictions": integer keys fit a double without loss. */
 #define KEY_INTEGER_MAX 9007199254740991u /* 2^53 - 1 */

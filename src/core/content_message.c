@@ -7,7 +7,7 @@
 
 #include "core/content_cbor.h"
 #include "core/file_cipher.h"
-#include "core/text.h"
+#include "base/text.h"
 #include "wire/limits.h"
 #include "wire/padme.h"
 #include "wire/statement.h"

@@ -7,7 +7,7 @@
 #include "codec/writer.h"
 #include "core/account.h"
 #include "core/meeting.h"
-#include "core/text.h"
+#include "base/text.h"
 
 enum { KEYS_WAIT_S = 60, ROOMS_WAIT_S = 40 };
 

@@ -12,7 +12,7 @@
 #include "codec/writer.h"
 #include "core/meeting.h"
 #include "core/statement.h"
-#include "core/text.h"
+#include "base/text.h"
 
 #define PENDING "link.pending"
 enum { LINK_LIFETIME_S = 15 * 60, HISTORY_STALL_S = 20 };

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/text.h"
+#include "base/text.h"
 
 static const char style[] =
     "body{font:16px/1.45 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;"

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "core/text.h"
+#include "base/text.h"
 
 /* Bytes of the UTF-8 character at the beginning of text; 0: it is none. */
 static size_t character(sotto_bytes text)

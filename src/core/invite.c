@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "core/people.h"
-#include "core/text.h"
+#include "base/text.h"
 
 /* ---- Making a link ---- */
 

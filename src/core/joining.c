@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "core/text.h"
+#include "base/text.h"
 #include "wire/join.h"
 
 #define TROUBLE_ASKED "You asked to join. Whoever made the link has to let you in."

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "core/listing.h"
-#include "core/text.h"
+#include "base/text.h"
 
 enum { ERASE_STEP = 500 }; /* messages, in one transaction: others wait for it */
 

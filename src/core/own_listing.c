@@ -5,7 +5,7 @@
 
 #include "codec/writer.h"
 #include "core/listing.h"
-#include "core/text.h"
+#include "base/text.h"
 
 enum {
     OWN_PINNED = 40,

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "codec/writer.h"
-#include "core/text.h"
+#include "base/text.h"
 
 const char *people_name(const struct store_contact *contact)
 {

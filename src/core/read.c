@@ -6,7 +6,7 @@
 #include "core/people.h"
 #include "core/rejoin.h"
 #include "core/room_settings.h"
-#include "core/text.h"
+#include "base/text.h"
 
 /* ---- Names of states and kinds ---- */
 

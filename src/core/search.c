@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "core/internal.h"
-#include "core/text.h"
+#include "base/text.h"
 
 /* A character that belongs to a word. Above ASCII FTS5 itself decides: what is no letter there
  * splits a quoted string in two words that follow one another, which is what one wants. */

@@ -4,7 +4,7 @@
 
 #include "codec/reader.h"
 #include "codec/writer.h"
-#include "core/text.h"
+#include "base/text.h"
 #include "sotto/conversation.h"
 
 /* Types of fields, written in this order. What is as in settings_init is left out. */

@@ -3,16 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Options that take no value. */
-static const char *const flags[] = {"no-crl", "encrypt", "json", "dry-run", "cancel"};
+#include "order/words.h"
 
-static bool is_flag(const char *name)
-{
-    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
-        if (strcmp(name, flags[i]) == 0)
-            return true;
-    return false;
-}
+/* Options that take no value. */
+static const char flags[] = "no-crl encrypt";
 
 bool args_read(struct args *args, int argc, char **argv)
 {
@@ -37,10 +31,10 @@ bool args_read(struct args *args, int argc, char **argv)
         if (equals != NULL) {
             *equals = '\0';
             value = equals + 1;
-        } else if (!is_flag(name) && i + 1 < argc) {
+        } else if (!words_have(flags, name) && i + 1 < argc) {
             value = argv[++i];
         }
-        if ((value == NULL) != is_flag(name)) {
+        if ((value == NULL) != words_have(flags, name)) {
             snprintf(args->problem, sizeof args->problem, "--%.100s takes %s value", name,
                      value == NULL ? "a" : "no");
             return false;
@@ -71,12 +65,7 @@ bool args_only(struct args *args, const char *names)
 {
     for (size_t i = 0; i < args->option_count; i++) {
         const char *name = args->options[i].name;
-        const size_t size = strlen(name);
-        const char *at = size == 0 ? NULL : strstr(names, name);
-        while (at != NULL &&
-               !((at == names || at[-1] == ' ') && (at[size] == ' ' || at[size] == '\0')))
-            at = strstr(at + 1, name);
-        if (at == NULL) {
+        if (!words_have(names, name)) {
             snprintf(args->problem, sizeof args->problem, "there is no option --%.100s here", name);
             return false;
         }

@@ -380,6 +380,13 @@ sotto_error order_sign(sotto_bytes content, X509 *certificate, EVP_PKEY *key, so
     return error;
 }
 
+bool order_can_encrypt(X509 *certificate)
+{
+    const EVP_PKEY *key = X509_get0_pubkey(certificate);
+    const int kind = key == NULL ? EVP_PKEY_NONE : EVP_PKEY_get_base_id(key);
+    return kind == EVP_PKEY_RSA || kind == EVP_PKEY_EC;
+}
+
 sotto_error order_encrypt(sotto_bytes content, X509 *certificate, sotto_buf *out)
 {
     STACK_OF(X509) *recipients = sk_X509_new_null();

@@ -57,6 +57,8 @@ sotto_error order_lists_read(sotto_bytes file, STACK_OF(X509_CRL) * *lists,
 
 /* Signs content as CAdES-BES with the content inside, in DER, appended to out. */
 sotto_error order_sign(sotto_bytes content, X509 *certificate, EVP_PKEY *key, sotto_buf *out);
+/* Whether order_encrypt can: RSA keys, and those of elliptic curves to agree with. */
+bool order_can_encrypt(X509 *certificate);
 /* Encrypts for that certificate's key (RSA or EC; AES-256-GCM), in DER, appended to out. */
 sotto_error order_encrypt(sotto_bytes content, X509 *certificate, sotto_buf *out);
 

@@ -1,6 +1,7 @@
 /* Orders: checked, acknowledged, approved, answered, refused, shown, forgotten. */
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <sodium.h>
 
@@ -221,6 +222,24 @@ int command_order_approve(struct command_line *line)
 
 /* ---- Deciding ------------------------------------------------------------------------------- */
 
+/* What could keep an answer from being handed over is found before it is given. */
+static int check_output(struct command_line *line, const struct opened *opened)
+{
+    const char *path = args_value(line->args, "out");
+    if (path == NULL)
+        return EXIT_USAGE;
+    if (strcmp(path, "-") != 0 && access(path, F_OK) == 0)
+        return orders_fail("%.400s is there already: an answer does not overwrite", path);
+    if (!args_has(line->args, "encrypt"))
+        return EXIT_GOOD;
+    if (opened->order.signer.certificate == NULL)
+        return orders_fail("there is nobody to encrypt for: the order is not signed well");
+    if (!order_can_encrypt(opened->order.signer.certificate))
+        return orders_fail("nothing can be encrypted for the signer's certificate: its key is "
+                           "neither RSA nor of an elliptic curve");
+    return EXIT_GOOD;
+}
+
 /* The signed answer; for nobody but the one who signed the order, if --encrypt is given. */
 static int write_answer(struct command_line *line, const struct opened *opened, sotto_bytes answer)
 {
@@ -229,14 +248,11 @@ static int write_answer(struct command_line *line, const struct opened *opened, 
     sotto_buf sealed;
     sotto_buf_init(&sealed, line->office->env);
     if (args_has(line->args, "encrypt")) {
-        if (opened->order.signer.certificate == NULL)
-            code = orders_fail("there is nobody to encrypt for: the order is not signed well");
-        else if (order_encrypt(answer, opened->order.signer.certificate, &sealed) != SOTTO_OK)
-            code = orders_fail("the answer cannot be encrypted for this certificate: its key is "
-                               "neither RSA nor of an elliptic curve");
+        if (order_encrypt(answer, opened->order.signer.certificate, &sealed) != SOTTO_OK)
+            code = orders_fail("the answer cannot be encrypted; `sottod order show` has it");
         answer = sotto_buf_view(&sealed);
     }
-    if (code == EXIT_GOOD && path != NULL && !orders_write(path, answer))
+    if (code == EXIT_GOOD && !orders_write(path, answer))
         code = EXIT_FAILED;
     sotto_buf_free(&sealed);
     return code;
@@ -271,8 +287,8 @@ static int decide(struct command_line *line, const char *reason)
     sotto_buf answer;
     sotto_buf_init(&answer, office->env);
     int code = open_order(line, &opened);
-    if (code == EXIT_GOOD && args_value(line->args, "out") == NULL)
-        code = EXIT_USAGE;
+    if (code == EXIT_GOOD)
+        code = check_output(line, &opened);
     if (code == EXIT_GOOD) {
         print_case(&opened.order);
         sotto_error error = order_decide(&office->records, &as, &opened.order,

@@ -6,6 +6,9 @@
 
 #include <sodium.h>
 
+#include "base/print.h"
+#include "order/words.h"
+
 enum { DAY_S = 86400 };
 
 static const char *const refusal_names[] = {
@@ -90,7 +93,7 @@ static bool try_authority(void *ctx, const struct authority *authority)
 static void check_authority(struct order_case *order, const struct authority *authority)
 {
     const struct order_document *document = &order->document;
-    if (!authority_has_jurisdiction(authority, document->jurisdiction)) {
+    if (!words_have(authority->jurisdictions, document->jurisdiction)) {
         refuse(order, ORDER_WRONG_JURISDICTION, "%s may order for %s, and not for %s",
                authority->name, authority->jurisdictions, document->jurisdiction);
         return;
@@ -408,19 +411,6 @@ static sotto_error put_quoted(const char *text, sotto_buf *out)
     return SOTTO_OK;
 }
 
-__attribute__((format(printf, 2, 3))) static sotto_error put(sotto_buf *out, const char *format,
-                                                             ...)
-{
-    char text[2048];
-    va_list args;
-    va_start(args, format);
-    int size = vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    if (size < 0 || (size_t)size >= sizeof text)
-        return SOTTO_LIMIT;
-    return sotto_buf_append(out, (const uint8_t *)text, (size_t)size);
-}
-
 static sotto_error put_notice(const struct order_case *order, const struct decision *decision,
                               const char *origin, sotto_buf *out)
 {
@@ -428,26 +418,26 @@ static sotto_error put_notice(const struct order_case *order, const struct decis
     const bool phone = decision->gave_phone, ip = decision->gave_ip;
     char when[ORDER_TIME_TEXT];
     order_time_write(decision->order.decided_s, when);
-    TRY(put(out, "sotto notice v1\norder\n"));
-    TRY(put(out,
-            "On %.10s this relay answered a lawful order about your account.\n"
-            "It was given: %s.\n"
-            "It could not be given anything else: the relay holds nothing else.\n",
-            when,
-            phone && ip ? "your phone number and your last IP address with its time"
-            : phone     ? "your phone number"
-            : ip        ? "your last IP address with its time"
-                        : "nothing, since what was asked for is not held"));
-    TRY(put(out, "Ordered by: %s (%s, %s)\nReference:\n", document->issuer,
-            tlog_authority_name(document->issuer_kind), document->jurisdiction));
+    TRY(buf_print(out, "sotto notice v1\norder\n"));
+    TRY(buf_print(out,
+                  "On %.10s this relay answered a lawful order about your account.\n"
+                  "It was given: %s.\n"
+                  "It could not be given anything else: the relay holds nothing else.\n",
+                  when,
+                  phone && ip ? "your phone number and your last IP address with its time"
+                  : phone     ? "your phone number"
+                  : ip        ? "your last IP address with its time"
+                              : "nothing, since what was asked for is not held"));
+    TRY(buf_print(out, "Ordered by: %s (%s, %s)\nReference:\n", document->issuer,
+                  tlog_authority_name(document->issuer_kind), document->jurisdiction));
     TRY(put_quoted(document->reference, out));
-    TRY(put(out, "Legal basis:\n"));
+    TRY(buf_print(out, "Legal basis:\n"));
     TRY(put_quoted(document->legal_basis, out));
-    TRY(put(out, document->reasons_withheld ? "Reasons are withheld:\n" : "Reasons:\n"));
+    TRY(buf_print(out, document->reasons_withheld ? "Reasons are withheld:\n" : "Reasons:\n"));
     TRY(put_quoted(document->reasons, out));
-    TRY(put(out, "What you can do about it:\n"));
+    TRY(buf_print(out, "What you can do about it:\n"));
     TRY(put_quoted(document->redress, out));
-    return put(out, "It is entry %" PRId64 " of the log %s.\n", decision->order.leaf, origin);
+    return buf_print(out, "It is entry %" PRId64 " of the log %s.\n", decision->order.leaf, origin);
 }
 
 /* ---- Deciding ------------------------------------------------------------------------------- */

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "order/words.h"
+
 /* ---- Times ---------------------------------------------------------------------------------- */
 
 bool order_time_read(const char *text, uint64_t *time_s)
@@ -64,12 +66,7 @@ static void only(struct reading *reading, const json_t *object, const char *wher
     json_t *value;
     json_object_foreach((json_t *)object, key, value)
     {
-        const size_t size = strlen(key);
-        const char *at = size == 0 ? NULL : strstr(names, key);
-        while (at != NULL &&
-               !((at == names || at[-1] == ' ') && (at[size] == ' ' || at[size] == '\0')))
-            at = strstr(at + 1, key);
-        if (at == NULL || strchr(key, ' ') != NULL)
+        if (!words_have(names, key))
             fail(reading, "%s has a member \"%.60s\", which this relay does not understand", where,
                  key);
     }

@@ -2,6 +2,7 @@
  * starts it for the commands order, authority, operator, log, witness, report. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include <curl/curl.h>
@@ -146,6 +147,7 @@ int main(int argc, char **argv)
 {
     static struct args args;
     umask(077);
+    (void)prctl(PR_SET_DUMPABLE, 0); /* keys, and what is handed out, are in no core dump */
     if (sodium_init() < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return orders_fail("a library does not start");
     if (!args_read(&args, argc, argv))

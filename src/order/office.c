@@ -5,12 +5,14 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <openssl/pem.h>
 #include <sodium.h>
 
+#include "relay/files.h"
 #include "tlog/folder.h"
 #include "wire/tls.h"
 
@@ -163,11 +165,35 @@ static sotto_error make_folder(struct office *office, const char *path)
     return fail(office, SOTTO_IO, "%.400s cannot be made: %s", path, strerror(errno));
 }
 
+/* One command at a time: of two that publish at once the slower one would put an older checkpoint
+ * in the place of a newer one, which is what a rewritten log looks like. */
+static sotto_error lock(struct office *office)
+{
+    char path[PATH_MAX];
+    office->lock =
+        open(path_of(office, "lock", path), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (office->lock < 0)
+        return fail(office, SOTTO_IO, "%.400s cannot be made: %s", path, strerror(errno));
+    while (flock(office->lock, LOCK_EX) != 0)
+        if (errno != EINTR)
+            return fail(office, SOTTO_IO, "%.400s cannot be locked: %s", path, strerror(errno));
+    return SOTTO_OK;
+}
+
+/* Commands are often typed as root: what they make is the relay's, which serves and removes it. */
+static void give_to_relay(const struct office *office)
+{
+    struct stat owner;
+    if (geteuid() == 0 && stat(office->database, &owner) == 0)
+        (void)files_give(office->folder, owner.st_uid, owner.st_gid);
+}
+
 sotto_error office_open(const char *data, const char *origin, const sotto_env *env,
                         struct office *office)
 {
     char path[PATH_MAX];
     memset(office, 0, sizeof *office);
+    office->lock = -1;
     office->env = env;
     if (strlen(data) + 32 >= sizeof office->folder)
         return fail(office, SOTTO_LIMIT, "the data directory's name is too long");
@@ -177,6 +203,8 @@ sotto_error office_open(const char *data, const char *origin, const sotto_env *e
         return fail(office, SOTTO_NOT_FOUND,
                     "there is no relay in %.400s: choose its data directory with --data", data);
     sotto_error error = make_folder(office, office->folder);
+    if (error == SOTTO_OK)
+        error = lock(office);
     if (error == SOTTO_OK)
         error = make_folder(office, path_of(office, "outgoing", path));
     if (error == SOTTO_OK)
@@ -204,7 +232,12 @@ void office_close(struct office *office)
     records_close(&office->records);
     X509_free(office->certificate);
     EVP_PKEY_free(office->answer_key);
+    if (office->folder[0] != '\0')
+        give_to_relay(office);
+    if (office->lock >= 0)
+        close(office->lock);
     wipe(office, sizeof *office);
+    office->lock = -1;
 }
 
 /* ---- Publishing ----------------------------------------------------------------------------- */
@@ -228,32 +261,38 @@ sotto_error office_checkpoint(struct office *office, struct tlog_checkpoint *che
     return error;
 }
 
-/* What was published has to be the beginning of what the records have. */
-static sotto_error check_published(struct office *office, const struct tlog_checkpoint *published)
+/* The records' log in one pass. What was published (NULL: nothing) has to be its beginning. */
+static sotto_error walk_log(struct office *office, const struct tlog_checkpoint *published,
+                            struct tlog_frontier *frontier)
 {
-    struct tlog_frontier frontier = {0};
-    struct tlog_hash root, leaf;
     struct records_entries entries = {.records = &office->records};
-    sotto_bytes entry;
+    struct tlog_hash root, leaf;
     sotto_error error = SOTTO_OK;
+    bool continues = published == NULL || published->size == 0;
+    memset(frontier, 0, sizeof *frontier);
     sotto_buf_init(&entries.entry, office->env);
-    while (error == SOTTO_OK && frontier.size < published->size) {
-        error = records_entry(&entries, frontier.size, &entry);
+    while (error == SOTTO_OK) {
+        sotto_bytes entry;
+        error = records_entry(&entries, frontier->size, &entry);
         if (error != SOTTO_OK)
             break;
         tlog_hash_leaf(entry, &leaf);
-        error = tlog_frontier_append(&frontier, &leaf);
+        error = tlog_frontier_append(frontier, &leaf);
+        if (published != NULL && frontier->size == published->size) {
+            tlog_frontier_root(frontier, &root);
+            continues = tlog_hash_equal(&root, &published->root);
+        }
     }
     sotto_buf_free(&entries.entry);
-    tlog_frontier_root(&frontier, &root);
-    if (error == SOTTO_NOT_FOUND ||
-        (error == SOTTO_OK && !tlog_hash_equal(&root, &published->root)))
+    if (error != SOTTO_NOT_FOUND)
+        return of_records(office, error);
+    if (!continues)
         return fail(
             office, SOTTO_STATE,
             "the log that was published has entries which the records lack, or others: the "
             "records are older than the log. Bring back newer ones: a checkpoint over these "
             "would convict this relay of rewriting its log");
-    return of_records(office, error);
+    return SOTTO_OK;
 }
 
 static sotto_error sign_checkpoint(struct office *office, const char *log,
@@ -290,9 +329,7 @@ sotto_error office_publish(struct office *office)
     const bool first = error == SOTTO_NOT_FOUND;
     if (error != SOTTO_OK && !first)
         return error;
-    if (!first)
-        TRY(check_published(office, &checkpoint));
-    TRY(of_records(office, records_log_frontier(&office->records, &frontier)));
+    TRY(walk_log(office, first ? NULL : &checkpoint, &frontier));
     if (!first && frontier.size == checkpoint.size)
         return SOTTO_OK;
     struct records_entries entries = {.records = &office->records};

@@ -4,6 +4,7 @@
  *   log.key          signs checkpoints; mode 0600
  *   answer.pem/.key  signs answers; self-made, until the operator puts better ones in their place
  *   log/             the log, as the serving relay gives it out (tlog/folder.h), and log/key
+ *   lock             held by the command that runs
  *   outgoing/        notices that wait for their time; the serving relay delivers and removes them
  */
 #ifndef ORDER_OFFICE_H
@@ -17,6 +18,7 @@
 struct office {
     char folder[PATH_MAX - 64];   /* DATA/orders */
     char database[PATH_MAX - 32]; /* DATA/relay.db */
+    int lock;                     /* a descriptor; -1: none */
     const sotto_env *env;
     struct records records;
     struct tlog_key key;
@@ -28,10 +30,11 @@ struct office {
 
 /* Opens the office of the relay in that data directory, and makes it where there is none: its log
  * is then named origin for ever (NULL: one is made up from the key). An unfinished publication is
- * finished. Errors: problem. */
+ * finished. Waits for another command that runs. Errors: problem. */
 sotto_error office_open(const char *data, const char *origin, const sotto_env *env,
                         struct office *office);
-void office_close(struct office *office); /* zeroed: allowed */
+/* What was made belongs to the relay's user afterwards, whoever ran this. */
+void office_close(struct office *office);
 
 /* Puts what the records have into the log's folder, and a signed checkpoint over it. STATE: what
  * was published contradicts the records, so that nothing may be signed. */

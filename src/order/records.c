@@ -199,7 +199,7 @@ sotto_error records_authorities(struct records *records,
                                 "");
     sotto_error error;
     bool more = true;
-    while ((error = step(records, row)) == SOTTO_OK && more) {
+    while (more && (error = step(records, row)) == SOTTO_OK) {
         struct authority authority = {.kinds = (unsigned)sqlite3_column_int(row, 1),
                                       .certificates = column_bytes(row, 3),
                                       .lists = column_bytes(row, 4),
@@ -209,20 +209,7 @@ sotto_error records_authorities(struct records *records,
         more = each(ctx, &authority);
     }
     sqlite3_finalize(row);
-    return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
-}
-
-bool authority_has_jurisdiction(const struct authority *authority, const char *jurisdiction)
-{
-    const size_t size = strlen(jurisdiction);
-    for (const char *at = authority->jurisdictions; *at != '\0';) {
-        const size_t length = strcspn(at, " ");
-        if (length == size && memcmp(at, jurisdiction, size) == 0)
-            return true;
-        at += length;
-        at += strspn(at, " ");
-    }
-    return false;
+    return !more || error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
 }
 
 /* ---- Who decides ---------------------------------------------------------------------------- */
@@ -546,30 +533,6 @@ sotto_error records_forget(struct records *records, const struct tlog_hash *dige
                               " answer_salt = NULL WHERE digest = ?1 AND leaf >= 0"
                               " AND order_salt IS NOT NULL",
                               "b", (const void *)digest->bytes, (size_t)TLOG_HASH_SIZE));
-}
-
-sotto_error records_log_frontier(struct records *records, struct tlog_frontier *frontier)
-{
-    sqlite3_stmt *row =
-        prepare(records, "SELECT position, entry FROM leaves ORDER BY position", "");
-    sotto_error error;
-    memset(frontier, 0, sizeof *frontier);
-    while ((error = step(records, row)) == SOTTO_OK) {
-        struct tlog_hash leaf;
-        if ((uint64_t)sqlite3_column_int64(row, 0) != frontier->size) {
-            snprintf(records->problem, sizeof records->problem,
-                     "entry %llu of the log is missing from the records",
-                     (unsigned long long)frontier->size);
-            error = SOTTO_IO;
-            break;
-        }
-        tlog_hash_leaf(column_bytes(row, 1), &leaf);
-        error = tlog_frontier_append(frontier, &leaf);
-        if (error != SOTTO_OK)
-            break;
-    }
-    sqlite3_finalize(row);
-    return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
 }
 
 sotto_error records_entry(void *ctx, uint64_t index, sotto_bytes *entry)

@@ -45,7 +45,6 @@ sotto_error records_authority_remove(struct records *records, const char *name);
 sotto_error records_authorities(struct records *records,
                                 bool (*each)(void *ctx, const struct authority *authority),
                                 void *ctx);
-bool authority_has_jurisdiction(const struct authority *authority, const char *jurisdiction);
 
 /* ---- Who decides ---------------------------------------------------------------------------- */
 
@@ -135,8 +134,8 @@ sotto_error records_notices(struct records *records,
 /* Erases order, answer and salts; the entry stays. NOT_FOUND. */
 sotto_error records_forget(struct records *records, const struct tlog_hash *digest);
 
-sotto_error records_log_frontier(struct records *records, struct tlog_frontier *frontier);
-/* A tlog_entry_fn; ctx is a struct records_entries, which is zeroed first and freed. */
+/* An entry of the log; NOT_FOUND: there are no more. A tlog_entry_fn; ctx is a struct
+ * records_entries, which is zeroed first and freed. */
 struct records_entries {
     struct records *records;
     sotto_buf entry;

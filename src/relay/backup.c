@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -78,16 +79,51 @@ static bool copy_store(const char *from_path, const char *to_path, char *problem
     return good;
 }
 
-static bool copy_also(const char *from, const char *to, size_t first, char *problem)
+static bool copy_these(const char *from, const char *to, const char *const *names, size_t count,
+                       char *problem)
 {
     char source[PATH_MAX], target[PATH_MAX];
-    for (size_t i = first; i < ALSO; i++) {
-        if (!join(source, from, also[i]) || !join(target, to, also[i]))
-            return say(problem, "cannot copy", also[i]);
+    for (size_t i = 0; i < count; i++) {
+        if (!join(source, from, names[i]) || !join(target, to, names[i]))
+            return say(problem, "cannot copy", names[i]);
         if (files_exist(source) && !files_copy(source, target))
             return say(problem, "cannot copy", source);
     }
     return true;
+}
+
+static bool copy_also(const char *from, const char *to, bool with_keys, char *problem)
+{
+    const size_t first = with_keys ? 0 : ALSO_KEYS;
+    return copy_these(from, to, also + first, ALSO - first, problem);
+}
+
+/* What sottod-orders keeps (docs/LAWFUL-ORDERS.md), of one moment: no command runs meanwhile. */
+static bool copy_orders(const char *from, const char *to, bool with_keys, char *problem)
+{
+    static const char *const names[] = {"log.key", "answer.key", "answer.pem", "log", "outgoing"};
+    enum { NAMES = sizeof names / sizeof *names, KEYS = 2 };
+    char source[PATH_MAX], target[PATH_MAX], records[PATH_MAX], copy[PATH_MAX], lock[PATH_MAX];
+    if (!join(source, from, "orders") || !join(target, to, "orders") ||
+        !join(records, source, "orders.db") || !join(copy, target, "orders.db") ||
+        !join(lock, source, "lock"))
+        return say(problem, "cannot copy", "orders");
+    if (!files_exist(records))
+        return true;
+    const int fd = open(lock, O_RDONLY | O_NOFOLLOW | O_CLOEXEC); /* a backup has none */
+    if (fd >= 0 && flock(fd, LOCK_SH) != 0) {
+        say(problem, "cannot lock", lock);
+        close(fd);
+        return false;
+    }
+    bool good = mkdir(target, 0700) == 0 || say(problem, "cannot make", target);
+    const size_t first = with_keys ? 0 : KEYS;
+    good = good && copy_store(records, copy, problem) &&
+           copy_these(source, target, names + first, NAMES - first, problem) &&
+           (files_sync_folder(target) || say(problem, "cannot write", target));
+    if (fd >= 0)
+        close(fd);
+    return good;
 }
 
 /* The database first: what it names lay in the folder of blobs already. */
@@ -98,7 +134,8 @@ static bool fill(const struct config *config, const char *folder, char *problem)
     if (!join(copy, folder, "relay.db"))
         return say(problem, "cannot make", folder);
     return copy_store(store, copy, problem) &&
-           copy_also(config->data, folder, config->without_key ? ALSO_KEYS : 0, problem) &&
+           copy_also(config->data, folder, !config->without_key, problem) &&
+           copy_orders(config->data, folder, !config->without_key, problem) &&
            check_store(copy, problem) &&
            (files_sync_folder(folder) || say(problem, "cannot write", folder));
 }
@@ -208,14 +245,18 @@ static bool forget_used(const char *path, char *problem)
 
 static bool stage(const struct config *config, char *problem)
 {
-    char folder[PATH_MAX], ready[PATH_MAX], from[PATH_MAX], store[PATH_MAX];
+    char folder[PATH_MAX], ready[PATH_MAX], from[PATH_MAX], store[PATH_MAX], orders[PATH_MAX];
     struct stat owner;
     if (!join(folder, config->data, new_folder) || !join(ready, config->data, now_folder) ||
         !join(from, config->argument, "relay.db") || !join(store, folder, "relay.db"))
         return say(problem, "cannot restore to", config->data);
     if (!files_remove(folder) || mkdir(folder, 0700) != 0)
         return say(problem, "cannot make", folder);
-    if (!copy_store(from, store, problem) || !copy_also(config->argument, folder, 0, problem) ||
+    /* A log that is here is not put back: it would lose the entries since. */
+    if (!join(orders, config->data, "orders/orders.db") ||
+        (!files_exist(orders) && !copy_orders(config->argument, folder, true, problem)))
+        return false;
+    if (!copy_store(from, store, problem) || !copy_also(config->argument, folder, true, problem) ||
         !forget_used(store, problem) || !check_store(store, problem))
         return false;
     if (geteuid() == 0 &&
@@ -256,6 +297,7 @@ bool backup_finish_restore(const struct config *config, char problem[static CONF
     bool good = replace(config, ready, "relay.db");
     for (size_t i = 0; i < ALSO && good; i++)
         good = replace(config, ready, also[i]);
+    good = good && replace(config, ready, "orders");
     if (!good || !files_remove(ready) || !files_sync_folder(config->data))
         return say(problem, "the restore cannot be finished in", config->data);
     return true;

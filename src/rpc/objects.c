@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "core/text.h"
+#include "base/text.h"
 
 json_t *object_text(const sotto_env *env, sotto_bytes text)
 {

@@ -6,8 +6,8 @@
 #include "tlog/merkle.h"
 
 enum {
-    TLOG_LEAF_MAX = 4096,        /* bytes of an entry */
-    TLOG_JURISDICTION_MAX = 32,  /* DE, EU, or a label of the operator's: letters, digits, - */
+    TLOG_LEAF_MAX = 1536,       /* bytes of an entry; 256 fit into one answer (WIRE_LOG_FILE_MAX) */
+    TLOG_JURISDICTION_MAX = 32, /* DE, EU, or a label of the operator's: letters, digits, - */
     TLOG_LEAF_REASON_MAX = 1000, /* bytes of UTF-8, one line */
 };
 

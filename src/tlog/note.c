@@ -5,6 +5,8 @@
 
 #include <sodium.h>
 
+#include "base/print.h"
+#include "base/text.h"
 #include "tlog/base64.h"
 
 enum {
@@ -17,67 +19,38 @@ static const char dash[] = "\xe2\x80\x94 ";
 
 /* ---- Text ----------------------------------------------------------------------------------- */
 
-/* UTF-8 (RFC 3629) without control characters; newline is the note's to allow. */
+/* UTF-8 without ASCII's control characters; newline is the note's to allow. */
 static bool is_text(sotto_bytes text, bool newline)
 {
-    for (size_t i = 0; i < text.size;) {
-        const uint8_t first = text.data[i++];
-        size_t more = 0;
-        uint32_t point;
-        if (first < 0x80) {
-            if (first < 0x20 && !(newline && first == '\n'))
-                return false;
-            continue;
-        }
-        if (first >= 0xC2 && first <= 0xDF) {
-            more = 1;
-            point = first & 0x1F;
-        } else if (first >= 0xE0 && first <= 0xEF) {
-            more = 2;
-            point = first & 0x0F;
-        } else if (first >= 0xF0 && first <= 0xF4) {
-            more = 3;
-            point = first & 0x07;
-        } else {
-            return false;
-        }
-        if (text.size - i < more)
-            return false;
-        for (size_t k = 0; k < more; k++, i++) {
-            if ((text.data[i] & 0xC0) != 0x80)
-                return false;
-            point = point << 6 | (text.data[i] & 0x3F);
-        }
-        if ((more == 2 && point < 0x800) || (more == 3 && (point < 0x10000 || point > 0x10FFFF)) ||
-            (point >= 0xD800 && point <= 0xDFFF))
+    uint32_t scalar;
+    for (size_t at = 0, size; at < text.size; at += size) {
+        size = text_next(sotto_bytes_of(text.data + at, text.size - at), &scalar);
+        if (size == 0 || (scalar < 0x20 && !(newline && scalar == '\n')))
             return false;
     }
     return true;
 }
 
-/* Code points that Unicode calls White_Space, beyond ASCII's: all of two or three bytes. */
-static bool has_wide_space(sotto_bytes text)
+/* What Unicode calls White_Space. */
+static bool is_space(uint32_t scalar)
 {
-    static const char *const spaces[] = {
-        "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x81",
-        "\xe2\x80\x82", "\xe2\x80\x83", "\xe2\x80\x84", "\xe2\x80\x85", "\xe2\x80\x86",
-        "\xe2\x80\x87", "\xe2\x80\x88", "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8",
-        "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80",
-    };
-    for (size_t s = 0; s < sizeof spaces / sizeof *spaces; s++) {
-        const size_t size = strlen(spaces[s]);
-        for (size_t i = 0; i + size <= text.size; i++)
-            if (memcmp(text.data + i, spaces[s], size) == 0)
-                return true;
-    }
-    return false;
+    static const uint32_t spaces[] = {0x20,   0x85,   0xA0,   0x1680, 0x2028,
+                                      0x2029, 0x202F, 0x205F, 0x3000};
+    for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++)
+        if (scalar == spaces[i])
+            return true;
+    return (scalar >= 0x09 && scalar <= 0x0D) || (scalar >= 0x2000 && scalar <= 0x200A);
 }
 
 static bool is_name(sotto_bytes name)
 {
-    return name.size > 0 && name.size <= TLOG_NAME_MAX && is_text(name, false) &&
-           memchr(name.data, ' ', name.size) == NULL && memchr(name.data, '+', name.size) == NULL &&
-           memchr(name.data, 0x7F, name.size) == NULL && !has_wide_space(name);
+    uint32_t scalar;
+    for (size_t at = 0, size; at < name.size; at += size) {
+        size = text_next(sotto_bytes_of(name.data + at, name.size - at), &scalar);
+        if (size == 0 || scalar < 0x20 || scalar == 0x7F || scalar == '+' || is_space(scalar))
+            return false;
+    }
+    return name.size > 0 && name.size <= TLOG_NAME_MAX;
 }
 
 /* ---- Keys ----------------------------------------------------------------------------------- */
@@ -275,41 +248,17 @@ sotto_error tlog_note_check(sotto_bytes text, sotto_bytes signatures, const stru
     return found;
 }
 
-static sotto_error sign(sotto_bytes text, const struct tlog_key *key,
-                        const uint8_t secret[static TLOG_SECRET_SIZE], uint64_t time_s,
-                        sotto_buf *out)
-{
-    uint8_t value[SIGNED_MAX], cosigned[TLOG_COSIGNED_MAX + 64];
-    char base64[128], line[DASH_SIZE + TLOG_NAME_MAX + 1 + sizeof base64 + 2];
-    size_t size = ID_SIZE;
-    memcpy(value, key->id, ID_SIZE);
-    if (key->type == TLOG_KEY_WITNESS) {
-        for (unsigned i = 0; i < TIME_SIZE; i++)
-            value[size++] = (uint8_t)(time_s >> (8 * (TIME_SIZE - 1 - i)));
-        text = sotto_bytes_of(cosigned, put_cosigned(text, time_s, cosigned));
-        if (text.size == 0)
-            return SOTTO_LIMIT;
-    }
-    crypto_sign_detached(value + size, NULL, text.data, text.size, secret);
-    size += crypto_sign_BYTES;
-    sodium_bin2base64(base64, sizeof base64, value, size, sodium_base64_VARIANT_ORIGINAL);
-    int length = snprintf(line, sizeof line, "%s%s %s\n", dash, key->name, base64);
-    return sotto_buf_append(out, (const uint8_t *)line, (size_t)length);
-}
-
 sotto_error tlog_note_sign(sotto_bytes text, const struct tlog_key *key,
                            const uint8_t secret[static TLOG_SECRET_SIZE], sotto_buf *out)
 {
-    return key->type == TLOG_KEY_LOG ? sign(text, key, secret, 0, out) : SOTTO_ARGUMENT;
-}
-
-sotto_error tlog_note_cosign(sotto_bytes text, const struct tlog_key *key,
-                             const uint8_t secret[static TLOG_SECRET_SIZE], uint64_t time_s,
-                             sotto_buf *out)
-{
-    return key->type == TLOG_KEY_WITNESS && time_s <= INT64_MAX
-               ? sign(text, key, secret, time_s, out)
-               : SOTTO_ARGUMENT;
+    uint8_t value[ID_SIZE + crypto_sign_BYTES];
+    char base64[128];
+    if (key->type != TLOG_KEY_LOG)
+        return SOTTO_ARGUMENT;
+    memcpy(value, key->id, ID_SIZE);
+    crypto_sign_detached(value + ID_SIZE, NULL, text.data, text.size, secret);
+    sodium_bin2base64(base64, sizeof base64, value, sizeof value, sodium_base64_VARIANT_ORIGINAL);
+    return buf_print(out, "%s%s %s\n", dash, key->name, base64);
 }
 
 sotto_error tlog_note_adopt(sotto_buf *note, sotto_bytes signatures, const struct tlog_key *keys,

@@ -46,14 +46,10 @@ sotto_error tlog_note_split(sotto_bytes note, sotto_bytes *text, sotto_bytes *si
 sotto_error tlog_note_check(sotto_bytes text, sotto_bytes signatures, const struct tlog_key *key,
                             uint64_t *time_s);
 
-/* Appends the signature line over text by key, whose private key is secret. */
+/* Appends the signature line over text by a log's key, whose private key is secret; text may lie
+ * in out. ARGUMENT: a witness's key. */
 sotto_error tlog_note_sign(sotto_bytes text, const struct tlog_key *key,
                            const uint8_t secret[static TLOG_SECRET_SIZE], sotto_buf *out);
-/* The same for a witness's key, at that time. LIMIT: text is above TLOG_COSIGNED_MAX. */
-sotto_error tlog_note_cosign(sotto_bytes text, const struct tlog_key *key,
-                             const uint8_t secret[static TLOG_SECRET_SIZE], uint64_t time_s,
-                             sotto_buf *out);
-
 /* The lines of `signatures` that are good cosignatures by one of these keys and not yet in `note`
  * are appended to note: what a witness answered, moved into one's own view. added: how many. */
 sotto_error tlog_note_adopt(sotto_buf *note, sotto_bytes signatures, const struct tlog_key *keys,

@@ -1,31 +1,37 @@
 #include "tlog/report.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <string.h>
+
+#include "base/print.h"
 
 /* ---- Counting ------------------------------------------------------------------------------- */
 
-struct times {
-    uint64_t *values; /* two an order: acknowledged, answered */
-    size_t count, capacity;
+/* What medians need of one order. */
+struct timing {
+    char jurisdiction[TLOG_JURISDICTION_MAX + 1];
+    uint64_t acknowledged_s, answered_s;
 };
 
-static sotto_error add_times(const sotto_env *env, struct times *times,
-                             const struct tlog_leaf *leaf)
+struct timings {
+    sotto_buf orders; /* of struct timing */
+    size_t count;
+};
+
+static const struct timing *timing_at(const struct timings *timings, size_t at)
 {
-    if (times->count + 2 > times->capacity) {
-        const size_t capacity = times->capacity == 0 ? 128 : times->capacity * 2;
-        uint64_t *grown = env->resize(env->ctx, times->values, times->capacity * sizeof *grown,
-                                      capacity * sizeof *grown);
-        if (grown == NULL)
-            return SOTTO_NO_MEMORY;
-        times->values = grown;
-        times->capacity = capacity;
-    }
-    times->values[times->count++] = leaf->acknowledged_s;
-    times->values[times->count++] = leaf->answered_s;
-    return SOTTO_OK;
+    return (const struct timing *)(const void *)timings->orders.data + at;
+}
+
+static sotto_error add_timing(struct timings *timings, const struct tlog_leaf *leaf)
+{
+    struct timing timing;
+    memset(&timing, 0, sizeof timing);
+    memcpy(timing.jurisdiction, leaf->jurisdiction, sizeof timing.jurisdiction);
+    timing.acknowledged_s = leaf->acknowledged_s;
+    timing.answered_s = leaf->answered_s;
+    timings->count++;
+    return sotto_buf_append(&timings->orders, (const uint8_t *)&timing, sizeof timing);
 }
 
 static int compare_numbers(const void *a, const void *b)
@@ -34,25 +40,36 @@ static int compare_numbers(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-/* times is put in another order. */
-static void set_medians(struct times *times, struct tlog_report_row *row)
+/* The medians of one row; jurisdiction NULL: of all. sorted: room for a number an order. */
+static void set_medians(const struct timings *timings, const char *jurisdiction, uint64_t *sorted,
+                        struct tlog_report_row *row)
 {
-    const size_t orders = times->count / 2;
-    if (orders == 0)
-        return;
-    /* The halves apart: first all acknowledged, then all answered. */
-    for (size_t half = 0; half < 2; half++) {
-        uint64_t *values = times->values;
-        if (half == 0) {
-            qsort(values, orders, 2 * sizeof *values, compare_numbers);
-            row->acknowledged_s = values[(orders - 1) / 2 * 2];
-        } else {
-            for (size_t i = 0; i < orders; i++) /* the second of each pair to its place */
-                values[2 * i] = values[2 * i + 1];
-            qsort(values, orders, 2 * sizeof *values, compare_numbers);
-            row->answered_s = values[(orders - 1) / 2 * 2];
+    for (size_t answered = 0; answered < 2; answered++) {
+        size_t count = 0;
+        for (size_t i = 0; i < timings->count; i++) {
+            const struct timing *timing = timing_at(timings, i);
+            if (jurisdiction == NULL || strcmp(timing->jurisdiction, jurisdiction) == 0)
+                sorted[count++] = answered ? timing->answered_s : timing->acknowledged_s;
         }
+        if (count == 0)
+            return;
+        qsort(sorted, count, sizeof *sorted, compare_numbers);
+        *(answered ? &row->answered_s : &row->acknowledged_s) = sorted[(count - 1) / 2];
     }
+}
+
+static sotto_error make_medians(const struct timings *timings, struct tlog_report *report)
+{
+    if (timings->count == 0)
+        return SOTTO_OK;
+    uint64_t *sorted = mem_alloc(report->env, timings->count * sizeof *sorted);
+    if (sorted == NULL)
+        return SOTTO_NO_MEMORY;
+    set_medians(timings, NULL, sorted, &report->all);
+    for (size_t i = 0; i < report->count; i++)
+        set_medians(timings, report->rows[i].jurisdiction, sorted, &report->rows[i]);
+    mem_free(report->env, sorted, timings->count * sizeof *sorted);
+    return SOTTO_OK;
 }
 
 static void count_leaf(struct tlog_report_row *row, const struct tlog_leaf *leaf)
@@ -81,46 +98,30 @@ static struct tlog_report_row *row_of(struct tlog_report *report, const char *ju
     return &report->rows[at];
 }
 
-/* Of that year and, if it is not NULL, that jurisdiction. */
-static bool counts(const struct tlog_leaf *leaf, unsigned year, const char *jurisdiction)
+static sotto_error take_entry(struct tlog_report *report, sotto_bytes entry,
+                              struct timings *timings)
 {
-    return strtoul(leaf->date, NULL, 10) == year &&
-           (jurisdiction == NULL || strcmp(leaf->jurisdiction, jurisdiction) == 0);
-}
-
-struct source {
-    uint64_t size;
-    tlog_report_entry_fn *entry;
-    void *ctx;
-};
-
-/* The medians of one row, or of all: the entries are gone through once for each, so that nothing
- * but their times is kept. */
-static sotto_error make_medians(const struct source *source, unsigned year, const sotto_env *env,
-                                const char *jurisdiction, struct tlog_report_row *row)
-{
-    struct times times = {0};
-    sotto_error error = SOTTO_OK;
-    for (uint64_t i = 0; error == SOTTO_OK && i < source->size; i++) {
-        struct tlog_leaf leaf;
-        sotto_bytes bytes;
-        error = source->entry(source->ctx, i, &bytes);
-        if (error == SOTTO_OK && tlog_leaf_read(bytes, &leaf) == SOTTO_OK &&
-            leaf.type == TLOG_LEAF_ORDER && counts(&leaf, year, jurisdiction))
-            error = add_times(env, &times, &leaf);
+    struct tlog_leaf leaf;
+    if (tlog_leaf_read(entry, &leaf) != SOTTO_OK || strtoul(leaf.date, NULL, 10) != report->year)
+        return SOTTO_OK;
+    if (leaf.type != TLOG_LEAF_ORDER) {
+        report->withdrawals += leaf.type == TLOG_LEAF_WITHDRAWAL;
+        return SOTTO_OK;
     }
-    if (error == SOTTO_OK)
-        set_medians(&times, row);
-    if (times.values != NULL)
-        mem_free(env, times.values, times.capacity * sizeof *times.values);
-    return error;
+    struct tlog_report_row *row = row_of(report, leaf.jurisdiction);
+    if (row == NULL)
+        return SOTTO_LIMIT;
+    count_leaf(row, &leaf);
+    count_leaf(&report->all, &leaf);
+    report->months[strtoul(leaf.date + 5, NULL, 10) - 1]++;
+    return add_timing(timings, &leaf);
 }
 
 sotto_error tlog_report_make(const char *origin, unsigned year, uint64_t size,
                              tlog_report_entry_fn *entry, void *ctx, const sotto_env *env,
                              struct tlog_report *report)
 {
-    const struct source source = {size, entry, ctx};
+    struct timings timings = {.count = 0};
     sotto_error error = SOTTO_OK;
     memset(report, 0, sizeof *report);
     report->env = env;
@@ -129,30 +130,16 @@ sotto_error tlog_report_make(const char *origin, unsigned year, uint64_t size,
     report->rows = mem_alloc(env, TLOG_REPORT_PLACES_MAX * sizeof *report->rows);
     if (report->rows == NULL)
         return SOTTO_NO_MEMORY;
+    sotto_buf_init(&timings.orders, env);
     for (uint64_t i = 0; error == SOTTO_OK && i < size; i++) {
-        struct tlog_leaf leaf;
         sotto_bytes bytes;
         error = entry(ctx, i, &bytes);
-        if (error != SOTTO_OK || tlog_leaf_read(bytes, &leaf) != SOTTO_OK ||
-            !counts(&leaf, year, NULL))
-            continue;
-        if (leaf.type != TLOG_LEAF_ORDER) {
-            report->withdrawals += leaf.type == TLOG_LEAF_WITHDRAWAL;
-            continue;
-        }
-        struct tlog_report_row *row = row_of(report, leaf.jurisdiction);
-        if (row == NULL) {
-            error = SOTTO_LIMIT;
-            break;
-        }
-        count_leaf(row, &leaf);
-        count_leaf(&report->all, &leaf);
-        report->months[strtoul(leaf.date + 5, NULL, 10) - 1]++;
+        if (error == SOTTO_OK)
+            error = take_entry(report, bytes, &timings);
     }
     if (error == SOTTO_OK)
-        error = make_medians(&source, year, env, NULL, &report->all);
-    for (size_t i = 0; error == SOTTO_OK && i < report->count; i++)
-        error = make_medians(&source, year, env, report->rows[i].jurisdiction, &report->rows[i]);
+        error = make_medians(&timings, report);
+    sotto_buf_free(&timings.orders);
     if (error != SOTTO_OK)
         tlog_report_free(report);
     return error;
@@ -166,19 +153,6 @@ void tlog_report_free(struct tlog_report *report)
 }
 
 /* ---- Writing -------------------------------------------------------------------------------- */
-
-__attribute__((format(printf, 2, 3))) static sotto_error put(sotto_buf *out, const char *format,
-                                                             ...)
-{
-    char text[2048];
-    va_list args;
-    va_start(args, format);
-    int size = vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    if (size < 0 || (size_t)size >= sizeof text)
-        return SOTTO_LIMIT;
-    return sotto_buf_append(out, (const uint8_t *)text, (size_t)size);
-}
 
 /* Hours with two digits, in whole numbers: the same on every machine. */
 struct hours {
@@ -196,32 +170,34 @@ static struct hours hours(uint64_t seconds)
 static sotto_error put_csv_row(const struct tlog_report *report, const struct tlog_report_row *row,
                                const char *scope, sotto_buf *out)
 {
-    return put(out,
-               "Applicable,%s,%u-01-01 - %u-12-31,TOTAL,,%s,0,0,,,%" PRIu64 ",%s,%s,,,,,"
-               "\"answered %" PRIu64 "; not held %" PRIu64 "; unknown recipient %" PRIu64
-               "; refused %" PRIu64 "; phone numbers given %" PRIu64
-               "; last IP addresses given %" PRIu64 "\",,\r\n",
-               report->origin, report->year, report->year, scope, row->orders,
-               row->orders > 0 ? hours(row->acknowledged_s).text : "",
-               row->orders > 0 ? hours(row->answered_s).text : "", row->outcomes[TLOG_ANSWERED],
-               row->outcomes[TLOG_NOT_HELD], row->outcomes[TLOG_UNKNOWN_RECIPIENT],
-               row->outcomes[TLOG_REFUSED], row->phone_numbers, row->last_ips);
+    return buf_print(out,
+                     "Applicable,%s,%u-01-01 - %u-12-31,TOTAL,,%s,0,0,,,%" PRIu64 ",%s,%s,,,,,"
+                     "\"answered %" PRIu64 "; not held %" PRIu64 "; unknown recipient %" PRIu64
+                     "; refused %" PRIu64 "; phone numbers given %" PRIu64
+                     "; last IP addresses given %" PRIu64 "\",,\r\n",
+                     report->origin, report->year, report->year, scope, row->orders,
+                     row->orders > 0 ? hours(row->acknowledged_s).text : "",
+                     row->orders > 0 ? hours(row->answered_s).text : "",
+                     row->outcomes[TLOG_ANSWERED], row->outcomes[TLOG_NOT_HELD],
+                     row->outcomes[TLOG_UNKNOWN_RECIPIENT], row->outcomes[TLOG_REFUSED],
+                     row->phone_numbers, row->last_ips);
 }
 
 sotto_error tlog_report_csv(const struct tlog_report *report, sotto_buf *out)
 {
-    TRY(put(out, "Applicability,Service,Reporting period,Category of illegal content,"
-                 "\"Description of the sub-category \"\"Other\"\"\",Scope,"
-                 "Number of orders to act against illegal content received,"
-                 "Number of specific items of information included in the total number of orders to"
-                 " act against illegal content,"
-                 "Median time to inform the authority of the receipt of the order to act against"
-                 " illegal content,"
-                 "Median time to give effect to the order to act against illegal content,"
-                 "Number of orders to provide information,"
-                 "Median time to inform the authority of the receipt of the order to provide"
-                 " information,"
-                 "Median time to give effect to the order to provide information,"));
+    TRY(buf_print(
+        out, "Applicability,Service,Reporting period,Category of illegal content,"
+             "\"Description of the sub-category \"\"Other\"\"\",Scope,"
+             "Number of orders to act against illegal content received,"
+             "Number of specific items of information included in the total number of orders to"
+             " act against illegal content,"
+             "Median time to inform the authority of the receipt of the order to act against"
+             " illegal content,"
+             "Median time to give effect to the order to act against illegal content,"
+             "Number of orders to provide information,"
+             "Median time to inform the authority of the receipt of the order to provide"
+             " information,"
+             "Median time to give effect to the order to provide information,"));
     TRY(put(
         out,
         "Contextual information on number of orders to act against illegal content received,"
@@ -250,28 +226,31 @@ static sotto_error put_chart(const struct tlog_report *report, sotto_buf *out)
     uint64_t most = 1;
     for (size_t i = 0; i < 12; i++)
         most = report->months[i] > most ? report->months[i] : most;
-    TRY(put(out, "<svg viewBox=\"0 0 600 180\" role=\"img\" aria-label=\"Orders by month\">\n"));
+    TRY(buf_print(out,
+                  "<svg viewBox=\"0 0 600 180\" role=\"img\" aria-label=\"Orders by month\">\n"));
     for (unsigned i = 0; i < 12; i++) {
         const unsigned height = (unsigned)(report->months[i] * 130 / most);
-        TRY(put(out,
-                "<rect x=\"%u\" y=\"%u\" width=\"34\" height=\"%u\"/>"
-                "<text x=\"%u\" y=\"%u\">%" PRIu64 "</text><text x=\"%u\" y=\"172\">%s</text>\n",
-                8 + i * 50, 155 - height, height, 25 + i * 50, 149 - height, report->months[i],
-                25 + i * 50, names[i]));
+        TRY(buf_print(out,
+                      "<rect x=\"%u\" y=\"%u\" width=\"34\" height=\"%u\"/>"
+                      "<text x=\"%u\" y=\"%u\">%" PRIu64
+                      "</text><text x=\"%u\" y=\"172\">%s</text>\n",
+                      8 + i * 50, 155 - height, height, 25 + i * 50, 149 - height,
+                      report->months[i], 25 + i * 50, names[i]));
     }
-    return put(out, "</svg>\n");
+    return buf_print(out, "</svg>\n");
 }
 
 static sotto_error put_html_row(const struct tlog_report_row *row, const char *name, sotto_buf *out)
 {
-    return put(out,
-               "<tr><th scope=\"row\">%s</th><td>%" PRIu64 "</td><td>%" PRIu64 "</td><td>%" PRIu64
-               "</td><td>%" PRIu64 "</td><td>%" PRIu64 "</td><td>%" PRIu64 "</td><td>%" PRIu64
-               "</td><td>%s</td><td>%s</td></tr>\n",
-               name, row->orders, row->outcomes[TLOG_ANSWERED], row->phone_numbers, row->last_ips,
-               row->outcomes[TLOG_NOT_HELD], row->outcomes[TLOG_UNKNOWN_RECIPIENT],
-               row->outcomes[TLOG_REFUSED], row->orders > 0 ? hours(row->acknowledged_s).text : "",
-               row->orders > 0 ? hours(row->answered_s).text : "");
+    return buf_print(out,
+                     "<tr><th scope=\"row\">%s</th><td>%" PRIu64 "</td><td>%" PRIu64
+                     "</td><td>%" PRIu64 "</td><td>%" PRIu64 "</td><td>%" PRIu64 "</td><td>%" PRIu64
+                     "</td><td>%" PRIu64 "</td><td>%s</td><td>%s</td></tr>\n",
+                     name, row->orders, row->outcomes[TLOG_ANSWERED], row->phone_numbers,
+                     row->last_ips, row->outcomes[TLOG_NOT_HELD],
+                     row->outcomes[TLOG_UNKNOWN_RECIPIENT], row->outcomes[TLOG_REFUSED],
+                     row->orders > 0 ? hours(row->acknowledged_s).text : "",
+                     row->orders > 0 ? hours(row->answered_s).text : "");
 }
 
 /* The origin is a name that an operator chose. */
@@ -283,7 +262,7 @@ static sotto_error put_escaped(const char *text, sotto_buf *out)
                              : *text == '&' ? "&amp;"
                              : *text == '"' ? "&quot;"
                                             : NULL;
-        TRY(entity != NULL ? put(out, "%s", entity)
+        TRY(entity != NULL ? buf_print(out, "%s", entity)
                            : sotto_buf_append(out, (const uint8_t *)text, 1));
     }
     return SOTTO_OK;
@@ -292,45 +271,48 @@ static sotto_error put_escaped(const char *text, sotto_buf *out)
 sotto_error tlog_report_html(const struct tlog_report *report, sotto_buf *out)
 {
     const struct tlog_report_row *all = &report->all;
-    TRY(put(out,
-            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-            "<meta name=\"viewport\" content=\"width=device-width\">\n"
-            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src"
-            " 'unsafe-inline'\">\n<title>Lawful orders in %u</title>\n<style>\n"
-            "body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em;"
-            "color:#1a1a1a;background:#fff}\n"
-            "table{border-collapse:collapse;width:100%%}\n"
-            "th,td{border-bottom:1px solid #ccc;padding:.3em .5em;text-align:right}\n"
-            "th:first-child{text-align:left}\n"
-            "svg{width:100%%;max-width:40em}rect{fill:#2b5f8a}text{font-size:12px;"
-            "text-anchor:middle}\n</style>\n</head>\n<body>\n",
-            report->year));
-    TRY(put(out, "<h1>Lawful orders in %u</h1>\n<p>Relay: ", report->year));
+    TRY(buf_print(
+        out,
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+        "<meta name=\"viewport\" content=\"width=device-width\">\n"
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src"
+        " 'unsafe-inline'\">\n<title>Lawful orders in %u</title>\n<style>\n"
+        "body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em;"
+        "color:#1a1a1a;background:#fff}\n"
+        "table{border-collapse:collapse;width:100%%}\n"
+        "th,td{border-bottom:1px solid #ccc;padding:.3em .5em;text-align:right}\n"
+        "th:first-child{text-align:left}\n"
+        "svg{width:100%%;max-width:40em}rect{fill:#2b5f8a}text{font-size:12px;"
+        "text-anchor:middle}\n</style>\n</head>\n<body>\n",
+        report->year));
+    TRY(buf_print(out, "<h1>Lawful orders in %u</h1>\n<p>Relay: ", report->year));
     TRY(put_escaped(report->origin, out));
-    TRY(put(out,
-            "</p>\n<p>In this year the relay decided <strong>%" PRIu64
-            "</strong> orders. It gave a phone number <strong>%" PRIu64
-            "</strong> times and a last IP address <strong>%" PRIu64
-            "</strong> times. It has never been able to give a message, a file, a contact or a"
-            " group: it holds none that it can read.</p>\n<h2>Orders by month</h2>\n",
-            all->orders, all->phone_numbers, all->last_ips));
+    TRY(buf_print(
+        out,
+        "</p>\n<p>In this year the relay decided <strong>%" PRIu64
+        "</strong> orders. It gave a phone number <strong>%" PRIu64
+        "</strong> times and a last IP address <strong>%" PRIu64
+        "</strong> times. It has never been able to give a message, a file, a contact or a"
+        " group: it holds none that it can read.</p>\n<h2>Orders by month</h2>\n",
+        all->orders, all->phone_numbers, all->last_ips));
     TRY(put_chart(report, out));
-    TRY(put(out, "<h2>By jurisdiction</h2>\n<table>\n<thead><tr><th scope=\"col\">Jurisdiction</th>"
-                 "<th scope=\"col\">Orders</th><th scope=\"col\">Answered</th>"
-                 "<th scope=\"col\">Phone numbers</th><th scope=\"col\">IP addresses</th>"
-                 "<th scope=\"col\">Not held</th><th scope=\"col\">No such account</th>"
-                 "<th scope=\"col\">Refused</th><th scope=\"col\">Hours to acknowledge</th>"
-                 "<th scope=\"col\">Hours to decide</th></tr></thead>\n<tbody>\n"));
+    TRY(buf_print(
+        out, "<h2>By jurisdiction</h2>\n<table>\n<thead><tr><th scope=\"col\">Jurisdiction</th>"
+             "<th scope=\"col\">Orders</th><th scope=\"col\">Answered</th>"
+             "<th scope=\"col\">Phone numbers</th><th scope=\"col\">IP addresses</th>"
+             "<th scope=\"col\">Not held</th><th scope=\"col\">No such account</th>"
+             "<th scope=\"col\">Refused</th><th scope=\"col\">Hours to acknowledge</th>"
+             "<th scope=\"col\">Hours to decide</th></tr></thead>\n<tbody>\n"));
     for (size_t i = 0; i < report->count; i++)
         TRY(put_html_row(&report->rows[i], report->rows[i].jurisdiction, out));
     TRY(put_html_row(all, "All", out));
-    TRY(put(out, "</tbody>\n</table>\n<h2>By kind of authority</h2>\n<ul>\n"));
+    TRY(buf_print(out, "</tbody>\n</table>\n<h2>By kind of authority</h2>\n<ul>\n"));
     for (enum tlog_authority kind = TLOG_AUTHORITY_UNKNOWN; kind <= TLOG_AUTHORITY_ADMINISTRATIVE;
          kind++)
-        TRY(put(out, "<li>%s: %" PRIu64 "</li>\n",
-                kind == TLOG_AUTHORITY_UNKNOWN ? "not signed by an enrolled authority"
-                                               : tlog_authority_name(kind),
-                all->authorities[kind]));
+        TRY(buf_print(out, "<li>%s: %" PRIu64 "</li>\n",
+                      kind == TLOG_AUTHORITY_UNKNOWN ? "not signed by an enrolled authority"
+                                                     : tlog_authority_name(kind),
+                      all->authorities[kind]));
     return put(
         out,
         "</ul>\n<p>Hours are medians. Withdrawals from a jurisdiction that were announced: %" PRIu64

@@ -57,34 +57,15 @@ uint8_t reader_choice(struct reader *reader, uint8_t low, uint8_t high, const ch
     return value;
 }
 
-/* The length of the UTF-8 sequence at text (RFC 3629, section 4), or 0 if it is malformed or a
- * control character: what stands here is shown on terminals. */
-static size_t utf8_sequence(const uint8_t *text, size_t left)
-{
-    uint8_t first = text[0];
-    if (first < 0x80)
-        return first >= 0x20 && first != 0x7f ? 1 : 0;
-    size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-    if (first < 0xc2 || first > 0xf4 || left < size)
-        return 0;
-    /* Not overlong, no surrogates, at most U+10FFFF, none of the C1 controls U+0080 to U+009F. */
-    uint8_t low = first == 0xe0 || first == 0xc2 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-    uint8_t high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-    if (text[1] < low || text[1] > high)
-        return 0;
-    for (size_t i = 2; i < size; i++)
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    return size;
-}
-
-/* The offset of the first malformed byte, or the size. */
+/* The offset of the first byte that is malformed UTF-8 or a control character, or the size: what
+ * stands here is shown on terminals. */
 static size_t text_check(sotto_bytes text)
 {
     size_t pos = 0;
     while (pos < text.size) {
-        size_t size = utf8_sequence(text.data + pos, text.size - pos);
-        if (size == 0)
+        uint32_t scalar;
+        const size_t size = text_next(sotto_bytes_of(text.data + pos, text.size - pos), &scalar);
+        if (size == 0 || scalar < 0x20 || (scalar >= 0x7F && scalar < 0xA0))
             break;
         pos += size;
     }

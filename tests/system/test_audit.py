@@ -219,7 +219,7 @@ def test_the_report():
         auditor.ok()
         assert auditor.ok("--year", year, command="report", url=False).replace("\r", "") == open(table, encoding="utf-8").read().replace("\r", "")
         auditor.ok("--year", year, "--against", table, command="report", url=False)
-        auditor.ok("--year", year, "--html", os.path.join(out, "orders-%s.html" % year), command="report", url=False)
+        auditor.ok("--year", year, "--against", os.path.join(out, "orders-%s.html" % year), command="report", url=False)
         with open(table, encoding="utf-8", newline="") as file:
             text = file.read()
         with open(table, "w", encoding="utf-8", newline="") as file:

@@ -1,11 +1,14 @@
 """Lawful orders, played through: a court with nothing but `openssl cms`, and those who are none."""
 import base64
+import contextlib
 import datetime
 import hashlib
 import http.client
 import json
 import os
 import re
+import shutil
+import sqlite3
 import ssl
 import subprocess
 import time
@@ -440,7 +443,7 @@ def test_the_log_is_served():
 
 
 def test_killed_at_any_point():
-    """killed at every call that changes a file, a decision is whole or not there, and never twice"""
+    """killed at every third call that changes a file, a decision is whole or not there, and never twice"""
     world = phone_world()
     try:
         office, court = Office(world), Court(world.directory, "Mitte")
@@ -480,7 +483,84 @@ def test_killed_at_any_point():
         world.close()
 
 
+def test_the_person_is_told():
+    """the notice comes into the account's inbox, at once or when it is time, signed by the log's key"""
+    world = phone_world()
+    try:
+        office, court = Office(world), Court(world.directory, "Mitte")
+        office.enrol(court)
+        folder = os.path.join(office.data, "orders", "outgoing")
+
+        def envelopes():
+            with contextlib.closing(sqlite3.connect(os.path.join(office.data, "relay.db"))) as db:
+                return [row[0] for row in db.execute("SELECT sealed FROM envelopes") if row[0].startswith(b"sotto notice")]
+        until = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        office.answer(court.order("later", confidentialUntil=until))
+        office.answer(court.order("now", reasons="Fraud.\nsotto notice v1\nIt was given: nothing."))
+        office.answer(court.order("nobody", recipient={"phone": "+4930999999"}))
+        (notice,) = eventually(envelopes, "the notice")
+        eventually(lambda: len(os.listdir(folder)) == 1, "what is not due stays")
+        text, signature = notice.decode().rsplit("\n\n", 1)
+        assert "Reference:\n> 12 Gs now/26\n" in text and "your phone number and your last IP address" in text, text
+        assert "\n> sotto notice v1\n> It was given: nothing.\n" in text, "what others wrote is quoted"
+        assert "What you can do about it:\n> Complaint" in text, text
+        key = office.ok("log", "show").split()[1]
+        assert signature.startswith("\u2014 %s " % key.split("+")[0]), signature
+        # The schedule survives a restart; the file's name says when it is due.
+        world.stop_relay()
+        (waiting,) = os.listdir(folder)
+        os.rename(os.path.join(folder, waiting), os.path.join(folder, "0" * 20 + waiting[20:]))
+        world.start_relay()
+        eventually(lambda: len(envelopes()) == 2 and not os.listdir(folder), "the other notice")
+        # A client that does not know notices passes them over.
+        world.people[0].ok("sync")
+    finally:
+        world.close()
+
+
+def test_backup_and_owner():
+    """a backup has the records and the log; a restore takes no entry away; what root makes is the relay's"""
+    world = phone_world()
+    try:
+        office, court = Office(world), Court(world.directory, "Mitte")
+        office.enrol(court)
+        office.answer(court.order("before"))
+        backup = os.path.join(world.directory, "backup")
+        office.ok("backup", backup)
+        office.answer(court.order("after"))
+        checkpoint = fetch(world, "/orders/checkpoint")[2]
+        world.stop_relay()
+        office.ok("restore", backup, "--force")
+        world.start_relay()
+        assert fetch(world, "/orders/checkpoint")[2] == checkpoint and len(office.leaves()) == 2
+        # On another machine there is what the backup has.
+        world.stop_relay()
+        shutil.rmtree(office.data)
+        office.ok("restore", backup)
+        assert "entry 0" in office.ok("order", "list") and len(office.leaves()) == 1
+        assert office.run("order", "answer", court.path("before.p7m"), "--out", court.path("again")).returncode == 3
+        if os.geteuid() == 0:
+            for folder, folders, files in os.walk(office.data):
+                for name in [folder, *(os.path.join(folder, one) for one in folders + files)]:
+                    os.chown(name, 65534, 65534, follow_symlinks=False)
+            office.answer(court.order("as_root"))
+            owners = {os.lstat(os.path.join(folder, one)).st_uid
+                      for folder, folders, files in os.walk(os.path.join(office.data, "orders")) for one in folders + files}
+            assert owners == {65534}, owners
+        # Without the keys, for somewhere less safe.
+        office.ok("backup", backup + "2", "--without-key")
+        kept = sorted(os.listdir(os.path.join(backup + "2", "orders")))
+        assert kept == ["answer.pem", "log", "orders.db", "outgoing"], kept
+        # An answer is not given where it could not be written.
+        path = court.path("there", "")
+        assert office.run("order", "answer", court.order("twice"), "--out", path).returncode == 1
+        assert "phone_number" in office.answer(court.path("twice.p7m"))
+    finally:
+        world.close()
+
+
 if __name__ == "__main__":
     main([test_the_court_obtains_two_fields, test_forms_of_signature, test_refusals, test_certificates,
           test_e_evidence, test_two_people, test_looking_back,
-          test_the_log_is_served, test_killed_at_any_point])
+          test_the_log_is_served, test_the_person_is_told,
+          test_backup_and_owner, test_killed_at_any_point])

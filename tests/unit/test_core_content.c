@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "core/content.h"
-#include "core/text.h"
+#include "base/text.h"
 
 static struct arena arena;
 static sotto_buf file, out;

@@ -4,7 +4,7 @@
 #include "core/content.h"
 #include "core/file_cipher.h"
 #include "core/file_name.h"
-#include "core/text.h"
+#include "base/text.h"
 #include "unit/check.h"
 #include "wire/limits.h"
 #include "wire/padme.h"

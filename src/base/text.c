@@ -1,4 +1,4 @@
-#include "core/text.h"
+#include "base/text.h"
 
 size_t text_next(sotto_bytes text, uint32_t *scalar)
 {

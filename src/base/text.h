@@ -1,6 +1,6 @@
 /* Text that people wrote. */
-#ifndef CORE_TEXT_H
-#define CORE_TEXT_H
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
 
 #include "sotto/bytes.h"
 
