@@ -198,7 +198,7 @@ sotto_error tlog_report_csv(const struct tlog_report *report, sotto_buf *out)
              "Median time to inform the authority of the receipt of the order to provide"
              " information,"
              "Median time to give effect to the order to provide information,"));
-    TRY(put(
+    TRY(buf_print(
         out,
         "Contextual information on number of orders to act against illegal content received,"
         "Contextual information on number of specific items of information included in the total"
@@ -313,7 +313,7 @@ sotto_error tlog_report_html(const struct tlog_report *report, sotto_buf *out)
                       kind == TLOG_AUTHORITY_UNKNOWN ? "not signed by an enrolled authority"
                                                      : tlog_authority_name(kind),
                       all->authorities[kind]));
-    return put(
+    return buf_print(
         out,
         "</ul>\n<p>Hours are medians. Withdrawals from a jurisdiction that were announced: %" PRIu64
         ".</p>\n<p>This page follows from the relay's public log of orders alone:"

@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 
+#include "base/text.h"
 #include "wire/address.h"
 #include "wire/padme.h"
 

@@ -10,9 +10,10 @@ uint64_t net_latency(struct world *world)
     return ms;
 }
 
-void conn_release(struct conn_sim *conn)
+static void release(struct conn_sim *conn, unsigned holds)
 {
-    if (--conn->holds > 0)
+    conn->holds -= holds;
+    if (conn->holds > 0)
         return;
     for (struct conn_sim **at = &conn->world->conns; *at != NULL; at = &(*at)->next)
         if (*at == conn) {
@@ -26,6 +27,11 @@ void conn_release(struct conn_sim *conn)
         free(arrival);
     }
     free(conn);
+}
+
+void conn_release(struct conn_sim *conn)
+{
+    release(conn, 1);
 }
 
 static void client_hears(struct conn_sim *conn)
@@ -43,13 +49,14 @@ static void conn_ends(struct conn_sim *conn, sotto_error error, const char *what
     client_hears(conn);
 }
 
-static void relay_gone(struct conn_sim *conn)
+/* How many holds the relay had, for the caller to release. */
+static unsigned relay_gone(struct conn_sim *conn)
 {
     if (!conn->up)
-        return;
+        return 0;
     conn->up = false;
     relay_closed(conn);
-    conn_release(conn);
+    return 1;
 }
 
 /* ---- From the relay ----------------------------------------------------------------------------
@@ -105,7 +112,7 @@ void conn_cut(struct conn_sim *conn)
     world->cuts++;
     conn->holds++;
     world_at(world, world->now_ms + net_latency(world), end_arrives, conn, NULL, 0);
-    relay_gone(conn);
+    release(conn, relay_gone(conn));
 }
 
 void net_cut_all(struct world *world)
@@ -140,8 +147,7 @@ static void close_arrives(struct world *world, void *ctx, sotto_buf *bytes, uint
     (void)world;
     (void)bytes;
     (void)number;
-    relay_gone(conn);
-    conn_release(conn);
+    release(conn, 1 + relay_gone(conn));
 }
 
 static void connects(struct world *world, void *ctx, sotto_buf *bytes, uint64_t number)
