@@ -422,7 +422,8 @@ const struct command commands[] = {
     {"history", "WHO", "Print a conversation's messages", NULL, "sotto history Bob --limit 20",
      history_options, 1, 1, run_history, false},
     {"search", "WORDS...", "Find messages that have all these words in them",
-     "Words in any case, with or without accents, or what they begin with. The newest come first.",
+     "Words in any case, with or without accents; of the last one its beginning is enough. The"
+     " newest come first.",
      "sotto search plan tuesday", search_options, 1, POSITIONALS_ANY, run_search, false},
     {"group create", "TITLE [WHO...]", "Make a group", NULL, "sotto group create Kitchen Bob Carol",
      no_options, 1, POSITIONALS_ANY, run_group_create, false},

@@ -13,7 +13,9 @@ static bool of_word(sotto_bytes text, size_t size)
            (first >= 'A' && first <= 'Z');
 }
 
-/* "two words" becomes "two"* "words"*: within quotation marks nothing has a meaning to FTS5. */
+/* "two words" becomes "two" "words"*: within quotation marks nothing has a meaning to FTS5. Only
+ * the last word may be unfinished: for each beginning FTS5 merges the rows of all words that begin
+ * so before it gives the first one, 20 ms for a frequent word of a million messages. */
 static sotto_error query_make(sotto_bytes words, sotto_buf *out, size_t *count)
 {
     sotto_error error = SOTTO_OK;
@@ -28,14 +30,16 @@ static sotto_error query_make(sotto_bytes words, sotto_buf *out, size_t *count)
             error = sotto_buf_append(out, (const uint8_t *)"\"", 1);
             ++*count;
         } else if (!word && inside)
-            error = sotto_buf_append(out, (const uint8_t *)"\"* ", 3);
+            error = sotto_buf_append(out, (const uint8_t *)"\" ", 2);
         if (word && error == SOTTO_OK)
             error = sotto_buf_append(out, rest.data, size);
         inside = word;
         at += size > 0 ? size : 1;
     }
     if (inside && error == SOTTO_OK)
-        error = sotto_buf_append(out, (const uint8_t *)"\"*", 2);
+        error = sotto_buf_append(out, (const uint8_t *)"\"", 1);
+    if (*count > 0 && error == SOTTO_OK)
+        error = sotto_buf_append(out, (const uint8_t *)"*", 1);
     if (error == SOTTO_OK)
         error = sotto_buf_append(out, (const uint8_t *)"", 1);
     return error;

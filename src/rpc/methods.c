@@ -563,8 +563,9 @@ const struct rpc_method rpc_methods[] = {
      " read by this",
      history, "Messages", false, message_list},
     {"message.search",
-     "Messages that have all these words in them, or words that begin so; the newest first", search,
-     "Messages", false, message_search},
+     "Messages that have all these words in them, or a word that begins as the last one; the newest"
+     " first",
+     search, "Messages", false, message_search},
     {"message.status", "How far an own message is, or an own change of one", sent, "Sending", false,
      message_status},
     {"message.saveFile",

@@ -98,6 +98,9 @@ static void words_are_found_in_any_case_without_accents_and_by_their_beginning(v
     expect("\xD0\xBF\xD1\x80\xD0\xB8\xD0\xB2", /* lower case Cyrillic */
            "\xD0\x9F\xD1\x80\xD0\xB8\xD0\xB2\xD0\xB5\xD1\x82, eight o'clock");
     expect("eight nine", "");
+    expect("said mul", "Caf\xC3\xA9 at eight, said M\xC3\xBCller");
+    expect("mul said", ""); /* the last word alone may be unfinished */
+    expect("eight mul, ", "Caf\xC3\xA9 at eight, said M\xC3\xBCller");
     assert_string_equal(search("eight", &plans, 100, 0).texts,
                         "\xD0\x9F\xD1\x80\xD0\xB8\xD0\xB2\xD0\xB5\xD1\x82, eight o'clock");
 }
