@@ -168,19 +168,27 @@ static struct hours hours(uint64_t seconds)
 }
 
 static sotto_error put_csv_row(const struct tlog_report *report, const struct tlog_report_row *row,
-                               const char *scope, sotto_buf *out)
+                               const char *category, const char *scope, sotto_buf *out)
 {
     return buf_print(out,
-                     "Applicable,%s,%u-01-01 - %u-12-31,TOTAL,,%s,0,0,,,%" PRIu64 ",%s,%s,,,,,"
+                     "All,%s,%u-01-01/%u-12-31,%s,,%s,0,0,,,%" PRIu64 ",%s,%s,,,,,"
                      "\"answered %" PRIu64 "; not held %" PRIu64 "; unknown recipient %" PRIu64
                      "; refused %" PRIu64 "; phone numbers given %" PRIu64
                      "; last IP addresses given %" PRIu64 "\",,\r\n",
-                     report->origin, report->year, report->year, scope, row->orders,
+                     report->origin, report->year, report->year, category, scope, row->orders,
                      row->orders > 0 ? hours(row->acknowledged_s).text : "",
                      row->orders > 0 ? hours(row->answered_s).text : "",
                      row->outcomes[TLOG_ANSWERED], row->outcomes[TLOG_NOT_HELD],
                      row->outcomes[TLOG_UNKNOWN_RECIPIENT], row->outcomes[TLOG_REFUSED],
                      row->phone_numbers, row->last_ips);
+}
+
+/* An order to provide information names no category of content. */
+static sotto_error put_csv_rows(const struct tlog_report *report, const struct tlog_report_row *row,
+                                const char *scope, sotto_buf *out)
+{
+    TRY(put_csv_row(report, row, "TOTAL", scope, out));
+    return put_csv_row(report, row, "STATEMENT_CATEGORY_NOT_SPECIFIED_ORDER", scope, out);
 }
 
 sotto_error tlog_report_csv(const struct tlog_report *report, sotto_buf *out)
@@ -212,9 +220,9 @@ sotto_error tlog_report_csv(const struct tlog_report *report, sotto_buf *out)
         " order to provide information,"
         "Contextual information on Median time to give effect to the order to provide"
         " information\r\n"));
-    TRY(put_csv_row(report, &report->all, "Total", out));
+    TRY(put_csv_rows(report, &report->all, "TOTAL", out));
     for (size_t i = 0; i < report->count; i++)
-        TRY(put_csv_row(report, &report->rows[i], report->rows[i].jurisdiction, out));
+        TRY(put_csv_rows(report, &report->rows[i], report->rows[i].jurisdiction, out));
     return SOTTO_OK;
 }
 

@@ -38,7 +38,8 @@ sotto_error tlog_report_make(const char *origin, unsigned year, uint64_t size,
 void tlog_report_free(struct tlog_report *report); /* zeroed: allowed */
 
 /* Part 3 ("member states orders") of the template in Annex I of Implementing Regulation (EU)
- * 2024/2835, as CSV (RFC 4180): a row for each jurisdiction, and one in all; medians in hours.
+ * 2024/2835, as CSV (RFC 4180): rows for each jurisdiction, and for all; medians in hours. No order
+ * names a category of content, so that each has its number as total and as not specified.
  * Orders to act against illegal content are none: a relay cannot. */
 sotto_error tlog_report_csv(const struct tlog_report *report, sotto_buf *out);
 

@@ -208,8 +208,14 @@ def test_the_report():
         table = os.path.join(out, "3_member_states_orders.csv")
         with open(table, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
-        counts = {row["Scope"]: row["Number of orders to provide information"] for row in rows}
-        assert counts == {"Total": "4", "DE": "2", "FR": "1", "unknown": "1"}, counts
+        for category in ("TOTAL", "STATEMENT_CATEGORY_NOT_SPECIFIED_ORDER"):
+            counts = {row["Scope"]: row["Number of orders to provide information"] for row in rows
+                      if row["Category of illegal content"] == category}
+            assert counts == {"TOTAL": "4", "DE": "2", "FR": "1", "unknown": "1"}, counts
+        # What providers' published reports after this template have in the first columns.
+        assert {row["Applicability"] for row in rows} == {"All"}, rows
+        assert {row["Reporting period"] for row in rows} == {"%s-01-01/%s-12-31" % (year, year)}, rows
+        assert len(rows[0]) == 20 and None not in rows[0], rows[0]
         assert all(re.fullmatch(r"\d+\.\d\d", row["Median time to give effect to the order to provide information"])
                    for row in rows), rows
         with open(os.path.join(out, "orders-%s.html" % year), encoding="utf-8") as file:
@@ -226,7 +232,7 @@ def test_the_report():
             file.write(text.replace(",DE,0,0,,,2,", ",DE,0,0,,,1,"))
         auditor.convicts("REPORT", "--year", year, "--against", table, command="report", url=False)
         empty = auditor.ok("--year", "1999", command="report", url=False)
-        assert len(empty.splitlines()) == 2, empty
+        assert len(empty.splitlines()) == 3, empty
     finally:
         world.close()
 
