@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "order/words.h"
+#include "wire/label.h"
 
 /* ---- Times ---------------------------------------------------------------------------------- */
 
@@ -150,13 +151,6 @@ static void read_issuer(struct reading *reading, struct order_document *document
     document->validator_kind = kind_in(reading, validator, "validatedBy");
 }
 
-static bool is_phone(const char *string)
-{
-    const size_t size = strlen(string);
-    return string[0] == '+' && string[1] != '0' && size >= 8 && size <= 16 &&
-           strspn(string + 1, "0123456789") == size - 1;
-}
-
 static void read_recipient(struct reading *reading, struct order_document *document)
 {
     static const char *const names[] = {"phone", "username", "account"};
@@ -175,8 +169,15 @@ static void read_recipient(struct reading *reading, struct order_document *docum
         }
     if (document->recipient == NULL)
         return;
-    if (document->recipient_kind == ORDER_BY_PHONE && !is_phone(document->recipient))
+    const sotto_bytes name = sotto_bytes_str(document->recipient);
+    if (document->recipient_kind == ORDER_BY_PHONE && !phone_is_valid(name))
         fail(reading, "recipient.phone is no number like +4930123456");
+    /* "unknown recipient" would mislead: nobody can have that name. */
+    if (document->recipient_kind == ORDER_BY_USERNAME && !username_is_valid(name))
+        fail(reading,
+             "recipient.username is none that there can be: %d to %d of a-z, 0-9 and single"
+             " _ . - between them, beginning with a letter",
+             USERNAME_MIN, USERNAME_MAX);
     if (document->recipient_kind == ORDER_BY_ACCOUNT &&
         (strlen(document->recipient) != 64 ||
          strspn(document->recipient, "0123456789abcdef") != 64))

@@ -283,7 +283,8 @@ def test_refusals():
         for name, fields in (("nobasis", {"legalBasis": None}), ("noreasons", {"reasons": None}),
                              ("noredress", {"redress": None}), ("nodata", {"data": []}),
                              ("two", {"recipient": {"phone": "+4930123456", "username": "a"}}),
-                             ("everybody", {"recipient": {"phone": "*"}}), ("more", {"everything": True}),
+                             ("everybody", {"recipient": {"phone": "*"}}), ("nobody", {"recipient": {"username": "@Anna"}}),
+                             ("more", {"everything": True}),
                              ("v2", {"version": 2})):
             office.refused(court.order(name, **fields), "bad_document")
         assert "phone_number" in office.answer(court.order("once"))
