@@ -104,7 +104,8 @@ enum sotto_trouble {
     X(ACCOUNT_DELETED, "account_deleted", REFUSED)       \
     X(BAD_PICTURE, "bad_picture", USAGE)                 \
     X(BAD_EXPORT, "bad_export", FAILURE)                 \
-    X(NO_KEYRING, "no_keyring", PERSON)
+    X(NO_KEYRING, "no_keyring", PERSON)                  \
+    X(WITHDRAWN, "withdrawn", REFUSED)
 
 enum sotto_code {
 #define SOTTO_CODE_ENUM(name, text, trouble) SOTTO_CODE_##name,

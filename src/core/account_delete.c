@@ -221,7 +221,9 @@ static sotto_error relay_delete(struct sotto *core)
         return SOTTO_OK;
     /* An earlier run did it, and was killed before it could note that; or was only this device
      * removed? */
-    if (error != SOTTO_OK && core->problem.code == SOTTO_CODE_SIGN_IN_FAILED &&
+    if (error != SOTTO_OK &&
+        (core->problem.code == SOTTO_CODE_SIGN_IN_FAILED ||
+         core->problem.code == SOTTO_CODE_WITHDRAWN) &&
         account_is_gone(core, core->profile.relay))
         return SOTTO_OK;
     return error != SOTTO_OK ? error

@@ -144,11 +144,13 @@ static void guise_off(struct sotto *core, struct guise *guise)
 
 /* ---- Preparing ------------------------------------------------------------------------------- */
 
-/* The newest manifest, asked of the old relay where that can be reached. */
+/* The newest manifest, asked of the old relay where that can be reached and has the account still:
+ * one that has left a jurisdiction erased it. */
 static sotto_error newest_get(struct sotto *core, struct arena *arena, sotto_bytes *newest)
 {
     sotto_error error = account_fetch_manifest(core, arena, newest);
-    if (error != SOTTO_OK && sotto_code_trouble(core->problem.code) == SOTTO_TROUBLE_NETWORK)
+    if (error != SOTTO_OK && (sotto_code_trouble(core->problem.code) == SOTTO_TROUBLE_NETWORK ||
+                              core->problem.code == SOTTO_CODE_NO_ACCOUNT))
         error = store_own_manifest_get(core->store, arena, newest); /* it may be gone for good */
     return error;
 }
@@ -327,8 +329,11 @@ static sotto_error visit(struct sotto *core, const struct move *move)
     core->inbox.wanted = core->inbox.visiting = true;
     sotto_error error = run_until_settled(core);
     bool deleted = core->inbox.deleted;
-    if (!deleted && core->inbox.failed && core->problem.code == SOTTO_CODE_SIGN_IN_FAILED)
-        deleted = account_is_gone(core, move->from); /* an earlier visit was killed at its end */
+    /* An earlier visit was killed at its end, or the relay has left the jurisdiction. */
+    if (!deleted && core->inbox.failed &&
+        (core->problem.code == SOTTO_CODE_SIGN_IN_FAILED ||
+         core->problem.code == SOTTO_CODE_WITHDRAWN))
+        deleted = account_is_gone(core, move->from);
     core->inbox.visiting = core->inbox.deleted = core->inbox.wanted = false;
     core->patient = patient;
     guise_off(core, &guise);

@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <string.h>
+#include <time.h>
 
 static const struct {
     const char *name;
@@ -101,6 +102,40 @@ void problem_network(struct sotto_problem *problem, const char *relay, sotto_err
     }
 }
 
+/* The jurisdiction that the refusal names, if it is the name of one: nothing else of a relay's
+ * choosing is shown. */
+static bool is_jurisdiction(sotto_bytes text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        const uint8_t c = text.data[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '-'))
+            return false;
+    }
+    return text.size >= 2 && text.size <= 32;
+}
+
+static void problem_withdrawn(struct sotto_problem *problem, const char *relay,
+                              const struct wire_error *refusal)
+{
+    char day[32] = "";
+    struct tm parts;
+    const time_t when = refusal->detail < INT32_MAX ? (time_t)refusal->detail : 0;
+    if (when == 0 || gmtime_r(&when, &parts) == NULL ||
+        strftime(day, sizeof day, " on %Y-%m-%d", &parts) == 0)
+        day[0] = '\0';
+    const bool named = is_jurisdiction(refusal->text);
+    problem_set(
+        problem, SOTTO_REFUSED, SOTTO_CODE_WITHDRAWN,
+        "If you had an account there, what is on your devices stays yours, and this takes it "
+        "to another relay with your contacts and conversations, also now: sotto account move "
+        "--relay ADDRESS",
+        "The relay %s has left the jurisdiction%s%.*s%s: nobody can register or sign in from "
+        "there any more, and it has erased the accounts.",
+        relay, named ? " " : "", named ? (int)refusal->text.size : 0,
+        named ? (const char *)refusal->text.data : "", day);
+}
+
 void problem_refused(struct sotto_problem *problem, const char *relay,
                      const struct wire_error *refusal)
 {
@@ -174,6 +209,10 @@ void problem_refused(struct sotto_problem *problem, const char *relay,
     };
     char name[300];
     problem_relay_name(relay, name);
+    if (refusal->code == WIRE_CODE_WITHDRAWN) {
+        problem_withdrawn(problem, name, refusal);
+        return;
+    }
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (rows[i].wire == refusal->code) {
             problem_set(problem, SOTTO_REFUSED, rows[i].code, rows[i].next, "%s", "");

@@ -5,7 +5,7 @@
 
 #include <sodium.h>
 
-static const char *const types[] = {"", "order", "withdrawal", "staying"};
+static const char *const types[] = {"", "order", "withdrawal", "staying", "left"};
 static const char *const authorities[] = {"",           "unknown", "court",
                                           "prosecutor", "police",  "administrative"};
 static const char *const outcomes[] = {"", "answered", "not_held", "unknown_recipient", "refused"};
@@ -92,7 +92,7 @@ static bool is_valid(const struct tlog_leaf *leaf)
     if (!tlog_is_date(leaf->date) || !tlog_is_jurisdiction(sotto_bytes_str(leaf->jurisdiction)))
         return false;
     if (leaf->type != TLOG_LEAF_ORDER)
-        return (leaf->type == TLOG_LEAF_WITHDRAWAL || leaf->type == TLOG_LEAF_STAYING) &&
+        return leaf->type >= TLOG_LEAF_WITHDRAWAL && leaf->type <= TLOG_LEAF_LEFT &&
                tlog_is_date(leaf->on) && is_line(leaf->reason);
     const bool unknown = leaf->authority == TLOG_AUTHORITY_UNKNOWN;
     return leaf->authority >= TLOG_AUTHORITY_UNKNOWN &&

@@ -15,6 +15,7 @@ enum tlog_leaf_type {
     TLOG_LEAF_ORDER = 1,      /* an order was decided */
     TLOG_LEAF_WITHDRAWAL = 2, /* the relay leaves a jurisdiction */
     TLOG_LEAF_STAYING = 3,    /* it does not, after all */
+    TLOG_LEAF_LEFT = 4,       /* it has, and erased what it held of the accounts there */
 };
 
 enum tlog_authority {
@@ -42,7 +43,7 @@ struct tlog_leaf {
     bool phone_number, last_ip;          /* which of the two fields were given */
     uint64_t acknowledged_s, answered_s; /* seconds after the order came */
     struct tlog_hash order, answer;      /* SHA-256 of salt and bytes; see tlog_commit */
-    /* WITHDRAWAL, STAYING */
+    /* WITHDRAWAL, STAYING, LEFT */
     char on[11]; /* the day on which it leaves */
     char reason[TLOG_LEAF_REASON_MAX + 1];
 };

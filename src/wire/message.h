@@ -133,6 +133,7 @@ enum connection_kind { CONNECTION_ACCOUNT = 1, CONNECTION_ROOM = 2 };
     X(TOKEN_REFUSED, 25, "token_refused", "the token is expired or not of this relay")           \
     X(TOKEN_SPENT, 26, "token_spent", "the token was spent before")                              \
     X(TOKEN_NEEDED, 27, "token_needed", "this relay takes tokens of its own people only")        \
+    X(WITHDRAWN, 28, "withdrawn", "the relay has left this jurisdiction")                        \
     X(NO_ROOM, 30, "no_room", "no such room, or not open to this client")                        \
     X(ROOM_EXISTS, 31, "room_exists", "a room of this id exists already")                        \
     X(STALE_EPOCH, 32, "stale_epoch", "the room has moved on; catch up first")                   \

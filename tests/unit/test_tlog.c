@@ -529,9 +529,13 @@ static void an_entry_has_one_text(void **state)
                               .jurisdiction = "GB",
                               .on = "2027-02-28",
                               .reason = "A back door was ordered."};
-    assert_ok(tlog_leaf_write(&leaf, &text));
-    assert_ok(tlog_leaf_read(sotto_buf_view(&text), &read));
-    assert_memory_equal(&read, &leaf, sizeof leaf);
+    for (leaf.type = TLOG_LEAF_WITHDRAWAL; leaf.type <= TLOG_LEAF_LEFT; leaf.type++) {
+        sotto_buf_clear(&text);
+        assert_ok(tlog_leaf_write(&leaf, &text));
+        assert_ok(tlog_leaf_read(sotto_buf_view(&text), &read));
+        assert_memory_equal(&read, &leaf, sizeof leaf);
+    }
+    assert_error(tlog_leaf_write(&leaf, &text), VALUE);
     sotto_buf_free(&text);
     assert_error(tlog_leaf_read(sotto_bytes_str("sotto log v2\n"), &read), VERSION);
     assert_error(tlog_leaf_read(sotto_bytes_str("sotto log v1\ntype x\n"), &read), VERSION);
