@@ -1,8 +1,10 @@
-/* What another log, witness or relay may send: notes, checkpoints, keys, paths, bundles. */
+/* What another log, witness or relay may send: notes, checkpoints, keys, paths, bundles, notices.
+ */
 #include <string.h>
 
 #include "tlog/checkpoint.h"
 #include "tlog/leaf.h"
+#include "tlog/notice.h"
 #include "tlog/tile.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -72,6 +74,19 @@ static void check_leaf(sotto_bytes input)
     sotto_buf_free(&again);
 }
 
+static void check_notice(sotto_bytes input)
+{
+    struct tlog_notice notice;
+    sotto_buf again;
+    sotto_buf_init(&again, sotto_env_system());
+    if (tlog_notice_read(input, sotto_env_system(), &notice) == SOTTO_OK) {
+        BUG_UNLESS(tlog_notice_write(&notice, &again) == SOTTO_OK);
+        BUG_UNLESS(sotto_bytes_equal(sotto_buf_view(&again), input));
+        tlog_notice_free(&notice);
+    }
+    sotto_buf_free(&again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const sotto_bytes input = sotto_bytes_of(data, size);
@@ -80,5 +95,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_tile(input);
     check_bundle(input);
     check_leaf(input);
+    check_notice(input);
     return 0;
 }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "tlog/folder.h"
+#include "tlog/follow.h"
 #include "tlog/leaf.h"
 
 enum { ENTRIES_MAX = 1 << 30, BUNDLE_MAX = 1 << 20 };
@@ -25,6 +26,14 @@ static enum audit_verdict failed(struct audit *audit, const char *what, sotto_er
 {
     return say(audit, AUDIT_FAILED, "%s: %s", what,
                error == SOTTO_IO ? strerror(errno) : sotto_error_text(error));
+}
+
+static enum audit_verdict convict(struct audit *audit, enum tlog_verdict verdict,
+                                  const struct tlog_checkpoint *newest)
+{
+    char text[TLOG_VERDICT_TEXT];
+    tlog_verdict_say(verdict, &audit->seen, newest, text);
+    return say(audit, AUDIT_CONVICTED, "%s", text);
 }
 
 /* ---- What was kept -------------------------------------------------------------------------- */
@@ -57,8 +66,7 @@ static enum audit_verdict read_key(struct audit *audit, const char *key)
         verdict = say(audit, AUDIT_FAILED, "the key is that of a witness, not of a log");
     if (verdict == AUDIT_GOOD && kept && key != NULL &&
         !sotto_bytes_equal(said, sotto_bytes_str(key)))
-        verdict = say(audit, AUDIT_CONVICTED,
-                      "the log's key is not the one that was followed so far: it is another log");
+        verdict = convict(audit, TLOG_OTHER_KEY, NULL);
     if (verdict == AUDIT_GOOD && !kept) {
         sotto_buf line;
         sotto_buf_init(&line, audit->env);
@@ -245,23 +253,17 @@ static sotto_error fetch_tile(void *ctx, const struct tlog_tile *tile,
 }
 
 /* The tiles, from which others make proofs, have to lead to the same root. */
-static enum audit_verdict check_tiles(struct audit *audit, const struct tlog_checkpoint *newest)
+static enum audit_verdict check_tiles(struct audit *audit, const struct tlog_checkpoint *newest,
+                                      struct tlog_tiles *tiles)
 {
     struct tlog_hash root;
-    struct tlog_tiles *tiles = mem_alloc(audit->env, sizeof *tiles);
-    if (tiles == NULL)
-        return failed(audit, "the tiles", SOTTO_NO_MEMORY);
-    tiles->fetch = fetch_tile;
-    tiles->ctx = audit;
-    tiles->size = newest->size;
     sotto_error error = tlog_root(tlog_tiles_read, tiles, newest->size, &root);
-    mem_free(audit->env, tiles, sizeof *tiles);
     if (error == SOTTO_NOT_FOUND || error == SOTTO_LENGTH)
-        return say(audit, AUDIT_CONVICTED, "the log does not give out its tiles whole");
+        return convict(audit, TLOG_WITHHELD, newest);
     if (error != SOTTO_OK)
         return AUDIT_FAILED;
     if (!tlog_hash_equal(&root, &newest->root))
-        return say(audit, AUDIT_CONVICTED, "the log's tiles do not lead to its checkpoint");
+        return convict(audit, TLOG_DIFFERENT, newest);
     return AUDIT_GOOD;
 }
 
@@ -276,26 +278,18 @@ static enum audit_verdict keep(struct audit *audit, sotto_bytes note, const sott
 }
 
 static enum audit_verdict check_newest(struct audit *audit, const struct tlog_checkpoint *newest,
-                                       sotto_bytes note)
+                                       struct tlog_tiles *tiles, sotto_bytes note)
 {
     struct tlog_frontier frontier = audit->frontier;
     struct tlog_hash root;
     sotto_buf added;
-    if (newest->size < audit->seen.size)
-        return say(audit, AUDIT_CONVICTED,
-                   "the log has %" PRIu64 " entries and had %" PRIu64
-                   ": some were taken away again",
-                   newest->size, audit->seen.size);
     sotto_buf_init(&added, audit->env);
     enum audit_verdict verdict = fetch_bundles(audit, newest->size, &frontier, &added);
     tlog_frontier_root(&frontier, &root);
     if (verdict == AUDIT_GOOD && !tlog_hash_equal(&root, &newest->root))
-        verdict = say(audit, AUDIT_CONVICTED,
-                      "the checkpoint of %" PRIu64 " entries does not continue the one of %" PRIu64
-                      " that the log signed before: it was forked or rewritten",
-                      newest->size, audit->seen.size);
+        verdict = say(audit, AUDIT_CONVICTED, "the log's entries do not lead to its checkpoint");
     if (verdict == AUDIT_GOOD)
-        verdict = check_tiles(audit, newest);
+        verdict = check_tiles(audit, newest, tiles);
     if (verdict == AUDIT_GOOD)
         verdict = keep(audit, note, &added);
     if (verdict == AUDIT_GOOD) {
@@ -306,30 +300,42 @@ static enum audit_verdict check_newest(struct audit *audit, const struct tlog_ch
     return verdict;
 }
 
-enum audit_verdict audit_follow(struct audit *audit)
+static enum audit_verdict judge(struct audit *audit, sotto_bytes note)
 {
     struct tlog_checkpoint newest;
     sotto_bytes text, signatures;
+    enum tlog_verdict found;
+    struct tlog_tiles *tiles = mem_alloc(audit->env, sizeof *tiles);
+    if (tiles == NULL)
+        return failed(audit, "the tiles", SOTTO_NO_MEMORY);
+    tiles->fetch = fetch_tile;
+    tiles->ctx = audit;
+    enum audit_verdict verdict = AUDIT_FAILED;
+    if (tlog_follow(note, &audit->key, &audit->seen, tiles, &newest, &text, &signatures, &found) ==
+        SOTTO_OK) {
+        if (found != TLOG_GOOD)
+            verdict = convict(audit, found, &newest);
+        else if (!has_quorum(audit, text, signatures))
+            verdict =
+                say(audit, AUDIT_CONVICTED,
+                    "the checkpoint is not cosigned by %zu of the witnesses lately", audit->quorum);
+        else
+            verdict = check_newest(audit, &newest, tiles, note);
+    }
+    mem_free(audit->env, tiles, sizeof *tiles);
+    return verdict;
+}
+
+enum audit_verdict audit_follow(struct audit *audit)
+{
     sotto_buf note;
-    enum audit_verdict verdict = AUDIT_GOOD;
+    enum audit_verdict verdict = AUDIT_FAILED;
     sotto_buf_init(&note, audit->env);
     sotto_error error = audit->get(audit->ctx, "checkpoint", TLOG_NOTE_MAX, &note, audit->problem);
-    if (error == SOTTO_NOT_FOUND && audit->seen.size > 0) {
-        verdict = say(audit, AUDIT_CONVICTED, "the log is gone: it had %" PRIu64 " entries",
-                      audit->seen.size);
-    } else if (error != SOTTO_OK) {
-        verdict = AUDIT_FAILED;
-    } else if (tlog_checkpoint_open(sotto_buf_view(&note), &audit->key, &newest, &text,
-                                    &signatures) != SOTTO_OK) {
-        verdict = say(audit, AUDIT_CONVICTED,
-                      "what the log gives out as its checkpoint is not signed by its key");
-    } else if (!has_quorum(audit, text, signatures)) {
-        verdict =
-            say(audit, AUDIT_CONVICTED,
-                "the checkpoint is not cosigned by %zu of the witnesses lately", audit->quorum);
-    } else {
-        verdict = check_newest(audit, &newest, sotto_buf_view(&note));
-    }
+    if (error == SOTTO_NOT_FOUND && audit->seen.size > 0)
+        verdict = convict(audit, TLOG_GONE, NULL);
+    else if (error == SOTTO_OK)
+        verdict = judge(audit, sotto_buf_view(&note));
     if (verdict == AUDIT_CONVICTED)
         keep_evidence(audit, sotto_buf_view(&note));
     sotto_buf_free(&note);

@@ -6,8 +6,8 @@
 
 #include <sodium.h>
 
-#include "base/print.h"
 #include "order/words.h"
+#include "tlog/notice.h"
 
 enum { DAY_S = 86400 };
 
@@ -396,48 +396,48 @@ static sotto_error make_answer(struct making *making, uint64_t index)
 
 /* ---- Telling the person --------------------------------------------------------------------- */
 
-/* A text of others' in lines of its own, each behind "> ": nothing in it looks like ours. */
-static sotto_error put_quoted(const char *text, sotto_buf *out)
+/* What was asked for, a line for each. */
+static sotto_error put_asked(const struct order_document *document, sotto_buf *out)
 {
-    for (const char *line = text; *line != '\0';) {
-        const size_t size = strcspn(line, "\n");
-        TRY(sotto_buf_append(out, (const uint8_t *)"> ", 2));
-        TRY(sotto_buf_append(out, (const uint8_t *)line, size));
-        TRY(sotto_buf_append(out, (const uint8_t *)"\n", 1));
-        line += size;
-        if (*line == '\n')
-            line++;
+    static const uint8_t newline = '\n', end = 0;
+    for (size_t i = 0; i < document->asked_count; i++) {
+        if (i > 0)
+            TRY(sotto_buf_append(out, &newline, 1));
+        TRY(sotto_buf_append(out, (const uint8_t *)document->asked[i], strlen(document->asked[i])));
     }
-    return SOTTO_OK;
+    return sotto_buf_append(out, &end, 1);
 }
 
 static sotto_error put_notice(const struct order_case *order, const struct decision *decision,
-                              const char *origin, sotto_buf *out)
+                              const struct tlog_leaf *leaf, const char *origin, sotto_buf *out)
 {
     const struct order_document *document = &order->document;
-    const bool phone = decision->gave_phone, ip = decision->gave_ip;
-    char when[ORDER_TIME_TEXT];
-    order_time_write(decision->order.decided_s, when);
-    TRY(buf_print(out, "sotto notice v1\norder\n"));
-    TRY(buf_print(out,
-                  "On %.10s this relay answered a lawful order about your account.\n"
-                  "It was given: %s.\n"
-                  "It could not be given anything else: the relay holds nothing else.\n",
-                  when,
-                  phone && ip ? "your phone number and your last IP address with its time"
-                  : phone     ? "your phone number"
-                  : ip        ? "your last IP address with its time"
-                              : "nothing, since what was asked for is not held"));
-    TRY(buf_print(out, "Ordered by: %s (%s, %s)\nReference:\n", document->issuer,
-                  tlog_authority_name(document->issuer_kind), document->jurisdiction));
-    TRY(put_quoted(document->reference, out));
-    TRY(buf_print(out, "Legal basis:\n"));
-    TRY(put_quoted(document->legal_basis, out));
-    TRY(buf_print(out, document->reasons_withheld ? "Reasons are withheld:\n" : "Reasons:\n"));
-    TRY(put_quoted(document->reasons, out));
-    TRY(buf_print(out, "What you can do about it:\n"));
-    TRY(put_quoted(document->redress, out));
-    return buf_print(out, "It is entry %" PRId64 " of the log %s.\n", decision->order.leaf, origin);
+    sotto_buf asked;
+    struct tlog_notice notice = {
+        .type = TLOG_LEAF_ORDER,
+        .entry = (uint64_t)decision->order.leaf,
+        .authority = leaf->authority,
+        .outcome = leaf->outcome,
+        .phone_number = leaf->phone_number,
+        .last_ip = leaf->last_ip,
+        .issuer = document->issuer,
+        .reference = document->reference,
+        .basis = document->legal_basis,
+        .reasons = document->reasons,
+        .reasons_withheld = document->reasons_withheld,
+        .redress = document->redress,
+    };
+    memcpy(notice.account, decision->account, sizeof notice.account);
+    snprintf(notice.log, sizeof notice.log, "%s", origin);
+    memcpy(notice.date, leaf->date, sizeof notice.date);
+    memcpy(notice.jurisdiction, leaf->jurisdiction, sizeof notice.jurisdiction);
+    sotto_buf_init(&asked, out->env);
+    sotto_error error = put_asked(document, &asked);
+    notice.asked = (const char *)asked.data;
+    if (error == SOTTO_OK)
+        error = tlog_notice_write(&notice, out);
+    sotto_buf_free(&asked);
+    return error;
 }
 
 /* ---- Deciding ------------------------------------------------------------------------------- */
@@ -471,7 +471,7 @@ static sotto_error make_entry(void *ctx, uint64_t index, struct decision *decisi
         decision->gave_phone = making->gives_phone;
         decision->gave_ip = making->gives_ip;
         memcpy(decision->account, making->disclosure.account, sizeof decision->account);
-        TRY(put_notice(order, decision, making->office->origin, &making->notice));
+        TRY(put_notice(order, decision, &leaf, making->office->origin, &making->notice));
         decision->notice = sotto_buf_view(&making->notice);
         decision->notice_due_s = order->document.confidential_until_s;
     }

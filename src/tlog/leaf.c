@@ -13,6 +13,16 @@ static const char *const givens[] = {"nothing", "phone_number", "last_ip", "phon
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
+const char *tlog_leaf_type_name(enum tlog_leaf_type type)
+{
+    return types[type];
+}
+
+const char *tlog_given_name(bool phone_number, bool last_ip)
+{
+    return givens[(phone_number ? 1 : 0) | (last_ip ? 2 : 0)];
+}
+
 const char *tlog_authority_name(enum tlog_authority authority)
 {
     return authorities[authority];
@@ -30,6 +40,12 @@ static size_t place_of(sotto_bytes text, const char *const *names, size_t count)
     while (i < count && !sotto_bytes_equal(text, sotto_bytes_str(names[i])))
         i++;
     return text.size == 0 ? count : i;
+}
+
+enum tlog_leaf_type tlog_leaf_type_named(sotto_bytes name)
+{
+    const size_t place = place_of(name, types, COUNT_OF(types));
+    return place < COUNT_OF(types) ? (enum tlog_leaf_type)place : (enum tlog_leaf_type)0;
 }
 
 enum tlog_authority tlog_authority_named(sotto_bytes name)
@@ -117,12 +133,12 @@ static size_t put(const struct tlog_leaf *leaf, char text[static TLOG_LEAF_MAX])
     if (leaf->type == TLOG_LEAF_ORDER) {
         sodium_bin2hex(order, sizeof order, leaf->order.bytes, TLOG_HASH_SIZE);
         sodium_bin2hex(answer, sizeof answer, leaf->answer.bytes, TLOG_HASH_SIZE);
-        const unsigned given = (leaf->phone_number ? 1u : 0u) | (leaf->last_ip ? 2u : 0u);
         size += snprintf(rest, room,
                          "authority %s\noutcome %s\ngiven %s\nacknowledged %" PRIu64
                          "\nanswered %" PRIu64 "\norder %s\nanswer %s\n",
-                         authorities[leaf->authority], outcomes[leaf->outcome], givens[given],
-                         leaf->acknowledged_s, leaf->answered_s, order, answer);
+                         authorities[leaf->authority], outcomes[leaf->outcome],
+                         tlog_given_name(leaf->phone_number, leaf->last_ip), leaf->acknowledged_s,
+                         leaf->answered_s, order, answer);
     } else {
         size += snprintf(rest, room, "on %s\nreason %s\n", leaf->on, leaf->reason);
     }

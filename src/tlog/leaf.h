@@ -59,10 +59,13 @@ sotto_error tlog_leaf_read(sotto_bytes entry, struct tlog_leaf *leaf);
  * can check it; nobody can guess. */
 void tlog_commit(const uint8_t salt[static 32], sotto_bytes bytes, struct tlog_hash *out);
 
-/* "court", "answered". */
+/* "order", "court", "answered", "phone_number last_ip". */
+const char *tlog_leaf_type_name(enum tlog_leaf_type type);
+const char *tlog_given_name(bool phone_number, bool last_ip);
 const char *tlog_authority_name(enum tlog_authority authority);
 const char *tlog_outcome_name(enum tlog_outcome outcome);
 /* 0: none of that name. */
+enum tlog_leaf_type tlog_leaf_type_named(sotto_bytes name);
 enum tlog_authority tlog_authority_named(sotto_bytes name);
 
 /* Whether text is a day that there is: 2026-11-26. */

@@ -128,6 +128,27 @@ static void reverse(struct tlog_hash *hashes, size_t count)
     }
 }
 
+sotto_error tlog_prove_inclusion(tlog_read_fn *read, void *ctx, uint64_t index, uint64_t size,
+                                 struct tlog_hash proof[static TLOG_PROOF_MAX], size_t *count)
+{
+    if (index >= size || size > TLOG_SIZE_MAX)
+        return SOTTO_ARGUMENT;
+    size_t made = 0;
+    /* From the root down; the proof has the sisters from the leaf up. */
+    for (uint64_t from = 0, to = size; to - from > 1; made++) {
+        uint64_t middle = from + split(to - from);
+        bool left = index < middle;
+        TRY(hash_range(read, ctx, left ? middle : from, left ? to : middle, &proof[made]));
+        if (left)
+            to = middle;
+        else
+            from = middle;
+    }
+    reverse(proof, made);
+    *count = made;
+    return SOTTO_OK;
+}
+
 sotto_error tlog_prove_consistency(tlog_read_fn *read, void *ctx, uint64_t from, uint64_t to,
                                    struct tlog_hash proof[static TLOG_PROOF_MAX], size_t *count)
 {
@@ -158,4 +179,77 @@ sotto_error tlog_prove_consistency(tlog_read_fn *read, void *ctx, uint64_t from,
     reverse(proof, made);
     *count = made;
     return SOTTO_OK;
+}
+
+/* ---- Checking ------------------------------------------------------------------------------- */
+
+bool tlog_check_inclusion(uint64_t index, uint64_t size, const struct tlog_hash *leaf,
+                          const struct tlog_hash *proof, size_t count, const struct tlog_hash *root)
+{
+    if (index >= size || size > TLOG_SIZE_MAX)
+        return false;
+    uint64_t node = index, last = size - 1;
+    struct tlog_hash hash = *leaf;
+    for (size_t i = 0; i < count; i++) {
+        if (last == 0)
+            return false;
+        if ((node & 1) != 0 || node == last) {
+            tlog_hash_node(&proof[i], &hash, &hash);
+            while ((node & 1) == 0 && node != 0) {
+                node >>= 1;
+                last >>= 1;
+            }
+        } else {
+            tlog_hash_node(&hash, &proof[i], &hash);
+        }
+        node >>= 1;
+        last >>= 1;
+    }
+    return last == 0 && tlog_hash_equal(&hash, root);
+}
+
+bool tlog_check_consistency(uint64_t from, const struct tlog_hash *from_root, uint64_t to,
+                            const struct tlog_hash *to_root, const struct tlog_hash *proof,
+                            size_t count)
+{
+    if (from > to || to > TLOG_SIZE_MAX)
+        return false;
+    if (from == 0) {
+        struct tlog_hash empty;
+        tlog_hash_empty(&empty);
+        return count == 0 && tlog_hash_equal(from_root, &empty) &&
+               (to != 0 || tlog_hash_equal(to_root, &empty));
+    }
+    if (from == to)
+        return count == 0 && tlog_hash_equal(from_root, to_root);
+    if (count == 0)
+        return false;
+    uint64_t node = from - 1, last = to - 1;
+    while ((node & 1) != 0) {
+        node >>= 1;
+        last >>= 1;
+    }
+    /* Where the old tree is one complete subtree of the new one, the proof leaves its root out. */
+    const bool complete = (from & (from - 1)) == 0;
+    size_t next = complete ? 0 : 1;
+    struct tlog_hash old_hash = complete ? *from_root : proof[0];
+    struct tlog_hash new_hash = old_hash;
+    for (; next < count; next++) {
+        if (last == 0)
+            return false;
+        if ((node & 1) != 0 || node == last) {
+            tlog_hash_node(&proof[next], &old_hash, &old_hash);
+            tlog_hash_node(&proof[next], &new_hash, &new_hash);
+            while ((node & 1) == 0 && node != 0) {
+                node >>= 1;
+                last >>= 1;
+            }
+        } else {
+            tlog_hash_node(&new_hash, &proof[next], &new_hash);
+        }
+        node >>= 1;
+        last >>= 1;
+    }
+    return last == 0 && tlog_hash_equal(&old_hash, from_root) &&
+           tlog_hash_equal(&new_hash, to_root);
 }

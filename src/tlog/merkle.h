@@ -44,9 +44,20 @@ typedef sotto_error tlog_read_fn(void *ctx, unsigned level, uint64_t index, stru
 /* The root of the first size leaves. ARGUMENT: size above TLOG_SIZE_MAX; else read's errors. */
 sotto_error tlog_root(tlog_read_fn *read, void *ctx, uint64_t size, struct tlog_hash *root);
 
+/* RFC 6962, 2.1.1: that leaf index is in the tree of that size. ARGUMENT: it is not. */
+sotto_error tlog_prove_inclusion(tlog_read_fn *read, void *ctx, uint64_t index, uint64_t size,
+                                 struct tlog_hash proof[static TLOG_PROOF_MAX], size_t *count);
 /* RFC 6962, 2.1.2: that the tree of size `to` begins with that of size `from`. from 0, or equal to
  * `to`: an empty proof. ARGUMENT: from > to. */
 sotto_error tlog_prove_consistency(tlog_read_fn *read, void *ctx, uint64_t from, uint64_t to,
                                    struct tlog_hash proof[static TLOG_PROOF_MAX], size_t *count);
+
+/* RFC 9162, 2.1.3.2 and 2.1.4.2. False: the proof does not show it. */
+bool tlog_check_inclusion(uint64_t index, uint64_t size, const struct tlog_hash *leaf,
+                          const struct tlog_hash *proof, size_t count,
+                          const struct tlog_hash *root);
+bool tlog_check_consistency(uint64_t from, const struct tlog_hash *from_root, uint64_t to,
+                            const struct tlog_hash *to_root, const struct tlog_hash *proof,
+                            size_t count);
 
 #endif

@@ -144,30 +144,90 @@ static void proofs_are_those_of_another_implementation(void **state)
 {
     (void)state;
     static const struct {
-        uint64_t from, to;
+        uint64_t index, size;
         size_t count;
         const char *hash;
-    } cases[] = {
-        {1, 2, 1, "1e30c9fb18f7eb86837f1f1e3762ad7f5bc0b04fdade58504d6b6dd0c72320ae"},
-        {3, 7, 4, "c63bd033fc58b84a05f85c36fbb0b1574aa6d888d5a872f2832e05de027ce706"},
-        {255, 700, 11, "d570a9219b29d13fccf42423db04f2fb0810935ea7d43763f3b17c87b6a06131"},
-        {256, 700, 2, "4df352b44bd6a66f16982f571f849f21d5f6463b61cb29947479fb3973f33428"},
-        {257, 513, 11, "777ce2a5761a00149451e8dce2122cca030cc7ecd81a6f8ba898283224cb1b13"},
-        {512, 700, 1, "f0d3444dab3773097413a4d9ad04423b22a069d99b8a445c86416c33edca111d"},
-        {699, 700, 8, "b0e8da38c741b35acb139224cc0a6fbeb98f4f23a792a56d467dcff88e3383d4"},
-    };
+    } inclusion[] =
+        {
+            {0, 1, 0, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+            {6, 7, 2, "3c054d8897f4c7a44d95b43f2eca0f39b590b359b1cfce6a29bf99e2d75ad27f"},
+            {255, 700, 10, "f269fad9f260d3f0a38580c27a4b8fd45a4a45a53266f3fb4ae4a6c996efd9be"},
+            {256, 700, 10, "67af145cf2b6dcc33de727d02f41156b29236b22b4ca4d025c73ab259a96238b"},
+            {699, 700, 7, "a82740b61ebc20083149cbfe2737e8ece04e1e8ce4d2672d242ef8674c364666"},
+            {300, 513, 10, "52c232bb3093ebc568455b155dc4e4a14d35163a0125be76f645e3fe2dc68eae"},
+        },
+      consistency[] = {
+          {1, 2, 1, "1e30c9fb18f7eb86837f1f1e3762ad7f5bc0b04fdade58504d6b6dd0c72320ae"},
+          {3, 7, 4, "c63bd033fc58b84a05f85c36fbb0b1574aa6d888d5a872f2832e05de027ce706"},
+          {255, 700, 11, "d570a9219b29d13fccf42423db04f2fb0810935ea7d43763f3b17c87b6a06131"},
+          {256, 700, 2, "4df352b44bd6a66f16982f571f849f21d5f6463b61cb29947479fb3973f33428"},
+          {257, 513, 11, "777ce2a5761a00149451e8dce2122cca030cc7ecd81a6f8ba898283224cb1b13"},
+          {512, 700, 1, "f0d3444dab3773097413a4d9ad04423b22a069d99b8a445c86416c33edca111d"},
+          {699, 700, 8, "b0e8da38c741b35acb139224cc0a6fbeb98f4f23a792a56d467dcff88e3383d4"},
+      };
     struct tlog_hash proof[TLOG_PROOF_MAX];
     size_t count = 0;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_ok(
-            tlog_prove_consistency(read_leaves, NULL, cases[i].from, cases[i].to, proof, &count));
-        is_proof(proof, count, cases[i].count, cases[i].hash);
+    for (size_t i = 0; i < sizeof inclusion / sizeof *inclusion; i++) {
+        assert_ok(tlog_prove_inclusion(read_leaves, NULL, inclusion[i].index, inclusion[i].size,
+                                       proof, &count));
+        is_proof(proof, count, inclusion[i].count, inclusion[i].hash);
     }
-    assert_ok(tlog_prove_consistency(read_leaves, NULL, 0, 5, proof, &count));
-    assert_int_equal(count, 0);
-    assert_ok(tlog_prove_consistency(read_leaves, NULL, 5, 5, proof, &count));
-    assert_int_equal(count, 0);
-    assert_error(tlog_prove_consistency(read_leaves, NULL, 6, 5, proof, &count), ARGUMENT);
+    for (size_t i = 0; i < sizeof consistency / sizeof *consistency; i++) {
+        assert_ok(tlog_prove_consistency(read_leaves, NULL, consistency[i].index,
+                                         consistency[i].size, proof, &count));
+        is_proof(proof, count, consistency[i].count, consistency[i].hash);
+    }
+}
+
+static void every_proof_checks_and_none_for_anything_else(void **state)
+{
+    (void)state;
+    struct tlog_hash proof[TLOG_PROOF_MAX], root[70], other;
+    size_t count = 0;
+    for (uint64_t size = 0; size < 70; size++)
+        assert_ok(tlog_root(read_leaves, NULL, size, &root[size]));
+    for (uint64_t size = 1; size < 70; size++) {
+        for (uint64_t index = 0; index < size; index++) {
+            assert_ok(tlog_prove_inclusion(read_leaves, NULL, index, size, proof, &count));
+            assert_true(
+                tlog_check_inclusion(index, size, &leaves[index], proof, count, &root[size]));
+            assert_false(
+                tlog_check_inclusion(index, size, &leaves[index + 1], proof, count, &root[size]));
+            assert_false(
+                tlog_check_inclusion(index, size, &leaves[index], proof, count + 1, &root[size]));
+            for (uint64_t wrong = 0; wrong < size; wrong++)
+                assert_true(wrong == index || !tlog_check_inclusion(wrong, size, &leaves[index],
+                                                                    proof, count, &root[size]));
+            for (size_t at = 0; at < count; at++) {
+                proof[at].bytes[7] ^= 1;
+                assert_false(
+                    tlog_check_inclusion(index, size, &leaves[index], proof, count, &root[size]));
+                proof[at].bytes[7] ^= 1;
+            }
+        }
+        for (uint64_t from = 0; from <= size; from++) {
+            assert_ok(tlog_prove_consistency(read_leaves, NULL, from, size, proof, &count));
+            assert_true(tlog_check_consistency(from, &root[from], size, &root[size], proof, count));
+            other = root[from];
+            other.bytes[0] ^= 1;
+            assert_false(tlog_check_consistency(from, &other, size, &root[size], proof, count));
+            other = root[size];
+            other.bytes[0] ^= 1;
+            assert_true(from == 0 ||
+                        !tlog_check_consistency(from, &root[from], size, &other, proof, count));
+            assert_false(
+                tlog_check_consistency(from, &root[from], size, &root[size], proof, count + 1));
+            for (size_t at = 0; at < count; at++) {
+                proof[at].bytes[31] ^= 1;
+                assert_false(
+                    tlog_check_consistency(from, &root[from], size, &root[size], proof, count));
+                proof[at].bytes[31] ^= 1;
+            }
+        }
+    }
+    assert_int_equal(tlog_prove_inclusion(read_leaves, NULL, 5, 5, proof, &count), SOTTO_ARGUMENT);
+    assert_int_equal(tlog_prove_consistency(read_leaves, NULL, 6, 5, proof, &count),
+                     SOTTO_ARGUMENT);
 }
 
 /* ---- Tiles ---------------------------------------------------------------------------------- */
@@ -571,6 +631,7 @@ int main(void)
         cmocka_unit_test(roots_are_those_of_another_implementation),
         cmocka_unit_test(the_reference_tree_of_certificate_transparency_has_its_roots),
         cmocka_unit_test(proofs_are_those_of_another_implementation),
+        cmocka_unit_test(every_proof_checks_and_none_for_anything_else),
         cmocka_unit_test(tiles_have_the_paths_of_the_specification),
         cmocka_unit_test(a_folder_that_grew_in_steps_has_the_same_root_and_proofs),
         cmocka_unit_test(the_specifications_note_verifies),
