@@ -502,9 +502,10 @@ def test_the_person_is_told():
         (notice,) = eventually(envelopes, "the notice")
         eventually(lambda: len(os.listdir(folder)) == 1, "what is not due stays")
         text, signature = notice.decode().rsplit("\n\n", 1)
-        assert "Reference:\n> 12 Gs now/26\n" in text and "your phone number and your last IP address" in text, text
+        assert "\nreference\n> 12 Gs now/26\n" in text and "\ngiven phone_number last_ip\n" in text, text
+        assert re.search(r"\naccount [0-9a-f]{64}\n", text) and "\nasked\n> phone_number\n> last_ip\n" in text, text
         assert "\n> sotto notice v1\n> It was given: nothing.\n" in text, "what others wrote is quoted"
-        assert "What you can do about it:\n> Complaint" in text, text
+        assert "\nredress\n> Complaint" in text, text
         key = office.ok("log", "show").split()[1]
         assert signature.startswith("\u2014 %s " % key.split("+")[0]), signature
         # The schedule survives a restart; the file's name says when it is due.
