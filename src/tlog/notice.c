@@ -74,7 +74,8 @@ sotto_error tlog_notice_write(const struct tlog_notice *notice, sotto_buf *out)
     snprintf(entry, sizeof entry, "%" PRIu64, notice->entry);
     TRY(put(head, out));
     TRY(put_line("type", tlog_leaf_type_name(notice->type), out));
-    TRY(put_line("account", account, out));
+    if (notice->type == TLOG_LEAF_ORDER)
+        TRY(put_line("account", account, out));
     TRY(put_line("log", notice->log, out));
     TRY(put_line("entry", entry, out));
     TRY(put_line("date", notice->date, out));
@@ -188,7 +189,7 @@ static sotto_error take_all(sotto_bytes text, struct tlog_notice *notice)
     notice->type = tlog_leaf_type_named(sotto_bytes_str(type));
     if (notice->type == 0)
         return SOTTO_VERSION;
-    if (!take_account(&text, notice->account) ||
+    if ((notice->type == TLOG_LEAF_ORDER && !take_account(&text, notice->account)) ||
         !take_value(&text, "log", notice->log, sizeof notice->log) ||
         !take_number(&text, "entry", &notice->entry) ||
         !take_value(&text, "date", notice->date, sizeof notice->date) ||

@@ -15,13 +15,13 @@ enum {
 /* The facts are those of the entry of the log that it is about. Texts are UTF-8 and may have
  * several lines; those that are read belong to the notice. */
 struct tlog_notice {
-    enum tlog_leaf_type type;
-    uint8_t account[TLOG_ACCOUNT_SIZE]; /* whom it is to: nobody else's client believes it */
-    char log[TLOG_NAME_MAX + 1];        /* the log's name: that of the key which signs it */
-    uint64_t entry;                     /* counted from 0 */
-    char date[11];                      /* of the decision */
+    enum tlog_leaf_type type;    /* ORDER, WITHDRAWAL or STAYING */
+    char log[TLOG_NAME_MAX + 1]; /* the log's name: that of the key which signs it */
+    uint64_t entry;              /* counted from 0 */
+    char date[11];               /* of the decision */
     char jurisdiction[TLOG_JURISDICTION_MAX + 1];
     /* ORDER */
+    uint8_t account[TLOG_ACCOUNT_SIZE]; /* whom it is to: nobody else's client believes it */
     enum tlog_authority authority;
     enum tlog_outcome outcome;  /* ANSWERED or NOT_HELD: of others nobody is told */
     bool phone_number, last_ip; /* what was given */
@@ -30,10 +30,10 @@ struct tlog_notice {
     const char *reference, *basis;
     const char *reasons, *redress;
     bool reasons_withheld; /* reasons say why */
-    /* WITHDRAWAL, STAYING */
+    /* WITHDRAWAL, STAYING: the same for all accounts there */
     char on[11];
-    const char *reason;
-    sotto_buf texts; /* of one that was read: what the texts above point into */
+    const char *reason; /* may be empty */
+    sotto_buf texts;    /* of one that was read: what the texts above point into */
 };
 
 /* Appends the text. Control characters in texts become spaces. VALUE: a field cannot be written. */

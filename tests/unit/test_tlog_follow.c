@@ -253,6 +253,7 @@ static void is_same(const struct tlog_notice *read, const struct tlog_notice *to
 {
     assert_int_equal(read->type, told_->type);
     assert_memory_equal(read->account, told_->account, sizeof read->account);
+    assert_string_equal(read->log, told_->log);
     assert_int_equal(read->entry, told_->entry);
     assert_string_equal(read->date, told_->date);
     if (told_->type != TLOG_LEAF_ORDER) {
@@ -324,9 +325,23 @@ static void a_notice_has_one_text(void **state)
                                   .on = "2027-02-28",
                                   .reason = "A back door was ordered."};
     assert_ok(tlog_notice_write(&notice, &text));
+    static const char leaving[] = "sotto notice v1\ntype withdrawal\nlog relay.example/orders\n"
+                                  "entry 0\ndate 2026-11-26\njurisdiction GB\non 2027-02-28\n"
+                                  "reason\n> A back door was ordered.\n";
+    assert_int_equal(text.size, sizeof leaving - 1);
+    assert_memory_equal(text.data, leaving, text.size);
     assert_ok(tlog_notice_read(sotto_buf_view(&text), sotto_env_system(), &read));
     is_same(&read, &notice);
     tlog_notice_free(&read);
+    sotto_buf_clear(&text);
+    notice.type = TLOG_LEAF_STAYING;
+    notice.reason = "";
+    assert_ok(tlog_notice_write(&notice, &text));
+    assert_ok(tlog_notice_read(sotto_buf_view(&text), sotto_env_system(), &read));
+    is_same(&read, &notice);
+    tlog_notice_free(&read);
+    notice.type = TLOG_LEAF_LEFT; /* nobody is there who could be told */
+    assert_error(tlog_notice_write(&notice, &text), VALUE);
     sotto_buf_free(&text);
     sotto_buf_free(&again);
 }
