@@ -257,11 +257,20 @@ static bool is_corrupt(int failure)
     return (failure & 0xff) == SQLITE_CORRUPT;
 }
 
+/* At most: one for each operation, and one for each device that a notice to an account goes to. */
+static size_t notices_of(const struct store_op *op)
+{
+    size_t sum = 0;
+    for (; op != NULL; op = op->next)
+        sum += op->kind == STORE_NOTICE ? WIRE_DEVICES_MAX : 1;
+    return sum;
+}
+
 /* False: nothing happened, and a damaged row is why. The operations can be executed again. */
 static bool run_together(struct engine *engine, struct store_op *batch, size_t count)
 {
     struct exec exec = exec_of(engine, &engine->db);
-    exec.notices = notice_batch_new(engine->base.env, count);
+    exec.notices = notice_batch_new(engine->base.env, notices_of(batch));
     int failure = exec.notices != NULL ? commit_batch(engine, &exec, batch, count) : SQLITE_NOMEM;
     if (failure != SQLITE_OK) {
         notice_batch_drop(exec.notices);
