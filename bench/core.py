@@ -108,7 +108,7 @@ def searches(a):
 
 
 def main():
-    with World("Alice", "Bob") as (world, alice, bob):
+    with World("Alice", "Bob", disk=True) as (world, alice, bob):
         alice.register()
         bob.register()
         world.befriend(alice, bob)

@@ -1,4 +1,5 @@
-/* Any bytes as a request to join, opened, and as a link: what is accepted fits its limits. */
+/* Any bytes as a request to join, opened, and as a link: what is accepted is written back, signed
+ * anew and the link in its one form. */
 #include <string.h>
 
 #include "wire/join.h"
@@ -7,7 +8,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct join_request request;
+    static const struct account_id account;
+    static const struct device_id device;
+    static const uint8_t seed[SIGN_SEED_SIZE];
+    struct join_request request, back;
     struct join_link link;
     sotto_fault fault = {0};
     sotto_buf bytes, again;
@@ -16,8 +20,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     sotto_bytes input = sotto_bytes_of(data, size);
     if (join_request_read(input, &request, &fault) == SOTTO_OK) {
         BUG_UNLESS(join_request_is(input));
-        BUG_UNLESS(request.name.size <= WIRE_NAME_MAX && request.signature.size == SIGNATURE_SIZE);
+        BUG_UNLESS(join_request_write(&request, &account, &device, seed, &again) == SOTTO_OK);
+        BUG_UNLESS(again.size == input.size);
+        BUG_UNLESS(join_request_read(sotto_buf_view(&again), &back, &fault) == SOTTO_OK);
+        BUG_UNLESS(sotto_bytes_equal(back.unsigned_part, request.unsigned_part));
     }
+    sotto_buf_clear(&again);
     if (join_link_parse(input, &bytes, &link, &fault) == SOTTO_OK)
         BUG_UNLESS(join_link_format(&link, &again) == SOTTO_OK);
     else

@@ -50,6 +50,14 @@ static void feed_piece(struct result *result, struct ws *ws, uint8_t *data, size
     BUG_UNLESS(pos == size);
 }
 
+/* What a server has for those who want no WebSocket: a page for each path but the root. */
+static bool page(void *ctx, sotto_bytes path, sotto_buf *body, const char **type)
+{
+    (void)ctx;
+    *type = "text/plain";
+    return path.size > 1 && sotto_buf_append(body, path.data, path.size) == SOTTO_OK;
+}
+
 static void run(struct result *result, uint8_t flags, const uint8_t *data, size_t size,
                 size_t piece)
 {
@@ -60,6 +68,7 @@ static void run(struct result *result, uint8_t flags, const uint8_t *data, size_
     sotto_buf_init(&result->bytes, env);
     sotto_buf_init(&out, env);
     ws_init(&ws, env, (flags & 1) != 0 ? WS_SERVER : WS_CLIENT, MAX_MESSAGE);
+    ws.page = (flags & 1) != 0 ? page : NULL;
     if ((flags & 2) != 0)
         ws.phase = WS_FRAMES;
     for (size_t pos = 0; pos < size; pos += piece) {

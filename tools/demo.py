@@ -115,7 +115,7 @@ def search(places, needles):
 
 
 def main():
-    world = World("Bob", "Alice", options=["--allow-core"])  # so that its memory may be read, as any debugger would
+    world = World("Bob", "Alice", options=["--allow-core"], disk=True)  # so that its memory may be read, as any debugger would
     try:
         return play(world, *world.people)
     finally:

@@ -38,10 +38,9 @@ static sotto_error record_write(const struct account_id *account, sotto_bytes pi
 {
     struct writer writer;
     writer_init(&writer, out);
-    size_t opened = own_record(&writer, OWN_PICTURE);
+    writer_u8(&writer, OWN_PICTURE);
     writer_fixed(&writer, sotto_bytes_of(account->bytes, ACCOUNT_ID_SIZE));
     writer_vector(&writer, picture);
-    writer_close(&writer, opened);
     return writer_finish(&writer);
 }
 

@@ -1,8 +1,7 @@
 #include "wire/rejoin.h"
 
-#include <string.h>
-
 #include "wire/fields.h"
+#include "wire/request_signature.h"
 
 #define LABEL "sotto.v1 rejoin"
 
@@ -43,29 +42,13 @@ sotto_error rejoin_request_read(sotto_bytes bytes, struct rejoin_request *reques
     return reader.fault.error;
 }
 
-/* What is signed. The receiver is part of it: a member cannot pass the request on to another. */
-static sotto_error signed_bytes(const struct account_id *receiver,
-                                const struct device_id *receiver_device, sotto_bytes fields,
-                                sotto_buf *out)
-{
-    TRY(sotto_buf_append(out, (const uint8_t *)LABEL, sizeof LABEL - 1));
-    TRY(sotto_buf_append(out, receiver->bytes, ACCOUNT_ID_SIZE));
-    TRY(sotto_buf_append(out, receiver_device->bytes, DEVICE_ID_SIZE));
-    return sotto_buf_append(out, fields.data, fields.size);
-}
-
 bool rejoin_request_verify(const sotto_env *env, const struct rejoin_request *request,
                            const struct account_id *receiver,
                            const struct device_id *receiver_device,
                            const uint8_t signature_key[static SIGN_KEY_SIZE])
 {
-    sotto_buf bytes;
-    sotto_buf_init(&bytes, env);
-    bool good =
-        signed_bytes(receiver, receiver_device, request->unsigned_part, &bytes) == SOTTO_OK &&
-        wire_verify(signature_key, sotto_buf_view(&bytes), request->signature.data);
-    sotto_buf_free(&bytes);
-    return good;
+    return request_signature_verify(env, LABEL, receiver, receiver_device, request->unsigned_part,
+                                    request->signature, signature_key);
 }
 
 static void write_fields(struct writer *writer, const struct rejoin_request *request)
@@ -88,20 +71,8 @@ sotto_error rejoin_request_write(const struct rejoin_request *request,
                                  sotto_buf *buf)
 {
     struct writer writer;
-    uint8_t signature[SIGNATURE_SIZE];
-    sotto_buf bytes;
-    sotto_buf_init(&bytes, buf->env);
     writer_init(&writer, buf);
     write_fields(&writer, request);
-    if (writer.error == SOTTO_OK) {
-        sotto_bytes fields = sotto_bytes_of(buf->data + writer.start, buf->size - writer.start);
-        writer_fail(&writer, signed_bytes(receiver, receiver_device, fields, &bytes));
-    }
-    if (writer.error == SOTTO_OK) {
-        wire_sign(signature_seed, sotto_buf_view(&bytes), signature);
-        writer_fixed(&writer, sotto_bytes_of(signature, sizeof signature));
-        writer_padding(&writer);
-    }
-    sotto_buf_free(&bytes);
+    request_signature_write(&writer, LABEL, receiver, receiver_device, signature_seed);
     return writer_finish(&writer);
 }

@@ -19,3 +19,13 @@ def begin(device, *more):
     line = process.stdout.readline()
     assert line, process.stderr.read()
     return process, json.loads(line)["link"]
+
+
+def link(old, number=2, *more, name=None):
+    """Links another device of that person, which is called `name` or "Device N"; more: options of `device add`."""
+    new = Device(old.world, old.name, number)
+    process, text = begin(new, "--device", name or "Device %d" % number)
+    old.ok("device", "add", text, *more)
+    done = new.finish(process)
+    assert done.code == 0, done
+    return new

@@ -1,6 +1,5 @@
 #include "system/relay_process.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -10,19 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { START_MS = 60000, CALL_MS = 60000 };
+#include "unit/folder.h"
 
-/* The leak check at the end looks at the process as a debugger does, which it forbids otherwise. */
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
+enum { START_MS = 60000, CALL_MS = 60000 };
 
 static void nap(void)
 {
@@ -61,7 +50,7 @@ static void run_child(struct relay_process *relay, const char *path)
     size_t count = 7;
     for (size_t i = 0; relay->options[i] != NULL; i++)
         arguments[count++] = relay->options[i];
-    if (SANITIZED)
+    if (SANITIZED) /* the leak check at the end looks at the process as a debugger does */
         arguments[count++] = "--allow-core";
     int log = open(relay->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
     dup2(log, 1);
@@ -95,13 +84,12 @@ void relay_start(struct relay_process *relay)
 void relay_begin(struct relay_process *relay, const char *const *options)
 {
     *relay = (struct relay_process){
-        .folder = "/tmp/sotto-relay-XXXXXX",
         .listen = "127.0.0.1:0",
         .sanitized = SANITIZED,
     };
     for (size_t i = 0; options != NULL && options[i] != NULL; i++)
         relay->options[i] = options[i];
-    assert_non_null(mkdtemp(relay->folder));
+    assert_true(folder_make(relay->folder, "relay"));
     snprintf(relay->data, sizeof relay->data, "%s/data", relay->folder);
     snprintf(relay->ready, sizeof relay->ready, "%s/ready", relay->folder);
     snprintf(relay->log, sizeof relay->log, "%s/log", relay->folder);
@@ -125,23 +113,6 @@ int relay_stop(struct relay_process *relay)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static void remove_folder(const char *path)
-{
-    DIR *folder = opendir(path);
-    struct dirent *entry;
-    char inner[512];
-    while (folder != NULL && (entry = readdir(folder)) != NULL) {
-        if (entry->d_name[0] == '.')
-            continue;
-        snprintf(inner, sizeof inner, "%s/%s", path, entry->d_name);
-        if (unlink(inner) != 0)
-            remove_folder(inner);
-    }
-    if (folder != NULL)
-        closedir(folder);
-    rmdir(path);
-}
-
 void relay_end(struct relay_process *relay)
 {
     if (relay->pid != 0)
@@ -151,7 +122,7 @@ void relay_end(struct relay_process *relay)
         fail_msg("%s", log);
     free(log);
     tls_free(relay->tls);
-    remove_folder(relay->folder);
+    folder_remove(relay->folder);
 }
 
 int relay_command(struct relay_process *relay, const char *command, char *out, size_t size)

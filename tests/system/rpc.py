@@ -15,13 +15,24 @@ NOTIFICATIONS = {"event": "Event", "overflow": "Overflow", "connection": "Connec
 used = set()  # methods that were called
 
 
-def fits(instance, schema):
-    """Fields that the document does not name are refused here, though clients have to bear them."""
-    strict = json.loads(json.dumps(DOCUMENT["components"]))
-    for name, one in strict["schemas"].items():
+def strict():
+    """The document's schemas: fields that it does not name are refused here, though clients have to bear them."""
+    components = json.loads(json.dumps(DOCUMENT["components"]))
+    for name, one in components["schemas"].items():
         if name != "Document":
             one["additionalProperties"] = False
-    jsonschema.validate(instance, {"components": strict, **schema})
+    return components
+
+
+COMPONENTS = strict()
+checkers = {}  # to make one takes longer than to use it
+
+
+def fits(instance, schema):
+    text = json.dumps(schema)
+    if text not in checkers:
+        checkers[text] = jsonschema.Draft202012Validator({"components": COMPONENTS, **schema})
+    checkers[text].validate(instance)
 
 
 class Failed(Exception):

@@ -72,15 +72,17 @@ def test_an_auditor_follows():
         world.close()
 
 
-def go_program(name, *command, **how):
-    """A program in Go, built once; what cannot be built here is skipped."""
+def go_program(version, name, *command, **how):
+    """A program in Go, built once for each version; what cannot be built here is skipped."""
     if shutil.which("go") is None:
         raise Skip("Go is not installed")
-    cache = os.environ.get("SOTTO_GO_BIN") or os.path.join(tempfile.gettempdir(), "sotto-go-%d" % os.getuid())
-    os.makedirs(cache, mode=0o700, exist_ok=True)
-    path = os.path.join(cache, name)
+    top = os.environ.get("SOTTO_GO_BIN") or os.path.join(tempfile.gettempdir(), "sotto-go-%d" % os.getuid())
+    folder = os.path.join(top, version)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    assert os.stat(top).st_uid == os.getuid(), "somebody else's: " + top
+    path = os.path.join(folder, name)
     if not os.path.exists(path):
-        done = subprocess.run(["go", *command], env={**os.environ, "GOBIN": cache}, capture_output=True, encoding="utf-8",
+        done = subprocess.run(["go", *command], env={**os.environ, "GOBIN": folder}, capture_output=True, encoding="utf-8",
                               timeout=900, **how)
         if done.returncode != 0 and re.search(r"dial tcp|lookup|requires go|go version|toolchain|proxy|Forbidden|timeout", done.stderr):
             raise Skip("%s cannot be built here: %s" % (name, done.stderr.strip().splitlines()[-1][:200]))
@@ -91,8 +93,11 @@ def go_program(name, *command, **how):
 def independent(world, office, size):
     """The log as an independent client (torchwood) verifies it, entry by entry."""
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../interop/tlog")
-    cache = os.environ.get("SOTTO_GO_BIN") or os.path.join(tempfile.gettempdir(), "sotto-go-%d" % os.getuid())
-    program = go_program("tlog", "build", "-o", os.path.join(cache, "tlog"), ".", cwd=folder)
+    version = hashlib.sha256()
+    for name in ("go.mod", "go.sum", "main.go"):
+        with open(os.path.join(folder, name), "rb") as file:
+            version.update(file.read())
+    program = go_program(version.hexdigest()[:16], "tlog", "install", ".", cwd=folder)
     done = subprocess.run([program, "https://127.0.0.1:%d/orders" % world.port, office.ok("log", "show").split()[1]],
                           capture_output=True, encoding="utf-8", timeout=PATIENCE)
     assert done.returncode == 0 and done.stdout.endswith("verified %d\n" % size), done.stderr
@@ -244,7 +249,8 @@ def test_a_witness_cosigns():
     try:
         if shutil.which("ssh-agent") is None:
             raise Skip("ssh-agent is not installed")
-        program = go_program("litewitness", "install", "filippo.io/torchwood/cmd/litewitness@" + WITNESS_VERSION)
+        program = go_program(WITNESS_VERSION, "litewitness", "install",
+                             "filippo.io/torchwood/cmd/litewitness@" + WITNESS_VERSION)
         office, court = an_office(world, 2)
         key = office.ok("log", "show").split()[1]
         place = lambda name: os.path.join(world.directory, name)

@@ -44,7 +44,7 @@ def test_coming_and_going():
             came, went = len(there) + 1, 0
             for turn in range(ROUNDS):
                 out = set(dice.sample(sorted(there), len(there) // 4))
-                leaving = set(dice.sample(sorted(there - out), len(there) // 8))
+                leaving = set(dice.sample(sorted(there - out), max(1, len(there) // 8)))
                 come = set(dice.sample(sorted(set(names) - there), (PEOPLE - len(there)) // 2))
                 writing = dice.sample(sorted(there - out - leaving), 3)
                 jobs = [lambda: alice.ok("group", "remove", "Crowd", *sorted(out)) if out else None,

@@ -611,7 +611,6 @@ def settings():
         assert a.fails("group.refuse", request=request["request"]) == "not_found"
         a("group.revokeLink", link=1)
         assert a("group.listLinks")["total"] == 0
-        used.add("group.refuse")
         a("group.ban", conversation=group, who="Bob")
         eventually(lambda: b("conversation.get", conversation=group)["state"] == "removed", "Bob's being out")
         assert [s["name"] for s in a("group.standings", conversation=group)["standings"] if s["banned"]] == ["Bob"]
@@ -619,8 +618,6 @@ def settings():
         a("sync")
         a("group.add", conversation=group, members=["Bob"])
         eventually(lambda: b("conversation.get", conversation=group)["state"] == "active", "Bob's being in again")
-
-
 
 
 def keeping():

@@ -1,37 +1,11 @@
 """Deleting an account: what is left of it, anywhere, afterwards. Nothing."""
 
 import glob
-import json
 import os
-import signal
-import subprocess
 
+from linking import link
 from rpc import Daemon
-from world import Person, World, eventually, main
-
-
-class Device(Person):
-    def __init__(self, world, name, number):
-        super().__init__(world, name)
-        self.profile = os.path.join(world.directory, "profile-%s-%d" % (name, number))
-
-
-def link(world, old, number=2, *more):
-    new = Device(world, old.name, number)
-    process = new.start("link", "--relay", world.address, "--device", "Other")
-    old.ok("device", "add", json.loads(process.stdout.readline())["link"], *more)
-    done = new.finish(process)
-    assert done.code == 0, done
-    return new
-
-
-def sync(*people):
-    for person in people:
-        person.ok("sync")
-
-
-def texts(person, who):
-    return [t for _, t in person.texts(who)]
+from world import Person, World, main, sync, texts
 
 
 def left(person):
@@ -72,7 +46,7 @@ def test_all():
             person.ok("register", "--relay", world.address, "--phone", number, "--code", world.last_code())
         world.befriend(alice, bob)
         alice.ok("group", "create", "Kitchen", "Bob")
-        laptop = link(world, alice)
+        laptop = link(alice)
         sync(bob, alice, laptop)
         path = os.path.join(world.directory, "file.bin")
         with open(path, "wb") as file:
@@ -180,32 +154,13 @@ def test_killed_resumes():
         assert "accountDeleted" in bob.kinds("Alice")
 
 
-def test_daemon_goes_on():
-    """a relay that is away when a daemon is asked to delete the account: it does so when the relay is back"""
-    with World("Alice", "Bob") as (world, alice, bob):
-        alice.register()
-        bob.register()
-        world.befriend(alice, bob)
-        daemon = Daemon(alice)
-        rpc = daemon.rpc()
-        account = rpc("account.get")["account"]
-        world.stop_relay()
-        assert rpc.fails("account.delete", confirm=account) in ("unreachable", "timeout")
-        assert rpc.fails("conversation.list") == "account_deleted"
-        world.start_relay()
-        out, err = daemon.process.communicate(timeout=60)
-        assert "account_deleted" in out, (out, err)
-        assert left(alice) == [], left(alice)
-        assert bytes.fromhex(account) not in relay_bytes(world)
-
-
 def test_daemon():
     """over JSON-RPC: confirmed by the account's id, answered, told, and then the daemon ends"""
     with World("Alice", "Bob") as (world, alice, bob):
         alice.register()
         bob.register()
         world.befriend(alice, bob)
-        laptop = link(world, alice)
+        laptop = link(alice)
         daemon, other = Daemon(alice), Daemon(laptop)
         rpc, far = daemon.rpc(), other.rpc()
         account = rpc("account.get")["account"]
@@ -228,7 +183,7 @@ def test_limited():
     """a device without the account's key cannot delete the account"""
     with World("Alice") as (world, alice):
         alice.register()
-        limited = link(world, alice, 2, "--limited")
+        limited = link(alice, 2, "--limited")
         assert limited.run("account", "delete", "--yes").error == "limited_device"
         sync(alice, limited)
 
@@ -255,4 +210,4 @@ def test_force():
             other.close()
 
 
-main([test_all, test_last_row, test_killed, test_killed_resumes, test_daemon_goes_on, test_daemon, test_limited, test_force])
+main([test_all, test_last_row, test_killed, test_killed_resumes, test_daemon, test_limited, test_force])

@@ -5,7 +5,7 @@ import json
 import os
 
 from linking import Device, begin
-from world import Person, World, eventually, main
+from world import Person, World, eventually, main, sync, texts
 
 
 def link(world, old, name=None, number=2, *more):
@@ -19,15 +19,6 @@ def link(world, old, name=None, number=2, *more):
     assert done.of("fingerprint")[0]["digits"] == old.ok("fingerprint").of("fingerprint")[0]["digits"]
     assert added.of("device")[0]["name"] == (name or "Device %d" % number), added
     return new
-
-
-def texts(person, who):
-    return [t for _, t in person.texts(who)]
-
-
-def sync(*people):
-    for person in people:
-        person.ok("sync")
 
 
 def devices(person):

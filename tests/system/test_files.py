@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 
-from world import World, eventually, main
+from world import World, main
 
 CHUNK = 128 * 1024 - 40  # of plaintext, PROTOCOL.md section 6
 

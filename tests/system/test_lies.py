@@ -1,11 +1,10 @@
 """What a lying relay gets: the client finds out, says so in plain words, and never crashes or skips."""
 
 import os
-import signal
 
 from fake_relay import DOUBLE, token_chain
 from lying import Lying
-from world import World, main
+from world import main
 
 
 def lied_to(lie, after=("four",)):

@@ -1,17 +1,10 @@
 """What a relay that lies gets while a device is linked: nothing of the account, and no device of its own."""
 
-import json
-import os
-
 from linking import Device, begin
 from lying import Lying
-from world import eventually, main
+from world import eventually, main, texts
 
 LARGE = 40000  # the package is larger than this, the keys are smaller
-
-
-def texts(person, who):
-    return [t for _, t in person.texts(who)]
 
 
 def devices(person):
@@ -43,10 +36,6 @@ class Linking(Lying):
                     c.send(0x8304, q)
             relay.on_0304 = finish
         self.fake.do(install)
-
-
-def honest(name, size, data):
-    return data
 
 
 def test_honest():
@@ -106,9 +95,11 @@ def test_package_swapped():
             world.lies(lie)
             new = Device(world, "Alice", number)
             process, text = begin(new)
-            alice.run("device", "add", text)
+            adding = alice.start("device", "add", text)
             said = new.finish(process)
             assert said.code == 7, said
+            adding.terminate()  # it would wait for the new device to be in the conversations
+            alice.finish(adding)
             assert not new.ok("status").of("status")[0]["registered"]
         # What the relay has tells it nothing: neither the account's key nor the name is in it.
         everything = b"".join(kept)

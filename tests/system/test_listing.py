@@ -53,10 +53,6 @@ def shown(rpc, conversation):
     return (one["pinned"], one["archived"], one["hidden"], one["markedUnread"], one.get("muted"), draft.get("text"))
 
 
-def same(a, c, conversation):
-    eventually(lambda: shown(a, conversation) == shown(c, conversation), "the same on both devices")
-
-
 def test_in_step():
     """what is set on one device is so on the other, and on one that is linked later"""
     devices = Devices()

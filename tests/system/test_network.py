@@ -2,7 +2,7 @@
 changes or goes dead under a connection. All in network namespaces of the test's own: people live in
 one that has a wire to the relay's and no other way to anywhere.
 
-    test_network.py SOTTO SOTTOD [--long]    --long: also what takes minutes, for silence takes them"""
+    test_network.py SOTTO SOTTOD [--long]    --long: what takes minutes, for silence takes them (./dev hunt)"""
 
 import os
 import shutil
@@ -348,9 +348,7 @@ def test_asleep():
 
 
 if enter_namespace():
-    tests = [test_only_way, test_isolation, test_no_way_round, test_set_while_connected, test_other_address]
-    if "--long" in sys.argv:
-        tests += [test_dead_wire, test_asleep]
-    main(tests)
+    main([test_dead_wire, test_asleep] if "--long" in sys.argv else
+         [test_only_way, test_isolation, test_no_way_round, test_set_while_connected, test_other_address])
 else:
     print("1..0 # SKIP no network namespaces on this machine")

@@ -228,6 +228,11 @@ def test_the_court_obtains_two_fields():
         assert "authority court\n" in entries[0] and "outcome answered\n" in entries[0], entries[0]
         for secret in ("+4930", "127.0.0.1", "12 Gs", "fraud", "Amtsgericht"):
             assert not any(secret in entry for entry in entries), (secret, entries)
+        # The relay puts its word to the people into their inboxes, of each order that is no unknown person's.
+        eventually(lambda: os.listdir(os.path.join(office.data, "orders", "outgoing")) == [], "the notices' delivery")
+        with contextlib.closing(sqlite3.connect(os.path.join(office.data, "relay.db"))) as db:
+            told = [row[0] for row in db.execute("SELECT count(*) FROM envelopes GROUP BY device")]
+        assert sorted(told) == [1, 5], told
     finally:
         world.close()
 

@@ -2,43 +2,16 @@
 devices."""
 
 import hashlib
-import json
 import os
 import zlib
 
-from world import Person, World, main
-
-
-class Device(Person):
-    """Another device of a person."""
-
-    def __init__(self, world, name, number):
-        super().__init__(world, name)
-        self.profile = os.path.join(world.directory, "profile-%s-%d" % (name, number))
-
-
-def link(world, old, number=2):
-    """Links another device of that person."""
-    new = Device(world, old.name, number)
-    process = new.start("link", "--relay", world.address, "--device", "Device %d" % number)
-    old.ok("device", "add", json.loads(process.stdout.readline())["link"])
-    done = new.finish(process)
-    assert done.code == 0, done
-    return new
-
-
-def sync(*people):
-    for person in people:
-        person.ok("sync")
+from linking import link
+from world import Person, World, main, sync, texts
 
 
 def contact(person, name):
     (one,) = [c for c in person.ok("contacts").of("contact") if c["name"] == name]
     return one
-
-
-def texts(person, who):
-    return [t for _, t in person.texts(who)]
 
 
 def request(person):
@@ -61,7 +34,7 @@ class Friends(World):
 def test_names():
     """a name of one's own for a contact is seen on one's own devices alone"""
     with Friends("Alice", "Bob") as (world, alice, bob):
-        laptop = link(world, alice)
+        laptop = link(alice)
         alice.ok("contact", "name", "Bob", "Robert")
         sync(alice, laptop)
         for one in (alice, laptop):
@@ -73,7 +46,7 @@ def test_names():
         sync(alice, laptop)
         assert contact(laptop, "Robert")["profileName"] == "Bobby"
         assert alice.run("send", "Bobby", "hello").error == "not_found"
-        tablet = link(world, alice, 3)  # a new device learns it
+        tablet = link(alice, 3)  # a new device learns it
         assert contact(tablet, "Robert")["profileName"] == "Bobby"
         laptop.ok("contact", "name", "Robert")
         sync(laptop, alice)
@@ -111,7 +84,7 @@ def test_pictures():
 
         alice.ok("contact", "delete", "Dave")
         alice.ok("block", "Carol")
-        laptop = link(world, alice)
+        laptop = link(alice)
         plain = png(64, (200, 10, 10))
         write(png(64, (200, 10, 10), b"taken at home"))
         alice.ok("picture", place)
@@ -132,7 +105,7 @@ def test_pictures():
         world.befriend(alice, erin)
         erin.ok("sync")
         assert contact(erin, "Alice")["picture"] == mine
-        tablet = link(world, bob)
+        tablet = link(bob)
         assert contact(tablet, "Alice")["picture"] == mine
         # Another name brings no second one; another picture and none do.
         entries = bob.conversation("Alice")["seq"]
@@ -162,7 +135,7 @@ def test_pictures():
 def test_delete():
     """a contact that was deleted has to ask anew, and the conversation stays"""
     with Friends("Alice", "Bob") as (world, alice, bob):
-        laptop = link(world, alice)
+        laptop = link(alice)
         alice.ok("contact", "delete", "Bob")
         sync(alice, laptop)
         for one in (alice, laptop):
@@ -177,7 +150,7 @@ def test_delete():
 def test_block():
     """what a blocked person writes is dropped, on all devices, and they are told nothing"""
     with Friends("Alice", "Bob") as (world, alice, bob):
-        laptop = link(world, alice)
+        laptop = link(alice)
         bob.ok("send", "Alice", "before")
         sync(alice, laptop)  # which owes a receipt
         alice.ok("block", "Bob")
@@ -233,7 +206,7 @@ def test_block_in_groups():
 def test_requests():
     """a request is accepted, refused or blocked once, on all devices"""
     with Friends("Alice", "Bob") as (world, alice, bob):
-        laptop = link(world, alice)
+        laptop = link(alice)
         sync(alice, bob)
         alice.ok("contact", "delete", "Bob")
         sync(alice, laptop)
@@ -271,7 +244,7 @@ def test_verified():
         assert contact(bob, "Alice")["verifiedBy"] == "link"  # whose link it was
         assert bob.conversation("Alice")["verified"]
         assert not contact(alice, "Bob")["verified"]  # whoever took the link
-        laptop = link(world, alice)
+        laptop = link(alice)
         alice.ok("verify", "Bob")
         sync(alice, laptop)
         for one in (alice, laptop):
@@ -302,7 +275,7 @@ def test_devices_are_shown():
     """another device of the other person, and one less, are told in the conversation; verified stays"""
     with Friends("Alice", "Bob") as (world, alice, bob):
         alice.ok("verify", "Bob")
-        laptop = link(world, bob)
+        laptop = link(bob)
         sync(bob, laptop, alice)
         assert alice.kinds("Bob")[-1] == "deviceAdded"
         line = alice.history("Bob")[-1]

@@ -6,7 +6,6 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import time
 
 from rpc import Daemon
 from world import Skip, World, eventually, main

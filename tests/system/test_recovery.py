@@ -1,18 +1,9 @@
 """The recovery phrase: shown when asked, and enough to come back with, whatever else is lost."""
 
-import json
-import os
 import signal
 
-from world import Person, World, eventually, main
-
-
-class Device(Person):
-    """Another profile of a person."""
-
-    def __init__(self, world, name, number):
-        super().__init__(world, name)
-        self.profile = os.path.join(world.directory, "profile-%s-%d" % (name, number))
+from linking import Device, begin
+from world import World, main, sync, texts
 
 
 def phrase(person):
@@ -27,15 +18,6 @@ def recover(world, words, name, number, *more):
     device = Device(world, name, number)
     device.ok("recover", "--relay", world.address, *more, text=words)
     return device
-
-
-def texts(person, who):
-    return [t for _, t in person.texts(who)]
-
-
-def sync(*people):
-    for person in people:
-        person.ok("sync")
 
 
 def two(world):
@@ -162,9 +144,8 @@ def test_limited():
     with World("Alice") as (world, alice):
         alice.register()
         new = Device(world, "Alice", 2)
-        process = new.start("link", "--relay", world.address)
-        link = json.loads(process.stdout.readline())["link"]
-        alice.ok("device", "add", link, "--limited")
+        process, text = begin(new)
+        alice.ok("device", "add", text, "--limited")
         assert new.finish(process).code == 0
         assert new.run("phrase").error == "limited_device"
 

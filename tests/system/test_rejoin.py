@@ -6,7 +6,7 @@ import signal
 import sqlite3
 
 from linking import Device, begin
-from world import World, eventually, main
+from world import World, eventually, main, texts
 
 
 def forgets(world):
@@ -42,10 +42,6 @@ def three(world, alice, bob, carol):
 def same(title, *people):
     found = {p.conversation(title)["epochAuthenticator"] for p in people}
     assert len(found) == 1, found
-
-
-def texts(person, who):
-    return [t for _, t in person.texts(who)]
 
 
 def test_back_again():

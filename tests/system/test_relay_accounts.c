@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "wire/channel.h"
@@ -269,6 +270,74 @@ static void one_address_may_do_so_much_and_no_more(void **state)
     member_end(&anna);
 }
 
+/* ---- The log of orders ---------------------------------------------------------------------- */
+
+static void put_file(const struct relay_process *relay, const char *name, const void *bytes,
+                     size_t size)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", relay->data, name);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void put_folder(const struct relay_process *relay, const char *name)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", relay->data, name);
+    assert_int_equal(mkdir(path, 0700), 0);
+}
+
+static void expect_part(struct link *link, const char *path, const char *text)
+{
+    struct reply reply;
+    const struct message get = {.type = MESSAGE_LOG_GET, .log_path = sotto_bytes_str(path)};
+    assert_int_equal(client_call(link, &get, &reply), text == NULL ? WIRE_CODE_NO_LOG : 0);
+    if (text != NULL)
+        assert_bytes(reply.answer.log_file, sotto_bytes_str(text));
+    reply_free(&reply);
+}
+
+static void the_log_of_orders_is_given_to_anybody_and_nothing_beside_it(void **state)
+{
+    struct relay_process *relay = *state;
+    static const char *const folders[] = {"orders", "orders/log", "orders/log/tile",
+                                          "orders/log/tile/0", "orders/log/tile/0/000.p"};
+    static const char *const others[] = {"",
+                                         "log.key",
+                                         "../log.key",
+                                         "tile",
+                                         "tile/0/000.p/4",
+                                         "tile/0/../../../log.key",
+                                         "checkpoint/",
+                                         "other"};
+    static uint8_t large[WIRE_LOG_FILE_MAX + 1];
+    struct link *links[] = {client_open(relay, CONNECTION_ACCOUNT),
+                            client_open(relay, CONNECTION_ROOM)};
+    expect_part(links[0], "checkpoint", NULL);
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        put_folder(relay, folders[i]);
+    put_file(relay, "orders/log.key", "secret", 6);
+    put_file(relay, "orders/log/other", "secret", 6);
+    put_file(relay, "orders/log/checkpoint", "signed", 6);
+    put_file(relay, "orders/log/tile/0/000.p/3", "hashes", 6);
+    for (size_t i = 0; i < 2; i++) { /* nobody has to say who they are */
+        expect_part(links[i], "checkpoint", "signed");
+        expect_part(links[i], "tile/0/000.p/3", "hashes");
+        for (size_t k = 0; k < sizeof others / sizeof *others; k++)
+            expect_part(links[i], others[k], NULL);
+    }
+    put_file(relay, "orders/log/checkpoint", large, sizeof large);
+    const struct message get = {.type = MESSAGE_LOG_GET, .log_path = sotto_bytes_str("checkpoint")};
+    assert_int_equal(client_ask(links[1], &get), WIRE_CODE_UNAVAILABLE);
+    put_file(relay, "orders/log/checkpoint", "", 0);
+    expect_part(links[1], "checkpoint", "");
+    link_free(links[0]);
+    link_free(links[1]);
+}
+
 /* ---- Hostile bytes -------------------------------------------------------------------------- */
 
 /* A channel below the client's link, so that anything can be sent. */
@@ -504,6 +573,7 @@ int main(void)
         TEST(an_envelope_is_pushed_once_it_is_posted),
         TEST(a_capability_does_not_create_rooms),
         TEST_WITH(one_address_may_do_so_much_and_no_more, begin_limited),
+        TEST(the_log_of_orders_is_given_to_anybody_and_nothing_beside_it),
         TEST(hostile_messages_are_refused_and_the_relay_serves_on),
         TEST(every_cut_and_every_flipped_byte_of_an_append_is_survived),
         TEST(noise_instead_of_tls_is_survived),

@@ -12,6 +12,8 @@
 
 #include <jansson.h>
 
+#include "unit/folder.h"
+
 /* A relay with a configuration file, and a service manager's socket. */
 struct service {
     struct relay_process relay;
@@ -64,8 +66,7 @@ static int begin_service(void **state, const char *text)
     struct service *service = calloc(1, sizeof *service);
     const char *options[] = {"--config", service->config, NULL};
     assert_non_null(service);
-    snprintf(service->folder, sizeof service->folder, "/tmp/sotto-service-XXXXXX");
-    assert_non_null(mkdtemp(service->folder));
+    assert_true(folder_make(service->folder, "service"));
     snprintf(service->config, sizeof service->config, "%s/conf", service->folder);
     snprintf(service->certificate, sizeof service->certificate, "%s/cert", service->folder);
     snprintf(service->key, sizeof service->key, "%s/key", service->folder);

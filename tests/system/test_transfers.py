@@ -3,7 +3,6 @@ import contextlib
 import os
 import pathlib
 import pty
-import shutil
 import signal
 import subprocess
 import time

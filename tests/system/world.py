@@ -139,18 +139,41 @@ class Person:
         return found[0]
 
 
-class World:
-    """A directory, a relay and people. `with World("Alice", "Bob") as (world, alice, bob):`"""
+def sync(*people):
+    for person in people:
+        person.ok("sync")
 
-    def __init__(self, *names, config=None, options=(), listen="127.0.0.1"):
+
+def texts(person, who):
+    """The texts of a conversation in order."""
+    return [text for _, text in person.texts(who)]
+
+
+def memory():
+    """Where files go: into memory where there is room (but TMPDIR has its way), for what is tested is what is written
+    and in which order, not how long a disk takes."""
+    shared = "/dev/shm"
+    fits = os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > 1 << 30
+    return shared if fits and "TMPDIR" not in os.environ else None
+
+
+class World:
+    """A directory, a relay and people. `with World("Alice", "Bob") as (world, alice, bob):`
+    disk: the directory is on one, whatever it costs."""
+
+    def __init__(self, *names, config=None, options=(), listen="127.0.0.1", disk=False):
         self.listen = listen
-        self.directory = tempfile.mkdtemp(prefix="sotto-test-")
+        self.directory = tempfile.mkdtemp(prefix="sotto-test-", dir=None if disk else memory())
         self.config, self.options = config, options
         self.relay, self.address, self.port = None, None, None
         self.people = [Person(self, name) for name in names]
 
     def __enter__(self):
-        self.start_relay()
+        try:
+            self.start_relay()
+        except BaseException:
+            self.close()
+            raise
         return (self, *self.people)
 
     def __exit__(self, *reason):

@@ -12,6 +12,19 @@
 
 #include "base/base.h"
 
+/* Whether this is the build with sanitizers: slower by much, and its memory is not what it is
+ * otherwise. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
 #define assert_ok(expression) assert_string_equal(sotto_error_name(expression), "OK")
 #define assert_error(expression, name) \
     assert_string_equal(sotto_error_name(expression), sotto_error_name(SOTTO_##name))

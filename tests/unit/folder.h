@@ -3,6 +3,8 @@
 #define TESTS_UNIT_FOLDER_H
 
 #include <dirent.h>
+#include <ftw.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -26,10 +28,17 @@ static inline void folder_empty(const char *path)
         (void)closedir(dir);
 }
 
+static inline int folder_forget(const char *path, const struct stat *status, int kind,
+                                struct FTW *place)
+{
+    (void)status, (void)kind, (void)place;
+    return remove(path);
+}
+
+/* With all that is in it. 0: it is gone. */
 static inline int folder_remove(const char *path)
 {
-    folder_empty(path);
-    return rmdir(path);
+    return nftw(path, folder_forget, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 #endif

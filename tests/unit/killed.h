@@ -2,19 +2,10 @@
 #ifndef TESTS_UNIT_KILLED_H
 #define TESTS_UNIT_KILLED_H
 
-#include <stdbool.h>
+#include "unit/check.h"
 
 /* From one kill to the next: sanitized children start slowly, and the plain build tries each. */
-#if defined(__SANITIZE_ADDRESS__)
-#define KILL_STEP 5
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define KILL_STEP 5
-#endif
-#endif
-#ifndef KILL_STEP
-#define KILL_STEP 1
-#endif
+#define KILL_STEP (SANITIZED ? 5 : 1)
 
 /* Whether this machine lets a process trace its child. */
 bool killed_possible(void);

@@ -6,6 +6,8 @@
 #include <sodium.h>
 #include <sqlite3.h>
 
+#include "unit/folder.h"
+
 /* ---- The store ------------------------------------------------------------------------------ */
 
 static uint64_t world_now(void *ctx)
@@ -49,20 +51,30 @@ void world_reopen(struct relay_world *world, const char *vfs)
     assert_ok(store_port_open(world->store, on_notice, world, &world->ear));
 }
 
-void world_begin(struct relay_world *world, const char *vfs)
+static void begin_in_folder(struct relay_world *world, const char *vfs)
 {
-    *world = (struct relay_world){
-        .env = *sotto_env_system(),
-        .now = WORLD_DAY * 86400ull + 43200,
-        .folder = "/tmp/sotto-relay-XXXXXX",
-        .room_size = ROOM_SIZE_UNLIMITED,
-    };
+    world->env = *sotto_env_system();
+    world->now = WORLD_DAY * 86400ull + 43200;
+    world->room_size = ROOM_SIZE_UNLIMITED;
     world->env.ctx = world;
     world->env.now = world_now;
     world->env.random = world_random;
-    assert_non_null(mkdtemp(world->folder));
     snprintf(world->path, sizeof world->path, "%s/relay.db", world->folder);
     world_reopen(world, vfs);
+}
+
+void world_begin(struct relay_world *world, const char *vfs)
+{
+    *world = (struct relay_world){0};
+    assert_true(folder_make(world->folder, "relay"));
+    begin_in_folder(world, vfs);
+}
+
+void world_begin_on_disk(struct relay_world *world, const char *vfs)
+{
+    *world = (struct relay_world){.folder = "/tmp/sotto-relay-XXXXXX"};
+    assert_non_null(mkdtemp(world->folder));
+    begin_in_folder(world, vfs);
 }
 
 /* Ports hold a pointer to the store's list, so they go first. */

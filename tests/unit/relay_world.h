@@ -24,6 +24,8 @@ struct relay_world {
 enum { WORLD_DAY = 20000 }; /* the clock begins at noon of that day */
 
 void world_begin(struct relay_world *world, const char *vfs);
+/* In a folder that a disk keeps, where its pace is part of the test. */
+void world_begin_on_disk(struct relay_world *world, const char *vfs);
 void world_reopen(struct relay_world *world, const char *vfs);
 void world_close(struct relay_world *world);  /* the files stay */
 void world_end(struct relay_world *world);    /* the files go */

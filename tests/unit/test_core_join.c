@@ -1,11 +1,10 @@
 /* Envelopes and the Welcomes in them, without a network: who is let in, and who lies. */
-#include <ftw.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "core/internal.h"
 #include "unit/check.h"
 #include "unit/core_account.h"
+#include "unit/folder.h"
 
 #define RELAY "127.0.0.1:7443"
 
@@ -21,18 +20,9 @@ static const uint8_t capability[CAPABILITY_SIZE] = {5};
 static void person_make(struct person *person, const char *name)
 {
     struct sotto_problem problem;
-    snprintf(person->folder, sizeof person->folder, "/tmp/sotto-join-XXXXXX");
-    assert_non_null(mkdtemp(person->folder));
+    assert_true(folder_make(person->folder, "join"));
     assert_ok(sotto_open(sotto_env_system(), person->folder, NULL, &person->core, &problem));
     core_account_make(person->core, RELAY, name);
-}
-
-static int erase(const char *path, const struct stat *stat, int flag, struct FTW *ftw)
-{
-    (void)stat;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
 }
 
 static int start(void **state)
@@ -67,7 +57,7 @@ static int stop(void **state)
     for (size_t i = 0; i < 3; i++) {
         sotto_close(people[i]->core);
         people[i]->core = NULL;
-        assert_int_equal(nftw(people[i]->folder, erase, 8, FTW_DEPTH | FTW_PHYS), 0);
+        assert_int_equal(folder_remove(people[i]->folder), 0);
     }
     return 0;
 }
@@ -294,7 +284,7 @@ static void an_invitation_lets_in_who_proves_to_hold_it(void **state)
     sotto_buf_free(&welcome);
     sotto_buf_free(&reference);
     sotto_close(carol.core);
-    assert_int_equal(nftw(carol.folder, erase, 8, FTW_DEPTH | FTW_PHYS), 0);
+    assert_int_equal(folder_remove(carol.folder), 0);
 }
 
 int main(void)

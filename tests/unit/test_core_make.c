@@ -112,9 +112,7 @@ static int setup_all(void **state)
 static int teardown_all(void **state)
 {
     (void)state;
-    folder_remove(folder);
-    folder_remove(template);
-    return rmdir(base);
+    return folder_remove(base);
 }
 
 static void expect_all_there(void)

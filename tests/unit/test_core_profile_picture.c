@@ -1,12 +1,11 @@
 /* People's pictures: which are taken, from whom, and how they are told. */
-#include <ftw.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "core/profile_picture.h"
 #include "core/store_pictures.h"
 #include "unit/check.h"
 #include "unit/core_account.h"
+#include "unit/folder.h"
 
 #define RELAY "127.0.0.1:7443"
 
@@ -35,19 +34,10 @@ static int start(void **state)
 {
     (void)state;
     struct sotto_problem problem;
-    snprintf(folder, sizeof folder, "/tmp/sotto-picture-XXXXXX");
-    assert_non_null(mkdtemp(folder));
+    assert_true(folder_make(folder, "picture"));
     assert_ok(sotto_open(sotto_env_system(), folder, NULL, &core, &problem));
     core_account_make(core, RELAY, "Alice");
     return 0;
-}
-
-static int erase(const char *path, const struct stat *stat, int flag, struct FTW *ftw)
-{
-    (void)stat;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
 }
 
 static int stop(void **state)
@@ -55,7 +45,7 @@ static int stop(void **state)
     (void)state;
     sotto_close(core);
     core = NULL;
-    assert_int_equal(nftw(folder, erase, 8, FTW_DEPTH | FTW_PHYS), 0);
+    assert_int_equal(folder_remove(folder), 0);
     return 0;
 }
 

@@ -1,11 +1,10 @@
 /* Requests to be let into a room again: who is answered, and who is not. */
-#include <ftw.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "core/rejoin.h"
 #include "unit/check.h"
 #include "unit/core_account.h"
+#include "unit/folder.h"
 #include "wire/rejoin.h"
 
 #define RELAY "127.0.0.1:7443"
@@ -24,18 +23,9 @@ static struct room_id room;
 static void person_make(struct person *person, const char *name)
 {
     struct sotto_problem problem;
-    snprintf(person->folder, sizeof person->folder, "/tmp/sotto-rejoin-XXXXXX");
-    assert_non_null(mkdtemp(person->folder));
+    assert_true(folder_make(person->folder, "rejoin"));
     assert_ok(sotto_open(sotto_env_system(), person->folder, NULL, &person->core, &problem));
     core_account_make(person->core, RELAY, name);
-}
-
-static int erase(const char *path, const struct stat *stat, int flag, struct FTW *ftw)
-{
-    (void)stat;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
 }
 
 static void key_package(struct person *person, uint64_t made_s, sotto_buf *package,
@@ -115,7 +105,7 @@ static int stop(void **state)
     for (size_t i = 0; i < sizeof people / sizeof *people; i++) {
         sotto_close(people[i]->core);
         people[i]->core = NULL;
-        assert_int_equal(nftw(people[i]->folder, erase, 8, FTW_DEPTH | FTW_PHYS), 0);
+        assert_int_equal(folder_remove(people[i]->folder), 0);
     }
     return 0;
 }

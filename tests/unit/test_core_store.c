@@ -13,7 +13,7 @@
 #include "core/store_query.h"
 #include "unit/folder.h"
 
-static char directory[64];
+static char directory[80];
 static struct store *store;
 static struct arena arena;
 
@@ -38,8 +38,8 @@ static struct store *open_profile(void)
 /* A path whose last two parts are not there yet. */
 static bool make_directory(void)
 {
-    char made[] = "/tmp/sotto-store-XXXXXX";
-    if (mkdtemp(made) == NULL)
+    char made[64];
+    if (!folder_make(made, "store"))
         return false;
     snprintf(directory, sizeof directory, "%s/a/b", made);
     return true;

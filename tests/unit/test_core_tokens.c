@@ -21,8 +21,8 @@ static void open_store(struct scene *scene)
 static int setup(void **state)
 {
     static struct scene scene;
-    scene = (struct scene){.folder = "/tmp/sotto-tokens-XXXXXX"};
-    assert_non_null(mkdtemp(scene.folder));
+    scene = (struct scene){0};
+    assert_true(folder_make(scene.folder, "tokens"));
     snprintf(scene.path, sizeof scene.path, "%s/profile.db", scene.folder);
     open_store(&scene);
     *state = &scene;

@@ -69,8 +69,6 @@ static int start(void **state)
 static int stop(void **state)
 {
     (void)state;
-    folder_empty(profile);
-    (void)rmdir(profile);
     return folder_remove(folder);
 }
 

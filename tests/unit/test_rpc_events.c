@@ -1,6 +1,5 @@
 /* Events: what changes in a profile is told to each that wants to know, once, in order; and whoever
  * is too far behind is told that. */
-#include <ftw.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -9,6 +8,7 @@
 #include "rpc/events.h"
 #include "rpc/json_memory.h"
 #include "unit/check.h"
+#include "unit/folder.h"
 
 static char folder[64];
 static struct sotto *core;
@@ -21,8 +21,7 @@ static int start(void **state)
 {
     struct sotto_problem problem;
     (void)state;
-    snprintf(folder, sizeof folder, "/tmp/sotto-events-XXXXXX");
-    assert_non_null(mkdtemp(folder));
+    assert_true(folder_make(folder, "events"));
     assert_ok(sotto_open(sotto_env_system(), folder, NULL, &core, &problem));
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
     client = client_new(sotto_env_system(), 1, ends[0], ends[0], true);
@@ -31,21 +30,13 @@ static int start(void **state)
     return 0;
 }
 
-static int erase(const char *path, const struct stat *stat, int flag, struct FTW *ftw)
-{
-    (void)stat;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
-}
-
 static int stop(void **state)
 {
     (void)state;
     client_free(client);
     close(ends[1]);
     sotto_close(core);
-    return nftw(folder, erase, 8, FTW_DEPTH | FTW_PHYS);
+    return folder_remove(folder);
 }
 
 static void add_room(void)

@@ -2,7 +2,6 @@
  * v0.24.0 and filippo.io/torchwood v0.6.1 over the entries "entry 0", "entry 1", ...; the tree of
  * eight is Certificate Transparency's own reference data; the example note is the specification's
  * (C2SP signed-note v1.0.0). */
-#include <ftw.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -289,12 +288,6 @@ static void tiles_have_the_paths_of_the_specification(void **state)
     assert_int_equal(tlog_tile_width(1, 0, 256), 1);
 }
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place)
-{
-    (void)status, (void)kind, (void)place;
-    return remove(path);
-}
-
 static void a_folder_that_grew_in_steps_has_the_same_root_and_proofs(void **state)
 {
     (void)state;
@@ -337,7 +330,7 @@ static void a_folder_that_grew_in_steps_has_the_same_root_and_proofs(void **stat
     assert_ok(tlog_folder_get(path, "checkpoint", 7, &bundle));
     assert_true(sotto_bytes_equal(sotto_buf_view(&bundle), sotto_bytes_str("another")));
     sotto_buf_free(&bundle);
-    assert_int_equal(nftw(top, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+    assert_int_equal(folder_remove(top), 0);
 }
 
 /* ---- Notes ---------------------------------------------------------------------------------- */

@@ -5,13 +5,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "unit/folder.h"
+
 void wire_world_make(struct wire_world *world)
 {
     const sotto_env *env = sotto_env_system();
     sotto_fault fault;
     *world = (struct wire_world){0};
-    snprintf(world->folder, sizeof world->folder, "/tmp/sotto-wire-XXXXXX");
-    assert_non_null(mkdtemp(world->folder));
+    assert_true(folder_make(world->folder, "wire"));
     snprintf(world->certificate, sizeof world->certificate, "%s/certificate.pem", world->folder);
     snprintf(world->key, sizeof world->key, "%s/key.pem", world->folder);
     assert_ok(tls_make_certificate(env, world->certificate, world->key, NULL));
