@@ -43,7 +43,7 @@ static bool secret_of(void *ctx, enum backup_secret kind, sotto_buf *out)
     return sotto_buf_append(out, (const uint8_t *)"x", 1) == SOTTO_OK;
 }
 
-static void take(uint8_t type, sotto_bytes body)
+static void take(uint8_t version, uint8_t type, sotto_bytes body)
 {
     struct backup_info info;
     struct backup_account account;
@@ -62,7 +62,10 @@ static void take(uint8_t type, sotto_bytes body)
         arena_init(&arena, sotto_env_system());
         reader_init(&reader, body);
         BUG_UNLESS(store_begin(core->store) == SOTTO_OK);
-        (void)own_records_read(core, &reader, &arena);
+        if (version == BACKUP_UNFRAMED)
+            (void)own_records_read_unframed(core, &reader, &arena);
+        else
+            (void)own_records_read(core, &reader, &arena);
         store_rollback(core->store);
         arena_free(&arena);
     }
@@ -80,14 +83,14 @@ static void read_all(int fd)
     while (error == SOTTO_OK) {
         error = backup_read(reader, &type, &body, &fault);
         if (error == SOTTO_OK)
-            take(type, body);
+            take(backup_read_version(reader), type, body);
     }
     BUG_UNLESS(error == SOTTO_NOT_FOUND || fault.error == error);
     backup_reader_free(reader);
 }
 
 /* As backup_file.c seals it, but what stands in it. */
-static void seal(int fd, sotto_bytes plain)
+static void seal(int fd, uint8_t version, sotto_bytes plain)
 {
     static uint8_t chunk[BACKUP_CHUNK], sealed[BACKUP_SEALED];
     struct backup_writer *writer = NULL;
@@ -98,6 +101,7 @@ static void seal(int fd, sotto_bytes plain)
                                  &writer) == SOTTO_OK);
     backup_writer_free(writer);
     BUG_UNLESS(pread(fd, header, sizeof header, 0) == BACKUP_HEADER_SIZE);
+    header[9] = version;
     BUG_UNLESS(crypto_pwhash(master, 32, "x", 1, header + 20, 1, (size_t)BACKUP_KIB_MIN * 1024,
                              crypto_pwhash_ALG_ARGON2ID13) == 0);
     crypto_kdf_derive_from_key(key, 32, 1, "sottobak", master);
@@ -123,7 +127,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int fd = memfd_create("backup", MFD_CLOEXEC);
     BUG_UNLESS(fd >= 0);
     if (data[0] & 1)
-        seal(fd, sotto_bytes_of(data + 1, size - 1));
+        seal(fd, (data[0] & 2) != 0 ? BACKUP_UNFRAMED : BACKUP_VERSION,
+             sotto_bytes_of(data + 1, size - 1));
     else /* a header that asks for much is right about once in 2^128 */
         BUG_UNLESS(write(fd, data + 1, size - 1) == (ssize_t)(size - 1));
     read_all(fd);

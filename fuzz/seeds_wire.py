@@ -130,16 +130,17 @@ def envelopes():
 
 def peers():
     """First byte: 0 records of one's own devices, 1 an envelope, 2 a request to come back, 3 a manifest."""
-    to_all = b"\0\1" + bytes(16)
-    yield "contact", to_all + b"\1" + ID32 + b"\1" + vector(b"Ada") + vector(RELAY) + vector(b"")
-    yield "read", to_all + b"\2" + ID32 + number(7, 8)
-    yield "device", to_all + b"\3" + ID16 + vector(b"Phone")
-    room = b"\4" + ID32 + b"\2\2" + vector(b"Club") + vector(RELAY) + b"\0" + ID32 + number(1, 8) + number(2, 8)
+    to_all = b"\0\2" + bytes(16)
+    yield "contact", to_all + b"\1" + vector(ID32 + b"\1" + vector(b"Ada") + vector(RELAY) + vector(b""))
+    yield "read", to_all + b"\2" + vector(ID32 + number(7, 8))
+    yield "device", to_all + b"\3" + vector(ID16 + vector(b"Phone"))
+    yield "version1", b"\0\1" + bytes(16) + b"\3" + ID16 + vector(b"Phone") + b"\2" + ID32 + number(7, 8)
+    room = b"\4" + vector(ID32 + b"\2\2" + vector(b"Club") + vector(RELAY) + b"\0" + ID32 + number(1, 8) + number(2, 8))
     yield "room", to_all + room
-    message = (b"\5" + number(9, 8) + ID32 + number(3, 8) + number(0, 4) + number(1, 4) + b"\1\2" + ID32 + ID32 +
-               number(5, 8) + number(0, 8) + number(0, 4) + number(0, 8) + vector(b"") + vector(b"") + vector(b"") +
-               vector(b"") + vector(b"text") + vector(b""))
-    yield "history", to_all + room + message + b"\6" + number(1, 8) + number(1, 8) + b"\1"
+    message = b"\5" + vector(number(9, 8) + ID32 + number(3, 8) + number(0, 4) + number(1, 4) + b"\1\2" + ID32 + ID32 +
+                             number(5, 8) + number(0, 8) + number(0, 4) + number(0, 8) + vector(b"") + vector(b"") +
+                             vector(b"") + vector(b"") + vector(b"text") + vector(b""))
+    yield "history", to_all + room + message + b"\6" + vector(number(1, 8) + number(1, 8) + b"\1")
     for name, content in envelopes():
         if name in ("envelope", "rejoin"):
             yield name, {"envelope": b"\1", "rejoin": b"\2"}[name] + content

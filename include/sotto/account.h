@@ -72,12 +72,13 @@ sotto_error sotto_recover(struct sotto *core, const struct sotto_recovery *recov
 sotto_error sotto_account_move(struct sotto *core, const struct sotto_registration *with);
 
 /* Network. Deletes the account: leaves every conversation, tells those who are in it, deletes what
- * relays have of it (files that this device sent, the account with all that belongs to it) and
- * wipes this profile; sotto_close then removes its files. The account's other devices wipe
- * themselves when they hear of it. There is no way back but the recovery phrase, and that brings
- * back none of this. Killed or interrupted, the same call goes on, and sotto_serve does; all others
- * say ACCOUNT_DELETED until it is done. force: conversations whose relays cannot be reached are
- * left as they are. LIMITED_DEVICE. */
+ * relays have of it (files that this device sent, the account with all that belongs to it, also
+ * where it moved from and has not left yet) and wipes this profile; sotto_close then removes its
+ * files. The account's other devices wipe themselves when they hear of it. There is no way back but
+ * the recovery phrase, and that brings back none of this. Killed or interrupted, the same call goes
+ * on, and sotto_serve does; all others say ACCOUNT_DELETED until it is done. force: conversations
+ * whose relays cannot be reached are left as they are, and so is what a relay has that it was
+ * moving away from; one that is REJOINING always is. LIMITED_DEVICE. */
 sotto_error sotto_account_delete(struct sotto *core, bool force);
 
 /* Local. Strings are valid until the next call. */

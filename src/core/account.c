@@ -29,6 +29,19 @@ sotto_error account_relay_check(struct sotto *core, const char *relay)
                        "`%s` is not a relay's address (%s).", relay, fault.what);
 }
 
+bool account_same_relay(const char *one, sotto_bytes other)
+{
+    const char *pin = strchr(one, '#');
+    const char *its = memchr(other.data, '#', other.size);
+    size_t size = pin != NULL ? (size_t)(pin - one) : strlen(one);
+    size_t its_size = its != NULL ? (size_t)(its - (const char *)other.data) : other.size;
+    if (size != its_size || memcmp(one, other.data, size) != 0)
+        return false;
+    return pin == NULL || its == NULL ||
+           sotto_bytes_equal(sotto_bytes_str(pin),
+                             sotto_bytes_of((const uint8_t *)its, other.size - its_size));
+}
+
 /* Fresh keys, or those of an earlier try at the same relay: the sign-in key is for one relay only.
  */
 static sotto_error keys_make(struct sotto *core, const char *relay, const char *name)
@@ -109,10 +122,11 @@ sotto_error account_register_run(struct sotto *core, const struct sotto_registra
     core->inbox.wanted = true;
     core->inbox.registering = registration;
     sotto_error error = run_until_settled(core);
+    bool registered = core->inbox.registering == NULL;
     core->inbox.registering = NULL;
     core->inbox.wanted = false;
     /* Registered is registered: keys that could not be published go with the next connection. */
-    if (core->profile.registration == STORE_REGISTERED)
+    if (registered)
         return SOTTO_OK;
     if (sotto_code_trouble(core->problem.code) == SOTTO_TROUBLE_NETWORK)
         (void)snprintf(core->problem.next, sizeof core->problem.next,

@@ -12,7 +12,10 @@ sotto_error account_relay_check(struct sotto *core, const char *relay);
 /* An account whose key is here; LIMITED_DEVICE. */
 sotto_error account_need_key(struct sotto *core);
 
-/* Registers what the profile holds, with its manifest, at its relay. */
+/* Whether two addresses are the same: host and port are, and of pins what both have. */
+bool account_same_relay(const char *one, sotto_bytes other);
+
+/* Registers what the profile holds, or what inbox.place says, with its manifest, at its relay. */
 sotto_error account_register_run(struct sotto *core, const struct sotto_registration *registration);
 
 /* sotto_recover with the account's key itself; the recovery's phrase is not looked at, its relay is
@@ -38,6 +41,9 @@ sotto_error account_relay_check_changes(struct sotto *core);
 sotto_error account_move_go_on(struct sotto *core);
 /* The relay that is not left yet; empty: none. Lives in arena. */
 const char *account_moving_from(struct sotto *core, struct arena *arena);
+/* What a move that is not done has at another relay than the profile's goes, for the account ends.
+ * force: even if that cannot be done. Network. */
+sotto_error account_move_abandon(struct sotto *core, bool force);
 
 /* ---- account_delete.c ---- */
 
@@ -45,8 +51,10 @@ const char *account_moving_from(struct sotto *core, struct arena *arena);
 sotto_error account_ending(struct sotto *core);
 /* Inside a transaction: another device has deleted it. */
 sotto_error account_told_end(struct sotto *core);
-/* Whether a relay says that it has no such account. Network. */
-bool account_is_gone(struct sotto *core, const char *relay);
+/* Deletes the account at its relay, or at that place, whose manifests are those before number. One
+ * try. fetch: after what waits in its inbox was fetched. OK: it is gone, or was before. Network. */
+sotto_error account_end_at(struct sotto *core, const struct inbox_place *place, uint64_t number,
+                           bool fetch);
 /* Outside of any transaction and answer: wipes the profile if its account ended. ACCOUNT_DELETED if
  * it was wiped, by whichever process. */
 sotto_error account_end_check(struct sotto *core);

@@ -193,38 +193,65 @@ static sotto_error leave_all(struct sotto *core, bool force)
 
 /* ---- The relay ------------------------------------------------------------------------------- */
 
-bool account_is_gone(struct sotto *core, const char *relay)
+/* Whether the relay says that it has no such account. Or it has a newer manifest of it than those
+ * that it was given: it is the relay where the account is now, by another address. */
+static bool is_gone(struct sotto *core, const char *relay, uint64_t number)
 {
     struct meeting_answer answer = {0};
     struct message message;
+    struct manifest manifest;
+    struct arena arena;
     struct sotto_problem problem = core->problem;
+    sotto_fault fault;
+    arena_init(&arena, core->env);
     sotto_buf_init(&answer.bytes, core->env);
     memset(&message, 0, sizeof message);
     message.type = MESSAGE_GET_MANIFEST;
     message.get_manifest.account = core->identity.account;
     sotto_error error =
         meeting_ask(core, net_conn(core, relay, CONNECTION_ROOM), &message, &answer);
+    bool gone = error == SOTTO_REFUSED && answer.code == WIRE_CODE_NO_ACCOUNT;
+    if (error == SOTTO_OK)
+        gone =
+            manifest_read(sotto_buf_view(&answer.bytes), &arena, &manifest, &fault) == SOTTO_OK &&
+            memcmp(manifest.account_key, core->identity.account_key, SIGN_KEY_SIZE) == 0 &&
+            manifest.number >= number;
     sotto_buf_free(&answer.bytes);
+    arena_free(&arena);
     core->problem = problem;
-    return error == SOTTO_REFUSED && answer.code == WIRE_CODE_NO_ACCOUNT;
+    return gone;
 }
 
-static sotto_error relay_delete(struct sotto *core)
+sotto_error account_end_at(struct sotto *core, const struct inbox_place *place, uint64_t number,
+                           bool fetch)
 {
+    struct inbox *inbox = &core->inbox;
+    bool patient = core->patient;
+    core->patient = false;
     inbox_reset(core);
-    core->inbox.deleted = false;
-    core->inbox.wanted = core->inbox.deleting = true;
+    if (place != NULL)
+        inbox_sign_in_anew(core);
+    inbox->place = place;
+    inbox->deleted = false;
+    inbox->wanted = true;
+    inbox->visiting = fetch;
+    inbox->deleting = !fetch;
     sotto_error error = run_until_settled(core);
-    bool deleted = core->inbox.deleted;
-    core->inbox.wanted = core->inbox.deleting = core->inbox.deleted = false;
-    if (deleted)
-        return SOTTO_OK;
+    bool deleted = inbox->deleted;
+    inbox->wanted = inbox->visiting = inbox->deleting = inbox->deleted = false;
+    inbox->place = NULL;
+    if (place != NULL) {
+        inbox_reset(core);
+        inbox_sign_in_anew(core);
+    }
+    core->patient = patient;
     /* An earlier run did it, and was killed before it could note that; or was only this device
      * removed? */
-    if (error != SOTTO_OK &&
+    if (!deleted && error != SOTTO_OK &&
         (core->problem.code == SOTTO_CODE_SIGN_IN_FAILED ||
-         core->problem.code == SOTTO_CODE_WITHDRAWN) &&
-        account_is_gone(core, core->profile.relay))
+         core->problem.code == SOTTO_CODE_WITHDRAWN))
+        deleted = is_gone(core, place != NULL ? place->relay : core->profile.relay, number);
+    if (deleted)
         return SOTTO_OK;
     return error != SOTTO_OK ? error
                              : problem_set(&core->problem, SOTTO_TIMEOUT, SOTTO_CODE_TIMEOUT,
@@ -239,7 +266,8 @@ static sotto_error delete_all(struct sotto *core, bool force)
     TRY(account_need_key(core));
     TRY(begin(core));
     TRY(leave_all(core, force));
-    TRY(relay_delete(core));
+    TRY(account_move_abandon(core, force));
+    TRY(account_end_at(core, NULL, UINT64_MAX, false));
     sotto_error error = stage_put(core, STAGE_GONE);
     if (error == SOTTO_OK)
         error = wipe_profile(core);

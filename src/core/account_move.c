@@ -1,9 +1,10 @@
 /* Moving to another relay as the same account.
  *
- *     PREPARED   a manifest with a fresh sign-in key of this device is stored, nothing else changed
- *     the new relay registers it; in one transaction the profile is there, and every room, one's
- * own devices' too, has a statement in its outbox that says where the account is MOVED      the
- * statements leave; contacts follow when they read them, one's other devices as well, and say so
+ *     PREPARED  a manifest with a fresh sign-in key of this device is stored, nothing else changed
+ *     the new relay registers it; in one transaction the profile is there, and every room has in
+ *     its outbox a statement that says where the account is, that of one's own devices too
+ *     MOVED     the statements leave; contacts follow when they read them, and one's other devices,
+ *     which say so
  *     when all have: the inbox at the old relay is fetched once more, and the account there deleted
  *
  * Rooms stay where they are: their relays ask nobody for an account. What is pending stands in one
@@ -90,60 +91,18 @@ static sotto_error commit_or_back(struct sotto *core, sotto_error error)
     return error;
 }
 
+/* PREPARED does not show; and another device may have moved the account on meanwhile. */
+static bool has_moved(const struct sotto *core, const struct move *move)
+{
+    return strcmp(core->profile.relay, move->from) != 0;
+}
+
 const char *account_moving_from(struct sotto *core, struct arena *arena)
 {
     struct move move = {.arena = *arena};
     sotto_error error = move_get(core, &move);
     *arena = move.arena;
-    return error == SOTTO_OK && strcmp(core->profile.relay, move.to) == 0 ? move.from : "";
-}
-
-/* ---- Another sign-in, for as long as a run --------------------------------------------------- */
-
-struct guise {
-    struct store_profile profile;
-    struct secret seed;
-    uint8_t key[SIGN_KEY_SIZE];
-};
-
-/* A connection signs in once: the next one is another. */
-static void sign_in_anew(struct sotto *core)
-{
-    for (struct conn *conn = core->conns; conn != NULL; conn = conn->next) {
-        if (conn->kind != CONNECTION_ACCOUNT)
-            continue;
-        link_free(conn->link); /* without an answer to what it was asked; NULL allowed */
-        conn->link = NULL;
-        conn->dead = conn->ready = false;
-    }
-    core->inbox.conn_generation = 0;
-    core->inbox.phase = INBOX_DOWN;
-    core->inbox.busy = false;
-}
-
-static void guise_turn(struct sotto *core, const char *relay, sotto_bytes seed)
-{
-    core->profile.relay = relay;
-    (void)secret_set(&core->identity.sign_in_private, seed);
-    wire_sign_public(seed.data, core->identity.sign_in_key);
-    sign_in_anew(core);
-}
-
-static void guise_on(struct sotto *core, struct guise *guise, const char *relay, sotto_bytes seed)
-{
-    guise->profile = core->profile;
-    guise->seed = core->identity.sign_in_private;
-    memcpy(guise->key, core->identity.sign_in_key, SIGN_KEY_SIZE);
-    guise_turn(core, relay, seed);
-}
-
-static void guise_off(struct sotto *core, struct guise *guise)
-{
-    core->profile = guise->profile;
-    core->identity.sign_in_private = guise->seed;
-    memcpy(core->identity.sign_in_key, guise->key, SIGN_KEY_SIZE);
-    sign_in_anew(core);
-    wipe(guise, sizeof *guise);
+    return error == SOTTO_OK && has_moved(core, &move) ? move.from : "";
 }
 
 /* ---- Preparing ------------------------------------------------------------------------------- */
@@ -168,7 +127,7 @@ static sotto_error manifest_make(struct sotto *core, struct move *move, const st
     sotto_buf next;
     sotto_fault fault;
     TRY(newest_get(core, &move->arena, &known));
-    wire_sign_public(seed->data, renewed.sign_in_key);
+    identity_sign_in_set(&renewed, secret_view(seed));
     identity_device(&renewed, &device);
     sotto_buf_init(&next, core->env);
     sotto_error error = identity_next_manifest(&core->identity, core->env, known, &device,
@@ -185,13 +144,30 @@ static sotto_error manifest_make(struct sotto *core, struct move *move, const st
                              : core_store_problem(core, error, "making the list of devices");
 }
 
+/* Whether what was prepared still follows the newest list: a device may have come or gone since,
+ * and two lists of one number would look like two people. */
+static sotto_error is_current(struct sotto *core, struct move *move, bool *current)
+{
+    struct manifest manifest;
+    sotto_bytes newest;
+    sotto_fault fault;
+    TRY(newest_get(core, &move->arena, &newest));
+    *current = manifest_read(newest, &move->arena, &manifest, &fault) == SOTTO_OK &&
+               manifest.number < move->number;
+    return SOTTO_OK;
+}
+
 /* What an earlier try prepared for the same relay, or anew. */
 static sotto_error prepare(struct sotto *core, struct move *move, const char *to)
 {
     struct secret seed = {0};
+    bool current = false;
     sotto_error error = move_get(core, move);
-    if (error == SOTTO_OK && strcmp(move->to, to) == 0)
-        return SOTTO_OK;
+    if (error == SOTTO_OK && strcmp(move->to, to) == 0) {
+        TRY(is_current(core, move, &current));
+        if (current)
+            return SOTTO_OK;
+    }
     if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
         return core_store_problem(core, error, "reading how far the move is");
     error = secret_random(&seed, SIGN_SEED_SIZE, core->env);
@@ -219,11 +195,13 @@ static sotto_error prepare(struct sotto *core, struct move *move, const char *to
 
 /* ---- The new relay --------------------------------------------------------------------------- */
 
-/* Inside a transaction: nothing of the old relay's is of use. */
-static sotto_error relay_changed(struct sotto *core)
+/* Inside a transaction: nothing of the old relay's is of use, and one's own devices are found at
+ * the new one. */
+static sotto_error relay_changed(struct sotto *core, const char *relay)
 {
     const struct store_token_chain none = {.relay = "", .number = 0};
     uint64_t changes = 0;
+    TRY(store_outgoing_moved(core->store, &core->identity.account, relay));
     TRY(store_tokens_expire(core->store, UINT32_MAX));
     TRY(store_token_blinds_put(core->store, 0, NULL, 0));
     TRY(store_token_chain_put(core->store, &none));
@@ -247,44 +225,48 @@ sotto_error account_moved_in(struct sotto *core)
     if (error == SOTTO_OK)
         error = statement_tell_all(core, sotto_buf_view(&statement), move.number);
     if (error == SOTTO_OK)
-        error = relay_changed(core);
+        error = relay_changed(core, move.to);
     sotto_buf_free(&statement);
     arena_free(&move.arena);
     return error;
 }
 
-static sotto_error move_in(struct sotto *core, const struct move *move,
-                           const struct sotto_registration *with)
+static sotto_error register_there(struct sotto *core, const struct move *move, sotto_bytes identity,
+                                  const struct sotto_registration *with)
 {
-    struct guise guise;
-    struct identity renewed = core->identity;
-    sotto_buf saved;
-    sotto_buf_init(&saved, core->env);
-    renewed.sign_in_private = (struct secret){0};
-    sotto_error error = secret_set(&renewed.sign_in_private, move->new_seed);
-    wire_sign_public(move->new_seed.data, renewed.sign_in_key);
-    if (error == SOTTO_OK)
-        error = identity_save(&renewed, &saved);
-    wipe(&renewed, sizeof renewed);
-    if (error != SOTTO_OK) {
-        sotto_buf_free(&saved);
-        return core_store_problem(core, error, "preparing the move");
-    }
-    guise_on(core, &guise, move->to, move->new_seed);
-    core->profile.registration = STORE_UNREGISTERED;
-    core->profile.identity = sotto_buf_view(&saved);
-    core->profile.manifest = move->manifest;
-    core->profile.inbox_seq = 0;
-    core->moving = true;
-    error = account_register_run(core, with);
-    core->moving = false;
-    guise_off(core, &guise);
-    sotto_buf_free(&saved);
+    struct store_profile profile = core->profile;
+    profile.relay = move->to;
+    profile.registration = STORE_UNREGISTERED;
+    profile.identity = identity;
+    profile.manifest = move->manifest;
+    profile.inbox_seq = 0;
+    const struct inbox_place place = {
+        .relay = move->to, .sign_in = move->new_seed, .profile = &profile};
+    inbox_sign_in_anew(core);
+    core->inbox.place = &place;
+    sotto_error error = account_register_run(core, with);
+    core->inbox.place = NULL;
+    inbox_sign_in_anew(core);
     struct sotto_problem problem = core->problem;
     sotto_error loaded = core_load_profile(core); /* as it stands in the store */
     if (error != SOTTO_OK)
         core->problem = problem;
     return error != SOTTO_OK ? error : loaded;
+}
+
+static sotto_error move_in(struct sotto *core, const struct move *move,
+                           const struct sotto_registration *with)
+{
+    struct identity renewed = core->identity; /* borrows but for the key */
+    sotto_buf saved;
+    sotto_buf_init(&saved, core->env);
+    identity_sign_in_set(&renewed, move->new_seed);
+    sotto_error error = identity_save(&renewed, &saved);
+    wipe(&renewed, sizeof renewed);
+    error = error == SOTTO_OK ? register_there(core, move, sotto_buf_view(&saved), with)
+                              : core_store_problem(core, error, "preparing the move");
+    sotto_buf_free(&saved);
+    return error;
 }
 
 /* ---- The old relay --------------------------------------------------------------------------- */
@@ -296,55 +278,34 @@ static void followed_name(const struct device_id *device, char out[static 64])
     (void)snprintf(out, 64, "account.followed.%s", hex);
 }
 
-/* Whether everybody who is told in a room's log can know, and one's own devices do. */
+/* Whether everybody who is told in a room's log can know, and one's own devices do: those that were
+ * there, and are still. */
 static sotto_error all_told(struct sotto *core, struct move *move, bool *told)
 {
-    struct manifest manifest;
+    struct manifest then, manifest;
     char name[STORE_CLIENT_ID_MAX + 1];
     uint32_t waiting = 0;
     bool found = false;
+    sotto_fault fault;
     (void)snprintf(name, sizeof name, "statement.%llu", (unsigned long long)move->number);
     TRY(store_outgoing_named(core->store, name, &waiting));
     TRY(manifest_newest(core, &core->identity.account, &move->arena, &manifest, &found));
+    TRY(manifest_read(move->manifest, &move->arena, &then, &fault));
     *told = waiting == 0;
-    for (size_t i = 0; found && i < manifest.device_count && *told; i++) {
+    for (size_t i = 0; found && i < then.device_count && *told; i++) {
+        const struct device_id *device = &then.devices[i].id;
         char followed[64];
         uint64_t number = 0;
-        if (device_id_equal(&manifest.devices[i].id, &core->identity.device))
+        if (device_id_equal(device, &core->identity.device) ||
+            manifest_device(&manifest, device) == NULL)
             continue;
-        followed_name(&manifest.devices[i].id, followed);
+        followed_name(device, followed);
         TRY(store_number_get(core->store, followed, &number));
         *told = number >= move->number;
     }
     if (core_now_s(core) > move->begun_s + WAIT_S)
         *told = true; /* whoever was away for longer finds nothing in an inbox either */
     return SOTTO_OK;
-}
-
-/* Fetches what came meanwhile, and deletes the account there. */
-static sotto_error visit(struct sotto *core, const struct move *move)
-{
-    struct guise guise;
-    bool patient = core->patient;
-    guise_on(core, &guise, move->from, move->old_seed);
-    core->patient = false; /* one try */
-    inbox_reset(core);
-    core->inbox.deleted = false;
-    core->inbox.wanted = core->inbox.visiting = true;
-    sotto_error error = run_until_settled(core);
-    bool deleted = core->inbox.deleted;
-    /* An earlier visit was killed at its end, or the relay has left the jurisdiction. */
-    if (!deleted && core->inbox.failed &&
-        (core->problem.code == SOTTO_CODE_SIGN_IN_FAILED ||
-         core->problem.code == SOTTO_CODE_WITHDRAWN))
-        deleted = account_is_gone(core, move->from);
-    core->inbox.visiting = core->inbox.deleted = core->inbox.wanted = false;
-    core->patient = patient;
-    guise_off(core, &guise);
-    inbox_reset(core);
-    if (deleted)
-        return SOTTO_OK;
-    return error != SOTTO_OK ? error : SOTTO_TIMEOUT;
 }
 
 static sotto_error finish(struct sotto *core, struct move *move)
@@ -356,13 +317,36 @@ static sotto_error finish(struct sotto *core, struct move *move)
     if (!told)
         return SOTTO_OK;
     core->leave_ms = net_now_ms(core) + VISIT_MS;
-    TRY(visit(core, move));
+    const struct inbox_place old = {.relay = move->from, .sign_in = move->old_seed};
+    TRY(account_end_at(core, &old, move->number, true));
     error = store_begin(core->store);
     if (error == SOTTO_OK)
         error = store_value_erase(core->store, PENDING);
     error = commit_or_back(core, error);
     return error == SOTTO_OK ? error
                              : core_store_problem(core, error, "noting the end of the move");
+}
+
+sotto_error account_move_abandon(struct sotto *core, bool force)
+{
+    struct move move;
+    memset(&move, 0, sizeof move);
+    arena_init(&move.arena, core->env);
+    sotto_error error = move_get(core, &move);
+    if (error == SOTTO_OK) {
+        bool moved = has_moved(core, &move);
+        const struct inbox_place place = {.relay = moved ? move.from : move.to,
+                                          .sign_in = moved ? move.old_seed : move.new_seed};
+        error = account_end_at(core, &place, moved ? move.number : UINT64_MAX, false);
+        /* It is hardly ever there where it never came to be. */
+        if (!error_is_local(error) && (force || !moved))
+            error = SOTTO_OK;
+    } else if (error == SOTTO_NOT_FOUND)
+        error = SOTTO_OK;
+    else
+        (void)core_store_problem(core, error, "reading how far the move is");
+    arena_free(&move.arena);
+    return error;
 }
 
 /* ---- On the account's other devices ---------------------------------------------------------- */
@@ -388,18 +372,28 @@ static sotto_error follow_in(struct sotto *core, const char *relay, uint64_t num
 {
     struct store_profile profile;
     struct writer writer;
+    struct move move;
     sotto_buf record;
     TRY(store_profile_get(core->store, arena, &profile));
     profile.relay = relay;
     profile.inbox_seq = 0;
     TRY(store_profile_put(core->store, &profile));
-    TRY(relay_changed(core));
+    TRY(relay_changed(core, relay));
     TRY(store_value_erase(core->store, FOLLOW));
+    memset(&move, 0, sizeof move);
+    arena_init(&move.arena, core->env);
+    sotto_error own = move_get(core, &move);
+    if (own == SOTTO_OK && strcmp(move.from, relay) == 0)
+        own = store_value_erase(core->store, PENDING); /* it is where that began */
+    arena_free(&move.arena);
+    if (own != SOTTO_NOT_FOUND)
+        TRY(own);
     sotto_buf_init(&record, core->env);
     writer_init(&writer, &record);
-    writer_u8(&writer, OWN_FOLLOWED);
+    size_t opened = own_record(&writer, OWN_FOLLOWED);
     writer_fixed(&writer, sotto_bytes_of(core->identity.device.bytes, DEVICE_ID_SIZE));
     writer_u64(&writer, number);
+    writer_close(&writer, opened);
     sotto_error error = writer_finish(&writer);
     if (error == SOTTO_OK)
         error = own_queue(core, NULL, sotto_buf_view(&record));
@@ -447,7 +441,7 @@ static sotto_error reload(struct sotto *core)
     bool wanted = core->inbox.wanted, envelopes = core->inbox.want_envelopes;
     TRY(core_load_profile(core));
     inbox_reset(core);
-    sign_in_anew(core);
+    inbox_sign_in_anew(core);
     core->inbox.wanted = wanted;
     core->inbox.want_envelopes = envelopes;
     return SOTTO_OK;
@@ -456,7 +450,7 @@ static sotto_error reload(struct sotto *core)
 sotto_error account_relay_check_changes(struct sotto *core)
 {
     uint64_t changes = 0;
-    if (core->moving || core->inbox.visiting)
+    if (core->inbox.place != NULL)
         return SOTTO_OK;
     sotto_error error = follow(core);
     bool followed = error == SOTTO_OK;
@@ -476,14 +470,14 @@ sotto_error account_move_go_on(struct sotto *core)
 {
     struct move move;
     struct sotto_problem before = core->problem;
-    if (core->moving || core->inbox.visiting || core->ending)
+    if (core->inbox.place != NULL || core->ending)
         return SOTTO_OK;
     if (core->patient && net_now_ms(core) < core->leave_ms)
         return SOTTO_OK;
     memset(&move, 0, sizeof move);
     arena_init(&move.arena, core->env);
     sotto_error error = move_get(core, &move);
-    if (error == SOTTO_OK && strcmp(core->profile.relay, move.to) == 0) {
+    if (error == SOTTO_OK && has_moved(core, &move)) {
         bool wanted = core->inbox.wanted, envelopes = core->inbox.want_envelopes;
         core->leave_ms = net_now_ms(core) + LOOK_MS;
         error = finish(core, &move);
@@ -499,10 +493,10 @@ static sotto_error move_all(struct sotto *core, struct move *move,
                             const struct sotto_registration *with)
 {
     sotto_error error = move_get(core, move);
-    bool there = strcmp(core->profile.relay, with->relay) == 0;
+    bool there = account_same_relay(core->profile.relay, sotto_bytes_str(with->relay));
     if (error == SOTTO_NOT_FOUND && there)
         return SOTTO_OK; /* it is where it should be */
-    if (error == SOTTO_OK && !there && strcmp(core->profile.relay, move->to) == 0)
+    if (error == SOTTO_OK && !there && has_moved(core, move))
         return problem_set(&core->problem, SOTTO_STATE, SOTTO_CODE_BUSY,
                            "`sotto sync` on all your devices ends the earlier move.",
                            "The account has not left the relay before this one altogether.");

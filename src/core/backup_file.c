@@ -132,7 +132,7 @@ static sotto_error header_make(struct backup_writer *writer, enum backup_secret 
     BUG_UNLESS(cost->passes >= 1 && cost->kib >= BACKUP_KIB_MIN && cost->kib <= BACKUP_KIB_MAX &&
                (uint64_t)cost->passes * cost->kib <= BACKUP_WORK_MAX);
     memcpy(header, magic, sizeof magic);
-    header[AT_VERSION + 1] = 1;
+    header[AT_VERSION + 1] = BACKUP_VERSION;
     header[AT_KIND] = (uint8_t)kind;
     put_u32(header + AT_PASSES, cost->passes);
     put_u32(header + AT_KIB, cost->kib);
@@ -282,7 +282,8 @@ static sotto_error header_check(struct backup_reader *reader)
     TRY(read_some(reader, reader->header, BACKUP_HEADER_SIZE, &size));
     if (size < AT_KIND || memcmp(header, magic, sizeof magic) != 0)
         return fail(reader, SOTTO_VALUE, "this is not a backup of Sotto's");
-    if (header[AT_VERSION] != 0 || header[AT_VERSION + 1] != 1)
+    if (header[AT_VERSION] != 0 || header[AT_VERSION + 1] == 0 ||
+        header[AT_VERSION + 1] > BACKUP_VERSION)
         return fail(reader, SOTTO_VERSION, "the backup was made by a newer version of Sotto");
     if (size < BACKUP_HEADER_SIZE)
         return fail(reader, SOTTO_TRUNCATED, "the backup is cut off in its header");
@@ -428,6 +429,11 @@ sotto_error backup_read(struct backup_reader *reader, uint8_t *type, sotto_bytes
         error = reader->ended ? SOTTO_NOT_FOUND : read_record(reader, type, body);
     *fault = reader->fault;
     return error;
+}
+
+uint8_t backup_read_version(const struct backup_reader *reader)
+{
+    return reader->header[AT_VERSION + 1];
 }
 
 uint64_t backup_read_so_far(const struct backup_reader *reader)

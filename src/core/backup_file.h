@@ -4,7 +4,7 @@
  *
  * offset size
  *   0     8   "sottobak"
- *   8     2   version, 1
+ *   8     2   version, 2; 1: what one's devices tell each other is without lengths in it
  *  10     1   what the key comes from: enum backup_secret
  *  11     1   0
  *  12     4   Argon2id's passes
@@ -26,6 +26,8 @@
 struct vault_cost;
 
 enum {
+    BACKUP_VERSION = 2,
+    BACKUP_UNFRAMED = 1, /* an older one */
     BACKUP_HEADER_SIZE = 92,
     BACKUP_CHUNK = 65536,                /* of plaintext */
     BACKUP_SEALED = BACKUP_CHUNK + 17,   /* in the file */
@@ -82,6 +84,8 @@ sotto_error backup_reader_new(const sotto_env *env, int fd,
  * order. After a failure every later call fails the same way. */
 sotto_error backup_read(struct backup_reader *reader, uint8_t *type, sotto_bytes *body,
                         sotto_fault *fault);
+/* What the header says. */
+uint8_t backup_read_version(const struct backup_reader *reader);
 /* Bytes of the file that were read. */
 uint64_t backup_read_so_far(const struct backup_reader *reader);
 void backup_reader_free(struct backup_reader *reader); /* wipes; NULL allowed */

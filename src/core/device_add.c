@@ -16,8 +16,8 @@ struct adding {
     struct arena arena;
     sotto_buf bytes; /* what link borrows from */
     struct device_link link;
-    const char *relay;
-    sotto_buf keys_bytes; /* what keys borrows from */
+    char relay[WIRE_ADDRESS_MAX + 1]; /* a copy: the profile may be loaded anew meanwhile */
+    sotto_buf keys_bytes;             /* what keys borrows from */
     struct device_keys keys;
     const char *name;
     sotto_bytes manifest; /* the newest, with the device in it */
@@ -120,20 +120,6 @@ sotto_error account_need_key(struct sotto *core)
 
 /* ---- Adding: the link ----------------------------------------------------------------------- */
 
-/* Host and port are the same; of pins, what both have. */
-static bool same_relay(const char *own, sotto_bytes linked)
-{
-    const char *pin = strchr(own, '#');
-    const char *its = memchr(linked.data, '#', linked.size);
-    size_t own_size = pin != NULL ? (size_t)(pin - own) : strlen(own);
-    size_t its_size = its != NULL ? (size_t)(its - (const char *)linked.data) : linked.size;
-    if (own_size != its_size || memcmp(own, linked.data, own_size) != 0)
-        return false;
-    return pin == NULL || its == NULL ||
-           sotto_bytes_equal(sotto_bytes_str(pin),
-                             sotto_bytes_of((const uint8_t *)its, linked.size - its_size));
-}
-
 static sotto_error link_read(struct adding *a, const char *text)
 {
     struct sotto *core = a->core;
@@ -151,8 +137,8 @@ static sotto_error link_read(struct adding *a, const char *text)
         return problem_set(&core->problem, SOTTO_ARGUMENT, SOTTO_CODE_OWN_LINK,
                            "Run this on the device that is to let the new one in.",
                            "This is this device's own link.");
-    a->relay = core->profile.relay;
-    if (!same_relay(a->relay, a->link.relay))
+    (void)snprintf(a->relay, sizeof a->relay, "%s", core->profile.relay);
+    if (!account_same_relay(a->relay, a->link.relay))
         return problem_set(&core->problem, SOTTO_VALUE, SOTTO_CODE_BAD_LINK,
                            "Run sotto link there with --relay and the address that `sotto status` "
                            "shows here.",

@@ -125,6 +125,13 @@ void identity_wipe(struct identity *identity)
     wipe(identity, sizeof *identity);
 }
 
+void identity_sign_in_set(struct identity *identity, sotto_bytes seed)
+{
+    BUG_UNLESS(seed.size == SIGN_SEED_SIZE);
+    (void)secret_set(&identity->sign_in_private, seed);
+    wire_sign_public(seed.data, identity->sign_in_key);
+}
+
 /* ---- Keeping --------------------------------------------------------------------------------- */
 
 /* struct {

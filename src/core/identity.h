@@ -45,6 +45,8 @@ sotto_error identity_create(struct crypto *crypto, struct identity *identity);
 sotto_error identity_recover(struct crypto *crypto, const struct secret *account_private,
                              struct identity *identity);
 void identity_wipe(struct identity *identity); /* wipes; NULL allowed */
+/* Another key to sign in with, by its seed (SIGN_SEED_SIZE bytes): each relay gets its own. */
+void identity_sign_in_set(struct identity *identity, sotto_bytes seed);
 
 /* All of it as bytes (secret!), and back. Loading recomputes each public key from its private one,
  * so damaged bytes are refused with a fault. */

@@ -29,6 +29,27 @@ void inbox_reset(struct sotto *core)
     core->tokens.urgent = false;
 }
 
+/* A connection signs in once: the next one is another. */
+void inbox_sign_in_anew(struct sotto *core)
+{
+    for (struct conn *conn = core->conns; conn != NULL; conn = conn->next) {
+        if (conn->kind != CONNECTION_ACCOUNT)
+            continue;
+        link_free(conn->link); /* without an answer to what it was asked; NULL allowed */
+        conn->link = NULL;
+        conn->dead = conn->ready = false;
+    }
+    core->inbox.conn_generation = 0;
+    core->inbox.phase = INBOX_DOWN;
+    core->inbox.busy = false;
+}
+
+static const uint8_t *sign_in_seed(const struct sotto *core)
+{
+    const struct inbox_place *place = core->inbox.place;
+    return place != NULL ? place->sign_in.data : core->identity.sign_in_private.data;
+}
+
 static void inbox_fail(struct sotto *core, const struct sotto_problem *problem)
 {
     struct inbox *inbox = &core->inbox;
@@ -86,10 +107,16 @@ static bool sign_in(struct sotto *core)
     message.type = MESSAGE_SIGN_IN;
     message.sign_in.account = core->identity.account;
     message.sign_in.device = core->identity.device;
-    proof_make(core->identity.sign_in_private.data, hello->challenge, &core->identity.account,
+    proof_make(sign_in_seed(core), hello->challenge, &core->identity.account,
                &core->identity.device, &message.sign_in.proof);
     core->inbox.phase = INBOX_SIGNING_IN;
     return ask(core, &message, on_signed_in);
+}
+
+/* What registering makes of the profile. */
+static const struct store_profile *profile_there(const struct sotto *core)
+{
+    return core->inbox.place != NULL ? core->inbox.place->profile : &core->profile;
 }
 
 static void on_registered(void *ctx, sotto_error error, const struct message *answer)
@@ -100,20 +127,24 @@ static void on_registered(void *ctx, sotto_error error, const struct message *an
         inbox_refused(core, error, answer);
         return;
     }
-    core->profile.registration = STORE_REGISTERED;
+    struct store_profile profile = *profile_there(core);
+    profile.registration = STORE_REGISTERED;
     error = store_begin(core->store);
     if (error == SOTTO_OK)
-        error = store_profile_put(core->store, &core->profile);
-    if (error == SOTTO_OK && core->moving)
+        error = store_profile_put(core->store, &profile);
+    if (error == SOTTO_OK && core->inbox.place != NULL)
         error = account_moved_in(core);
     if (error == SOTTO_OK)
         error = store_commit(core->store);
     if (error != SOTTO_OK) {
         store_rollback(core->store);
-        core->profile.registration = STORE_UNREGISTERED;
         inbox_local(core, error, "saving the registration");
         return;
     }
+    if (core->inbox.place != NULL) /* that is the profile's relay from here on */
+        identity_sign_in_set(&core->identity, core->inbox.place->sign_in);
+    core->inbox.place = NULL;
+    core->profile = profile;
     core->inbox.phase = INBOX_SIGNED_IN;
     core->inbox.registering = NULL;
 }
@@ -126,12 +157,12 @@ static bool register_self(struct sotto *core)
     const struct hello_ok *hello = link_hello(core->inbox.conn->link);
     struct register_request *request = &message.register_request;
     message.type = MESSAGE_REGISTER;
-    request->manifest = core->profile.manifest;
+    request->manifest = profile_there(core)->manifest;
     request->device = core->identity.device;
     request->phone = sotto_bytes_str(with->phone != NULL ? with->phone : "");
     request->invitation = sotto_bytes_str(with->invitation != NULL ? with->invitation : "");
     request->code = sotto_bytes_str(with->code != NULL ? with->code : "");
-    proof_make(core->identity.sign_in_private.data, hello->challenge, &core->identity.account,
+    proof_make(sign_in_seed(core), hello->challenge, &core->identity.account,
                &core->identity.device, &request->proof);
     core->inbox.phase = INBOX_SIGNING_IN;
     return ask(core, &message, on_registered);
@@ -471,9 +502,9 @@ static bool visit_step(struct sotto *core)
         return inbox_open(core);
     if (inbox->ack > 0)
         return ack(core);
-    if (inbox->seen < inbox->head && net_now_ms(core) - inbox->quiet_ms < INBOX_STALL_MS)
-        return true;
-    return delete_account(core);
+    /* Nothing that waits goes with the account. What does not come at all ends the run; perhaps
+     * another process of this profile has fetched it, and the next visit finds that. */
+    return inbox->seen < inbox->head || delete_account(core);
 }
 
 static bool signed_in_step(struct sotto *core)
@@ -514,7 +545,8 @@ bool inbox_step(struct sotto *core)
     struct inbox *inbox = &core->inbox;
     if (!inbox->wanted || inbox->deleted || (inbox->failed && !core->patient))
         return false;
-    inbox->conn = net_conn(core, core->profile.relay, CONNECTION_ACCOUNT);
+    const char *relay = inbox->place != NULL ? inbox->place->relay : core->profile.relay;
+    inbox->conn = net_conn(core, relay, CONNECTION_ACCOUNT);
     if (inbox->conn == NULL) {
         inbox_local(core, SOTTO_NO_MEMORY, "connecting");
         return false;

@@ -128,8 +128,16 @@ enum inbox_phase {
     INBOX_SIGNED_IN,
 };
 
+/* Another relay than the profile's: where the account moves to, or what it has left. */
+struct inbox_place {
+    const char *relay;
+    sotto_bytes sign_in;                 /* the seed of the key there */
+    const struct store_profile *profile; /* registering there makes it this one; else NULL */
+};
+
 /* The signed-in connection's work: registering or signing in, grants, the inbox, KeyPackages. */
 struct inbox {
+    const struct inbox_place *place; /* NULL: what the profile says */
     struct conn *conn;
     uint32_t conn_generation;
     enum inbox_phase phase;
@@ -204,7 +212,6 @@ struct sotto {
     bool ending; /* sotto_account_delete is under way */
     bool wiped;  /* the profile's account was deleted: sotto_close erases its files */
     uint64_t lists_seen;    /* the newest change of a list of devices that woke all rooms */
-    bool moving;            /* registering at another relay is under way */
     uint64_t relay_changes; /* of the account's relay that this core knows of */
     uint64_t leave_ms;      /* when it is looked again whether the old relay can be left */
     uint64_t ended_ms;      /* when the deletion was gone on with last, where the core serves */
@@ -590,6 +597,10 @@ sotto_error own_device_added(struct sotto *core, const struct store_room *row,
 sotto_error own_joined(struct sotto *core, const struct store_room *row,
                        const struct device_id *device);
 
+/* Records: what stands between own_record and writer_close, which gets what that returned, is the
+ * body of one. */
+struct writer;
+size_t own_record(struct writer *writer, uint8_t record);
 enum {
     OWN_CONTACT = 1,
     OWN_READ = 2,
@@ -629,9 +640,12 @@ sotto_error own_message_write(struct sotto *core, const struct store_message *me
 /* What others said of those messages of one's own; the last ones are left in the sink. */
 sotto_error own_receipts_write(struct sotto *core, const struct store_message *messages,
                                size_t count, struct arena *arena, struct own_sink *sink);
-/* Inside a transaction: takes records over until the reader's end. UNSUPPORTED: one is of a newer
- * version. */
+/* Inside a transaction: takes records over until the reader's end. What is not known, of a newer
+ * version, or cannot be read is passed over; the error is that of the first such. */
 sotto_error own_records_read(struct sotto *core, struct reader *reader, struct arena *arena);
+/* The same of records without a length, as older versions wrote them. The first error ends it. */
+sotto_error own_records_read_unframed(struct sotto *core, struct reader *reader,
+                                      struct arena *arena);
 /* Says the next piece of the past to a device that is to get it, if all before was said. */
 void own_history_step(struct room *room);
 /* Inside a transaction: the records of the past. */
@@ -661,6 +675,8 @@ sotto_error event_add_text(struct sotto *core, const struct room_id *room, uint6
 /* One step of the account connection. True: it is still at work. */
 bool inbox_step(struct sotto *core);
 void inbox_reset(struct sotto *core);
+/* Ends account connections, which sign in when they are wanted again: as somebody else, perhaps. */
+void inbox_sign_in_anew(struct sotto *core);
 
 /* ---- tokens.c ---- */
 

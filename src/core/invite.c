@@ -141,8 +141,13 @@ static sotto_error link_queue(struct sotto *core, const struct invitation *invit
                               struct arena *arena, struct room_id *room)
 {
     struct store_accepted accepted;
+    struct store_room row;
     TRY(inviter_learn(core, invitation, arena));
-    if (people_conversation(core, &invitation->account, arena, room))
+    /* They invite who cannot get back into their conversation: perhaps they lost it as well, and
+     * nobody is left who would let anybody in. */
+    if (people_conversation(core, &invitation->account, arena, room) &&
+        store_room_get(core->store, room, arena, &row) == SOTTO_OK &&
+        row.state != STORE_ROOM_REJOINING)
         return SOTTO_OK;
     TRY(room_make(core, STORE_ROOM_DIRECT, "", &invitation->account, room));
     struct commit_intent intent;

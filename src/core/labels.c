@@ -421,11 +421,12 @@ sotto_error people_pin_write(const struct store_pin *pin, sotto_buf *out)
 {
     struct writer writer;
     writer_init(&writer, out);
-    writer_u8(&writer, OWN_PIN);
+    size_t opened = own_record(&writer, OWN_PIN);
     writer_vector(&writer, sotto_bytes_str(pin->relay));
     writer_vector(&writer, sotto_bytes_str(pin->label));
     writer_fixed(&writer, sotto_bytes_of(pin->account.bytes, ACCOUNT_ID_SIZE));
     writer_u64(&writer, pin->seen_s);
+    writer_close(&writer, opened);
     return writer_finish(&writer);
 }
 

@@ -8,7 +8,9 @@
 #include "core/listing.h"
 #include "core/profile_picture.h"
 
-enum { OWN_VERSION = 1 };
+/* Version 1 had records without a length: what was not known ended the reading. It is read still:
+ * logs, outboxes and backups have it. */
+enum { OWN_UNFRAMED = 1, OWN_VERSION = 2 };
 
 sotto_error own_room(struct sotto *core, struct arena *arena, struct store_room *row)
 {
@@ -75,11 +77,17 @@ sotto_error own_queue_instead(struct sotto *core, const char *prefix, const char
     return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
 }
 
+size_t own_record(struct writer *writer, uint8_t record)
+{
+    writer_u8(writer, record);
+    return writer_open(writer);
+}
+
 static sotto_error contact_write(const struct store_contact *contact, sotto_buf *out)
 {
     struct writer writer;
     writer_init(&writer, out);
-    writer_u8(&writer, OWN_CONTACT);
+    size_t opened = own_record(&writer, OWN_CONTACT);
     writer_fixed(&writer, sotto_bytes_of(contact->account.bytes, ACCOUNT_ID_SIZE));
     writer_u8(&writer,
               (uint8_t)(contact->contact | (contact->verified != STORE_UNVERIFIED) << 1 |
@@ -87,6 +95,7 @@ static sotto_error contact_write(const struct store_contact *contact, sotto_buf 
     writer_vector(&writer, sotto_bytes_str(contact->name));
     writer_vector(&writer, sotto_bytes_str(contact->relay));
     writer_vector(&writer, contact->manifest);
+    writer_close(&writer, opened);
     return writer_finish(&writer);
 }
 
@@ -112,9 +121,10 @@ static sotto_error device_name_write(const struct device_id *device, const char 
 {
     struct writer writer;
     writer_init(&writer, out);
-    writer_u8(&writer, OWN_DEVICE_NAME);
+    size_t opened = own_record(&writer, OWN_DEVICE_NAME);
     writer_fixed(&writer, sotto_bytes_of(device->bytes, DEVICE_ID_SIZE));
     writer_vector(&writer, sotto_bytes_str(name));
+    writer_close(&writer, opened);
     return writer_finish(&writer);
 }
 
@@ -149,9 +159,10 @@ sotto_error own_read(struct sotto *core, const struct room_id *room, int64_t pos
     sotto_buf record;
     sotto_buf_init(&record, core->env);
     writer_init(&writer, &record);
-    writer_u8(&writer, OWN_READ);
+    size_t opened = own_record(&writer, OWN_READ);
     writer_fixed(&writer, sotto_bytes_of(room->bytes, ROOM_ID_SIZE));
     writer_u64(&writer, seq);
+    writer_close(&writer, opened);
     sotto_error error = writer_finish(&writer);
     if (error == SOTTO_OK)
         error = own_queue(core, NULL, sotto_buf_view(&record));
@@ -190,9 +201,11 @@ sotto_error own_snapshot(struct sotto *core, struct arena *arena, struct own_sin
         if (name[0] != '\0')
             TRY(device_name_write(&manifest.devices[i].id, name, &sink->records));
     }
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         if (contacts[i].label[0] != '\0')
             TRY(people_label_write(&contacts[i].account, contacts[i].label, &sink->records));
+        TRY(own_sink_flush(sink, false));
+    }
     TRY(store_pins(core->store, arena, &pins, &count));
     for (size_t i = 0; i < count; i++) {
         TRY(people_pin_write(&pins[i], &sink->records));
@@ -371,9 +384,9 @@ static sotto_error device_name_read(struct sotto *core, struct reader *reader, s
                              : reader->fault.error;
 }
 
-static sotto_error record_read(struct sotto *core, struct reader *reader, struct arena *arena)
+static sotto_error record_read(struct sotto *core, uint8_t record, struct reader *reader,
+                               struct arena *arena)
 {
-    uint8_t record = reader_u8(reader, "own.record");
     if (own_listing_is(record))
         return own_listing_read(core, record, reader, arena);
     switch (record) {
@@ -405,16 +418,33 @@ static sotto_error record_read(struct sotto *core, struct reader *reader, struct
         return profile_picture_read(core, reader);
     case OWN_DECLINED:
         return people_declined_read(core, reader, arena);
-    default: /* of a newer version: what follows cannot be read */
-        reader_fail(reader, SOTTO_UNSUPPORTED, "own.record");
-        return SOTTO_UNSUPPORTED;
+    default:
+        return SOTTO_UNSUPPORTED; /* of a newer version */
     }
 }
 
 sotto_error own_records_read(struct sotto *core, struct reader *reader, struct arena *arena)
 {
+    sotto_error refused = SOTTO_OK;
+    while (reader_more(reader)) {
+        struct reader body;
+        uint8_t record = reader_u8(reader, "own.record");
+        reader_init(&body, reader_vector(reader, CONTENT_OWN_MAX, "own.body"));
+        TRY(reader->fault.error);
+        sotto_error error = record_read(core, record, &body, arena);
+        if (error_is_local(error))
+            return error;
+        if (refused == SOTTO_OK)
+            refused = error;
+    }
+    return refused;
+}
+
+sotto_error own_records_read_unframed(struct sotto *core, struct reader *reader,
+                                      struct arena *arena)
+{
     while (reader_more(reader))
-        TRY(record_read(core, reader, arena));
+        TRY(record_read(core, reader_u8(reader, "own.record"), reader, arena));
     return SOTTO_OK;
 }
 
@@ -451,12 +481,14 @@ sotto_error own_receive(struct sotto *core, const struct content_message *conten
     if (content->kind != CONTENT_OWN)
         return SOTTO_OK;
     reader_init(&reader, content->text);
-    if (reader_u8(&reader, "own.version") != OWN_VERSION)
+    uint8_t version = reader_u8(&reader, "own.version");
+    if (version != OWN_VERSION && version != OWN_UNFRAMED)
         return SOTTO_OK;
     reader_copy(&reader, to.bytes, DEVICE_ID_SIZE, "own.to");
     if (!device_id_equal(&to, &all) && !device_id_equal(&to, &core->identity.device))
         return SOTTO_OK;
-    sotto_error error = own_records_read(core, &reader, arena);
+    sotto_error error = version == OWN_UNFRAMED ? own_records_read_unframed(core, &reader, arena)
+                                                : own_records_read(core, &reader, arena);
     /* One's own other device is newer, or broken: the log goes on. */
     return error_is_local(error) ? error : SOTTO_OK;
 }

@@ -25,7 +25,7 @@ static sotto_error room_write(const struct store_room *row, sotto_buf *out)
 {
     struct writer writer;
     writer_init(&writer, out);
-    writer_u8(&writer, OWN_ROOM);
+    size_t opened = own_record(&writer, OWN_ROOM);
     writer_fixed(&writer, sotto_bytes_of(row->room.bytes, ROOM_ID_SIZE));
     writer_u8(&writer, (uint8_t)row->kind);
     /* To the account it is a conversation like any other. */
@@ -37,6 +37,7 @@ static sotto_error room_write(const struct store_room *row, sotto_buf *out)
     writer_fixed(&writer, sotto_bytes_of(row->peer.bytes, ACCOUNT_ID_SIZE));
     writer_u64(&writer, row->created_s);
     writer_u64(&writer, row->active_s);
+    writer_close(&writer, opened);
     return writer_finish(&writer);
 }
 
@@ -65,7 +66,7 @@ static sotto_error message_write_whole(struct sotto *core, const struct store_me
         count = REACTIONS_MAX;
     bool contained = message->content.size > 0;
     writer_init(&writer, out);
-    writer_u8(&writer, OWN_MESSAGE);
+    size_t opened = own_record(&writer, OWN_MESSAGE);
     writer_u64(&writer, (uint64_t)message->position);
     writer_fixed(&writer, sotto_bytes_of(message->room.bytes, ROOM_ID_SIZE));
     writer_u64(&writer, message->seq);
@@ -86,6 +87,7 @@ static sotto_error message_write_whole(struct sotto *core, const struct store_me
     writer_vector(&writer, message->content);
     writer_vector(&writer, contained ? sotto_bytes_of(NULL, 0) : message->text);
     reactions_write(&writer, reactions, count);
+    writer_close(&writer, opened);
     return writer_finish(&writer);
 }
 
@@ -103,12 +105,10 @@ sotto_error own_message_write(struct sotto *core, const struct store_message *me
     return message_write_whole(core, &readable, arena, out);
 }
 
-/* In pieces of their own: an older version reads no further than what it does not know. */
 static sotto_error listings_write(struct sotto *core, const struct store_room *rooms, size_t count,
                                   struct arena *arena, struct own_sink *sink)
 {
     struct store_listing listing;
-    TRY(own_sink_flush(sink, true));
     for (size_t i = 0; i < count; i++) {
         if (rooms[i].kind == STORE_ROOM_OWN ||
             store_listing_get(core->store, &rooms[i].room, arena, &listing) != SOTTO_OK)
@@ -125,7 +125,7 @@ static sotto_error receipts_write(const struct store_message *message,
 {
     struct writer writer;
     writer_init(&writer, out);
-    writer_u8(&writer, OWN_RECEIPTS);
+    size_t record = own_record(&writer, OWN_RECEIPTS);
     writer_fixed(&writer, sotto_bytes_of(message->room.bytes, ROOM_ID_SIZE));
     writer_u64(&writer, message->seq);
     writer_u32(&writer, message->part);
@@ -136,6 +136,7 @@ static sotto_error receipts_write(const struct store_message *message,
         writer_u64(&writer, receipts[i].time_s);
     }
     writer_close(&writer, opened);
+    writer_close(&writer, record);
     return writer_finish(&writer);
 }
 
@@ -221,10 +222,11 @@ static sotto_error progress_give(struct sotto *core, const struct store_history 
     uint64_t of = 0;
     TRY(store_messages_count(core->store, &of));
     writer_init(&writer, records);
-    writer_u8(&writer, OWN_PROGRESS);
+    size_t opened = own_record(&writer, OWN_PROGRESS);
     writer_u64(&writer, history->given);
     writer_u64(&writer, of > history->given && !all ? of : history->given);
     writer_u8(&writer, all);
+    writer_close(&writer, opened);
     return writer_finish(&writer);
 }
 
@@ -258,7 +260,7 @@ static sotto_error piece_give(struct sotto *core, struct store_history *history,
         return SOTTO_OK; /* nothing new, and not at the end yet */
     TRY(progress_give(core, history, all, &sink->records));
     TRY(own_sink_flush(sink, true));
-    /* Apart: a client of a version that does not know them reads the rest all the same. */
+    /* Apart: a message can fill a piece. */
     TRY(own_receipts_write(core, piece.messages, piece.count, arena, sink));
     TRY(own_sink_flush(sink, true));
     *queued = true;

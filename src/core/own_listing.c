@@ -24,48 +24,56 @@ bool own_listing_is(uint8_t record)
 
 /* ---- Writing -------------------------------------------------------------------------------- */
 
-static void begin(struct writer *writer, sotto_buf *out, uint8_t record, const struct room_id *room)
+static size_t begin(struct writer *writer, sotto_buf *out, uint8_t record,
+                    const struct room_id *room)
 {
     writer_init(writer, out);
-    writer_u8(writer, record);
+    size_t opened = own_record(writer, record);
     writer_fixed(writer, sotto_bytes_of(room->bytes, ROOM_ID_SIZE));
+    return opened;
+}
+
+static sotto_error end(struct writer *writer, size_t opened)
+{
+    writer_close(writer, opened);
+    return writer_finish(writer);
 }
 
 static sotto_error write_flag(uint8_t record, const struct room_id *room, bool on, sotto_buf *out)
 {
     struct writer writer;
-    begin(&writer, out, record, room);
+    size_t opened = begin(&writer, out, record, room);
     writer_u8(&writer, on);
-    return writer_finish(&writer);
+    return end(&writer, opened);
 }
 
 static sotto_error write_muted(const struct store_listing *listing, sotto_buf *out)
 {
     struct writer writer;
-    begin(&writer, out, OWN_MUTED, &listing->room);
+    size_t opened = begin(&writer, out, OWN_MUTED, &listing->room);
     writer_u64(&writer, listing->muted_s);
     writer_u8(&writer, listing->mentions_muted);
-    return writer_finish(&writer);
+    return end(&writer, opened);
 }
 
 static sotto_error write_shelf(const struct store_listing *listing, uint64_t seq, sotto_buf *out)
 {
     struct writer writer;
-    begin(&writer, out, OWN_SHELF, &listing->room);
+    size_t opened = begin(&writer, out, OWN_SHELF, &listing->room);
     writer_u64(&writer, seq);
     writer_u8(&writer, (uint8_t)listing->shelf);
-    return writer_finish(&writer);
+    return end(&writer, opened);
 }
 
 static sotto_error write_draft(const struct store_listing *listing, sotto_buf *out)
 {
     struct writer writer;
-    begin(&writer, out, OWN_DRAFT, &listing->room);
+    size_t opened = begin(&writer, out, OWN_DRAFT, &listing->room);
     writer_u64(&writer, listing->draft_s);
     writer_u8(&writer, listing->draft_markdown);
     writer_vector(&writer, listing->draft_target);
     writer_vector(&writer, listing->draft);
-    return writer_finish(&writer);
+    return end(&writer, opened);
 }
 
 sotto_error own_listing_write(const struct store_listing *listing, uint64_t seq, sotto_buf *out)
@@ -125,9 +133,9 @@ sotto_error own_tell_erased(struct sotto *core, const struct room_id *room, uint
     struct writer writer;
     sotto_buf record;
     sotto_buf_init(&record, core->env);
-    begin(&writer, &record, OWN_ERASED, room);
+    size_t opened = begin(&writer, &record, OWN_ERASED, room);
     writer_u64(&writer, seq);
-    return tell(core, writer_finish(&writer), &record);
+    return tell(core, end(&writer, opened), &record);
 }
 
 /* The outbox rows of a conversation's draft begin so. */

@@ -55,7 +55,7 @@ static sotto_error one_write(struct room *room, struct arena *arena, sotto_buf *
     if (row.state != STORE_ROOM_ACTIVE && row.state != STORE_ROOM_REJOINING)
         return SOTTO_OK;
     writer_init(&writer, out);
-    writer_u8(&writer, OWN_MEMBERS);
+    size_t record = own_record(&writer, OWN_MEMBERS);
     writer_fixed(&writer, sotto_bytes_of(row.room.bytes, ROOM_ID_SIZE));
     size_t opened = writer_open(&writer);
     if (room->group != NULL)
@@ -63,6 +63,7 @@ static sotto_error one_write(struct room *room, struct arena *arena, sotto_buf *
     else
         TRY(of_store(room, arena, &writer));
     writer_close(&writer, opened);
+    writer_close(&writer, record);
     return writer_finish(&writer);
 }
 
@@ -89,8 +90,6 @@ sotto_error own_members_write(struct sotto *core, struct arena *arena, struct ow
 {
     struct store_room *rooms = NULL;
     size_t count = 0;
-    /* In pieces of their own: an older version reads no further than what it does not know. */
-    TRY(own_sink_flush(sink, true));
     TRY(store_rooms(core->store, arena, &rooms, &count));
     for (size_t i = 0; i < count; i++) {
         if (rooms[i].kind == STORE_ROOM_OWN)

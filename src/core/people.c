@@ -103,15 +103,18 @@ bool people_conversation(struct sotto *core, const struct account_id *account, s
 {
     struct store_room *rooms = NULL;
     size_t count = 0;
+    const struct store_room *best = NULL;
     if (store_rooms(core->store, arena, &rooms, &count) != SOTTO_OK)
         return false;
     for (size_t i = 0; i < count; i++)
         if (rooms[i].kind == STORE_ROOM_DIRECT && rooms[i].has_peer &&
-            account_id_equal(&rooms[i].peer, account) && store_room_alive(rooms[i].state)) {
-            *room = rooms[i].room;
-            return true;
-        }
-    return false;
+            account_id_equal(&rooms[i].peer, account) && store_room_alive(rooms[i].state) &&
+            (best == NULL ||
+             (best->state == STORE_ROOM_REJOINING && rooms[i].state != STORE_ROOM_REJOINING)))
+            best = &rooms[i];
+    if (best != NULL)
+        *room = best->room;
+    return best != NULL;
 }
 
 /* ---- Blocked -------------------------------------------------------------------------------- */
@@ -203,9 +206,10 @@ sotto_error people_label_write(const struct account_id *account, const char *lab
 {
     struct writer writer;
     writer_init(&writer, out);
-    writer_u8(&writer, OWN_LABEL);
+    size_t opened = own_record(&writer, OWN_LABEL);
     writer_fixed(&writer, sotto_bytes_of(account->bytes, ACCOUNT_ID_SIZE));
     writer_vector(&writer, sotto_bytes_str(label));
+    writer_close(&writer, opened);
     return writer_finish(&writer);
 }
 
@@ -255,8 +259,9 @@ sotto_error people_request_gone(struct sotto *core, const struct store_request *
     TRY(store_request_erase(core->store, request->id));
     sotto_buf_init(&record, core->env);
     writer_init(&writer, &record);
-    writer_u8(&writer, OWN_DECLINED);
+    size_t opened = own_record(&writer, OWN_DECLINED);
     writer_fixed(&writer, sotto_bytes_of(request->room.bytes, ROOM_ID_SIZE));
+    writer_close(&writer, opened);
     sotto_error error = writer_finish(&writer);
     if (error == SOTTO_OK)
         error = own_queue(core, NULL, sotto_buf_view(&record));

@@ -9,7 +9,8 @@
 /* What the person calls them, else what they call themselves. */
 const char *people_name(const struct store_contact *contact);
 
-/* A living conversation with that person alone: no second one is begun. */
+/* A living conversation with that person alone, rather one that this device is in: no second one is
+ * begun. */
 bool people_conversation(struct sotto *core, const struct account_id *account, struct arena *arena,
                          struct room_id *room);
 

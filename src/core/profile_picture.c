@@ -38,9 +38,10 @@ static sotto_error record_write(const struct account_id *account, sotto_bytes pi
 {
     struct writer writer;
     writer_init(&writer, out);
-    writer_u8(&writer, OWN_PICTURE);
+    size_t opened = own_record(&writer, OWN_PICTURE);
     writer_fixed(&writer, sotto_bytes_of(account->bytes, ACCOUNT_ID_SIZE));
     writer_vector(&writer, picture);
+    writer_close(&writer, opened);
     return writer_finish(&writer);
 }
 

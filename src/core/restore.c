@@ -196,7 +196,9 @@ static sotto_error record_take(struct restoring *r, uint8_t type, struct reader 
     if (type == BACKUP_SETTING)
         error = setting_take(r, reader);
     else if (type == BACKUP_PEOPLE || type == BACKUP_PAST)
-        error = own_records_read(r->core, reader, arena);
+        error = backup_read_version(r->reader) == BACKUP_UNFRAMED
+                    ? own_records_read_unframed(r->core, reader, arena)
+                    : own_records_read(r->core, reader, arena);
     else if (type == BACKUP_WAITING)
         error = waiting_take(r, reader, arena);
     if (error == SOTTO_OK || error_is_local(error))

@@ -7,10 +7,33 @@
 enum outcome {
     OUTCOME_LATER, /* try again */
     OUTCOME_PLAIN, /* the invitation is used up: try again without it */
-    OUTCOME_NEVER, /* nobody is there to get it */
+    OUTCOME_AWAY,  /* nobody is there now */
+    OUTCOME_NEVER, /* it will not be taken */
 };
 
-static enum outcome outcome_of(sotto_error error, const struct message *answer,
+enum {
+    AWAY_S = 30 * 86400, /* as long as an inbox keeps what nobody fetches */
+    AWAY_PAUSE_S = 60,   /* at first; then ever longer */
+    DAY_S = 86400,
+    LOOK_MS = 60000, /* how often a clock that may be set is looked at */
+};
+
+/* Whose account is not there may have moved, and say so in a room that was not read yet: then the
+ * Welcome, without which they are in a group that they know nothing of, follows them
+ * (statement.c). */
+static bool may_have_moved(struct sotto *core, const struct message *answer,
+                           const struct store_outgoing *outgoing)
+{
+    return answer->error.code == WIRE_CODE_NO_ACCOUNT && outgoing->client_id[0] == '\0' &&
+           core_now_s(core) < outgoing->created_s + AWAY_S;
+}
+
+static uint64_t away_pause_s(uint32_t tries)
+{
+    return tries < 10 ? (uint64_t)AWAY_PAUSE_S << tries : DAY_S;
+}
+
+static enum outcome outcome_of(struct sotto *core, sotto_error error, const struct message *answer,
                                const struct store_outgoing *outgoing)
 {
     if (net_transient(error, answer))
@@ -18,11 +41,12 @@ static enum outcome outcome_of(sotto_error error, const struct message *answer,
     if (outgoing->capability.size > 0 && (answer->error.code == WIRE_CODE_CAPABILITY_USED ||
                                           answer->error.code == WIRE_CODE_CAPABILITY_UNKNOWN))
         return OUTCOME_PLAIN;
-    return OUTCOME_NEVER;
+    return may_have_moved(core, answer, outgoing) ? OUTCOME_AWAY : OUTCOME_NEVER;
 }
 
+/* *tell: the person has not heard of that refusal yet. */
 static sotto_error posted_store(struct room *room, sotto_error error, const struct message *answer,
-                                struct arena *arena)
+                                struct arena *arena, bool *tell)
 {
     struct sotto *core = room->core;
     struct store_outgoing outgoing;
@@ -31,7 +55,8 @@ static sotto_error posted_store(struct room *room, sotto_error error, const stru
     if (found == SOTTO_NOT_FOUND)
         return store_commit(core->store); /* done by another process */
     TRY(found);
-    enum outcome outcome = error == SOTTO_OK ? OUTCOME_NEVER : outcome_of(error, answer, &outgoing);
+    enum outcome outcome =
+        error == SOTTO_OK ? OUTCOME_NEVER : outcome_of(core, error, answer, &outgoing);
     if (error == SOTTO_OK)
         TRY(store_token_erase(core->store,
                               sotto_bytes_of(outgoing.request.bytes, REQUEST_ID_SIZE)));
@@ -49,10 +74,15 @@ static sotto_error posted_store(struct room *room, sotto_error error, const stru
         if (outcome == OUTCOME_PLAIN)
             outgoing.capability = sotto_bytes_of(NULL, 0);
         else
-            outgoing.not_before_s = core_now_s(core) + TRANSIENT_PAUSE_S;
-        outgoing.error = error == SOTTO_REFUSED && answer != NULL
-                             ? wire_code_name(answer->error.code)
-                             : sotto_error_name(error);
+            outgoing.not_before_s =
+                core_now_s(core) +
+                (outcome == OUTCOME_AWAY ? away_pause_s(outgoing.tries - 1) : TRANSIENT_PAUSE_S);
+        const char *said = error == SOTTO_REFUSED && answer != NULL
+                               ? wire_code_name(answer->error.code)
+                               : sotto_error_name(error);
+        *tell = outcome == OUTCOME_LATER ||
+                (outcome == OUTCOME_AWAY && strcmp(outgoing.error, said) != 0);
+        outgoing.error = said;
         TRY(store_outgoing_put(core->store, &outgoing));
     }
     return store_commit(core->store);
@@ -71,12 +101,13 @@ static void on_posted(void *ctx, sotto_error error, const struct message *answer
     if (outcome != TOKEN_NOT_IT)
         return;
     struct arena arena;
+    bool tell = true;
     arena_init(&arena, room->core->env);
-    sotto_error stored = posted_store(room, error, answer, &arena);
+    sotto_error stored = posted_store(room, error, answer, &arena, &tell);
     if (stored != SOTTO_OK) {
         store_rollback(room->core->store);
         room_local_failure(room, stored, "noting that an invitation was delivered");
-    } else if (error != SOTTO_OK) {
+    } else if (error != SOTTO_OK && tell) {
         struct sotto_problem problem;
         problem_clear(&problem);
         net_problem(room->doing_conn, error, answer, &problem);
@@ -117,9 +148,11 @@ static sotto_error post_request(struct room *room, struct conn *conn,
 /* False: this row cannot be posted now. */
 static bool post_try(struct room *room, const struct store_outgoing *outgoing)
 {
-    if (outgoing->not_before_s > core_now_s(room->core)) {
+    uint64_t now_s = core_now_s(room->core);
+    if (outgoing->not_before_s > now_s) {
+        uint64_t wait_ms = (outgoing->not_before_s - now_s) * 1000;
         if (room->retry_ms == 0)
-            room->retry_ms = net_now_ms(room->core) + 1000;
+            room->retry_ms = net_now_ms(room->core) + (wait_ms < LOOK_MS ? wait_ms : LOOK_MS);
         return false;
     }
     struct conn *conn = net_conn(room->core, outgoing->relay, CONNECTION_ROOM);

@@ -214,6 +214,24 @@ static void take_failed(struct room *room, sotto_error error, const struct messa
 
 /* ---- Manifests ---- */
 
+/* Where the account is now: it may have moved since that was wanted. A capability is good where it
+ * was given. */
+static const char *relay_of(struct sotto *core, const struct commit_intent *intent,
+                            struct arena *arena)
+{
+    struct store_contact contact;
+    if (core_is_own(core, &intent->account))
+        return core->profile.relay;
+    if (intent->capability.size == 0 &&
+        store_contact_get(core->store, &intent->account, arena, &contact) == SOTTO_OK &&
+        contact.relay[0] != '\0')
+        return contact.relay;
+    char *relay = arena_array(arena, intent->relay.size + 1, 1);
+    if (relay != NULL && intent->relay.size > 0)
+        memcpy(relay, intent->relay.data, intent->relay.size);
+    return relay;
+}
+
 /* Inside a transaction: a take for each device that is to be added. */
 static sotto_error takes_plan(struct room *room, const struct commit_intent *intent,
                               sotto_bytes bytes, struct arena *arena, sotto_fault *fault)
@@ -222,9 +240,9 @@ static sotto_error takes_plan(struct room *room, const struct commit_intent *int
     struct manifest manifest;
     TRY(manifest_read(bytes, arena, &manifest, fault));
     size_t planned = 0;
-    char relay[WIRE_ADDRESS_MAX + 1];
-    (void)snprintf(relay, sizeof relay, "%.*s", (int)intent->relay.size,
-                   (const char *)intent->relay.data);
+    const char *relay = relay_of(core, intent, arena);
+    if (relay == NULL)
+        return SOTTO_NO_MEMORY;
     for (size_t i = 0; i < manifest.device_count; i++) {
         if (!device_is_zero(&intent->device) &&
             !device_id_equal(&intent->device, &manifest.devices[i].id))
@@ -309,6 +327,7 @@ static sotto_error manifest_request(struct room *room, struct conn *conn,
         intent->capability.size > 0 ? PERMISSION_CAPABILITY : PERMISSION_NONE;
     message.get_manifest.permission.value = intent->capability;
     message.get_manifest.account = intent->account;
+    room->doing_account = intent->account;
     return room_request(room, conn, &message, on_manifest);
 }
 
@@ -422,13 +441,11 @@ static bool intent_fetch(struct room *room, const struct store_outgoing *outgoin
 {
     size_t count = 0;
     struct store_take *missing = NULL;
-    char relay[WIRE_ADDRESS_MAX + 1];
     if (takes_of(room, intent, arena, &count, &missing) != SOTTO_OK ||
         (count > 0 && missing == NULL))
         return false;
-    (void)snprintf(relay, sizeof relay, "%.*s", (int)intent->relay.size,
-                   (const char *)intent->relay.data);
-    struct conn *conn = net_conn(room->core, relay, CONNECTION_ROOM);
+    const char *relay = relay_of(room->core, intent, arena);
+    struct conn *conn = relay != NULL ? net_conn(room->core, relay, CONNECTION_ROOM) : NULL;
     if (conn == NULL)
         return false;
     if (!conn_up(conn)) {

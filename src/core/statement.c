@@ -61,7 +61,7 @@ sotto_error statement_tell_all(struct sotto *core, sotto_bytes statement, uint64
     arena_init(&arena, core->env);
     sotto_error error = store_rooms(core->store, &arena, &rooms, &count);
     for (size_t i = 0; i < count && error == SOTTO_OK; i++)
-        if (rooms[i].state == STORE_ROOM_ACTIVE || rooms[i].state == STORE_ROOM_CREATING)
+        if (store_room_alive(rooms[i].state)) /* one that is come back to is told then */
             error = tell_room(core, &rooms[i].room, statement, number);
     arena_free(&arena);
     return error;
@@ -77,6 +77,9 @@ static sotto_error contact_moved(struct sotto *core, struct store_contact *conta
         return SOTTO_NO_MEMORY;
     memcpy(text, relay.data, relay.size);
     contact->relay = text;
+    /* What waited for them there goes on at once. */
+    for (struct room *room = core->rooms; room != NULL; room = room->next)
+        room->wake = room->wake || room->in_scope;
     TRY(store_outgoing_moved(core->store, &contact->account, text));
     return store_contact_put(core->store, contact);
 }

@@ -257,7 +257,7 @@ sotto_error store_outgoing_moved(struct store *store, const struct account_id *a
     query_text(&q, relay);
     query_fixed(&q, account->bytes, sizeof account->bytes);
     TRY(query_run(&q));
-    query_write(&q, store, "UPDATE take SET relay = ? WHERE account = ? AND key_package = x''");
+    query_write(&q, store, "UPDATE take SET relay = ? WHERE account = ?");
     query_text(&q, relay);
     query_fixed(&q, account->bytes, sizeof account->bytes);
     return query_run(&q);

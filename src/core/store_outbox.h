@@ -96,8 +96,8 @@ sotto_error store_outgoing_count(struct store *store, const struct room_id *room
 sotto_error store_outgoing_rooms(struct store *store, struct arena *arena, struct room_id **rooms,
                                  size_t *count);
 
-/* [tx] What is to be posted to an account, and KeyPackages that are to be taken of it: at that
- * relay from now on. */
+/* [tx] What is to be posted to an account, now or when a commit has won, goes to that relay from
+ * now on. */
 sotto_error store_outgoing_moved(struct store *store, const struct account_id *account,
                                  const char *relay);
 

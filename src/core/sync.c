@@ -11,6 +11,7 @@ enum {
     TICK_MS = 250,      /* how often a listener looks whether another process stored something */
     TIDY_MS = 60000,    /* how often a server looks whether there is something to tidy */
     ENDING_MS = 30000,  /* how often a server tries to end a deletion */
+    REST_MS = 5000,     /* for so long it leaves one to whoever began it */
     LISTEN_BATCH = 100, /* messages given to a listener at once */
 };
 
@@ -250,8 +251,9 @@ sotto_error sotto_sync(struct sotto *core)
         error = error == SOTTO_OK ? again : error;
     }
     core->inbox.wanted = core->inbox.want_envelopes = false;
-    if (error == SOTTO_OK)
-        error = account_move_go_on(core);
+    /* One conversation whose relay is gone does not keep the account at two. */
+    sotto_error moved = error_is_local(error) || core->wiped ? SOTTO_OK : account_move_go_on(core);
+    error = error == SOTTO_OK ? moved : error;
     bool more = true;
     while (more && listing_erase_some(core, &more) == SOTTO_OK && !core->stop)
         continue;
@@ -431,6 +433,20 @@ static sotto_error end_go_on(struct sotto *core)
     return account_end_check(core);
 }
 
+/* Another core or process deletes the account: this one does nothing else with it from then on, and
+ * goes on with that if it is broken off. */
+static bool serve_rests(struct sotto *core)
+{
+    struct sotto_problem before = core->problem;
+    bool ending = account_ending(core) != SOTTO_OK;
+    core->problem = before;
+    if (ending) {
+        core->inbox.wanted = core->inbox.want_envelopes = false;
+        core->ended_ms = net_now_ms(core) - (ENDING_MS - REST_MS);
+    }
+    return ending;
+}
+
 /* One turn. The host's step is in net_step. */
 static sotto_error serve_turn(struct sotto *core)
 {
@@ -448,6 +464,8 @@ static sotto_error serve_turn(struct sotto *core)
         proxy_check(core);
     if (foreign || changes != store_changes(core->store)) {
         TRY(account_end_check(core));
+        if (on && serve_rests(core))
+            return SOTTO_OK;
         if (on)
             TRY(account_relay_check_changes(core));
     }

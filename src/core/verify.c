@@ -13,8 +13,9 @@ static sotto_error compared_tell(struct sotto *core, const struct account_id *ac
     struct writer writer;
     sotto_buf_init(&record, core->env);
     writer_init(&writer, &record);
-    writer_u8(&writer, OWN_COMPARED);
+    size_t opened = own_record(&writer, OWN_COMPARED);
     writer_fixed(&writer, sotto_bytes_of(account->bytes, ACCOUNT_ID_SIZE));
+    writer_close(&writer, opened);
     sotto_error error = writer_finish(&writer);
     if (error == SOTTO_OK)
         error = own_queue(core, NULL, sotto_buf_view(&record));

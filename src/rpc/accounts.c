@@ -425,7 +425,9 @@ static void on_line(struct hub *hub, struct front *front, sotto_bytes line)
 {
     json_t *request = json_loadb((const char *)line.data, line.size, JSON_REJECT_DUPLICATES, NULL);
     const char *method = json_string_value(json_object_get(request, "method"));
-    if (method == NULL || is_own(method) || rpc_method_named(method) == NULL) {
+    const json_t *id = json_object_get(request, "id");
+    bool answers = id == NULL || json_is_string(id) || json_is_number(id) || json_is_null(id);
+    if (method == NULL || !answers || is_own(method) || rpc_method_named(method) == NULL) {
         json_decref(request);
         answer_here(hub, front, line); /* what is no request is refused there */
     } else
@@ -519,10 +521,22 @@ bool accounts_remove(struct call *call)
     if (account == NULL)
         return false;
     account_end(account);
+    path_of(call->hub, account->name, "/daemon.sock", path);
+    int other = socket_connect(path);
+    if (other >= 0) {
+        (void)close(other);
+        (void)problem_set(&call->problem, SOTTO_EXISTS, SOTTO_CODE_DAEMON_RUNS,
+                          "End that one first: sotto --profile DIR call daemon.stop",
+                          "A daemon that was not started here serves the account `%s`.",
+                          account->name);
+        return false;
+    }
     path_of(call->hub, account->name, "", path);
     if (store_erase_files(path) != SOTTO_OK)
         return problem_local(&call->problem, SOTTO_IO, "erasing the account's profile") == SOTTO_OK;
-    (void)strncat(path, "/daemon.sock.lock", sizeof path - strlen(path) - 1);
+    path_of(call->hub, account->name, "/daemon.sock", path);
+    (void)unlink(path); /* of one that was killed */
+    path_of(call->hub, account->name, "/daemon.sock.lock", path);
     (void)unlink(path);
     path_of(call->hub, account->name, "", path);
     (void)rmdir(path); /* unless there is something else in it */

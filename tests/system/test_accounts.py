@@ -125,6 +125,21 @@ def test_remove():
         rpc = hub.rpc()
         talk(world, rpc)
         words = rpc("account.recoveryPhrase", profile="bob")["phrase"]
+        # An id that is none is refused here; its answer would never be known as that.
+        rpc.write(b'{"jsonrpc": "2.0", "id": {}, "method": "account.get", "params": {"profile": "bob"}}\n')
+        assert rpc.answer(None)["error"]["code"] == -32600
+        # One that was killed leaves its socket; one that was started by hand is not overlooked.
+        bob = os.path.join(hub.directory, "bob")
+        (pid,) = [p for p in children(hub.process) if bob in open("/proc/%d/cmdline" % p).read().split("\0")]
+        os.kill(pid, signal.SIGKILL)
+        eventually(lambda: not [a for a in rpc("accounts.list")["accounts"] if a["name"] == "bob"][0]["running"],
+                   "the hub's knowing")
+        hand = subprocess.Popen([SOTTO, "--profile", bob, "daemon"], stdin=subprocess.DEVNULL,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        Rpc(os.path.join(bob, "daemon.sock")).close()
+        assert rpc.fails("accounts.remove", name="bob") == "daemon_runs"
+        hand.kill()
+        hand.wait()
         rpc("accounts.remove", name="bob")
         assert [a["name"] for a in rpc("accounts.list")["accounts"]] == ["alice"]
         assert not os.path.exists(os.path.join(hub.directory, "bob"))

@@ -83,6 +83,8 @@ def lost(world, alice, bob, carol):
     backup, and then the device is gone."""
     for one in (alice, bob, carol):
         one.register()
+    # As where her device had been recovered itself: its messages stand far behind all others.
+    alice.sql("UPDATE number SET value = %d WHERE name = 'message.position'" % (6200 << 40))
     world.befriend(alice, bob)
     world.befriend(bob, carol)
     bob.ok("group", "create", "Club", "Alice", "Carol")
@@ -207,6 +209,28 @@ def test_other_device_dead():
         new.sql("UPDATE rejoin SET next_s = 1")  # a minute passes
         sync(new, bob, carol, new, bob, carol, new)
         is_back(new, bob, carol, talk, club, 2)
+
+
+def test_both_lost():
+    """both lost what they had, so nobody can let the other one back in: an invitation begins another conversation"""
+    with World("Alice", "Bob", "Carol") as (world, alice, bob, carol):
+        path = lost(world, alice, bob, carol)[0]
+        words = bob.ok("phrase").of("recoveryPhrase")[0]["phrase"]
+        new = restore(world, path, "--alone")
+        assert new.conversation("Bob")["state"] == "rejoining"
+        shutil.rmtree(bob.profile)
+        bob.ok("recover", "--relay", world.address, "--alone", "--name", "Bob", text=words)
+        link_ = bob.ok("invite").of("invitation")[0]["link"]
+        new.run("accept", link_)
+        sync(new, bob)
+        talking = [c for c in new.ok("conversations").of("conversation") if c["title"] == "Bob"]
+        assert sorted(c["state"] for c in talking) == ["active", "rejoining"], talking
+        (room,) = [c["conversation"] for c in talking if c["state"] == "active"]
+        new.ok("send", room, "at last")
+        sync(bob)
+        assert "at last" in [m["text"] for m in bob.ok("listen", "--once").of("message") if m["kind"] == "text"]
+        new.ok("accept", link_)  # again leads to that one
+        assert len([c for c in new.ok("conversations").of("conversation") if c["title"] == "Bob"]) == 2
 
 
 def test_history_only():
@@ -425,4 +449,4 @@ class Tags(html.parser.HTMLParser):
 
 
 main([test_export, test_import, test_beside, test_only_device, test_added_another_way, test_old_one_out, test_other_device_dead,
-      test_history_only, test_what_waits, test_refused, test_stopped])
+      test_both_lost, test_history_only, test_what_waits, test_refused, test_stopped])

@@ -154,6 +154,25 @@ def test_killed_resumes():
         assert "accountDeleted" in bob.kinds("Alice")
 
 
+def test_daemon_goes_on():
+    """a relay that is away when a daemon is asked to delete the account: it does so when the relay is back"""
+    with World("Alice", "Bob") as (world, alice, bob):
+        alice.register()
+        bob.register()
+        world.befriend(alice, bob)
+        daemon = Daemon(alice)
+        rpc = daemon.rpc()
+        account = rpc("account.get")["account"]
+        world.stop_relay()
+        assert rpc.fails("account.delete", confirm=account) in ("unreachable", "timeout")
+        assert rpc.fails("conversation.list") == "account_deleted"
+        world.start_relay()
+        out, err = daemon.process.communicate(timeout=60)
+        assert "account_deleted" in out, (out, err)
+        assert left(alice) == [], left(alice)
+        assert bytes.fromhex(account) not in relay_bytes(world)
+
+
 def test_daemon():
     """over JSON-RPC: confirmed by the account's id, answered, told, and then the daemon ends"""
     with World("Alice", "Bob") as (world, alice, bob):
@@ -210,4 +229,4 @@ def test_force():
             other.close()
 
 
-main([test_all, test_last_row, test_killed, test_killed_resumes, test_daemon, test_limited, test_force])
+main([test_all, test_last_row, test_killed, test_killed_resumes, test_daemon_goes_on, test_daemon, test_limited, test_force])

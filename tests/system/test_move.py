@@ -135,6 +135,98 @@ def test_late():
             assert device.conversation("Late")["state"] == "active", device.profile
 
 
+def test_welcome_follows():
+    """who is added while they move gets the Welcome where they are, though nobody was at the place that it was for"""
+    with Two("Alice", "Bob") as (world, other, alice, bob):
+        alice.register()
+        bob.register(relay=other.address)
+        world.befriend(bob, alice)
+        world.stop_relay()
+        world.options = ("--rate-limit", "on", "--rate-requests", "2")  # a list of devices, a KeyPackage, no Welcome
+        world.start_relay()
+        assert bob.run("group", "create", "Late", "Alice").error == "rate_limited"
+        owed = lambda: bob.sql("SELECT relay FROM outgoing WHERE kind = 5")
+        assert bob.conversation("Late")["members"] == 2 and owed() == [(world.address,)], owed()
+        world.stop_relay()
+        world.options = ()
+        world.start_relay()
+        alice.ok("account", "move", "--relay", other.address)
+        assert "movingFrom" not in account(alice)
+        # Bob writes there, and has not read what Alice says of herself in their conversation.
+        bob.sql("UPDATE outgoing SET not_before_s = 0")
+        bob.ok("send", "Late", "hello")
+        assert bob.sql("SELECT error FROM outgoing WHERE kind = 5") == [("no_account",)]
+        assert owed() == [(world.address,)]
+        sync(bob)
+        assert owed() == []
+        sync(alice)
+        assert alice.conversation("Late")["state"] == "active"
+        bob.ok("send", "Late", "there you are")
+        sync(alice)
+        assert texts(alice, "Late")[-1:] == ["there you are"]
+
+
+def test_linked_meanwhile():
+    """a device that is linked between two tries is in the list that the account moves with"""
+    with Two("Alice", "Bob", config="registration = phone\n") as (world, other, alice, bob):
+        friends(world, alice, bob)
+        asked = alice.run("account", "move", "--relay", other.address, "--phone", "+4930123456")
+        assert asked.error == "code_needed", asked
+        laptop = link(world, alice)
+        moved = alice.ok("account", "move", "--relay", other.address, "--phone", "+4930123456",
+                         "--code", other.last_code()).of("account")[0]
+        assert moved["movingFrom"] == world.address, moved
+        assert len(alice.ok("devices").of("device")) == 2
+        sync(laptop, alice, bob)
+        assert "movingFrom" not in account(alice) and account(laptop)["relay"] == other.address
+        assert not [c for c in bob.ok("contacts").of("contact") if c.get("identityConflict")]
+        assert not relay_has(world, bytes.fromhex(account(alice)["account"]))
+
+
+def test_linked_after():
+    """a device that is linked at the new relay has nothing to follow, and does not hold up the end of the move"""
+    with Two("Alice") as (world, other, alice):
+        alice.register()
+        laptop = link(world, alice)
+        assert alice.ok("account", "move", "--relay", other.address).of("account")[0]["movingFrom"]
+        tablet = link(other, alice, 3)
+        sync(laptop, alice, tablet, alice)
+        assert "movingFrom" not in account(alice), account(alice)
+        assert not relay_has(world, bytes.fromhex(account(alice)["account"]))
+
+
+def test_same_relay():
+    """a relay is the same under another of its addresses: the account stays, and no move is left over"""
+    with Two("Alice", "Bob") as (world, other, alice, bob):
+        friends(world, alice, bob)
+        bare = world.address.split("#")[0]
+        alice.run("account", "move", "--relay", bare)
+        assert account(alice)["relay"] == world.address and "movingFrom" not in account(alice)
+        named = world.address.replace("127.0.0.1", "localhost")
+        alice.ok("account", "move", "--relay", named)
+        sync(alice)
+        assert account(alice)["relay"] == named and "movingFrom" not in account(alice), account(alice)
+        assert relay_has(world, bytes.fromhex(account(alice)["account"]))
+        alice.ok("send", "Bob", "still here")
+        sync(bob)
+        assert texts(bob, "Alice") == ["still here"]
+
+
+def test_deleted_meanwhile():
+    """an account that is deleted while it moves is gone from both relays"""
+    with Two("Alice", "Bob") as (world, other, alice, bob):
+        friends(world, alice, bob)
+        link(world, alice)  # does not follow
+        id_ = bytes.fromhex(account(alice)["account"])
+        assert alice.ok("account", "move", "--relay", other.address).of("account")[0]["movingFrom"]
+        assert relay_has(world, id_) and relay_has(other, id_)
+        world.stop_relay()
+        assert alice.run("account", "delete", "--yes").code == 3
+        world.start_relay()
+        alice.ok("account", "delete", "--yes")
+        assert not relay_has(world, id_) and not relay_has(other, id_)
+
+
 def test_code():
     """a relay that wants a phone number: the code is asked for, and until it is given nothing has changed"""
     with Two("Alice", "Bob", config="registration = phone\n") as (world, other, alice, bob):
@@ -220,4 +312,5 @@ def test_daemons():
             assert daemon.stop().code == 0
 
 
-main([test_move, test_devices, test_late, test_code, test_dead, test_killed, test_daemons])
+main([test_move, test_devices, test_late, test_welcome_follows, test_linked_meanwhile, test_linked_after,
+      test_same_relay, test_deleted_meanwhile, test_code, test_dead, test_killed, test_daemons])

@@ -569,6 +569,100 @@ static void a_restored_profile_has_everything_but_keys(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
+/* As version 1 had it: what one's devices tell each other is without lengths. */
+static void unframe(sotto_bytes body, sotto_buf *out)
+{
+    struct reader reader;
+    reader_init(&reader, body);
+    while (reader_more(&reader)) {
+        uint8_t type = reader_u8(&reader, "type");
+        sotto_bytes record = reader_vector(&reader, BACKUP_RECORD_MAX, "body");
+        assert_ok(sotto_buf_append(out, &type, 1));
+        assert_ok(sotto_buf_append(out, record.data, record.size));
+    }
+    assert_true(reader_ok(&reader));
+}
+
+static void records_of_version_1(int fd, sotto_buf *plain)
+{
+    struct backup_reader *reader = NULL;
+    sotto_fault fault;
+    sotto_bytes body;
+    sotto_buf digits, old;
+    uint8_t type;
+    sotto_buf_init(&digits, env);
+    sotto_buf_init(&old, env);
+    assert_ok(backup_key_digits(str(key), &digits));
+    assert_ok(sotto_buf_append(&digits, (const uint8_t *)"", 1));
+    assert_ok(backup_reader_new(env, fd, secret_of, digits.data, &reader, &fault));
+    while (backup_read(reader, &type, &body, &fault) == SOTTO_OK) {
+        sotto_buf_clear(&old);
+        if (type == BACKUP_PEOPLE || type == BACKUP_PAST)
+            unframe(body, &old);
+        else
+            assert_ok(sotto_buf_append(&old, body.data, body.size));
+        const uint8_t head[] = {type, 0, 0, (uint8_t)(old.size >> 8), (uint8_t)old.size};
+        assert_ok(sotto_buf_append(plain, head, sizeof head));
+        assert_ok(sotto_buf_append(plain, old.data, old.size));
+    }
+    assert_true(plain->size < BACKUP_CHUNK);
+    backup_reader_free(reader);
+    sotto_buf_free(&digits);
+    sotto_buf_free(&old);
+}
+
+/* docs/BACKUP.md, with version 1 in the header. */
+static void seal_version_1(int fd, sotto_bytes plain)
+{
+    static uint8_t chunk[BACKUP_CHUNK], sealed[BACKUP_SEALED];
+    uint8_t header[BACKUP_HEADER_SIZE], master[32], subkey[32];
+    crypto_secretstream_xchacha20poly1305_state stream;
+    assert_int_equal(pread(fd, header, sizeof header, 0), BACKUP_HEADER_SIZE);
+    header[9] = 1;
+    sotto_buf digits;
+    sotto_buf_init(&digits, env);
+    assert_ok(backup_key_digits(str(key), &digits));
+    assert_int_equal(crypto_pwhash(master, sizeof master, (const char *)digits.data, digits.size,
+                                   header + 20, header[15], (size_t)header[18] << 18,
+                                   crypto_pwhash_ALG_ARGON2ID13),
+                     0);
+    crypto_kdf_derive_from_key(subkey, sizeof subkey, 1, "sottobak", master);
+    crypto_secretstream_xchacha20poly1305_init_push(&stream, header + 36, subkey);
+    crypto_kdf_derive_from_key(subkey, sizeof subkey, 2, "sottobak", master);
+    crypto_generichash(header + 60, 16, header, 60, subkey, sizeof subkey);
+    header_put(fd, header);
+    assert_int_equal(pread(fd, header, sizeof header, 0), BACKUP_HEADER_SIZE);
+    memset(chunk, 0, sizeof chunk);
+    memcpy(chunk, plain.data, plain.size);
+    crypto_secretstream_xchacha20poly1305_push(&stream, sealed, NULL, chunk, BACKUP_CHUNK, header,
+                                               BACKUP_HEADER_SIZE,
+                                               crypto_secretstream_xchacha20poly1305_TAG_FINAL);
+    assert_int_equal(pwrite(fd, sealed, sizeof sealed, BACKUP_HEADER_SIZE), BACKUP_SEALED);
+    assert_int_equal(ftruncate(fd, BACKUP_HEADER_SIZE + BACKUP_SEALED), 0);
+    sotto_buf_free(&digits);
+}
+
+static void what_version_1_made_is_restored(void **state)
+{
+    (void)state;
+    struct sotto_restored restored;
+    struct sotto_problem problem;
+    sotto_buf plain;
+    sotto_buf_init(&plain, env);
+    assert_ok(back_up(false, false));
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    records_of_version_1(fd, &plain);
+    seal_version_1(fd, sotto_buf_view(&plain));
+    close(fd);
+    sotto_buf_free(&plain);
+    folder_empty(restored_at);
+    assert_ok(restore(key, &restored, &problem));
+    assert_int_equal(restored.skipped, 0);
+    expect_restored();
+    assert_int_equal(unlink(path), 0);
+}
+
 static void whoever_asks_for_no_account_key_gives_none_away(void **state)
 {
     (void)state;
@@ -776,6 +870,7 @@ int main(void)
         cmocka_unit_test(a_record_has_a_limit),
         cmocka_unit_test(a_key_of_digits_may_be_written_in_any_grouping),
         cmocka_unit_test(a_restored_profile_has_everything_but_keys),
+        cmocka_unit_test(what_version_1_made_is_restored),
         cmocka_unit_test(whoever_asks_for_no_account_key_gives_none_away),
         cmocka_unit_test(a_file_that_is_there_stays_unless_it_may_go),
         cmocka_unit_test(what_is_wrong_with_a_backup_is_said_and_nothing_taken_over),
