@@ -181,6 +181,7 @@ bool conn_up(struct conn *conn)
     }
     conn->generation++;
     conn->dead = conn->ready = false;
+    conn->stepped_ms = net_now_ms(core);
     return true;
 }
 
@@ -219,6 +220,7 @@ static void network_changed(struct sotto *core)
 static void step_link(struct conn *conn, unsigned revents)
 {
     struct sotto *core = conn->core;
+    conn->stepped_ms = net_now_ms(core);
     if (conn->kind != CONNECTION_ROOM || conn->blobs || (revents & POLLIN) == 0 ||
         net_now_ms(core) < conn->alone_ms) {
         link_step(conn->link, revents);
@@ -301,9 +303,18 @@ void net_reconnect(struct sotto *core)
     }
 }
 
+/* What nobody stepped for so long may be over, and would be found to be when it is used. */
+static void unwatched_end(struct sotto *core)
+{
+    for (struct conn *conn = core->conns; conn != NULL; conn = conn->next)
+        if (conn->link != NULL && net_now_ms(core) - conn->stepped_ms >= LINK_PING_MS)
+            conn_bury(conn);
+}
+
 void net_fresh(struct sotto *core)
 {
     proxy_check(core);
+    unwatched_end(core);
     for (struct conn *conn = core->conns; conn != NULL; conn = conn->next)
         if (conn->link == NULL) {
             problem_clear(&conn->problem);

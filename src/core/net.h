@@ -20,6 +20,7 @@ struct conn {
     bool told;                    /* the listener knows that it is down */
     uint32_t generation;          /* of links: what was subscribed on an earlier one is gone */
     uint64_t retry_ms;            /* not before */
+    uint64_t stepped_ms;          /* when it was looked at last */
     unsigned failures;            /* in a row */
     struct sotto_problem problem; /* why it is down; code OK while it is up or never tried */
 };
@@ -46,7 +47,8 @@ void net_step(struct sotto *core, uint64_t timeout_ms);
 /* Ends all connections, which are opened anew when they are wanted. */
 void net_reconnect(struct sotto *core);
 
-/* Forgets failures, so that a new run tries anew. */
+/* Forgets failures, and connections that nobody has looked at for a while, so that a new run tries
+ * anew: before it asks for anything. */
 void net_fresh(struct sotto *core);
 
 /* Closes all. */

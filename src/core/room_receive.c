@@ -539,8 +539,10 @@ static sotto_error commit_enter(struct receiving *r, const struct entry *entry,
     bool adds = false, removes = false;
     TRY(commit_events(r, entry, received->staged, committer, &adds, &removes, &part));
     bool out = sotto_mls_staged_removes_self(received->staged);
-    if (out && self_comes_back(r, received->staged))
+    if (out && self_comes_back(r, received->staged)) {
+        sotto_mls_received_clear(received); /* of the group that goes now */
         return rejoin_begin(room, &r->row, REJOIN_WELCOME_S);
+    }
     bool person_stays = out && account_remains(r, received->staged, &core->identity.account);
     sotto_mls_staged_apply(room->group, received->staged);
     received->staged = NULL;

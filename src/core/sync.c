@@ -209,6 +209,7 @@ static sotto_error ended_problem(struct sotto *core, const struct sotto_id *only
 sotto_error sotto_settle(struct sotto *core, const struct sotto_id *conversation)
 {
     TRY(core_need_account(core));
+    net_fresh(core);
     inbox_reset(core);
     sotto_error error = scope_set(core, conversation);
     if (error != SOTTO_OK)
@@ -239,6 +240,7 @@ static bool any_awake(const struct sotto *core)
 sotto_error sotto_sync(struct sotto *core)
 {
     TRY(core_need_account(core));
+    net_fresh(core);
     inbox_reset(core);
     core->inbox.wanted = core->inbox.want_envelopes = true;
     sotto_error error = scope_set(core, NULL);
