@@ -58,7 +58,8 @@ struct line {
     enum sotto_message_kind kind;
     uint64_t number; /* of the text; 0: none */
     struct digest content;
-    bool gap_begins, gap_ends, edited;
+    uint32_t timer_s;
+    bool gap_begins, gap_ends, missing, edited;
     char shown[64]; /* for whoever looks for the reason */
 };
 
@@ -70,8 +71,10 @@ struct view {
     uint64_t epoch, seq;
     uint32_t waiting;
     char authenticator[65], trouble[200];
-    struct line *lines;
+    struct line *lines; /* in order of seq */
     size_t line_count, line_room;
+    struct line *changes; /* those of them with which its person came or went, or came back */
+    size_t change_count, change_room;
     struct digest members;
 };
 
@@ -96,7 +99,7 @@ static void on_conversation(void *ctx, const struct sotto_conversation *one)
     (void)snprintf(view->trouble, sizeof view->trouble, "%s", one->trouble);
 }
 
-static uint64_t number_of(sotto_bytes text)
+uint64_t message_number(sotto_bytes text)
 {
     uint64_t number = 0;
     if (text.size < 2 || text.data[0] != 'm')
@@ -121,6 +124,19 @@ static void content_of(const struct sotto_message *message, struct digest *out)
     }
 }
 
+/* sotto_history gives nothing whose time is over, and the time of one's own runs from when it was
+ * sent. */
+static void check_disappears(struct client *client, const struct sotto_message *message)
+{
+    if (message->erase_s != 0 && message->erase_s <= client_now_s(client))
+        world_fails(client->world, "client %u shows entry %llu, whose time is over", client->number,
+                    (unsigned long long)message->seq);
+    if (message->own && message->timer_s > 0 && message->erase_s == 0 &&
+        message->kind != SOTTO_KIND_DELETED)
+        world_fails(client->world, "client %u: the time of entry %llu does not run", client->number,
+                    (unsigned long long)message->seq);
+}
+
 static void on_line(void *ctx, const struct sotto_message *message)
 {
     struct view *view = ctx;
@@ -130,8 +146,11 @@ static void on_line(void *ctx, const struct sotto_message *message)
         sim_grow((void **)&view->lines, &view->line_count, &view->line_room, sizeof *line);
     line->seq = message->seq;
     line->kind = message->kind;
-    line->number = number_of(message->text);
+    line->number = message_number(message->text);
     line->edited = message->edited_s != 0;
+    line->timer_s = message->timer_s;
+    line->missing = message->kind == SOTTO_KIND_MISSING;
+    check_disappears(view->client, message);
     line->gap_begins = (message->kind == SOTTO_KIND_REMOVED || message->kind == SOTTO_KIND_LEFT) &&
                        message->subject_own;
     line->gap_ends = message->kind == SOTTO_KIND_JOINED;
@@ -190,6 +209,10 @@ static void view_fill(struct view *view)
             world_fails(world, "client %u shows message %llu twice", client->number,
                         (unsigned long long)view->lines[i].number);
     qsort(view->lines, view->line_count, sizeof *view->lines, by_seq);
+    for (size_t i = 0; i < view->line_count; i++)
+        if (view->lines[i].gap_begins || view->lines[i].gap_ends || view->lines[i].missing)
+            *(struct line *)sim_grow((void **)&view->changes, &view->change_count,
+                                     &view->change_room, sizeof *view->changes) = view->lines[i];
 }
 
 /* ---- One room ----------------------------------------------------------------------------------
@@ -214,45 +237,93 @@ static bool is_text(const struct line *line)
 static bool was_member(const struct view *view, uint64_t seq)
 {
     bool in = view->line_count > 0 && view->lines[0].seq <= seq;
-    for (size_t i = 0; i < view->line_count && view->lines[i].seq <= seq; i++)
-        if (view->lines[i].gap_begins)
-            in = false;
-        else if (view->lines[i].gap_ends)
-            in = true;
+    for (size_t i = 0; i < view->change_count && view->changes[i].seq <= seq; i++)
+        if (!view->changes[i].missing)
+            in = view->changes[i].gap_ends;
     return in;
 }
 
-/* Whether it was a member ever since: else it knows nothing of later changes. */
-static bool stayed_member(const struct view *view, uint64_t seq)
+/* What a room's views are held against. */
+struct room_check {
+    struct world *world;
+    const struct sim_room *room;
+    struct view *const *views;
+    size_t count;
+};
+
+/* Whether what came at that place may have expired before a device of that person saw it: one asked
+ * for it too late, and one says behind it that something is missing. Devices that are linked later
+ * have their history from it. */
+static bool may_miss(const struct room_check *c, const struct person *person, uint64_t seq)
 {
-    for (size_t i = 0; i < view->line_count; i++)
-        if (view->lines[i].gap_begins && view->lines[i].seq > seq)
+    bool asked_late = false, says = false;
+    for (size_t i = 0; c->room != NULL && i < c->room->lapse_count; i++)
+        asked_late |=
+            c->room->lapses[i].client->person == person && c->room->lapses[i].from_seq <= seq;
+    for (size_t i = 0; asked_late && i < c->count; i++)
+        for (size_t n = 0; c->views[i]->client->person == person && n < c->views[i]->change_count;
+             n++)
+            says |= c->views[i]->changes[n].missing && c->views[i]->changes[n].seq >= seq;
+    return says;
+}
+
+/* Whether a message of that place with that timer may be gone: at its sender at the latest, and at
+ * others, its time runs from when the log had it. */
+static bool may_be_over(const struct room_check *c, const struct line *line)
+{
+    const struct sim_log *log = c->room == NULL ? NULL : &c->room->logs[0];
+    return line->timer_s > 0 && log != NULL && line->seq <= log->when_count &&
+           log->when[line->seq - 1] + line->timer_s * UINT64_C(1000) <= c->world->now_ms;
+}
+
+/* Whether the device was in ever since: else it knows nothing of later changes. */
+static bool stayed(const struct room_check *c, const struct view *view, uint64_t seq)
+{
+    for (size_t i = 0; i < view->change_count; i++)
+        if (view->changes[i].gap_begins && view->changes[i].seq > seq)
             return false;
+    for (size_t i = 0; i < c->count; i++)
+        for (size_t n = 0;
+             c->views[i]->client->person == view->client->person && n < c->views[i]->change_count;
+             n++)
+            if (c->views[i]->changes[n].missing && c->views[i]->changes[n].seq > seq)
+                return false;
     return true;
 }
 
 static const struct line *text_at(const struct view *view, uint64_t seq)
 {
-    for (size_t i = 0; i < view->line_count; i++)
-        if (view->lines[i].seq == seq && is_text(&view->lines[i]))
-            return &view->lines[i];
+    size_t least = 0, most = view->line_count;
+    while (least < most) {
+        size_t middle = least + (most - least) / 2;
+        if (view->lines[middle].seq < seq)
+            least = middle + 1;
+        else
+            most = middle;
+    }
+    for (; least < view->line_count && view->lines[least].seq == seq; least++)
+        if (is_text(&view->lines[least]))
+            return &view->lines[least];
     return NULL;
 }
 
-static void same_history(struct world *world, const struct view *a, const struct view *b)
+static void same_history(const struct room_check *c, const struct view *a, const struct view *b)
 {
+    struct world *world = c->world;
     for (size_t i = 0; i < a->line_count; i++) {
         const struct line *line = &a->lines[i];
         if (!is_text(line) || !was_member(a, line->seq) || !was_member(b, line->seq))
             continue;
         const struct line *other = text_at(b, line->seq);
+        if (other == NULL && (may_be_over(c, line) || may_miss(c, b->client->person, line->seq)))
+            continue;
         if (other == NULL) {
             world_fails(world, "client %u has entry %llu (message %llu), client %u has not",
                         a->client->number, (unsigned long long)line->seq,
                         (unsigned long long)line->number, b->client->number);
             return;
         }
-        if (!stayed_member(a, line->seq) || !stayed_member(b, line->seq))
+        if (!stayed(c, a, line->seq) || !stayed(c, b, line->seq))
             continue;
         if (other->kind != line->kind ||
             memcmp(&other->content, &line->content, sizeof line->content) != 0) {
@@ -307,6 +378,7 @@ static void view_alone(struct world *world, const struct view *view)
 static void check_room(struct world *world, struct view *const *views, size_t count)
 {
     const struct view *first = NULL;
+    const struct room_check c = {world, room_of_view(world, views[0]), views, count};
     for (size_t i = 0; i < count; i++) {
         view_alone(world, views[i]);
         if (views[i]->state != SOTTO_ROOM_ACTIVE)
@@ -321,8 +393,8 @@ static void check_room(struct world *world, struct view *const *views, size_t co
             continue;
         }
         same_group(world, first, views[i]);
-        same_history(world, first, views[i]);
-        same_history(world, views[i], first);
+        same_history(&c, first, views[i]);
+        same_history(&c, views[i], first);
     }
 }
 
@@ -348,6 +420,9 @@ static void check_sent(struct world *world, const struct views *all, const struc
     const struct view *view = view_of(all, sent);
     sotto_error error = sotto_sending(client->core, &sent->room, sent->client_id, &status, &seq);
     unsigned long long number = sent->number;
+    if (error == SOTTO_NOT_FOUND && sent->timer_s > 0 &&
+        sent->ms + sent->timer_s * UINT64_C(1000) <= world->now_ms)
+        return;
     if (error != SOTTO_OK || view == NULL) {
         world_fails(world, "message %llu of client %u is lost", number, client->number);
         return;
@@ -358,15 +433,16 @@ static void check_sent(struct world *world, const struct views *all, const struc
     if (status == SOTTO_STATUS_WAITING && active && !forked)
         world_fails(world, "message %llu of client %u still waits", number, client->number);
     bool over = !active || forked;
-    for (size_t i = 0; i < view->line_count; i++)
-        over |= view->lines[i].gap_begins;
+    for (size_t i = 0; i < view->change_count; i++)
+        over |= view->changes[i].gap_begins;
     if (status == SOTTO_STATUS_FAILED && !over)
         world_fails(world, "message %llu of client %u failed", number, client->number);
     if (status == SOTTO_STATUS_WAITING || status == SOTTO_STATUS_FAILED)
         return;
     const struct line *line = text_at(view, seq);
     if (line == NULL ||
-        (line->number != sent->number && line->kind == SOTTO_KIND_TEXT && !line->edited))
+        (line->number != sent->number &&
+         (line->kind == SOTTO_KIND_TEXT || line->kind == SOTTO_KIND_FILE) && !line->edited))
         world_fails(world, "message %llu of client %u is not where it was sent to", number,
                     client->number);
 }
@@ -432,8 +508,10 @@ void check_end(struct world *world)
     }
     for (size_t i = 0; i < world->sent_count; i++)
         check_sent(world, &all, &world->sent[i]);
-    for (size_t i = 0; i < all.count; i++)
+    for (size_t i = 0; i < all.count; i++) {
         free(all.views[i].lines);
+        free(all.views[i].changes);
+    }
     free(all.views);
     free(sorted);
 }

@@ -4,6 +4,9 @@
 
 #include <getopt.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,7 +15,7 @@ static void weather_choose(struct world *world)
 {
     struct weather *weather = &world->weather;
     struct chance *chance = &world->chance;
-    *weather = (struct weather){.latency_ms = 20, .jitter_ms = 30};
+    *weather = (struct weather){.latency_ms = 20, .jitter_ms = 30, .keep_days = 30};
     if (world->options.calm)
         return;
     weather->latency_ms = 5 + (uint32_t)chance_below(chance, 200);
@@ -50,6 +53,19 @@ static void weather_choose(struct world *world)
         weather->fork = 5000 + (uint32_t)chance_below(chance, 50000);
 }
 
+/* By chance of its own, so that a seed's weather is what it was before there were habits. */
+static void habits_choose(struct world *world)
+{
+    struct chance chance = {.state = ~world->options.seed};
+    if (world->options.busy)
+        return;
+    world->habits.timers = chance_below(&chance, 4) == 0;
+    world->habits.files = chance_below(&chance, 4) == 0;
+    world->habits.labels = chance_below(&chance, 4) == 0;
+    if (!world->options.calm && chance_below(&chance, 5) == 0)
+        world->weather.keep_days = 1 + (uint32_t)chance_below(&chance, 4);
+}
+
 static sotto_error world_random(void *ctx, uint8_t *out, size_t size)
 {
     struct world *world = ctx;
@@ -79,6 +95,7 @@ bool sim_run(const struct options *options, struct outcome *outcome)
                        sizeof options->seed, NULL, 0);
     crypto_generichash_init(&world->transcript, NULL, 0, sizeof outcome->transcript);
     weather_choose(world);
+    habits_choose(world);
     disk_register(world);
     crypto_watch(world, &world->watched);
     relay_begin(world);
@@ -109,13 +126,16 @@ bool sim_run(const struct options *options, struct outcome *outcome)
     disk_forget(world);
     digest_free(&world->sealed);
     digest_free(&world->keys);
+    digest_free(&world->named);
+    digest_free(&world->found);
     free(world->events);
+    free(world->numbered);
     free(world->sent);
     free(world);
     return good;
 }
 
-/* ---- The program -------------------------------------------------------------------------------
+/* ---- One seed ----------------------------------------------------------------------------------
  */
 
 static char crash_line[200];
@@ -128,17 +148,29 @@ static void on_crash(int signal_number)
     raise(signal_number);
 }
 
+/* The command that shows a seed's run again. */
+static void command_of(const struct options *options, char *out, size_t size)
+{
+    int used = snprintf(out, size, "./dev sim --seed %llu --days %u --clients %u",
+                        (unsigned long long)options->seed, options->days, options->people);
+    if (options->messages_a_day > 0)
+        used +=
+            snprintf(out + used, size - (size_t)used, " --messages %u", options->messages_a_day);
+    (void)snprintf(out + used, size - (size_t)used, "%s%s", options->calm ? " --calm" : "",
+                   options->busy ? " --busy" : "");
+}
+
 static bool run_one(const struct options *options, bool twice)
 {
     struct outcome outcome, again;
     struct timespec begun, ended;
-    (void)snprintf(crash_line, sizeof crash_line,
-                   "seed %llu crashed: ./dev sim --seed %llu --days %u --clients %u\n",
-                   (unsigned long long)options->seed, (unsigned long long)options->seed,
-                   options->days, options->people);
-    clock_gettime(CLOCK_MONOTONIC, &begun);
+    char command[160];
+    command_of(options, command, sizeof command);
+    (void)snprintf(crash_line, sizeof crash_line, "seed %llu crashed: %s\n",
+                   (unsigned long long)options->seed, command);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begun);
     bool good = sim_run(options, &outcome);
-    clock_gettime(CLOCK_MONOTONIC, &ended);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ended);
     double seconds =
         (double)(ended.tv_sec - begun.tv_sec) + (double)(ended.tv_nsec - begun.tv_nsec) / 1e9;
     if (good && twice && sim_run(options, &again) &&
@@ -150,12 +182,10 @@ static bool run_one(const struct options *options, bool twice)
     if (options->tap)
         printf("%sok - seed %llu\n", good ? "" : "not ", (unsigned long long)options->seed);
     else if (!good)
-        printf("again: ./dev sim --seed %llu --days %u --clients %u%s%s\n",
-               (unsigned long long)options->seed, options->days, options->people,
-               options->calm ? " --calm" : "", options->busy ? " --busy" : "");
+        printf("again: %s\n", command);
     if (!options->quiet) {
         printf("seed %llu: %u clients, %u rooms, %llu messages, %llu entries, %llu requests, "
-               "%llu pushes, %llu cuts, %llu crashes, %llu forks, %.1f s, ",
+               "%llu pushes, %llu cuts, %llu crashes, %llu forks, %.1f s of the processor, ",
                (unsigned long long)options->seed, outcome.clients, outcome.rooms,
                (unsigned long long)outcome.texts, (unsigned long long)outcome.entries,
                (unsigned long long)outcome.requests, (unsigned long long)outcome.pushes,
@@ -169,10 +199,68 @@ static bool run_one(const struct options *options, bool twice)
     return good;
 }
 
+/* ---- All seeds: in this process, or in several, each of which takes the next one that nobody has
+ */
+
+struct work {
+    struct options options;
+    bool twice;
+    uint64_t count;
+    time_t ends; /* 0: never */
+    struct {     /* shared by all processes */
+        _Atomic uint64_t next, done, failed;
+    } * shared;
+};
+
+static void work_on(const struct work *work)
+{
+    struct options options = work->options;
+    while (work->ends == 0 || time(NULL) < work->ends) {
+        uint64_t at = atomic_fetch_add(&work->shared->next, 1);
+        if (at >= work->count)
+            return;
+        options.seed = work->options.seed + at;
+        if (!run_one(&options, work->twice))
+            atomic_fetch_add(&work->shared->failed, 1);
+        atomic_fetch_add(&work->shared->done, 1);
+    }
+}
+
+static pid_t worker_start(const struct work *work)
+{
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        work_on(work);
+        fflush(stdout);
+        _exit(0);
+    }
+    return pid;
+}
+
+/* A worker that crashes has said with which seed, and another one takes its place. */
+static void work_shared(const struct work *work, unsigned jobs)
+{
+    for (unsigned i = 0; i < jobs; i++)
+        if (worker_start(work) < 0)
+            abort();
+    for (int status; wait(&status) > 0;) {
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+            continue;
+        atomic_fetch_add(&work->shared->failed, 1);
+        atomic_fetch_add(&work->shared->done, 1);
+        if (worker_start(work) < 0)
+            abort();
+    }
+}
+
+/* ---- The program -------------------------------------------------------------------------------
+ */
+
 static void usage(void)
 {
     fputs("usage: sim [--seed N] [--seeds COUNT] [--days D] [--clients C] [--messages M] [--calm]\n"
-          "           [--busy] [--twice] [--seconds S] [--quiet] [--tap] [--trace]\n",
+          "           [--busy] [--twice] [--seconds S] [--jobs J] [--quiet] [--tap] [--trace]\n",
           stderr);
 }
 
@@ -190,72 +278,80 @@ int main(int argc, char **argv)
         {"tap", no_argument, NULL, 'p'},
         {"trace", no_argument, NULL, 'v'},
         {"seconds", required_argument, NULL, 'l'},
+        {"jobs", required_argument, NULL, 'j'},
         {"quiet", no_argument, NULL, 'q'},
         {NULL, 0, NULL, 0},
     };
-    struct options options = {.seed = 1, .days = 14, .people = 6};
-    unsigned long long count = 1, failed = 0, done = 0;
-    bool twice = false;
-    unsigned limit_s = 0;
+    struct work work = {.options = {.seed = 1, .days = 14, .people = 6}, .count = 1};
+    struct options *options = &work.options;
+    unsigned jobs = 1;
     for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         unsigned long long number = optarg != NULL ? strtoull(optarg, NULL, 10) : 0;
         switch (c) {
         case 's':
-            options.seed = number;
+            options->seed = number;
             break;
         case 'n':
-            count = number;
+            work.count = number;
             break;
         case 'd':
-            options.days = (unsigned)number;
+            options->days = (unsigned)number;
             break;
         case 'c':
-            options.people = (unsigned)number;
+            options->people = (unsigned)number;
             break;
         case 'm':
-            options.messages_a_day = (unsigned)number;
+            options->messages_a_day = (unsigned)number;
             break;
         case 'k':
-            options.calm = true;
+            options->calm = true;
             break;
         case 'b':
-            options.busy = true;
+            options->busy = true;
             break;
         case 't':
-            twice = true;
+            work.twice = true;
             break;
         case 'l':
-            limit_s = (unsigned)number;
+            work.ends = time(NULL) + (time_t)number;
+            break;
+        case 'j':
+            jobs = (unsigned)number;
             break;
         case 'v':
-            options.trace = true;
+            options->trace = true;
             break;
         case 'p':
-            options.tap = options.quiet = true;
+            options->tap = options->quiet = true;
             break;
         case 'q':
-            options.quiet = true;
+            options->quiet = true;
             break;
         default:
             usage();
             return 2;
         }
     }
-    if (sodium_init() < 0 || options.people < 2 || options.days == 0) {
+    if (sodium_init() < 0 || options->people < 2 || options->days == 0 || jobs == 0 ||
+        jobs > 1000) {
         usage();
         return 2;
     }
     signal(SIGABRT, on_crash);
     signal(SIGSEGV, on_crash);
-    if (options.tap)
-        printf("1..%llu\n", count);
-    time_t begun = time(NULL);
-    for (; done < count; done++, options.seed++) {
-        if (limit_s > 0 && time(NULL) - begun >= (time_t)limit_s)
-            break;
-        failed += !run_one(&options, twice);
-    }
-    if (!options.tap)
-        printf("%llu of %llu seeds failed\n", failed, done);
+    work.shared =
+        mmap(NULL, sizeof *work.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (work.shared == MAP_FAILED)
+        abort();
+    if (options->tap)
+        printf("1..%llu\n", (unsigned long long)work.count);
+    if (jobs == 1)
+        work_on(&work);
+    else
+        work_shared(&work, jobs);
+    uint64_t failed = atomic_load(&work.shared->failed);
+    if (!options->tap)
+        printf("%llu of %llu seeds failed\n", (unsigned long long)failed,
+               (unsigned long long)atomic_load(&work.shared->done));
     return failed == 0 ? 0 : 1;
 }

@@ -15,6 +15,7 @@ static void release(struct conn_sim *conn, unsigned holds)
     conn->holds -= holds;
     if (conn->holds > 0)
         return;
+    conn->world->numbered[conn->number] = NULL;
     for (struct conn_sim **at = &conn->world->conns; *at != NULL; at = &(*at)->next)
         if (*at == conn) {
             *at = conn->next;
@@ -180,6 +181,9 @@ static sotto_error line_open(void *ctx, const sotto_env *env, struct tls *tls,
     (void)tls;
     conn->world = world;
     conn->client = client;
+    conn->number = world->numbered_count;
+    *(struct conn_sim **)sim_grow((void **)&world->numbered, &world->numbered_count,
+                                  &world->numbered_room, sizeof conn) = conn;
     conn->kind = (uint8_t)options->kind;
     conn->handler = handler;
     conn->handler_ctx = handler_ctx;
@@ -217,8 +221,24 @@ static void line_free(void *line)
 static void line_wants(const void *line, struct link_wants *wants)
 {
     const struct conn_sim *conn = line;
-    if (conn->first != NULL || conn->opening || conn->ended)
-        wants->deadline_ms = 0;
+    wants->fd = SIM_FD + (int)conn->number;
+    wants->events = POLLIN;
+}
+
+int net_poll(struct world *world, struct pollfd *fds, nfds_t count)
+{
+    int ready = 0;
+    for (nfds_t i = 0; i < count; i++) {
+        fds[i].revents = 0;
+        if (fds[i].fd < SIM_FD)
+            continue;
+        const struct conn_sim *conn = world->numbered[fds[i].fd - SIM_FD];
+        if (conn == NULL || (conn->first == NULL && !conn->opening && !conn->ended))
+            continue;
+        fds[i].revents = POLLIN;
+        ready++;
+    }
+    return ready;
 }
 
 static void line_step(void *line, unsigned revents, uint64_t now_ms)

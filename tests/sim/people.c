@@ -60,21 +60,22 @@ static uint64_t outside_now(void *ctx)
 static int outside_wait(void *ctx, struct pollfd *fds, nfds_t count, int timeout_ms)
 {
     struct client *client = ctx;
+    struct world *world = client->world;
     uint64_t ms = timeout_ms < 0 ? 0 : (uint64_t)timeout_ms;
+    if (net_poll(world, fds, count) > 0)
+        ms = 0; /* the others go on all the same */
     if (client->dead)
         ms += SECOND_MS; /* what goes on in a dead process comes to its end */
     client->spins = ms > 0 ? 0 : client->spins + 1;
     if (client->spins > SPINS_MAX) {
         if (client->spins == SPINS_MAX + 1)
-            world_fails(client->world, "client %u spins", client->number);
+            world_fails(world, "client %u spins", client->number);
         ms = 1; /* so that it comes to an end */
     }
-    for (nfds_t i = 0; i < count; i++)
-        fds[i].revents = 0;
     client->waiting = true;
-    task_sleep(&client->task, client->world->now_ms + ms);
+    task_sleep(&client->task, world->now_ms + ms);
     client->waiting = false;
-    return 0;
+    return net_poll(world, fds, count);
 }
 
 static void nap(struct client *client, uint64_t ms)
@@ -82,8 +83,7 @@ static void nap(struct client *client, uint64_t ms)
     task_sleep(&client->task, client->world->now_ms + ms);
 }
 
-/* For whoever looks for the reason of a failure: --trace. */
-static void client_tells(const struct client *client, const char *what, long long number)
+void client_tells(const struct client *client, const char *what, long long number)
 {
     if (!client->world->options.trace)
         return;
@@ -132,225 +132,6 @@ static void client_revive(struct client *client)
     client_open(client);
     if (!client->finished)
         check_reopened(client);
-}
-
-/* ---- What it sees ------------------------------------------------------------------------------
- */
-
-struct choice {
-    struct client *client;
-    unsigned count; /* seen so far; one of them is taken, each as likely */
-    bool groups;
-    struct sotto_id id;
-    int64_t message;
-    bool own;
-    char hex[65];
-};
-
-static bool takes(struct choice *choice)
-{
-    return chance_below(&choice->client->chance, ++choice->count) == 0;
-}
-
-static void on_conversation(void *ctx, const struct sotto_conversation *one)
-{
-    struct choice *choice = ctx;
-    if ((one->state == SOTTO_ROOM_ACTIVE || one->state == SOTTO_ROOM_CREATING) &&
-        (one->group || !choice->groups) && takes(choice))
-        choice->id = one->id;
-}
-
-static bool some_conversation(struct client *client, bool groups, struct sotto_id *id)
-{
-    struct choice choice = {.client = client, .groups = groups};
-    check_error(client,
-                sotto_conversations(client->core, &(struct sotto_list){.limit = 1000}, NULL,
-                                    on_conversation, &choice),
-                "listing");
-    *id = choice.id;
-    return choice.count > 0;
-}
-
-static void on_message(void *ctx, const struct sotto_message *message)
-{
-    struct choice *choice = ctx;
-    if (message->id == 0 || (message->kind != SOTTO_KIND_TEXT) || (choice->own && !message->own) ||
-        !takes(choice))
-        return;
-    choice->message = message->id;
-}
-
-static int64_t some_message(struct client *client, const struct sotto_id *id, bool own)
-{
-    struct choice choice = {.client = client, .own = own};
-    check_error(client, sotto_history(client->core, id, 12, 0, on_message, &choice), "reading");
-    return choice.message;
-}
-
-static void on_contact(void *ctx, const struct sotto_contact *contact)
-{
-    struct choice *choice = ctx;
-    if (takes(choice))
-        core_id_hex(contact->account.bytes, sizeof contact->account.bytes, choice->hex);
-}
-
-static void on_member(void *ctx, const struct sotto_member *member)
-{
-    struct choice *choice = ctx;
-    if (!member->own && takes(choice))
-        core_id_hex(member->account.bytes, sizeof member->account.bytes, choice->hex);
-}
-
-/* ---- What it does ------------------------------------------------------------------------------
- */
-
-static void say(struct client *client, const struct sotto_id *id)
-{
-    struct world *world = client->world;
-    char text[2048];
-    struct sent sent = {.client = client, .room = *id, .number = ++world->texts};
-    size_t filler = chance_of(&client->chance, 20000) ? 1800 : chance_below(&client->chance, 160);
-    int size = snprintf(text, sizeof text, "m%llu ", (unsigned long long)sent.number);
-    memset(text + size, 'x', filler);
-    struct sotto_text what = {
-        .text = sotto_bytes_of((const uint8_t *)text, (size_t)size + filler),
-        .reply_to = chance_of(&client->chance, 100000) ? some_message(client, id, false) : 0,
-    };
-    sotto_error error = sotto_send(client->core, id, NULL, &what, sent.client_id);
-    if (error == SOTTO_OK)
-        *(struct sent *)sim_grow((void **)&world->sent, &world->sent_count, &world->sent_room,
-                                 sizeof sent) = sent;
-    client_tells(client, "says", (long long)sent.number);
-    check_error(client, error, "sending");
-}
-
-static void change(struct client *client, const struct sotto_id *id)
-{
-    static const char *const reactions[] = {"+1", "heart", "", "laughs"};
-    unsigned what = (unsigned)chance_below(&client->chance, 6);
-    int64_t message = some_message(client, id, what < 2);
-    char text[64];
-    sotto_error error = SOTTO_OK;
-    if (message == 0)
-        return;
-    if (what == 0) {
-        (void)snprintf(text, sizeof text, "e%llu",
-                       (unsigned long long)chance_next(&client->chance));
-        error = sotto_edit(client->core, message, NULL, sotto_bytes_str(text), false, NULL);
-    } else if (what == 1) {
-        error = sotto_delete(client->core, message, NULL, NULL);
-    } else {
-        error = sotto_react(client->core, message, NULL,
-                            sotto_bytes_str(reactions[chance_below(&client->chance, 4)]), NULL);
-    }
-    client_tells(client,
-                 what == 0   ? "edits"
-                 : what == 1 ? "deletes"
-                             : "reacts to",
-                 (long long)message);
-    check_error(client, error, "changing");
-}
-
-static bool group_make(struct client *client, bool all)
-{
-    char members[64][65];
-    const char *names[64];
-    size_t count = 0, most = all ? 63 : 1 + chance_below(&client->chance, 8);
-    for (unsigned tries = 0; tries < 4 * most && count < most; tries++) {
-        struct choice choice = {.client = client};
-        check_error(client, sotto_contacts(client->core, on_contact, &choice), "listing people");
-        bool there = choice.count == 0;
-        for (size_t i = 0; i < count; i++)
-            there |= strcmp(members[i], choice.hex) == 0;
-        if (there)
-            continue;
-        memcpy(members[count], choice.hex, sizeof members[count]);
-        names[count] = members[count];
-        count++;
-    }
-    struct sotto_id id;
-    char title[32];
-    (void)snprintf(title, sizeof title, "Group %u", (unsigned)chance_below(&client->chance, 1000));
-    if (count == 0)
-        return false;
-    sotto_error error = sotto_group_create(client->core, title, names, count, &id);
-    check_error(client, error, "making a group");
-    return error == SOTTO_OK;
-}
-
-static void group_add(struct client *client)
-{
-    struct sotto_id id;
-    struct choice choice = {.client = client};
-    if (!some_conversation(client, true, &id))
-        return;
-    check_error(client, sotto_contacts(client->core, on_contact, &choice), "listing people");
-    const char *who = choice.hex;
-    if (choice.count > 0)
-        check_error(client, sotto_group_add(client->core, &id, &who, 1), "adding");
-}
-
-static void group_remove(struct client *client)
-{
-    struct sotto_id id;
-    struct choice choice = {.client = client};
-    if (!some_conversation(client, true, &id))
-        return;
-    check_error(client, sotto_members(client->core, &id, on_member, &choice), "listing members");
-    const char *who = choice.hex;
-    if (choice.count > 0)
-        check_error(client, sotto_group_remove(client->core, &id, &who, 1), "removing");
-}
-
-static void give_link(struct person *to, const char *link)
-{
-    if (to->link_count < sizeof to->links / sizeof *to->links)
-        to->links[to->link_count++] = strdup(link);
-}
-
-static void invite(struct client *client, struct person *other)
-{
-    sotto_buf link;
-    sotto_buf_init(&link, &client->world->env);
-    sotto_error error = sotto_invite(client->core, 1, 14 * 86400, &link);
-    if (error == SOTTO_OK)
-        give_link(other, (const char *)link.data);
-    check_error(client, error, "inviting");
-    sotto_buf_free(&link);
-}
-
-static void take_links(struct client *client)
-{
-    struct person *person = client->person;
-    while (person->link_count > 0 && !client->dead) {
-        struct sotto_id id;
-        sotto_error error = sotto_accept(client->core, person->links[0], &id);
-        check_error(client, error, "accepting a link");
-        if (client->dead)
-            return; /* it stands in the mail: the next time */
-        free(person->links[0]);
-        memmove(person->links, person->links + 1, --person->link_count * sizeof *person->links);
-    }
-}
-
-static void on_request(void *ctx, const struct sotto_request *request)
-{
-    struct choice *choice = ctx;
-    if (takes(choice))
-        (void)snprintf(choice->hex, sizeof choice->hex, "%lld", (long long)request->id);
-}
-
-static void take_request(struct client *client)
-{
-    struct choice choice = {.client = client};
-    struct sotto_id id;
-    check_error(client, sotto_requests(client->core, on_request, &choice), "listing requests");
-    if (choice.count == 0)
-        return;
-    if (chance_of(&client->chance, 900000))
-        check_error(client, sotto_accept(client->core, choice.hex, &id), "accepting a request");
-    else
-        check_error(client, sotto_decline(client->core, choice.hex), "declining a request");
 }
 
 /* ---- Devices -----------------------------------------------------------------------------------
@@ -482,10 +263,42 @@ static void register_self(struct client *client)
 /* ---- Sessions ----------------------------------------------------------------------------------
  */
 
+/* What people do in some runs only. */
+static void do_beside(struct client *client)
+{
+    const struct habits *habits = &client->world->habits;
+    struct sotto_id id;
+    switch (chance_below(&client->chance, 5)) {
+    case 0:
+        if (habits->timers)
+            set_timer(client);
+        return;
+    case 1:
+    case 2:
+        if (habits->files && chance_of(&client->chance, 500000))
+            fetch_file(client, false);
+        else if (habits->files && some_conversation(client, false, &id))
+            send_file(client, &id);
+        return;
+    case 3:
+        if (habits->labels)
+            name_self(client);
+        return;
+    default:
+        if (habits->labels)
+            find_somebody(client);
+    }
+}
+
 static void do_something(struct client *client)
 {
     struct world *world = client->world;
     struct sotto_id id;
+    bool beside = world->habits.timers || world->habits.files || world->habits.labels;
+    if (beside && chance_of(&client->chance, 250000)) {
+        do_beside(client);
+        return;
+    }
     bool busy = world->options.busy;
     unsigned what = (unsigned)chance_below(&client->chance, busy ? 600 : 1000);
     if (what < 600) {
@@ -500,7 +313,7 @@ static void do_something(struct client *client)
             (message = some_message(client, &id, false)) != 0)
             check_error(client, sotto_mark_read(client->core, &id, message), "reading");
     } else if (what < 870) {
-        (void)group_make(client, false);
+        group_make(client);
     } else if (what < 900) {
         group_add(client);
     } else if (what < 915) {
@@ -595,8 +408,8 @@ static void session(struct client *client)
     take_links(client);
     if (!client->dead)
         take_request(client);
-    if (world->options.busy && client->number == 0 && !world->grouped && world->now_ms > SIM_DAY_MS)
-        world->grouped = group_make(client, true);
+    if (world->options.busy && client->number == 0 && world->now_ms > SIM_DAY_MS && !client->dead)
+        crowd_gather(client);
     unsigned first = (unsigned)chance_below(&client->chance, 4);
     if (first == 0 && !client->dead)
         check_error(client, sotto_sync(client->core), "syncing");
@@ -675,6 +488,8 @@ static void heal(struct client *client)
         if (client->registered)
             check_error(client, sotto_sync(client->core), "syncing at the end");
     }
+    for (unsigned i = 0; world->habits.files && i < 4; i++)
+        fetch_file(client, true);
 }
 
 static void client_main(void *ctx)
@@ -762,6 +577,7 @@ void people_end(struct world *world)
         struct person *person = &world->people[i];
         for (size_t n = 0; n < person->link_count; n++)
             free(person->links[n]);
+        free(person->links);
         free(person->device_link);
     }
     free(world->people);

@@ -44,7 +44,7 @@ void relay_refuse(struct conn_sim *conn, uint32_t request, uint16_t code, uint64
     relay_answer(conn, &answer);
 }
 
-static void answer_empty(struct conn_sim *conn, const struct message *to)
+void relay_answer_empty(struct conn_sim *conn, const struct message *to)
 {
     struct message answer = {.type = (uint16_t)(to->type | MESSAGE_ANSWER_BIT),
                              .request = to->request};
@@ -220,7 +220,7 @@ static void do_register(struct conn_sim *conn, const struct message *message)
         conn->signed_in = true;
         conn->account = account;
         conn->device = body->device;
-        answer_empty(conn, message);
+        relay_answer_empty(conn, message);
     }
     arena_free(&arena);
 }
@@ -238,7 +238,7 @@ static void do_sign_in(struct conn_sim *conn, const struct message *message)
     conn->signed_in = true;
     conn->account = account;
     conn->device = body->device;
-    answer_empty(conn, message);
+    relay_answer_empty(conn, message);
 }
 
 static void put_manifest(struct conn_sim *conn, const struct message *message)
@@ -264,7 +264,7 @@ static void put_manifest(struct conn_sim *conn, const struct message *message)
         relay_refuse(conn, message->request, WIRE_CODE_BAD_MANIFEST, fault.offset);
     } else {
         copy(&account->manifest, message->manifest);
-        answer_empty(conn, message);
+        relay_answer_empty(conn, message);
         devices_become(world, account, &next);
     }
     arena_free(&arena);
@@ -381,7 +381,7 @@ static void post_envelope(struct conn_sim *conn, const struct message *message)
     const struct post_envelope *body = &message->post_envelope;
     struct payment payment;
     if (repeat_find(world, &body->post_id) != NULL) {
-        answer_empty(conn, message);
+        relay_answer_empty(conn, message);
         return;
     }
     struct sim_device *device = device_find(account_find(world, &body->account), &body->device);
@@ -403,7 +403,7 @@ static void post_envelope(struct conn_sim *conn, const struct message *message)
     sotto_buf_init(&envelope->sealed, &world->env);
     envelope->seq = ++device->inbox_seq;
     copy(&envelope->sealed, body->sealed);
-    answer_empty(conn, message);
+    relay_answer_empty(conn, message);
     for (struct conn_sim *other = world->conns; other != NULL; other = other->next)
         if (other->up && other->inbox_request != 0 && device_id_equal(&other->device, &device->id))
             inbox_pump(other);
@@ -439,7 +439,7 @@ static void grant(struct conn_sim *conn, const struct message *message)
     for (size_t i = 0; i < world->grant_count; i++)
         if (memcmp(world->grants[i]->hash.bytes, message->grant.capability_hash.bytes, GATE_SIZE) ==
             0) {
-            answer_empty(conn, message);
+            relay_answer_empty(conn, message);
             return;
         }
     struct sim_grant *made = sim_alloc(sizeof *made);
@@ -452,7 +452,7 @@ static void grant(struct conn_sim *conn, const struct message *message)
     };
     *(struct sim_grant **)sim_grow((void **)&world->grants, &world->grant_count, &world->grant_room,
                                    sizeof made) = made;
-    answer_empty(conn, message);
+    relay_answer_empty(conn, message);
 }
 
 static void tokens_renew(struct world *world)
@@ -551,13 +551,18 @@ static void account_request(struct conn_sim *conn, const struct message *message
         return;
     case MESSAGE_INBOX_ACK:
         inbox_ack(device, message->seq);
-        answer_empty(conn, message);
+        relay_answer_empty(conn, message);
         return;
     case MESSAGE_GRANT:
         grant(conn, message);
         return;
     case MESSAGE_ISSUE_TOKENS:
         issue_tokens(conn, message);
+        return;
+    case MESSAGE_SET_USERNAME:
+    case MESSAGE_SET_FINDABLE:
+    case MESSAGE_GET_LABELS:
+        labels_request(conn, message);
         return;
     default:
         relay_refuse(conn, message->request, WIRE_CODE_UNKNOWN_TYPE, message->type);
@@ -578,7 +583,7 @@ static void say_hello(struct conn_sim *conn, const struct message *message)
     answer.hello_ok = (struct hello_ok){
         .version = WIRE_VERSION,
         .registration = REGISTRATION_OPEN,
-        .retention_days = 30,
+        .retention_days = (uint16_t)world->weather.keep_days,
         .max_entry = WIRE_ENTRY_MAX,
         .max_envelope = WIRE_ENVELOPE_MAX,
         .now = now_s(world),
@@ -625,6 +630,9 @@ static void do_request(struct conn_sim *conn, const struct message *message)
         return;
     case MESSAGE_POST_ENVELOPE:
         post_envelope(conn, message);
+        return;
+    case MESSAGE_FIND:
+        labels_request(conn, message);
         return;
     default:
         break;

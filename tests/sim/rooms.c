@@ -7,10 +7,9 @@ enum {
     ENTRY_COST = 128,
     PUSH_COUNT = 64,
     PUSH_BYTES = 128 * 1024,
-    KEEP_DAYS = 30,
 };
 
-static struct sim_room *room_find(struct world *world, const struct room_id *id)
+struct sim_room *room_find(struct world *world, const struct room_id *id)
 {
     for (size_t i = 0; i < world->room_count; i++)
         if (memcmp(world->rooms[i]->id.bytes, id->bytes, ROOM_ID_SIZE) == 0)
@@ -193,6 +192,10 @@ static void room_subscribe(struct conn_sim *conn, const struct message *message)
     struct sim_room *room = room_find(conn->world, &body->room);
     struct sim_log *log = room == NULL ? NULL : log_of(room, conn);
     const struct sim_gate *gate = log == NULL ? NULL : gate_find(log, body->read_token);
+    if (log != NULL && (gate == NULL || body->from_seq < log->first_seq))
+        *(struct lapse *)sim_grow((void **)&room->lapses, &room->lapse_count, &room->lapse_room,
+                                  sizeof *room->lapses) =
+            (struct lapse){conn->client, body->from_seq};
     if (gate == NULL) {
         relay_refuse(conn, message->request, WIRE_CODE_NO_ROOM, 0);
         return;
@@ -279,6 +282,9 @@ static void log_copy(struct world *world, struct sim_log *to, const struct sim_l
     to->gates = sim_alloc((from->gate_count + 1) * sizeof *to->gates);
     to->gate_room = from->gate_count + 1;
     memcpy(to->gates, from->gates, from->gate_count * sizeof *to->gates);
+    to->when = sim_alloc((from->when_count + 1) * sizeof *to->when);
+    to->when_room = from->when_count + 1;
+    memcpy(to->when, from->when, from->when_count * sizeof *to->when);
 }
 
 static void log_free(struct sim_log *log)
@@ -286,6 +292,7 @@ static void log_free(struct sim_log *log)
     entries_free(log, 0);
     free(log->entries);
     free(log->gates);
+    free(log->when);
     *log = (struct sim_log){0};
 }
 
@@ -338,6 +345,26 @@ static bool may_append(struct conn_sim *conn, const struct message *message,
     return false;
 }
 
+static struct digest append_key(const struct request_id *append_id)
+{
+    struct digest key;
+    memcpy(key.bytes, append_id->bytes, sizeof key.bytes);
+    return key;
+}
+
+/* Most appends are new to all rooms, and no log has to be searched for them. */
+static const struct sim_entry *entry_find(const struct world *world, const struct sim_log *log,
+                                          const struct request_id *append_id)
+{
+    struct digest key = append_key(append_id);
+    if (digest_get(&world->appended, &key) == NULL)
+        return NULL;
+    for (size_t i = log->entry_count; i > 0; i--)
+        if (memcmp(log->entries[i - 1].append_id.bytes, append_id->bytes, REQUEST_ID_SIZE) == 0)
+            return &log->entries[i - 1];
+    return NULL;
+}
+
 static void log_append(struct world *world, struct sim_log *log, const struct append *body)
 {
     struct sim_entry *entry =
@@ -350,8 +377,12 @@ static void log_append(struct world *world, struct sim_log *log, const struct ap
     sotto_buf_init(&entry->bytes, &world->env);
     if (sotto_buf_append(&entry->bytes, body->bytes.data, body->bytes.size) != SOTTO_OK)
         abort();
+    *(uint64_t *)sim_grow((void **)&log->when, &log->when_count, &log->when_room,
+                          sizeof *log->when) = world->now_ms;
     log->bytes += body->bytes.size;
     world->entries++;
+    struct digest key = append_key(&body->append_id);
+    (void)digest_put(&world->appended, &key, &key);
     if (body->kind != ENTRY_COMMIT)
         return;
     log->epoch++;
@@ -386,13 +417,12 @@ static void room_append(struct conn_sim *conn, const struct message *message)
         return;
     }
     struct sim_log *log = log_of(room, conn);
-    for (size_t i = log->entry_count; i > 0; i--)
-        if (memcmp(log->entries[i - 1].append_id.bytes, body->append_id.bytes, REQUEST_ID_SIZE) ==
-            0) {
-            answer.seq = log->entries[i - 1].seq;
-            relay_answer(conn, &answer);
-            return;
-        }
+    const struct sim_entry *before = entry_find(world, log, &body->append_id);
+    if (before != NULL) {
+        answer.seq = before->seq;
+        relay_answer(conn, &answer);
+        return;
+    }
     if (!may_append(conn, message, room, log))
         return;
     if (body->kind == ENTRY_COMMIT && room->fork == FORK_NONE && log->next_seq > 4 &&
@@ -416,11 +446,21 @@ static void room_append(struct conn_sim *conn, const struct message *message)
 /* ---- Days --------------------------------------------------------------------------------------
  */
 
+/* A gate that was closed goes with the commit that closed it. */
+static void gates_expire(struct sim_log *log)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < log->gate_count; i++)
+        if (log->gates[i].until >= log->first_seq)
+            log->gates[kept++] = log->gates[i];
+    log->gate_count = kept;
+}
+
 static void log_expire(struct world *world, struct sim_log *log)
 {
     size_t gone = 0;
     while (gone < log->entry_count &&
-           log->entries[gone].time_ms + KEEP_DAYS * SIM_DAY_MS < world->now_ms) {
+           log->entries[gone].time_ms + world->weather.keep_days * SIM_DAY_MS < world->now_ms) {
         log->bytes -= log->entries[gone].bytes.size;
         sotto_buf_free(&log->entries[gone++].bytes);
     }
@@ -429,6 +469,7 @@ static void log_expire(struct world *world, struct sim_log *log)
     memmove(log->entries, log->entries + gone, (log->entry_count - gone) * sizeof *log->entries);
     log->entry_count -= gone;
     log->first_seq += gone;
+    gates_expire(log);
 }
 
 void rooms_tidy(struct world *world)
@@ -469,7 +510,9 @@ void rooms_free(struct world *world)
             subscription_end(room->subscriptions);
         log_free(&room->logs[0]);
         log_free(&room->logs[1]);
+        free(room->lapses);
         free(room);
     }
     free(world->rooms);
+    digest_free(&world->appended);
 }

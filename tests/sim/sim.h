@@ -131,6 +131,7 @@ struct conn_sim {
     struct world *world;
     struct client *client;
     unsigned holds; /* the line, the relay, events under way */
+    size_t number;
 
     /* The client's end. */
     const struct channel_handler *handler;
@@ -154,6 +155,10 @@ struct conn_sim {
 
 extern const struct line_type line_sim;
 void conn_release(struct conn_sim *conn);
+/* A core waits for connections as for descriptors, with numbers that no real one has. How many of
+ * them have something for it. */
+enum { SIM_FD = 1 << 20 };
+int net_poll(struct world *world, struct pollfd *fds, nfds_t count);
 /* The relay sends; never before not_before_ms. When it arrives. */
 uint64_t conn_send(struct conn_sim *conn, const struct message *message, uint64_t not_before_ms,
                    uint64_t extra_ms);
@@ -192,6 +197,7 @@ struct sim_account {
     struct sim_device **devices;
     size_t device_count, device_room;
     uint64_t issued_day, issued_today;
+    char username[USERNAME_MAX + 1]; /* empty: none */
 };
 
 struct sim_grant {
@@ -222,6 +228,14 @@ struct sim_log {
     size_t entry_count, entry_room;
     struct sim_gate *gates;
     size_t gate_count, gate_room;
+    uint64_t *when; /* each entry came, also those that have expired */
+    size_t when_count, when_room;
+};
+
+/* A client asked for entries that had expired: from there on it misses some. */
+struct lapse {
+    struct client *client;
+    uint64_t from_seq;
 };
 
 enum sim_fork { FORK_NONE, FORK_OPEN, FORK_HEALED };
@@ -232,6 +246,8 @@ struct sim_room {
     struct sim_log logs[2];
     enum sim_fork fork;
     uint64_t fork_seq; /* the commit that the branches have instead of one another */
+    struct lapse *lapses;
+    size_t lapse_count, lapse_room;
     struct subscription *subscriptions;
 };
 
@@ -265,6 +281,12 @@ struct weather {
     uint32_t crash;                     /* of each session of a client */
     uint32_t needs_tokens;              /* nothing without a token */
     uint32_t skew_s;                    /* clients' clocks are wrong by so much at most */
+    uint32_t keep_days;                 /* after which entries expire */
+};
+
+/* What people do beside writing. */
+struct habits {
+    bool timers, files, labels;
 };
 
 void relay_begin(struct world *world);
@@ -286,8 +308,11 @@ void relay_spend(struct world *world, const struct payment *payment);
 void rooms_request(struct conn_sim *conn, const struct message *message);
 void rooms_close(struct conn_sim *conn);
 void rooms_tidy(struct world *world);
+struct sim_room *room_find(struct world *world, const struct room_id *id);
 void rooms_heal(struct world *world);
 void rooms_free(struct world *world);
+void labels_request(struct conn_sim *conn, const struct message *message);
+void relay_answer_empty(struct conn_sim *conn, const struct message *to);
 void blobs_request(struct conn_sim *conn, const struct message *message);
 void blobs_free(struct world *world);
 
@@ -335,18 +360,20 @@ struct person {
     struct client *clients[4];
     unsigned client_count;
     /* Links that others gave to it, and the one for a new device. */
-    char *links[64];
-    size_t link_count;
+    char **links;
+    size_t link_count, link_room;
     char *device_link;
     struct client *linking;
 };
 
-/* A message that sotto_send took. */
+/* A message that sotto_send or sotto_send_file took. */
 struct sent {
     struct client *client;
     struct sotto_id room;
     char client_id[SOTTO_CLIENT_ID_MAX + 1];
     uint64_t number;
+    uint64_t ms;
+    uint32_t timer_s; /* after which it disappears; 0: never */
 };
 
 struct options {
@@ -363,6 +390,7 @@ struct options {
 struct world {
     struct options options;
     struct weather weather;
+    struct habits habits;
     bool calm; /* the end: everything heals */
     struct chance chance;
     uint64_t now_ms, end_ms, order;
@@ -377,8 +405,10 @@ struct world {
     uint8_t key[32];
     uint64_t drawn;
     bool down;
-    bool grouped; /* the one group of a busy run is made */
+    size_t grouped; /* people whom the one group of a busy run has */
     struct conn_sim *conns;
+    struct conn_sim **numbered; /* by number; NULL: it is over */
+    size_t numbered_count, numbered_room;
     struct sim_account **accounts;
     size_t account_count, account_room;
     struct sim_grant **grants;
@@ -392,7 +422,7 @@ struct world {
     struct voprf_key token_keys[512];
     struct token_key announced[512];
     size_t token_key_count;
-    struct digest_map spent;
+    struct digest_map spent, appended;
 
     char folder[64];
     struct person *people;
@@ -400,6 +430,8 @@ struct world {
     unsigned client_count, client_max;
     struct watched watched;
     struct digest_map sealed, keys;
+    struct digest_map named; /* usernames and whose they ever were */
+    struct digest_map found; /* by which client under which name first, and who it was */
 
     struct sent *sent;
     size_t sent_count, sent_room;
@@ -416,11 +448,41 @@ void people_end(struct world *world);
 bool client_lives(struct client *client);
 uint64_t client_now_s(const struct client *client);
 
+/* For whoever looks for the reason of a failure: --trace. */
+void client_tells(const struct client *client, const char *what, long long number);
+
+/* ---- What people do (actions.c) ----------------------------------------------------------------
+ */
+
+/* One of the conversations that can be written to (groups: of the groups), each as likely. */
+bool some_conversation(struct client *client, bool groups, struct sotto_id *id);
+/* A text of its newest messages (own: of one's own); 0: none. */
+int64_t some_message(struct client *client, const struct sotto_id *id, bool own);
+void say(struct client *client, const struct sotto_id *id);
+void change(struct client *client, const struct sotto_id *id);
+void group_make(struct client *client);
+void group_add(struct client *client);
+void group_remove(struct client *client);
+/* The first client puts all whom it knows into one group, and those whom it comes to know later. */
+void crowd_gather(struct client *client);
+/* A file of the message's number, and one that somebody sent; strict: it has to be there. */
+void send_file(struct client *client, const struct sotto_id *id);
+void fetch_file(struct client *client, bool strict);
+void set_timer(struct client *client);
+void name_self(struct client *client);
+void find_somebody(struct client *client);
+void invite(struct client *client, struct person *other);
+/* What others gave to the person, and who wants to write. */
+void take_links(struct client *client);
+void take_request(struct client *client);
+
 /* ---- What has to be true (check.c) -------------------------------------------------------------
  */
 
 void world_fails(struct world *world, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* The number that say and send_file write at the beginning of a text; 0: none. */
+uint64_t message_number(sotto_bytes text);
 void check_reopened(struct client *client);
 void check_end(struct world *world);
 void check_error(struct client *client, sotto_error error, const char *doing);
