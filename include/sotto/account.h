@@ -99,13 +99,14 @@ sotto_error sotto_set_name(struct sotto *core, const char *name);
 #define SOTTO_PROFILE_PICTURE_SIDE 2048
 sotto_error sotto_set_picture(struct sotto *core, const char *path);
 
-/* Local. Whether delivery and read receipts are sent and shown; they are unless this is called with
- * false, which also forgets those that are here. Several receipts are one message of a room, at
- * most one every ten seconds; in rooms of more than 32 devices there are none. */
+/* Local. Whether delivery and read receipts are sent and shown, on all devices of the account; they
+ * are unless this is called with false, which also forgets those that are here. Several receipts
+ * are one message of a room, at most one every ten seconds; in rooms of more than 32 devices there
+ * are none. */
 sotto_error sotto_set_receipts(struct sotto *core, bool on);
 
-/* Local. Whether others are told that one types, and sotto_host's typing is called; they are unless
- * this is called with false. */
+/* Local. Whether others are told that one types, and sotto_host's typing is called, on all devices
+ * of the account; they are unless this is called with false. */
 sotto_error sotto_allow_typing(struct sotto *core, bool on);
 
 /* ---- Devices of one's own ---------------------------------------------------------------------

@@ -210,8 +210,9 @@ sotto_error sotto_history(struct sotto *core, const struct sotto_id *conversatio
                           int64_t before, sotto_message_fn *each, void *ctx);
 
 /* Local. Messages in which all the words of `words` are found, of the last one at least the
- * beginning (any case, accents left out), the newest first: in one conversation (NULL: in all),
- * with an id below `before` (0: no bound). BAD_TEXT: there is no word in it. */
+ * beginning (any case, accents left out), the one that this profile stored last first: in one
+ * conversation (NULL: in all), from behind message `before`, the last of an earlier call, on (0:
+ * from the first on). BAD_TEXT: there is no word in it. */
 sotto_error sotto_search(struct sotto *core, const struct sotto_id *conversation, const char *words,
                          uint32_t limit, int64_t before, sotto_message_fn *each, void *ctx);
 

@@ -8,10 +8,9 @@
 
 #include "codec/writer.h"
 #include "core/new_file.h"
+#include "core/own_settings.h"
 
 enum { PAGE = 32 }; /* messages in memory at once: each may have a megabyte */
-
-const char *const backup_settings[] = {"receipts-off", NULL};
 
 /* ---- Records -------------------------------------------------------------------------------- */
 
@@ -147,12 +146,12 @@ static sotto_error write_account(struct backing *b, bool account_key)
 
 static sotto_error write_settings(struct backing *b)
 {
-    for (size_t i = 0; backup_settings[i] != NULL; i++) {
+    for (size_t i = 0; own_settings[i] != NULL; i++) {
         struct writer writer;
         uint64_t value = 0;
-        TRY(store_number_get(b->core->store, backup_settings[i], &value));
+        TRY(store_number_get(b->core->store, own_settings[i], &value));
         writer_init(&writer, &b->body);
-        writer_vector(&writer, sotto_bytes_str(backup_settings[i]));
+        writer_vector(&writer, sotto_bytes_str(own_settings[i]));
         writer_u64(&writer, value);
         TRY(writer_finish(&writer));
         TRY(put_body(b, BACKUP_SETTING));

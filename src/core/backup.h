@@ -36,7 +36,4 @@ sotto_error backup_account_write(const struct backup_account *account, sotto_buf
 sotto_error backup_account_read(sotto_bytes body, struct backup_account *account,
                                 sotto_fault *fault);
 
-/* Settings that go into a backup, by the names they have among the store's numbers; NULL ends. */
-extern const char *const backup_settings[];
-
 #endif

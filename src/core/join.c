@@ -263,13 +263,8 @@ static sotto_error manifests_learn(struct considering *c)
 static sotto_error keep(struct considering *c)
 {
     struct store *store = c->core->store;
-    struct store_request *requests = NULL;
-    size_t count = 0;
-    TRY(store_requests(store, c->arena, &requests, &count));
-    for (size_t i = 0; i < count; i++)
-        if (memcmp(requests[i].room.bytes, c->envelope.room.bytes, ROOM_ID_SIZE) == 0)
-            TRY(store_request_erase(store, requests[i].id)); /* the newer one counts */
     struct store_request request;
+    TRY(store_request_erase_of(store, &c->envelope.room)); /* the newer one counts */
     memset(&request, 0, sizeof request);
     request.room = c->envelope.room;
     request.sender = c->sender;

@@ -6,6 +6,7 @@
 #include "codec/writer.h"
 #include "core/account.h"
 #include "core/listing.h"
+#include "core/own_settings.h"
 #include "core/profile_picture.h"
 
 /* Version 1 had records without a length: what was not known ended the reading. It is read still:
@@ -142,18 +143,13 @@ sotto_error own_tell_device_name(struct sotto *core, const struct device_id *dev
 
 sotto_error own_read(struct sotto *core, const struct room_id *room, int64_t position)
 {
-    uint32_t before = 0, after = 0;
     uint64_t seq = 0;
     bool receipts = false;
     struct writer writer;
-    TRY(store_messages_unread(core->store, room, &before));
+    TRY(store_messages_unread_seq(core->store, room, position, &seq));
     TRY(receipts_on(core, &receipts));
     TRY(store_messages_read(core->store, room, position, receipts, core_now_s(core)));
-    TRY(store_messages_unread(core->store, room, &after));
     TRY(listing_unmark(core, room));
-    if (before == after)
-        return SOTTO_OK;
-    TRY(store_messages_seq(core->store, room, position, &seq));
     if (seq == 0)
         return SOTTO_OK;
     sotto_buf record;
@@ -256,6 +252,10 @@ static sotto_error give_all(struct sotto *core, const struct store_room *row,
     sotto_error error = is_older(core, device, arena, &older);
     if (error == SOTTO_OK)
         error = own_snapshot(core, arena, &sink);
+    if (error == SOTTO_OK && !older)
+        error = own_settings_write(core, &sink.records);
+    if (error == SOTTO_OK)
+        error = own_sink_flush(&sink, true);
     if (error == SOTTO_OK && !older)
         error = room_queue_profile(core, &row->room, row->epoch);
     if (error == SOTTO_OK && !older)
@@ -406,6 +406,8 @@ static sotto_error record_read(struct sotto *core, uint8_t record, struct reader
         return own_receipts_read(core, reader);
     case OWN_FOLLOWED:
         return account_followed_read(core, reader);
+    case OWN_SETTING:
+        return own_setting_read(core, reader);
     case OWN_PROGRESS:
         return own_progress_read(core, reader);
     case OWN_LABEL:
@@ -417,7 +419,7 @@ static sotto_error record_read(struct sotto *core, uint8_t record, struct reader
     case OWN_PICTURE:
         return profile_picture_read(core, reader);
     case OWN_DECLINED:
-        return people_declined_read(core, reader, arena);
+        return people_declined_read(core, reader);
     default:
         return SOTTO_UNSUPPORTED; /* of a newer version */
     }

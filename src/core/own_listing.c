@@ -202,11 +202,28 @@ static void read_draft(struct reader *reader, struct store_listing *listing)
         reader_fail(reader, SOTTO_VALUE, "own.draft");
 }
 
+/* Whether a draft of this device's is on its way there: in the log it comes behind the one that is
+ * read, and what a person writes just now is not taken back in between. */
+static sotto_error draft_waits(struct sotto *core, const struct room_id *room, struct arena *arena,
+                               bool *waits)
+{
+    struct store_room own;
+    struct store_outgoing outgoing;
+    char name[48];
+    draft_name(room, name);
+    sotto_error error = own_room(core, arena, &own);
+    if (error == SOTTO_OK)
+        error = store_outgoing_named_next(core->store, &own.room, name, 0, arena, &outgoing);
+    *waits = error == SOTTO_OK;
+    return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
+}
+
 sotto_error own_listing_read(struct sotto *core, uint8_t record, struct reader *reader,
                              struct arena *arena)
 {
     struct room_id room;
     struct store_listing listing;
+    bool waits = false;
     reader_copy(reader, room.bytes, ROOM_ID_SIZE, "own.room");
     TRY(reader->fault.error);
     TRY(listing_of(core, &room, arena, &listing));
@@ -228,6 +245,7 @@ sotto_error own_listing_read(struct sotto *core, uint8_t record, struct reader *
         break;
     case OWN_DRAFT:
         read_draft(reader, &listing);
+        TRY(draft_waits(core, &room, arena, &waits));
         break;
     case OWN_ERASED: {
         uint64_t seq = reader_u64(reader, "own.seq");
@@ -240,5 +258,5 @@ sotto_error own_listing_read(struct sotto *core, uint8_t record, struct reader *
         reader_fail(reader, SOTTO_UNSUPPORTED, "own.record");
     }
     TRY(reader->fault.error);
-    return store_listing_put(core->store, &listing);
+    return waits ? SOTTO_OK : store_listing_put(core->store, &listing);
 }

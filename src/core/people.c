@@ -238,18 +238,11 @@ static sotto_error tell_label(struct sotto *core, const struct store_contact *co
     return error;
 }
 
-sotto_error people_declined_read(struct sotto *core, struct reader *reader, struct arena *arena)
+sotto_error people_declined_read(struct sotto *core, struct reader *reader)
 {
-    struct store_request *requests = NULL;
-    size_t count = 0;
     struct room_id room;
     reader_copy(reader, room.bytes, ROOM_ID_SIZE, "own.room");
-    TRY(reader->fault.error);
-    TRY(store_requests(core->store, arena, &requests, &count));
-    for (size_t i = 0; i < count; i++)
-        if (memcmp(requests[i].room.bytes, room.bytes, ROOM_ID_SIZE) == 0)
-            TRY(store_request_erase(core->store, requests[i].id));
-    return SOTTO_OK;
+    return reader_ok(reader) ? store_request_erase_of(core->store, &room) : reader->fault.error;
 }
 
 sotto_error people_request_gone(struct sotto *core, const struct store_request *request)

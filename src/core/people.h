@@ -49,7 +49,7 @@ enum {
 };
 sotto_error people_label_write(const struct account_id *account, const char *label, sotto_buf *out);
 sotto_error people_label_read(struct sotto *core, struct reader *reader, struct arena *arena);
-sotto_error people_declined_read(struct sotto *core, struct reader *reader, struct arena *arena);
+sotto_error people_declined_read(struct sotto *core, struct reader *reader);
 sotto_error people_compared_read(struct sotto *core, struct reader *reader, struct arena *arena);
 sotto_error people_pin_write(const struct store_pin *pin, sotto_buf *out);
 sotto_error people_pin_read(struct sotto *core, struct reader *reader, struct arena *arena);

@@ -1,7 +1,7 @@
 /* Delivery and read receipts: one message of a room says them of many messages at once. */
 #include <string.h>
 
-#include "core/internal.h"
+#include "core/own_settings.h"
 
 enum {
     RECEIPT_INTERVAL_S = 10, /* of a room's receipts */
@@ -12,39 +12,17 @@ enum {
 
 /* ---- Whether ---- */
 
-#define SETTING "receipts-off"
-
 sotto_error receipts_on(struct sotto *core, bool *on)
 {
-    uint64_t off = 0;
-    TRY(store_number_get(core->store, SETTING, &off));
-    *on = off == 0;
+    bool off = false;
+    TRY(own_setting_get(core, SETTING_RECEIPTS_OFF, &off));
+    *on = !off;
     return SOTTO_OK;
 }
 
 sotto_error sotto_set_receipts(struct sotto *core, bool on)
 {
-    static const uint8_t nobody[32];
-    bool before = false;
-    TRY(core_need_account(core));
-    sotto_error error = store_begin(core->store);
-    if (error == SOTTO_OK)
-        error = receipts_on(core, &before);
-    if (error == SOTTO_OK && before != on) {
-        error = store_number_put(core->store, SETTING, on ? 0 : 1);
-        if (error == SOTTO_OK && !on)
-            error = store_receipts_clear(core->store);
-        if (error == SOTTO_OK)
-            error = store_event_add(core->store, SOTTO_EVENT_ACCOUNT, nobody);
-    }
-    if (error == SOTTO_OK)
-        error = store_commit(core->store);
-    if (error != SOTTO_OK) {
-        store_rollback(core->store);
-        return core_store_problem(core, error, "saving the setting");
-    }
-    store_scrub(core->store, false);
-    return SOTTO_OK;
+    return own_setting_set(core, SETTING_RECEIPTS_OFF, !on);
 }
 
 sotto_error receipt_owed(struct sotto *core, const struct store_room *room, bool *owed)

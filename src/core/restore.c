@@ -7,6 +7,7 @@
 
 #include "core/account.h"
 #include "core/backup.h"
+#include "core/own_settings.h"
 
 struct restoring {
     struct sotto *core;
@@ -153,9 +154,9 @@ static sotto_error setting_take(struct restoring *r, struct reader *reader)
     sotto_bytes name = reader_vector(reader, 64, "setting.name");
     uint64_t value = reader_u64(reader, "setting.value");
     TRY(reader->fault.error);
-    for (size_t i = 0; backup_settings[i] != NULL; i++)
-        if (sotto_bytes_equal(name, sotto_bytes_str(backup_settings[i])))
-            return store_number_put(r->core->store, backup_settings[i], value);
+    for (size_t i = 0; own_settings[i] != NULL; i++)
+        if (sotto_bytes_equal(name, sotto_bytes_str(own_settings[i])))
+            return store_number_put(r->core->store, own_settings[i], value);
     r->skipped++;
     return SOTTO_OK;
 }
@@ -207,6 +208,22 @@ static sotto_error record_take(struct restoring *r, uint8_t type, struct reader 
     return SOTTO_OK;
 }
 
+/* The same; a listener that was given all that is here is not given what is restored. */
+static sotto_error record_take_unheard(struct restoring *r, uint8_t type, struct reader *reader,
+                                       struct arena *arena)
+{
+    struct store *store = r->core->store;
+    uint64_t listened = 0;
+    int64_t before = 0, after = 0;
+    TRY(store_number_get(store, "listened", &listened));
+    TRY(store_messages_head(store, &before));
+    TRY(record_take(r, type, reader, arena));
+    TRY(store_messages_head(store, &after));
+    return after > before && listened >= (uint64_t)before
+               ? store_number_put(store, "listened", (uint64_t)after)
+               : SOTTO_OK;
+}
+
 static sotto_error take_one(struct restoring *r, uint8_t type, sotto_bytes body)
 {
     struct sotto *core = r->core;
@@ -216,7 +233,7 @@ static sotto_error take_one(struct restoring *r, uint8_t type, sotto_bytes body)
     reader_init(&reader, body);
     sotto_error error = store_begin(core->store);
     if (error == SOTTO_OK)
-        error = record_take(r, type, &reader, &arena);
+        error = record_take_unheard(r, type, &reader, &arena);
     if (error == SOTTO_OK)
         error = store_commit(core->store);
     if (error != SOTTO_OK) {
@@ -227,43 +244,52 @@ static sotto_error take_one(struct restoring *r, uint8_t type, sotto_bytes body)
     return error;
 }
 
-/* What is received from now on comes behind what was restored, which no listener is given. */
+/* Into a profile that is new: what is received later comes behind what is restored, which no
+ * listener is given. In one of the account each message finds a place among what is there. */
 static sotto_error positions_put(struct restoring *r)
 {
     struct store *store = r->core->store;
     uint64_t head = 0;
     TRY(store_number_get(store, "message.position", &head));
-    if (head > r->account.position)
-        return SOTTO_OK; /* by an earlier run, or of an account that is here */
+    if (r->merging || head > r->account.position)
+        return SOTTO_OK; /* by an earlier run */
     uint64_t next = own_positions_next(r->account.position);
-    TRY(store_number_put(store, CORE_RESTORED, 1));
     TRY(store_number_put(store, "message.position", next));
     return store_number_put(store, "listened", next);
 }
 
-static sotto_error take_over(struct restoring *r)
+static sotto_error restored_put(struct restoring *r)
+{
+    return r->merging ? SOTTO_OK : store_number_put(r->core->store, CORE_RESTORED, 1);
+}
+
+static sotto_error in_transaction(struct restoring *r, sotto_error (*put)(struct restoring *r))
 {
     struct sotto *core = r->core;
-    uint8_t type = 0;
-    sotto_bytes body = {NULL, 0};
-    backup_reader_free(r->reader);
-    r->reader = NULL;
-    r->done_before = r->size;
-    TRY(reader_open(r));
-    sotto_error error;
-    while ((error = next(r, &type, &body)) == SOTTO_OK)
-        TRY(take_one(r, type, body));
-    if (error != SOTTO_NOT_FOUND)
-        return error;
-    error = store_begin(core->store);
+    sotto_error error = store_begin(core->store);
     if (error == SOTTO_OK)
-        error = positions_put(r);
+        error = put(r);
     if (error == SOTTO_OK)
         error = store_commit(core->store);
     if (error == SOTTO_OK)
         return SOTTO_OK;
     store_rollback(core->store);
     return core_store_problem(core, error, "restoring the backup");
+}
+
+static sotto_error take_over(struct restoring *r)
+{
+    uint8_t type = 0;
+    sotto_bytes body = {NULL, 0};
+    backup_reader_free(r->reader);
+    r->reader = NULL;
+    r->done_before = r->size;
+    TRY(reader_open(r));
+    TRY(in_transaction(r, positions_put));
+    sotto_error error;
+    while ((error = next(r, &type, &body)) == SOTTO_OK)
+        TRY(take_one(r, type, body));
+    return error == SOTTO_NOT_FOUND ? in_transaction(r, restored_put) : error;
 }
 
 static sotto_error file_open_at(struct restoring *r)

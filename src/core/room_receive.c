@@ -1,6 +1,7 @@
 /* Entries of the log, applied strictly in order, many in one transaction. */
 #include <string.h>
 
+#include "base/text.h"
 #include "core/listing.h"
 #include "core/profile_picture.h"
 #include "core/rejoin.h"
@@ -103,9 +104,8 @@ static sotto_error own_message(struct receiving *r, const struct store_outgoing 
         if (error != SOTTO_OK && error != SOTTO_EXISTS && error != SOTTO_NOT_FOUND)
             return error;
     }
-    if (queued.intent == MESSAGE_INTENT_OWN)
-        TRY(own_said(r, queued.content));
-    return store_outgoing_erase(store, outgoing->id);
+    TRY(store_outgoing_erase(store, outgoing->id));
+    return queued.intent == MESSAGE_INTENT_OWN ? own_said(r, queued.content) : SOTTO_OK;
 }
 
 static sotto_error own_leave(struct receiving *r, const struct entry *entry)
@@ -177,14 +177,6 @@ static sotto_error profile_received(struct receiving *r, const struct account_id
     TRY(store_contact_put(core->store, &contact));
     /* Devices that were added later did not hear it. */
     return same ? SOTTO_OK : own_tell_contact(core, sender);
-}
-
-static bool is_line(sotto_bytes text)
-{
-    for (size_t i = 0; i < text.size; i++)
-        if (text.data[i] < 0x20 || text.data[i] == 0x7F)
-            return false;
-    return text.size > 0;
 }
 
 static sotto_error content_store(struct receiving *r, const struct entry *entry,
@@ -295,7 +287,9 @@ static sotto_error message_received(struct receiving *r, const struct entry *ent
     if (content.kind == CONTENT_PROFILE) {
         if (content.has_picture)
             TRY(profile_picture_received(core, &r->row, &sender, content.picture));
-        return is_line(content.text) ? profile_received(r, &sender, content.text) : SOTTO_OK;
+        return content.text.size > 0 && text_is_line(content.text)
+                   ? profile_received(r, &sender, content.text)
+                   : SOTTO_OK;
     }
     if (content.kind == CONTENT_STATUS) {
         r->quiet = true;

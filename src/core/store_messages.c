@@ -228,34 +228,47 @@ static sotto_error look_around(struct store *store, const struct store_message *
     return query_end_one(&q);
 }
 
-/* The first one above `above` that nobody has. */
-static sotto_error free_position(struct store *store, int64_t above, int64_t *position)
+/* The first one between those two that nobody has; 0: there is none. */
+static sotto_error free_position(struct store *store, int64_t above, int64_t below,
+                                 int64_t *position)
 {
     struct query q;
     query_read(&q, store,
                "SELECT ?1 + 1 WHERE NOT EXISTS (SELECT 1 FROM message WHERE position = ?1 + 1)"
-               " UNION ALL SELECT position + 1 FROM message AS m WHERE position > ?1 AND NOT EXISTS"
+               " UNION ALL SELECT position + 1 FROM message AS m WHERE position > ?1"
+               " AND position < ?2 AND NOT EXISTS"
                " (SELECT 1 FROM message WHERE position = m.position + 1) LIMIT 1");
     query_i64(&q, above);
+    query_i64(&q, below);
     int64_t found = query_next(&q) ? column_i64(&q) : 0;
-    TRY(query_end_one(&q));
-    *position = found;
+    TRY(query_end(&q));
+    *position = found < below ? found : 0;
     return SOTTO_OK;
 }
 
+/* Never above what this device gave so far: its next message would find its position taken. */
 static sotto_error position_for(struct store *store, const struct store_message *message,
                                 int64_t *position)
 {
     struct around around = {0};
+    int64_t wanted = message->position, end = 0, found = 0;
     TRY(look_around(store, message, &around));
-    *position = message->position;
-    bool between = *position > around.before && *position < around.behind;
+    TRY(store_messages_head(store, &end));
+    end++;
+    int64_t behind = around.behind < end ? around.behind : end;
+    bool between = wanted > around.before && wanted < behind;
     if (between && !around.taken)
-        return SOTTO_OK;
-    if (between)
-        TRY(free_position(store, *position, position));
-    return between && *position < around.behind ? SOTTO_OK
-                                                : free_position(store, around.before, position);
+        found = wanted;
+    else if (between)
+        TRY(free_position(store, wanted, behind, &found));
+    if (found == 0)
+        TRY(free_position(store, around.before, behind, &found));
+    if (found == 0) /* not in front of what follows it, then */
+        TRY(free_position(store, around.before, end, &found));
+    if (found == 0)
+        return take_position(store, position);
+    *position = found;
+    return SOTTO_OK;
 }
 
 /* Whether what an export said is here, proved or not. */
@@ -280,11 +293,18 @@ static sotto_error is_here(struct store *store, const struct store_message *mess
 sotto_error store_message_import(struct store *store, const struct store_message *message,
                                  int64_t *local)
 {
-    int64_t position = 0;
+    int64_t position = 0, row = 0;
     bool here = false;
     BUG_UNLESS(message->seq != 0);
     if ((message->part & STORE_PART_IMPORTED) != 0)
         TRY(is_here(store, message, &here));
+    else {
+        sotto_error error =
+            store_message_in_log(store, &message->room, message->seq, message->part, &row);
+        if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
+            return error;
+        here = error == SOTTO_OK;
+    }
     if (here)
         return SOTTO_EXISTS;
     TRY(position_for(store, message, &position));
@@ -293,27 +313,9 @@ sotto_error store_message_import(struct store *store, const struct store_message
     return SOTTO_OK;
 }
 
-/* One between those two that nobody has, looked for near the first; 0: there is none. */
-static sotto_error position_between(struct store *store, int64_t before, int64_t behind,
-                                    int64_t *position)
-{
-    enum { NEAR = 1000 };
-    struct query q;
-    query_read(&q, store,
-               "SELECT ?1 + 1 WHERE NOT EXISTS (SELECT 1 FROM message WHERE position = ?1 + 1)"
-               " UNION ALL SELECT position + 1 FROM message AS m WHERE position > ?1"
-               " AND position < ?2 AND NOT EXISTS"
-               " (SELECT 1 FROM message WHERE position = m.position + 1) LIMIT 1");
-    query_i64(&q, before);
-    query_i64(&q, behind - before > NEAR ? before + NEAR : behind);
-    int64_t found = query_next(&q) ? column_i64(&q) : 0;
-    TRY(query_end(&q));
-    *position = found < behind ? found : 0;
-    return SOTTO_OK;
-}
-
 sotto_error store_message_take_in(struct store *store, const struct store_message *message)
 {
+    enum { NEAR = 1000 }; /* the neighbour in front: who imports much does not look far */
     struct around around = {0};
     int64_t position = 0;
     bool here = false;
@@ -323,7 +325,10 @@ sotto_error store_message_take_in(struct store *store, const struct store_messag
         return SOTTO_EXISTS;
     TRY(look_around(store, message, &around));
     if (around.behind != INT64_MAX && around.before < around.behind)
-        TRY(position_between(store, around.before, around.behind, &position));
+        TRY(free_position(store, around.before,
+                          around.behind - around.before > NEAR ? around.before + NEAR
+                                                               : around.behind,
+                          &position));
     if (position == 0)
         TRY(take_position(store, &position)); /* where nothing that is received will be */
     return insert_message(store, message, position);
@@ -446,9 +451,10 @@ sotto_error store_messages_read_seq(struct store *store, const struct room_id *r
                                     uint64_t now_s)
 {
     struct query q;
-    query_write(&q, store,
-                "UPDATE message SET unread = 0, erase_s = iif(timer_s > 0, ? + timer_s, erase_s)"
-                " WHERE room = ? AND unread = 1 AND seq <= ?");
+    query_write(
+        &q, store,
+        "UPDATE message SET unread = 0, erase_s = iif(timer_s > 0, ? + timer_s, erase_s)"
+        " WHERE room = ? AND unread = 1 AND +seq <= ?"); /* by what is unread: no other index */
     query_u64(&q, now_s);
     query_fixed(&q, room->bytes, sizeof room->bytes);
     query_u64(&q, seq);
@@ -459,13 +465,13 @@ sotto_error store_messages_read_seq(struct store *store, const struct room_id *r
     return store_event_add(store, SOTTO_EVENT_CONVERSATION, room->bytes);
 }
 
-sotto_error store_messages_seq(struct store *store, const struct room_id *room, int64_t position,
-                               uint64_t *seq)
+sotto_error store_messages_unread_seq(struct store *store, const struct room_id *room,
+                                      int64_t position, uint64_t *seq)
 {
     struct query q;
     query_read(&q, store,
-               "SELECT coalesce(max(seq), 0) FROM message WHERE room = ? AND position <= ?"
-               " AND part < 2147483648"); /* STORE_PART_IMPORTED: nobody else has it there */
+               "SELECT coalesce(max(seq), 0) FROM message WHERE room = ? AND unread = 1"
+               " AND position <= ?");
     query_fixed(&q, room->bytes, sizeof room->bytes);
     query_i64(&q, position);
     uint64_t found = query_next(&q) ? column_u64(&q) : 0;
@@ -609,19 +615,40 @@ sotto_error store_messages_count_of(struct store *store, const struct room_id *r
     return SOTTO_OK;
 }
 
-/* Rows are numbered as they come, so that the index gives the newest first without sorting. */
+/* The row from which on a page of hits is not: that of the message of that position or, where it is
+ * gone, what is behind the one in front of it. */
+static sotto_error row_below(struct store *store, int64_t before, int64_t *below)
+{
+    struct query q;
+    query_read(&q, store,
+               "SELECT local + (position < ?1) FROM message WHERE position <= ?1"
+               " ORDER BY position DESC LIMIT 1");
+    query_i64(&q, before);
+    int64_t found = query_next(&q) ? column_i64(&q) : 0;
+    TRY(query_end(&q));
+    *below = found;
+    return SOTTO_OK;
+}
+
+/* Rows are numbered as they come, so that the index gives the newest first without sorting. Pages
+ * go by rows, too: what a linked device was given of the past has lower positions and higher rows
+ * than what it received meanwhile. */
 sotto_error store_messages_search(struct store *store, const char *query,
                                   const struct room_id *room, int64_t before, uint32_t limit,
                                   struct arena *arena, struct store_message **messages,
                                   size_t *count)
 {
     struct query q;
+    int64_t below = INT64_MAX;
+    if (before != 0)
+        TRY(row_below(store, before, &below));
     query_read(&q, store,
                "SELECT " MESSAGE_COLUMNS
-               " FROM (SELECT rowid AS hit FROM search WHERE search MATCH ?1)"
-               " CROSS JOIN message ON local = hit WHERE (?2 IS NULL OR room = ?2)"
-               " AND (?3 = 0 OR position < ?3) ORDER BY hit DESC LIMIT ?4");
+               " FROM (SELECT rowid AS hit FROM search WHERE search MATCH ?1 AND rowid < ?2)"
+               " CROSS JOIN message ON local = hit WHERE (?3 IS NULL OR room = ?3)"
+               " AND (?4 = 0 OR position IS NOT NULL) ORDER BY hit DESC LIMIT ?5");
     query_text(&q, query);
+    query_i64(&q, below);
     if (room != NULL)
         query_fixed(&q, room->bytes, sizeof room->bytes);
     else

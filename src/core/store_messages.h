@@ -52,9 +52,10 @@ struct store_message {
 sotto_error store_message_add(struct store *store, const struct store_message *message,
                               int64_t *position, int64_t *local);
 
-/* [tx] Inserts a message of the past with the position that another device of this account gave it,
- * which is below all that this one gives, or, where that is taken or not between those of its
- * neighbours in the log, with another one that is. EXISTS: it was stored before. */
+/* [tx] Inserts a message of the past with the position that another device of this account gave it.
+ * Where that is taken, not between those of its neighbours in the log, or above what this device
+ * gave so far, it gets another one: between them, else behind the one in front of it, else the next
+ * that is given. EXISTS: it was stored before. */
 sotto_error store_message_import(struct store *store, const struct store_message *message,
                                  int64_t *local);
 
@@ -116,8 +117,8 @@ sotto_error store_messages_waiting(struct store *store, const struct room_id *ro
 sotto_error store_messages_after(struct store *store, int64_t after, uint32_t limit,
                                  struct arena *arena, struct store_message **messages,
                                  size_t *count);
-/* Those of which a text fits an FTS5 query, the newest first: in one room (NULL: in all), with a
- * position below `before` (0: no bound; then those that wait too). */
+/* Those of which a text fits an FTS5 query, the one that was stored last first: in one room (NULL:
+ * in all), stored before the one of position `before` (0: no bound; then those that wait too). */
 sotto_error store_messages_search(struct store *store, const char *query,
                                   const struct room_id *room, int64_t before, uint32_t limit,
                                   struct arena *arena, struct store_message **messages,
@@ -139,9 +140,9 @@ sotto_error store_messages_head(struct store *store, int64_t *position);
 /* [tx] Everything of a room up to entry seq was read, on another device; clocks start here too. */
 sotto_error store_messages_read_seq(struct store *store, const struct room_id *room, uint64_t seq,
                                     uint64_t now_s);
-/* The highest seq of a room up to that position; 0: none. */
-sotto_error store_messages_seq(struct store *store, const struct room_id *room, int64_t position,
-                               uint64_t *seq);
+/* The highest seq of what is unread in a room up to that position; 0: nothing is. */
+sotto_error store_messages_unread_seq(struct store *store, const struct room_id *room,
+                                      int64_t position, uint64_t *seq);
 /* How many of a room have a place in its log. */
 sotto_error store_messages_count_of(struct store *store, const struct room_id *room,
                                     uint64_t *count);

@@ -323,3 +323,11 @@ sotto_error store_request_erase(struct store *store, int64_t id)
     query_i64(&q, id);
     return query_run_one(&q);
 }
+
+sotto_error store_request_erase_of(struct store *store, const struct room_id *room)
+{
+    struct query q;
+    query_write(&q, store, "DELETE FROM request WHERE room = ?");
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    return query_run(&q);
+}

@@ -168,5 +168,7 @@ sotto_error store_requests(struct store *store, struct arena *arena,
                            struct store_request **requests, size_t *count);
 /* [tx] NOT_FOUND. */
 sotto_error store_request_erase(struct store *store, int64_t id);
+/* [tx] That of a room, if there is one. */
+sotto_error store_request_erase_of(struct store *store, const struct room_id *room);
 
 #endif

@@ -17,7 +17,7 @@
 #include "core/crypt_vfs.h"
 #include "core/store.h"
 
-#define STORE_CACHE 128
+#define STORE_CACHE 512 /* twice as many as there are, so that each is near its place */
 
 struct store {
     const sotto_env *env;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "core/own_settings.h"
 #include "core/people.h"
 #include "core/whisper.h"
 
@@ -12,8 +13,6 @@ enum {
     TYPERS_MAX = 256,        /* remembered; the oldest goes */
     TYPING_DEVICES_MAX = 32, /* as with receipts: in larger groups nobody tells */
 };
-
-#define SETTING "typing-off"
 
 /* A device that was heard. */
 struct typer {
@@ -33,9 +32,9 @@ struct typing {
 
 sotto_error typing_allowed(struct sotto *core, bool *allowed)
 {
-    uint64_t off = 0;
-    TRY(store_number_get(core->store, SETTING, &off));
-    *allowed = off == 0;
+    bool off = false;
+    TRY(own_setting_get(core, SETTING_TYPING_OFF, &off));
+    *allowed = !off;
     return SOTTO_OK;
 }
 
@@ -159,13 +158,13 @@ static struct typer *typer_of(struct sotto *core, const struct room_id *room, ui
             return NULL;
         typing->count++;
     } else {
+        bool other = one->leaf != leaf || !account_id_equal(&one->account, account) ||
+                     memcmp(one->room.bytes, room->bytes, ROOM_ID_SIZE) != 0;
+        if (other && one->on)
+            set(core, one, false); /* while it is in the list: else it counts as told before */
         *at = one->next;
-        if (one->leaf != leaf || !account_id_equal(&one->account, account) ||
-            memcmp(one->room.bytes, room->bytes, ROOM_ID_SIZE) != 0) {
-            if (one->on)
-                set(core, one, false);
+        if (other)
             memset(one, 0, sizeof *one);
-        }
     }
     one->room = *room;
     one->leaf = leaf;
@@ -314,21 +313,5 @@ sotto_error sotto_set_typing(struct sotto *core, const struct sotto_id *conversa
 
 sotto_error sotto_allow_typing(struct sotto *core, bool on)
 {
-    static const uint8_t nobody[32];
-    bool before = false;
-    TRY(core_need_account(core));
-    sotto_error error = store_begin(core->store);
-    if (error == SOTTO_OK)
-        error = typing_allowed(core, &before);
-    if (error == SOTTO_OK && before != on) {
-        error = store_number_put(core->store, SETTING, on ? 0 : 1);
-        if (error == SOTTO_OK)
-            error = store_event_add(core->store, SOTTO_EVENT_ACCOUNT, nobody);
-    }
-    if (error == SOTTO_OK)
-        error = store_commit(core->store);
-    if (error == SOTTO_OK)
-        return error;
-    store_rollback(core->store);
-    return core_store_problem(core, error, "saving the setting");
+    return own_setting_set(core, SETTING_TYPING_OFF, !on);
 }

@@ -45,6 +45,10 @@ def two(world):
     world.befriend(alice, bob)
 
 
+def off(person):
+    return dict(person.sql("SELECT name, value FROM number WHERE name IN ('receipts-off', 'typing-off')"))
+
+
 def test_link():
     """a device is linked in one step on each side, gets the history, and both talk as one person"""
     with pair() as (world, alice, bob):
@@ -144,6 +148,7 @@ def test_in_step():
     with World("Alice", "Bob", "Carol") as (world, alice, bob, carol):
         two(world)
         carol.register()
+        alice.ok("typing", "off")
         laptop = link(world, alice, "Laptop")
         bob.ok("send", "Alice", "one")
         bob.ok("send", "Alice", "two")
@@ -159,6 +164,11 @@ def test_in_step():
         sync(laptop, alice, bob)
         assert alice.ok("status").of("status")[0]["name"] == "Alice A."
         assert bob.conversation("Alice A.")["state"] == "active"
+        assert off(laptop) == {"typing-off": 1}, off(laptop)  # as it was before it was linked
+        laptop.ok("receipts", "off")
+        laptop.ok("typing", "on")
+        sync(laptop, alice)
+        assert off(alice) == off(laptop) == {"receipts-off": 1, "typing-off": 0}, off(alice)
         world.befriend(laptop, carol)
         sync(laptop, alice)
         assert sorted(c["name"] for c in alice.ok("contacts").of("contact")) == ["Bob", "Carol"]

@@ -2,16 +2,23 @@
 was set back to an old copy, a device that is revoked while nobody of its account is there."""
 
 import fcntl
+import json
 import os
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 
 from linking import link
+from rpc import Daemon
 from world import PATIENCE, Skip, World, eventually, main, sync, texts
+
+
+def waiting(person, who):
+    return [m["text"] for m in person.history(who) if m["status"] == "waiting"]
 
 
 def look(world, question):
@@ -226,6 +233,47 @@ def test_full_disk():
         assert clubs, "the group is there"
 
 
+def test_gathered_on_a_full_disk():
+    """of many requests at once, on a full disk, what is acknowledged is kept, and the rest was not done"""
+    with Small("Alice", "Bob") as (world, alice, bob):
+        alice.register()
+        bob.register()
+        world.befriend(alice, bob)
+        world.stop_relay(signal.SIGTERM)  # all of it waits
+        daemon = Daemon(alice)
+        rpc = daemon.rpc(quick=True)
+        room = rpc("conversation.find", name="Bob")["conversation"]
+        said = ["%d %s" % (i, "x" * (100000 if i % 3 == 2 else 10)) for i in range(60)]
+
+        def say_all():
+            """Gives what was acknowledged and what was refused."""
+            lines = [json.dumps({"jsonrpc": "2.0", "id": i, "method": "message.send", "params": {
+                "conversation": room, "clientId": "c%d" % i, "text": text}}) + "\n" for i, text in enumerate(said)]
+            writer = threading.Thread(target=rpc.write, args=("".join(lines).encode(),))
+            writer.start()
+            answers = [rpc.answer(i) for i in range(len(said))]
+            writer.join()
+            wrong = [a["error"]["data"]["code"] for a in answers if "error" in a]
+            assert set(wrong) <= {"storage_full"}, set(wrong)
+            return [said[a["id"]] for a in answers if "result" in a]
+
+        world.fill()
+        os.truncate(os.path.join(world.disk, "filler"), os.path.getsize(os.path.join(world.disk, "filler")) - 600000)
+        kept = say_all()
+        daemon.kill()
+        world.free()
+        assert 0 < len(kept) < len(said), len(kept)
+        assert waiting(alice, "Bob") == kept
+        daemon = Daemon(alice)
+        rpc = daemon.rpc(quick=True)
+        assert say_all() == said  # once each, under the same ids
+        daemon.stop()
+        assert sorted(waiting(alice, "Bob")) == sorted(said)
+        world.start_relay()
+        sync(alice, bob)
+        assert sorted(texts(bob, "Alice")) == sorted(said)
+
+
 def test_relay_set_back():
     """a relay that was set back to an old copy is noticed in plain words, and one can begin anew"""
     with World("Alice", "Bob") as (world, alice, bob):
@@ -272,4 +320,5 @@ def alone():
 
 
 alone()
-main([test_revoked_while_away, test_history_of_changes, test_held_by_another, test_full_disk, test_relay_set_back])
+main([test_revoked_while_away, test_history_of_changes, test_held_by_another, test_full_disk,
+      test_gathered_on_a_full_disk, test_relay_set_back])

@@ -93,6 +93,7 @@ static void counts_follow_whatever_happens_to_messages(void **state)
     int64_t position;
     add_room(&room, 1);
     add_room(&other, 1);
+    assert_ok(store_number_put(store, "message.position", 2000)); /* a linked device's */
     int64_t first = add_message(&room, 1, false), second = add_message(&room, 2, true);
     int64_t third = add_message(&room, 3, true);
     expect(&room, 3, 2, third);
@@ -202,9 +203,9 @@ static void a_page_reads_no_more_than_itself(void **state)
     assert_ok(store_erasing_step(store, &room, 1, 5, &done));
     (void)listing_of(&room);
     size_t looked = 0;
-    for (size_t i = 0; i < STORE_CACHE && store->cache[i].sql != NULL; i++)
-        if (strstr(store->cache[i].sql, "FROM listing") != NULL ||
-            strstr(store->cache[i].sql, "FROM message") != NULL) {
+    for (size_t i = 0; i < STORE_CACHE; i++)
+        if (store->cache[i].sql != NULL && (strstr(store->cache[i].sql, "FROM listing") != NULL ||
+                                            strstr(store->cache[i].sql, "FROM message") != NULL)) {
             looked++;
             assert_true(is_direct(store->cache[i].sql));
         }
@@ -212,6 +213,36 @@ static void a_page_reads_no_more_than_itself(void **state)
     assert_true(is_direct("SELECT local FROM message WHERE room = x'00'"
                           " ORDER BY position DESC LIMIT 1")); /* the triggers' */
     assert_false(is_direct("SELECT room FROM listing WHERE muted_s = 1 ORDER BY draft"));
+}
+
+/* Whatever is in a room and was read long ago is not looked at. */
+static void reading_looks_at_what_is_unread_alone(void **state)
+{
+    (void)state;
+    const struct room_id room = room_at(1);
+    uint64_t seq = 0;
+    size_t looked = 0;
+    add_room(&room, 1);
+    (void)add_message(&room, 7, false);
+    assert_ok(store_messages_unread_seq(store, &room, INT64_MAX, &seq));
+    assert_int_equal(seq, 7);
+    assert_ok(store_messages_read_seq(store, &room, 6, 1));
+    assert_ok(store_messages_read(store, &room, INT64_MAX, false, 1));
+    assert_ok(store_messages_unread_seq(store, &room, INT64_MAX, &seq));
+    assert_int_equal(seq, 0);
+    for (size_t i = 0; i < STORE_CACHE; i++) {
+        char explain[800];
+        sqlite3_stmt *stmt;
+        if (store->cache[i].sql == NULL || strstr(store->cache[i].sql, "unread = 1") == NULL)
+            continue;
+        snprintf(explain, sizeof explain, "EXPLAIN QUERY PLAN %s", store->cache[i].sql);
+        assert_int_equal(sqlite3_prepare_v2(store->db, explain, -1, &stmt, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+        assert_non_null(strstr((const char *)sqlite3_column_text(stmt, 3), "INDEX message_unread"));
+        sqlite3_finalize(stmt);
+        looked++;
+    }
+    assert_int_equal(looked, 3);
 }
 
 static void erasing_goes_step_by_step_and_leaves_what_came_later(void **state)
@@ -245,6 +276,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(the_pinned_come_first_and_then_the_newest, setup, teardown),
         cmocka_unit_test_setup_teardown(a_page_reads_no_more_than_itself, setup, teardown),
+        cmocka_unit_test_setup_teardown(reading_looks_at_what_is_unread_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(erasing_goes_step_by_step_and_leaves_what_came_later, setup,
                                         teardown),
     };

@@ -196,6 +196,37 @@ static void what_is_erased_leaves_no_word_in_the_index(void **state)
     assert_ok(store_check(core->store));
 }
 
+/* Of a linked device: its rows are not in the order of positions. */
+static void pages_have_each_message_once_whatever_its_position(void **state)
+{
+    (void)state;
+    int64_t local;
+    assert_ok(store_begin(core->store));
+    assert_ok(store_number_put(core->store, "message.position", 1000));
+    assert_ok(store_commit(core->store));
+    say(&kitchen, "kestrel now");
+    static const char *const texts[] = {"kestrel 1", "kestrel 2", "kestrel 3"};
+    assert_ok(store_begin(core->store));
+    for (uint64_t i = 0; i < 3; i++) {
+        const struct store_message past = {.room = plans,
+                                           .position = (int64_t)(10 + i),
+                                           .seq = 1 + i,
+                                           .kind = SOTTO_KIND_TEXT,
+                                           .state = STORE_MESSAGE_RECEIVED,
+                                           .sender = core->identity.account,
+                                           .text = sotto_bytes_str(texts[i])};
+        assert_ok(store_message_import(core->store, &past, &local));
+    }
+    assert_ok(store_commit(core->store));
+    struct found page = search("kestrel", NULL, 2, 0);
+    assert_string_equal(page.texts, "kestrel 3|kestrel 2");
+    page = search("kestrel", NULL, 2, page.last);
+    assert_string_equal(page.texts, "kestrel 1|kestrel now");
+    assert_string_equal(search("kestrel", NULL, 2, page.last).texts, "");
+    /* The last of a page was erased meanwhile. */
+    assert_string_equal(search("kestrel", NULL, 2, 500).texts, "kestrel 3|kestrel 2");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +234,8 @@ int main(void)
             words_are_found_in_any_case_without_accents_and_by_their_beginning, start, stop),
         cmocka_unit_test_setup_teardown(what_is_typed_is_never_a_query_language, start, stop),
         cmocka_unit_test_setup_teardown(pages_go_back_in_time, start, stop),
+        cmocka_unit_test_setup_teardown(pages_have_each_message_once_whatever_its_position, start,
+                                        stop),
         cmocka_unit_test_setup_teardown(what_is_changed_is_found_as_it_is_now, start, stop),
         cmocka_unit_test_setup_teardown(what_is_erased_leaves_no_word_in_the_index, start, stop),
     };
