@@ -72,7 +72,8 @@ static bool listen_to(void)
 
 int main(int argc, char **argv)
 {
-    confine();
+    if (!confine())
+        return 1;
     bool voice = argc > 1 && strcmp(argv[1], "voice") == 0;
     return (voice ? listen_to() : run()) ? 0 : 1;
 }

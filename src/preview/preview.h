@@ -39,7 +39,8 @@ bool encode_jpeg(const struct pixels *from, uint8_t **file, size_t *size);
 enum { VOICE_PEAKS = 64, VOICE_SIZE = 4 + VOICE_PEAKS };
 bool voice_measure(const uint8_t *file, size_t size, uint8_t out[static VOICE_SIZE]);
 
-/* confine.c: from here on only reading, writing, memory and the end. */
-void confine(void);
+/* confine.c: from here on only reading, writing, memory and the end. False: this kernel cannot do
+ * that. */
+bool confine(void);
 
 #endif

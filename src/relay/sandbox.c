@@ -1,31 +1,12 @@
 #include "relay/sandbox.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
 #include <linux/landlock.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-/* A sanitizer's own threads and files are none of the relay's. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-    __has_feature(memory_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
+#include "base/sanitized.h"
+#include "base/seccomp.h"
 
 static const char sanitized[] = "built with a sanitizer";
 
@@ -127,37 +108,10 @@ int sandbox_files(const struct config *config, const char **why)
 
 /* ---- System calls: seccomp ------------------------------------------------------------------ */
 
-#if defined(__x86_64__)
-#define ARCHITECTURE AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define ARCHITECTURE AUDIT_ARCH_AARCH64
-#elif defined(__riscv) && __riscv_xlen == 64
-#define ARCHITECTURE AUDIT_ARCH_RISCV64
-#endif
-
 #ifdef ARCHITECTURE
 
-#define LOAD(member) \
-    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offsetof(struct seccomp_data, member))
-#define ANSWER(action) BPF_STMT(BPF_RET | BPF_K, (uint32_t)(action))
-#define ON(name, action) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##name, 0, 1), ANSWER(action)
-#define ALLOW(name) ON(name, SECCOMP_RET_ALLOW)
-#define KILL(name) ON(name, SECCOMP_RET_KILL_PROCESS)
-/* Pages that can be executed: the third argument is the protection of both. */
-#define ALLOW_UNLESS_EXECUTABLE(name)                                                            \
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##name, 0, 4), LOAD(args[2]),                       \
-        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1), ANSWER(SECCOMP_RET_KILL_PROCESS), \
-        ANSWER(SECCOMP_RET_ALLOW)
-
 static const struct sock_filter filter[] = {
-    LOAD(arch),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0),
-    ANSWER(SECCOMP_RET_KILL_PROCESS),
-    LOAD(nr),
-#ifdef __x86_64__
-    BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1), /* x32's numbers */
-    ANSWER(SECCOMP_RET_KILL_PROCESS),
-#endif
+    FILTER_BEGIN,
     /* sockets and loops */
     ALLOW(epoll_pwait),
     ALLOW(epoll_ctl),
@@ -216,9 +170,7 @@ static const struct sock_filter filter[] = {
     ALLOW(utimensat),
     /* memory */
     ALLOW_UNLESS_EXECUTABLE(mmap),
-    LOAD(nr),
     ALLOW_UNLESS_EXECUTABLE(mprotect),
-    LOAD(nr),
     ALLOW(munmap),
     ALLOW(mremap),
     ALLOW(madvise),
@@ -307,19 +259,16 @@ static const struct sock_filter filter[] = {
     KILL(setgid),
     KILL(setresuid),
     KILL(setresgid),
-    ANSWER(SECCOMP_RET_ERRNO | ENOSYS),
+    FILTER_END,
 };
 
 bool sandbox_calls(const char **why)
 {
-    const struct sock_fprog program = {sizeof filter / sizeof *filter,
-                                       (struct sock_filter *)filter};
     *why = sanitized;
     if (SANITIZED)
         return false;
     *why = "this kernel has no filter of system calls";
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-           syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) == 0;
+    return filter_enter(filter, sizeof filter / sizeof *filter);
 }
 
 #else

@@ -3,12 +3,13 @@ import contextlib
 import io
 import os
 import pathlib
+import platform
 import shutil
 import subprocess
 import sys
 
 from rpc import Daemon
-from world import Skip, World, eventually, main
+from world import SOTTO, Skip, World, eventually, main
 
 try:
     from PIL import Image
@@ -134,6 +135,24 @@ def test_preview():
         assert message["kind"] == "picture" and message["preview"] is False and message["width"] == 800
 
 
+def test_confined():
+    """what decodes pictures does so behind a filter of system calls, without core dumps and new files"""
+    program = os.path.join(os.path.dirname(SOTTO), "sotto-preview")
+    if platform.machine() not in ("x86_64", "aarch64", "riscv64"):
+        raise Skip("no filter for %s" % platform.machine())
+    if b"__asan_init" in pathlib.Path(program).read_bytes():
+        raise Skip("built with sanitizers")
+    with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        status = pathlib.Path("/proc/%d/status" % process.pid)
+        eventually(lambda: "\nSeccomp:\t2\n" in status.read_text(), "the filter")
+        assert "\nNoNewPrivs:\t1\n" in status.read_text()
+        limits = {line[:25].strip(): line[26:46].strip()
+                  for line in pathlib.Path("/proc/%d/limits" % process.pid).read_text().splitlines()}
+        assert limits["Max core file size"] == limits["Max processes"] == "0" and limits["Max open files"] == "3", limits
+        process.stdin.close()
+        assert process.wait() == 1  # nothing is no picture
+
+
 def test_as_file():
     """a picture is sent as it is when that is asked for; what cannot be stripped is not sent as one"""
     with pair() as (world, a, b):
@@ -240,4 +259,4 @@ def test_voice():
             ("voice", 61000, [0, 128, 255], "audio/mp4", "In short")
 
 
-main([test_stripped, test_preview, test_as_file, test_resumed, test_voice])
+main([test_stripped, test_preview, test_confined, test_as_file, test_resumed, test_voice])
