@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -131,14 +132,13 @@ static enum taken take(int fd, size_t most, sotto_buf *out)
 }
 
 /* Whether it closed its output in time. */
-static bool talk(int fd, const struct helper *helper, sotto_bytes in, sotto_buf *out)
+static bool talk(int fd, const struct helper *helper, sotto_bytes in, uint64_t by, sotto_buf *out)
 {
-    const uint64_t end = now_ms() + helper->wait_ms;
     size_t given = 0;
     bool giving = give(fd, in, &given);
-    for (uint64_t now = now_ms(); now < end; now = now_ms()) {
+    for (uint64_t now = now_ms(); now < by; now = now_ms()) {
         struct pollfd wait = {fd, giving ? POLLIN | POLLOUT : POLLIN, 0};
-        if (poll(&wait, 1, (int)(end - now)) < 0 && errno != EINTR)
+        if (poll(&wait, 1, (int)(by - now)) < 0 && errno != EINTR)
             return false;
         if ((wait.revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
             enum taken taken = take(fd, helper->most, out);
@@ -151,10 +151,24 @@ static bool talk(int fd, const struct helper *helper, sotto_bytes in, sotto_buf 
     return false;
 }
 
-/* Whether it ended by itself. It is killed if it did not end: it said too much, or nothing. */
-static bool end(pid_t pid, bool killed, int *code)
+static bool ends(pid_t pid, uint64_t by)
+{
+    int handle = pidfd_open(pid, 0), ready = 0;
+    struct pollfd wait = {handle, POLLIN, 0};
+    if (handle < 0)
+        return true; /* of an older kernel: it is waited for without an end */
+    for (uint64_t now = now_ms(); ready <= 0 && now < by; now = now_ms())
+        ready = poll(&wait, 1, (int)(by - now));
+    (void)close(handle);
+    return ready > 0;
+}
+
+/* Whether it ended by itself. It is killed if it did not: it said too much, or nothing, or stays.
+ */
+static bool end(pid_t pid, bool whole, uint64_t by, int *code)
 {
     int status = 1;
+    const bool killed = !whole || !ends(pid, by);
     if (killed)
         (void)kill(pid, SIGKILL);
     pid_t ended;
@@ -170,19 +184,20 @@ static bool end(pid_t pid, bool killed, int *code)
 sotto_error helper_run(const struct helper *helper, sotto_bytes in, sotto_buf *out, int *code)
 {
     char path[PATH_MAX];
-    int ends[2];
+    int pair[2];
     pid_t pid = 0;
     sotto_buf said;
+    const uint64_t by = now_ms() + helper->wait_ms;
     if (!find_program(helper->program, path))
         return SOTTO_NOT_FOUND;
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
         return SOTTO_IO;
-    bool started = start(path, helper, ends[1], &pid);
-    (void)close(ends[1]);
+    bool started = start(path, helper, pair[1], &pid);
+    (void)close(pair[1]);
     sotto_buf_init(&said, out->env);
-    bool whole = started && talk(ends[0], helper, in, &said);
-    (void)close(ends[0]);
-    sotto_error error = !started ? SOTTO_IO : end(pid, !whole, code) ? SOTTO_OK : SOTTO_REFUSED;
+    bool whole = started && talk(pair[0], helper, in, by, &said);
+    (void)close(pair[0]);
+    sotto_error error = !started ? SOTTO_IO : end(pid, whole, by, code) ? SOTTO_OK : SOTTO_REFUSED;
     if (error == SOTTO_OK && said.size > 0)
         error = sotto_buf_append(out, said.data, said.size);
     sotto_buf_free(&said);
