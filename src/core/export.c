@@ -1,5 +1,6 @@
-/* A conversation as files for people and programs. The folder is made beside its name and takes
- * that once all is in it and on the disk. */
+/* A conversation as files for people and programs. The folder is made beside its name, as
+ * .sotto-NAME.part, and takes that once all is in it and on the disk. What a killed process left
+ * under that name goes when the next one begins. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/export_page.h"
+#include "core/new_file.h"
 
 enum { PAGE = 32 };
 
@@ -17,6 +19,7 @@ struct exporting {
     const struct sotto_export *what;
     struct room_id room;
     char path[PATH_MAX], part[PATH_MAX]; /* the folder, and what it is until it is whole */
+    int part_fd;                         /* its lock; -1: it is not ours */
     FILE *html, *json;
     struct sotto_exported done;
     uint64_t of;
@@ -54,8 +57,8 @@ static FILE *open_in(const char *folder, const char *name)
     return file;
 }
 
-/* The folder and what is in it, two levels deep: nothing else was put there. */
-static void folder_erase(const char *path, bool deeper)
+/* What is in the folder, two levels deep: nothing else was put there. */
+static void folder_empty(const char *path, bool deeper)
 {
     char below[PATH_MAX];
     DIR *folder = opendir(path);
@@ -64,37 +67,69 @@ static void folder_erase(const char *path, bool deeper)
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 || size <= 0 ||
             (size_t)size >= sizeof below)
             continue;
-        if (unlink(below) != 0 && deeper)
-            folder_erase(below, false);
+        if (unlink(below) != 0 && deeper) {
+            folder_empty(below, false);
+            (void)rmdir(below);
+        }
     }
     if (folder != NULL)
         (void)closedir(folder);
-    (void)rmdir(path);
+}
+
+/* False: errno says why not. */
+static bool choose_names(struct exporting *e)
+{
+    size_t size = strlen(e->what->path);
+    while (size > 1 && e->what->path[size - 1] == '/')
+        size--;
+    int written = snprintf(e->path, sizeof e->path, "%.*s", (int)size, e->what->path);
+    if (written > 0 && (size_t)written < sizeof e->path) {
+        const char *slash = strrchr(e->path, '/');
+        int folder = slash == NULL ? 0 : (int)(slash + 1 - e->path);
+        written = snprintf(e->part, sizeof e->part, "%.*s.sotto-%s.part", folder, e->path,
+                           e->path + folder);
+    }
+    errno = written == 0 ? ENOENT : ENAMETOOLONG;
+    return written > 0 && (size_t)written < sizeof e->part;
+}
+
+/* Makes the folder, or takes the one that a killed process of the same person left. */
+static sotto_error part_take(struct exporting *e)
+{
+    struct stat found;
+    bool fresh = mkdir(e->part, 0700) == 0;
+    if (!fresh && errno != EEXIST)
+        return cannot_write(e);
+    e->part_fd = new_file_lock(AT_FDCWD, e->part, O_RDONLY | O_DIRECTORY, 0);
+    if (e->part_fd < 0 && errno == EWOULDBLOCK)
+        return problem_set(&e->core->problem, SOTTO_BUSY, SOTTO_CODE_STORAGE_BUSY,
+                           "Wait until it is done.", "Another sotto command writes %.400s.",
+                           e->path);
+    if (e->part_fd < 0)
+        return cannot_write(e);
+    if (fresh)
+        return SOTTO_OK;
+    if (fstat(e->part_fd, &found) != 0 || found.st_uid != geteuid()) {
+        (void)close(e->part_fd);
+        e->part_fd = -1;
+        (void)snprintf(e->path, sizeof e->path, "%s", e->part); /* what is in the way */
+        errno = EEXIST;
+        return cannot_write(e);
+    }
+    (void)fchmod(e->part_fd, 0700);
+    folder_empty(e->part, true);
+    return SOTTO_OK;
 }
 
 static sotto_error begin(struct exporting *e)
 {
     struct stat found;
-    size_t size = strlen(e->what->path);
-    while (size > 1 && e->what->path[size - 1] == '/')
-        size--;
-    int written = snprintf(e->path, sizeof e->path, "%.*s", (int)size, e->what->path);
-    if (written > 0 && (size_t)written < sizeof e->path)
-        written = snprintf(e->part, sizeof e->part, "%s.part", e->path);
-    if (written <= 0 || (size_t)written >= sizeof e->part) {
-        errno = written == 0 ? ENOENT : ENAMETOOLONG;
+    if (!choose_names(e))
         return cannot_write(e);
-    }
     errno = EEXIST;
     if (lstat(e->path, &found) == 0)
         return cannot_write(e);
-    if (mkdir(e->part, 0700) != 0) {
-        int number = errno;
-        (void)snprintf(e->path, sizeof e->path, "%s", e->part); /* what is in the way */
-        e->part[0] = '\0';                                      /* not ours to erase */
-        errno = number;
-        return cannot_write(e);
-    }
+    TRY(part_take(e));
     e->html = open_in(e->part, "index.html");
     e->json = e->html != NULL ? open_in(e->part, "messages.jsonl") : NULL;
     return e->json != NULL ? SOTTO_OK : cannot_write(e);
@@ -180,7 +215,7 @@ static sotto_error file_close(struct exporting *e, FILE **file, sotto_error erro
 {
     if (*file == NULL)
         return error;
-    bool good = fflush(*file) == 0 && fsync(fileno(*file)) == 0;
+    bool good = !ferror(*file) && fflush(*file) == 0 && fsync(fileno(*file)) == 0;
     if (error == SOTTO_OK && !good)
         error = cannot_write(e);
     (void)fclose(*file);
@@ -207,8 +242,13 @@ static sotto_error end(struct exporting *e, sotto_error error)
             ((errno != EINVAL && errno != ENOSYS) || rename(e->part, e->path) != 0))
             error = cannot_write(e);
     }
-    if (error != SOTTO_OK && e->part[0] != '\0')
-        folder_erase(e->part, true);
+    if (error != SOTTO_OK && e->part_fd >= 0) {
+        folder_empty(e->part, true);
+        (void)rmdir(e->part);
+    }
+    if (e->part_fd >= 0)
+        (void)close(e->part_fd);
+    e->part_fd = -1;
     return error;
 }
 
@@ -247,6 +287,7 @@ sotto_error sotto_export(struct sotto *core, const struct sotto_export *what,
     problem_clear(&core->problem);
     e->core = core;
     e->what = what;
+    e->part_fd = -1;
     e->progress = progress;
     e->ctx = ctx;
     memcpy(e->room.bytes, what->conversation.bytes, ROOM_ID_SIZE);

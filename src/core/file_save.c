@@ -7,11 +7,11 @@
 #include <limits.h>
 #include <sodium.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "core/file_name.h"
 #include "core/internal.h"
+#include "core/new_file.h"
 
 enum { WINDOW = 6, SAVE_STALL_MS = 45000, SAVE_TICK_MS = 1000 };
 
@@ -157,14 +157,11 @@ static sotto_error open_part(struct saving *saving, const char *to)
     saving->folder_fd = open(saving->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (saving->folder_fd < 0)
         return cannot_write(saving, errno);
-    saving->part_fd =
-        openat(saving->folder_fd, saving->part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (saving->part_fd < 0)
-        return cannot_write(saving, errno);
-    if (flock(saving->part_fd, LOCK_EX | LOCK_NB) != 0)
+    saving->part_fd = new_file_lock(saving->folder_fd, saving->part, O_RDWR | O_CREAT, 0600);
+    if (saving->part_fd < 0 && errno == EWOULDBLOCK)
         return problem_set(&saving->core->problem, SOTTO_BUSY, SOTTO_CODE_STORAGE_BUSY,
                            "Wait until it is done.", "Another sotto command is saving this file.");
-    return SOTTO_OK;
+    return saving->part_fd >= 0 ? SOTTO_OK : cannot_write(saving, errno);
 }
 
 static void tell(struct saving *saving)

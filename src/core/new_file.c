@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 sotto_error new_file_failed(struct new_file *file, sotto_error error)
@@ -24,6 +25,35 @@ static sotto_error is_there(struct new_file *file)
     return problem_set(&file->core->problem, SOTTO_EXISTS, SOTTO_CODE_EXISTS,
                        "Choose another name, or say that it may be replaced.",
                        "%.400s is there already.", file->path);
+}
+
+/* Whether that is what the name stands for. */
+static bool is_named(int fd, int folder_fd, const char *name)
+{
+    struct stat opened, named;
+    return fstat(fd, &opened) == 0 && fstatat(folder_fd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
+int new_file_lock(int folder_fd, const char *name, int flags, mode_t mode)
+{
+    /* Whoever had the lock before may have given it its own name meanwhile: what is there then is
+     * whole, and not to be touched. */
+    for (unsigned tries = 0; tries < 8; tries++) {
+        int fd = openat(folder_fd, name, flags | O_CLOEXEC | O_NOFOLLOW, mode);
+        if (fd < 0)
+            return -1;
+        bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+        int number = errno;
+        if (locked && is_named(fd, folder_fd, name))
+            return fd;
+        (void)close(fd);
+        errno = number;
+        if (!locked)
+            return -1;
+    }
+    errno = EWOULDBLOCK;
+    return -1;
 }
 
 static bool names(struct new_file *file, const char *path, char folder[static PATH_MAX])
@@ -63,17 +93,13 @@ sotto_error new_file_begin(struct new_file *file, struct sotto *core, const char
     file->folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (file->folder_fd < 0)
         return new_file_failed(file, SOTTO_IO);
-    file->fd =
-        openat(file->folder_fd, file->part, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (file->fd < 0)
-        return new_file_failed(file, SOTTO_IO);
-    if (flock(file->fd, LOCK_EX | LOCK_NB) != 0) {
-        (void)close(file->fd);
-        file->fd = -1; /* it is the other one's to remove */
+    file->fd = new_file_lock(file->folder_fd, file->part, O_WRONLY | O_CREAT, 0600);
+    if (file->fd < 0 && errno == EWOULDBLOCK)
         return problem_set(&core->problem, SOTTO_BUSY, SOTTO_CODE_STORAGE_BUSY,
                            "Wait until it is done.", "Another sotto command writes %.400s.",
                            file->path);
-    }
+    if (file->fd < 0)
+        return new_file_failed(file, SOTTO_IO);
     if (ftruncate(file->fd, 0) != 0)
         return new_file_failed(file, SOTTO_IO);
     return SOTTO_OK;

@@ -5,6 +5,7 @@
 #define CORE_NEW_FILE_H
 
 #include <limits.h>
+#include <sys/types.h>
 
 #include "core/internal.h"
 
@@ -23,5 +24,9 @@ sotto_error new_file_begin(struct new_file *file, struct sotto *core, const char
 sotto_error new_file_end(struct new_file *file, bool replace, sotto_error error);
 /* The problem of a write to it that failed: FULL, or another one with errno. Returns error. */
 sotto_error new_file_failed(struct new_file *file, sotto_error error);
+
+/* Opens a part, or a folder, that one process at a time works on, and locks it. -1: errno says why;
+ * EWOULDBLOCK: another one has it. flags, mode: as openat's. */
+int new_file_lock(int folder_fd, const char *name, int flags, mode_t mode);
 
 #endif

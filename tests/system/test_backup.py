@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import fcntl
 import hashlib
 import html.parser
 import json
@@ -379,6 +380,20 @@ def test_export():
         assert alice.run("export", "Bob", os.path.join(folder, "no", "where")).error == "storage"
         plain = alice.ok("export", "Bob", folder + "3").of("exported")[0]
         assert plain["files"] == 0 and sorted(os.listdir(folder + "3")) == ["index.html", "messages.jsonl"]
+        # What a killed command left goes; what another one is writing does not.
+        left = os.path.join(world.directory, ".sotto-out4.part")
+        os.makedirs(os.path.join(left, "files"), mode=0o755)
+        for name in ("index.html", "files/7-half"):
+            with open(os.path.join(left, name), "w") as out:
+                out.write("left")
+        busy = os.open(left, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(busy, fcntl.LOCK_EX)
+        assert alice.run("export", "Bob", folder + "4").error == "storage_busy"
+        assert sorted(os.listdir(left)) == ["files", "index.html"]
+        os.close(busy)
+        alice.ok("export", "Bob", folder + "4/")
+        assert sorted(os.listdir(folder + "4")) == ["index.html", "messages.jsonl"]
+        assert os.stat(folder + "4").st_mode & 0o777 == 0o700 and not os.path.exists(left)
 
 
 def test_import():
