@@ -450,8 +450,8 @@ const struct command commands[] = {
      "Without TEXT nothing is said any more.", "sotto group description Kitchen 'Who cooks when'",
      no_options, 1, 2, run_group_description, false},
     {"group picture", "TITLE [FILE]", "Change a group's picture",
-     "A PNG, JPEG, WebP or GIF of at most 8192 bytes, which are used as they are: 96 by 96 is"
-     " enough. Without FILE there is none any more.",
+     "A PNG, JPEG, WebP or GIF of at most 8192 bytes when what it tells beside the picture is left"
+     " out: 96 by 96 is enough. Without FILE there is none any more.",
      "sotto group picture Kitchen pot.png", group_picture_options, 1, 2, run_group_picture, false},
     {"group role", "TITLE WHO ROLE", "Make somebody an owner, an admin or a member",
      "Only owners can. To hand a group over, make somebody an owner, then yourself a member. If the"

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/groups.h"
+#include "core/picture.h"
 #include "core/whole_file.h"
 
 /* ---- Names ----------------------------------------------------------------------------------- */
@@ -202,16 +203,27 @@ sotto_error sotto_group_set_description(struct sotto *core, const struct sotto_i
     return change(core, conversation, &what, false);
 }
 
-/* All of a small file. */
+/* The file's picture without what it tells beside. */
 static sotto_error picture_read(struct sotto *core, const char *path, sotto_buf *out)
 {
-    TRY(whole_file_read(core, path, SOTTO_PICTURE_MAX, out));
-    if (out->size == 0 || !settings_picture_fits(sotto_buf_view(out)))
-        return problem_set(&core->problem, SOTTO_VALUE, SOTTO_CODE_USAGE,
-                           "Make it smaller: 96 by 96 is enough.",
-                           "A group's picture is a PNG, JPEG, WebP or GIF of at most %d bytes.",
-                           SOTTO_PICTURE_MAX);
-    return SOTTO_OK;
+    struct picture look;
+    sotto_fault fault;
+    sotto_buf file;
+    sotto_buf_init(&file, core->env);
+    sotto_error error = whole_file_read(core, path, PICTURE_MAX, &file);
+    if (error == SOTTO_OK) {
+        error = picture_strip(sotto_buf_view(&file), &look, out, &fault);
+        if (error == SOTTO_NO_MEMORY)
+            (void)core_store_problem(core, error, "reading the picture");
+        else if (error != SOTTO_OK || !settings_picture_fits(sotto_buf_view(out)))
+            error =
+                problem_set(&core->problem, SOTTO_VALUE, SOTTO_CODE_BAD_PICTURE,
+                            "Make it smaller: 96 by 96 is enough.",
+                            "A group's picture is a PNG, JPEG, WebP or GIF of at most %d bytes.",
+                            SOTTO_PICTURE_MAX);
+    }
+    sotto_buf_free(&file);
+    return error;
 }
 
 sotto_error sotto_group_set_picture(struct sotto *core, const struct sotto_id *conversation,

@@ -10,6 +10,9 @@ import time
 from rpc import DOCUMENT, METHODS, Daemon, Rpc, text_of, used
 from world import PATIENCE, World, eventually, main
 
+PICTURE = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5E"
+                           "rkJggg==")
+
 
 def meet(world, a, b):
     """Two daemons' people with a conversation, all through their interfaces."""
@@ -182,8 +185,7 @@ def people():
         assert b.fails("contact.verifyLink", link=link, contact="Alice") == "own_link"
         place = os.path.join(world.directory, "bob.png")
         with open(place, "wb") as file:
-            file.write(base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhg"
-                                        "GAWjR9awAAAABJRU5ErkJggg=="))
+            file.write(PICTURE)
         picture = b("account.setPicture", path=place)["picture"]
         changed(lambda c: c.get("picture") == picture)
         saved = a("contact.savePicture", contact="Bob", to=place + ".copy")["path"]
@@ -569,7 +571,7 @@ def settings():
         eventually(lambda: [c for c in b("conversation.list")["conversations"] if c["title"] == "Kitchen"], "the group")
         path = os.path.join(world.directory, "picture")
         with open(path, "wb") as file:
-            file.write(b"\x89PNG\r\n\x1a\n" + bytes(100))
+            file.write(PICTURE)
         a("group.setTitle", conversation=group, title="Pantry")
         a("group.setDescription", conversation=group, description="jam")
         a("group.setPicture", conversation=group, path=path)
@@ -581,7 +583,7 @@ def settings():
             one = b("conversation.get", conversation=group)
             agreed = one["settings"]
             return one["title"] == "Pantry" and agreed["role"] == "admin" and agreed["mayWrite"] and \
-                agreed["picture"] == 108 and agreed["description"] == "jam" and agreed["join"] == "closed"
+                agreed["picture"] == len(PICTURE) and agreed["description"] == "jam" and agreed["join"] == "closed"
         eventually(there, "all of it at Bob's")
         assert b.fails("group.setPolicy", conversation=group, policy="write", role="member") == "not_allowed"
         assert b.fails("group.setPolicy", conversation=group, policy="dance", role="member") == "usage"

@@ -53,8 +53,8 @@ def test_title_and_picture():
         alice.ok("group", "create", "Kitchen", "Bob", "Carol")
         sync_all(world)
         picture = os.path.join(world.directory, "pot.png")
-        with open(picture, "wb") as file:
-            file.write(PICTURE)
+        with open(picture, "wb") as file:  # with a chunk that tells more than it shows
+            file.write(PICTURE[:33] + b"\0\0\0\x0ftEXtComment\0at home#\xa7\xad\x86" + PICTURE[33:])
         bob.ok("group", "title", "Kitchen", "Küche")
         bob.ok("group", "picture", "Küche", picture)
         alice.ok("sync")
@@ -73,8 +73,8 @@ def test_title_and_picture():
         sync_all(world)
         assert settings(carol, "Küche")["picture"] == 0
         with open(picture, "wb") as file:
-            file.write(PICTURE + bytes(8192))
-        assert bob.run("group", "picture", "Küche", picture).error == "usage"
+            file.write(PICTURE[:33] + b"\0\0\x20\0IDAT" + bytes(8192 + 4) + PICTURE[33:])
+        assert bob.run("group", "picture", "Küche", picture).error == "bad_picture"
         agree(world.people, "Küche")
 
 
