@@ -10,7 +10,7 @@ SOTTO_API_BEGIN
 
 #define SOTTO_CAPTION_MAX 4096
 struct sotto_file {
-    const char *path;
+    const char *path;    /* of the file, absolute or from the working directory */
     sotto_bytes caption; /* UTF-8, may be empty, at most SOTTO_CAPTION_MAX bytes */
     bool as_file;        /* as it is, also if it is a picture */
     bool voice;          /* a voice note: Ogg Opus, M4A or AAC */
@@ -30,14 +30,16 @@ struct sotto_file {
  *
  * NO_FILE: it cannot be read, is no file, or no voice note; BAD_PICTURE: it begins like a picture
  * but cannot be freed of what it tells (damaged, or above 32 MiB): it could be sent as_file;
- * CANCELLED: by sotto_stop, while it was read. */
+ * TOO_LONG: the caption, the file (900 GiB at most), a voice note (a day at most) or its waveform;
+ * CANCELLED: by sotto_stop, while it was read. file is borrowed for the call. */
 sotto_error sotto_send_file(struct sotto *core, const struct sotto_id *conversation,
                             const char *client_id, const struct sotto_file *file,
                             char *client_id_out);
 
 /* Local: a file of one's own that waits, or failed, goes out of the outbox, and the message with
- * it; what the relay has of it is deleted there when it can be reached. NOT_FOUND; CANNOT_CHANGE:
- * it is no file, or on its way already: sotto_delete it when it is there. */
+ * it; what the relay has of it is deleted there when it can be reached. client_id: as
+ * sotto_send_file gave it. NOT_FOUND; CANNOT_CHANGE: it is no file, or on its way already:
+ * sotto_delete it when it is there. */
 sotto_error sotto_cancel_file(struct sotto *core, const struct sotto_id *conversation,
                               const char *client_id);
 
@@ -46,12 +48,15 @@ sotto_error sotto_cancel_file(struct sotto *core, const struct sotto_id *convers
 /* Network. Fetches the file of message `id` to `to`: a directory, where it gets the name it was
  * sent under, or a file's name; NULL: the working directory. Nothing that is there is overwritten
  * (EXISTS). What was fetched when it is broken off, also by sotto_stop (TIMEOUT), lies beside, as
- * .sotto-*.part, and the next call goes on behind it. saved: where it is, at most size bytes with
- * NUL. FILE_GONE: the relay does not have it any more; BAD_FILE: the relay gave something else than
- * what was sent; CANCELLED: by sotto_cancel, which leaves nothing of it. */
+ * .sotto-*.part, and the next call goes on behind it. saved: where it is, cut to size bytes with
+ * NUL; filled on success alone. NOT_FOUND: there is no such file; STORAGE, STORAGE_FULL: it cannot
+ * be written; STORAGE_BUSY: another process saves the same one; FILE_GONE: the relay does not have
+ * it any more; BAD_FILE: the relay gave something else than what was sent; CANCELLED: by
+ * sotto_cancel, which leaves nothing of it. */
 sotto_error sotto_save(struct sotto *core, int64_t id, const char *to, char *saved, size_t size);
 
-/* As sotto_stop, from any thread: and what a sotto_save under way has fetched goes too. */
+/* As sotto_stop, from a signal handler or any thread: and what a sotto_save under way has fetched
+ * goes too. */
 void sotto_cancel(struct sotto *core);
 
 /* ---- How far -------------------------------------------------------------------------------- */
@@ -62,7 +67,8 @@ enum sotto_transfer_kind {
     SOTTO_TRANSFER_FETCHING = 3,
 };
 
-const char *sotto_transfer_kind_name(enum sotto_transfer_kind kind); /* "sending" */
+/* "sending"; static text. */
+const char *sotto_transfer_kind_name(enum sotto_transfer_kind kind);
 
 struct sotto_transfer {
     enum sotto_transfer_kind kind;
@@ -73,8 +79,8 @@ struct sotto_transfer {
 };
 
 /* Calls each, within calls that reach the network or read a file, as files move: at the beginning,
- * at the end, and at most SOTTO_TRANSFERS_A_SECOND times a second for each in between. Nothing is
- * kept of it. each NULL: no longer. */
+ * at the end, and at most SOTTO_TRANSFERS_A_SECOND times a second for each in between, in the
+ * thread that made the call. What each is given is good until it returns. each NULL: no longer. */
 #define SOTTO_TRANSFERS_A_SECOND 4
 typedef void sotto_transfer_fn(void *ctx, const struct sotto_transfer *transfer);
 void sotto_on_transfer(struct sotto *core, sotto_transfer_fn *each, void *ctx);

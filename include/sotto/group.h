@@ -73,7 +73,9 @@ sotto_error sotto_group_set_title(struct sotto *core, const struct sotto_id *con
 /* UTF-8, lines; empty: none. */
 sotto_error sotto_group_set_description(struct sotto *core, const struct sotto_id *conversation,
                                         const char *description);
-/* The file's bytes as they are: PNG, JPEG, WebP or GIF, at most SOTTO_PICTURE_MAX. NULL: none. */
+/* Reads the file: a PNG, JPEG, WebP or GIF, of which what it tells beside the picture is left out;
+ * path NULL: none. BAD_PICTURE: it is none, or what is left has more than SOTTO_PICTURE_MAX bytes;
+ * NO_FILE. */
 sotto_error sotto_group_set_picture(struct sotto *core, const struct sotto_id *conversation,
                                     const char *path);
 sotto_error sotto_group_set_role(struct sotto *core, const struct sotto_id *conversation,

@@ -33,10 +33,13 @@ struct sotto_backup_made {
 
 /* Local; takes as long as there is to write, with flat memory, and hinders nobody else on the
  * profile. The file is there under its name once it is whole and on the disk. What is said while it
- * runs is not in it. progress counts messages and may be NULL. NOT_REGISTERED; BAD_TEXT: the
- * passphrase is too long; EXISTS: the file is there; LIMITED_DEVICE: account_key is wanted of a
- * device that does not have it; STOPPED: sotto_stop was called; STORAGE, STORAGE_FULL,
- * STORAGE_BUSY: of the file's place, where nothing is left behind but in a crash a hidden .part. */
+ * runs is not in it. backup is borrowed for the call, what is derived from the passphrase wiped;
+ * made is zeroed on failure, and made->key the caller's to wipe. progress counts messages, may be
+ * NULL, and is called within this call. NOT_REGISTERED; BAD_TEXT: the passphrase is too long;
+ * EXISTS: the file is there; LIMITED_DEVICE: account_key is wanted of a device that does not have
+ * it; STOPPED: sotto_stop was called; STORAGE, STORAGE_FULL, STORAGE_BUSY: of the file's place,
+ * where nothing is left behind but in a crash a hidden .sotto-NAME.part, which the next call for
+ * that name writes over. */
 sotto_error sotto_backup(struct sotto *core, const struct sotto_backup *backup,
                          struct sotto_backup_made *made, sotto_progress_fn *progress, void *ctx);
 
@@ -51,9 +54,10 @@ struct sotto_restored {
 /* Takes over what is in the backup at path: into a profile without an account, or one of the same
  * account, whose own contacts and settings then stay as they are. secret: the passphrase, or the
  * backup's key in any grouping. The file is read twice: before anything is taken over, all of it
- * was found whole. Conversations are there to be read. progress counts bytes, of both times
- * together, and may be NULL. Killed or stopped, the same call goes on: what was taken over before
- * is known.
+ * was found whole. Conversations are there to be read. restored is filled once the records are
+ * there. progress counts bytes, of both times together, may be NULL, and is called within this
+ * call. Killed or stopped, the same call goes on: what was taken over before is known. The secret
+ * is borrowed for the call; copies of it and of the account's key are wiped.
  *
  * recovery NULL: local, and that is all; a profile without an account then becomes a device of it
  * by sotto_link or sotto_recover. Else, network: if the backup holds the account's key, the profile
@@ -85,9 +89,12 @@ struct sotto_exported {
 /* Local; network, if files are wanted. Writes a conversation into a folder, for people and programs
  * to read, NOT encrypted: index.html, a page without scripts that loads nothing from elsewhere;
  * messages.jsonl, a JSON object a line (docs/BACKUP.md). Messages that wait are not in it. The
- * folder has its name once it is whole. progress counts messages, may be NULL. NOT_FOUND: the
+ * folder has its name once it is whole and on the disk; a process that is killed before leaves a
+ * .sotto-NAME.part beside, which the next call for that name removes. exported is filled on success
+ * alone. progress counts messages, may be NULL, and is called within this call. NOT_FOUND: the
  * conversation; EXISTS: there is something of that name; STORAGE, STORAGE_FULL: the folder cannot
- * be written; STOPPED; of files, what sotto_save says of a relay that cannot be reached. */
+ * be written; STORAGE_BUSY: another process writes it; STOPPED: sotto_stop was called, nothing is
+ * left; of files, what sotto_save says of a relay that cannot be reached. */
 sotto_error sotto_export(struct sotto *core, const struct sotto_export *what,
                          struct sotto_exported *exported, sotto_progress_fn *progress, void *ctx);
 
@@ -105,8 +112,9 @@ struct sotto_imported {
  * written such a file: what it adds is shown as `imported`, gives way to the message itself when
  * that comes, and sends nothing, changes no key, contact or setting, counts as read, is given to no
  * listener. Of a file sent, name and caption become a text. The file is read twice: before anything
- * is taken over, all of it was found good. progress counts bytes, of both times together, and may
- * be NULL. Killed or stopped, the same call goes on. NO_FILE; BAD_EXPORT: says which line and
+ * is taken over, all of it was found good. imported is filled on success alone. progress counts
+ * bytes, of both times together, may be NULL, and is called within this call. Killed or stopped,
+ * the same call goes on. NO_FILE; BAD_EXPORT: says which line and
  * field; STORAGE_NEWER; NOT_FOUND: the conversation; STOPPED. */
 sotto_error sotto_import(struct sotto *core, const char *path, struct sotto_imported *imported,
                          sotto_progress_fn *progress, void *ctx);

@@ -328,12 +328,12 @@ static sotto_error stream_open(struct backing *b, sotto_bytes passphrase,
 sotto_error sotto_backup(struct sotto *core, const struct sotto_backup *backup,
                          struct sotto_backup_made *made, sotto_progress_fn *progress, void *ctx)
 {
+    memset(made, 0, sizeof *made);
     TRY(check(core, backup));
     struct backing *b = mem_alloc(core->env, sizeof *b);
     if (b == NULL)
         return core_store_problem(core, SOTTO_NO_MEMORY, "making the backup");
     problem_clear(&core->problem);
-    memset(made, 0, sizeof *made);
     b->core = core;
     b->progress = progress;
     b->progress_ctx = ctx;

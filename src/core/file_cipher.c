@@ -30,11 +30,6 @@ sotto_error file_cipher_init(struct file_cipher *cipher, sotto_bytes key, uint64
     return SOTTO_OK;
 }
 
-void file_cipher_wipe(struct file_cipher *cipher)
-{
-    wipe(cipher, sizeof *cipher);
-}
-
 /* How many of `size` bytes stand in that chunk. */
 static size_t part_of(uint64_t size, uint64_t index)
 {

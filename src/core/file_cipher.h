@@ -32,7 +32,6 @@ struct file_cipher {
 /* LENGTH: key has another size than FILE_KEY_SIZE; LIMIT: size is above FILE_SIZE_MAX. The owner
  * wipes it. */
 sotto_error file_cipher_init(struct file_cipher *cipher, sotto_bytes key, uint64_t size);
-void file_cipher_wipe(struct file_cipher *cipher);
 
 /* Of a chunk: bytes of the file in it (0 where all is padding), of plaintext, of ciphertext. */
 size_t file_chunk_data(const struct file_cipher *cipher, uint64_t index);

@@ -8,7 +8,6 @@
 
 #include "core/file_name.h"
 #include "core/preview.h"
-#include "core/people.h"
 #include "core/room_settings.h"
 
 /* All that is made for one file. */
@@ -392,7 +391,7 @@ static sotto_error again(struct sotto *core, const struct room_id *room, const c
     TRY(store_message_by_client(core->store, room, client_id, arena, &message));
     if (message.state != STORE_MESSAGE_FAILED)
         return SOTTO_OK; /* another process was first */
-    TRY(people_room_open(core, room, arena, &row));
+    TRY(core_room_open_to_write(core, room, arena, &row));
     TRY(content_read(message.content, &message.sender, &message.room, arena, &content, &fault));
     if (sending != NULL) {
         sotto_bytes caption = content.text;

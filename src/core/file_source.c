@@ -32,6 +32,8 @@ sotto_error file_source_open(struct file_source *source, const sotto_env *env, c
     memset(source, 0, sizeof *source);
     sotto_buf_init(&source->bytes, env);
     source->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (source->fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+        return SOTTO_NO_MEMORY; /* which says nothing about the file */
     if (source->fd < 0 || fstat(source->fd, &source->stat) != 0)
         return SOTTO_IO;
     return S_ISREG(source->stat.st_mode) ? SOTTO_OK : SOTTO_ARGUMENT;

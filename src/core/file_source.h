@@ -19,8 +19,8 @@ struct file_source {
 
 int64_t file_mtime_ns(const struct stat *of);
 
-/* Opens it. IO: errno says why; ARGUMENT: it is no regular file. The owner closes it, also when
- * this failed. */
+/* Opens it. IO: errno says why; ARGUMENT: it is no regular file; NO_MEMORY: nothing can be opened
+ * now. The owner closes it, also when this failed. */
 sotto_error file_source_open(struct file_source *source, const sotto_env *env, const char *path);
 /* Appends all of it, PICTURE_MAX at most (LIMIT). IO. */
 sotto_error file_source_read(const struct file_source *source, sotto_buf *out);

@@ -317,7 +317,7 @@ static sotto_error room_check(struct importing *m)
 
 static sotto_error file_open_in(struct importing *m, const char *folder)
 {
-    struct stat found;
+    struct stat found = {0};
     int size = snprintf(m->path, sizeof m->path, "%s/messages.jsonl", folder);
     if (size <= 0 || (size_t)size >= sizeof m->path) {
         errno = ENAMETOOLONG;

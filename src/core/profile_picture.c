@@ -15,7 +15,7 @@ enum { FILE_MAX = 16 * 1024 * 1024 }; /* of one that is looked at: what is strip
 
 sotto_error profile_picture_clean(sotto_bytes picture, sotto_buf *out)
 {
-    struct picture look;
+    struct picture look = {0};
     sotto_fault fault;
     size_t start = out->size;
     sotto_error error = picture_strip(picture, &look, out, &fault);

@@ -28,15 +28,6 @@ static sotto_error one_blob(struct query *q, struct arena *arena, struct store_b
     return SOTTO_OK;
 }
 
-sotto_error store_blob_get(struct store *store, sotto_bytes blob, struct arena *arena,
-                           struct store_blob *out)
-{
-    struct query q;
-    query_read(&q, store, "SELECT blob, relay, write_token FROM blob WHERE blob = ?");
-    query_bytes(&q, blob);
-    return one_blob(&q, arena, out);
-}
-
 /* ---- Messages that speak of them ------------------------------------------------------------- */
 
 sotto_error store_blob_refer(struct store *store, const struct room_id *room, const char *client_id,

@@ -17,9 +17,6 @@ struct store_blob {
 
 /* [tx] EXISTS. */
 sotto_error store_blob_add(struct store *store, const struct store_blob *blob);
-/* Whether it is here. NOT_FOUND. */
-sotto_error store_blob_get(struct store *store, sotto_bytes blob, struct arena *arena,
-                           struct store_blob *out);
 
 /* [tx] The own message of that client id speaks of the blob, in place of another one; nothing if
  * the blob is none of this device's. One that is owed a deletion is kept again. */
