@@ -35,7 +35,9 @@ send({"id": 0, "method": "events.subscribe", "params": since})
 for line in lines:
     note = json.loads(line)
     if "error" in note:
-        sys.exit(note["error"]["message"])
+        if not note["id"] or note["error"]["code"] == 1:  # this machine: not dealt with, start again
+            sys.exit(note["error"]["message"])
+        print(note["error"]["message"], file=sys.stderr)  # one may not write there, say: go on
     if note.get("method") == "event":
         event = note["params"]
         message = event.get("message", {})

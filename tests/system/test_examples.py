@@ -57,6 +57,14 @@ def echo():
         bob.ok("send", "Alice", "three")
         eventually(lambda: len(texts()) == 6, "one more")
         assert texts() == ["one", "one", "two", "two", "three", "three"]
+        # Where it may not answer it goes on.
+        bob.ok("group", "create", "News", "Alice")
+        bob.ok("group", "policy", "News", "write", "owner")
+        eventually(lambda: rpc("conversation.get", conversation=rpc("conversation.find", name="News")["conversation"])
+                   ["settings"]["mayWrite"] is False, "that Alice may not write there")
+        bob.ok("send", "News", "listen")
+        bob.ok("send", "Alice", "four")
+        eventually(lambda: len(texts()) == 8, "an answer after one that was refused")
 
 
 def alert():
