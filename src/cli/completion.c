@@ -53,6 +53,18 @@ static void bash_option(const struct command *command, const struct option_spec 
     printf(" --%s", option->name);
 }
 
+/* The options that name a file or folder, as a pattern. */
+static void bash_paths(void)
+{
+    fputs("    --profile", stdout);
+    for (const struct command *command = commands; command->name != NULL; command++)
+        for (const struct option_spec *option = command->options; option->name != NULL; option++)
+            if (option->argument != NULL &&
+                (strcmp(option->argument, "PATH") == 0 || strcmp(option->argument, "DIR") == 0))
+                printf(" | --%s", option->name);
+    puts(")");
+}
+
 static void bash_words(const char *group, size_t size)
 {
     for (const struct command *command = commands; command->name != NULL; command++) {
@@ -74,9 +86,9 @@ static void print_bash(void)
          "    for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
          "        case $word in -*) ;; *) said=\"$said $word\" ;; esac\n"
          "    done\n"
-         "    case $prev in\n"
-         "    --profile | --to | --file | --socket)\n"
-         "        COMPREPLY=($(compgen -f -- \"$cur\"))\n"
+         "    case $prev in");
+    bash_paths();
+    puts("        COMPREPLY=($(compgen -f -- \"$cur\"))\n"
          "        return ;;\n"
          "    esac\n"
          "    case $said in");
@@ -90,7 +102,7 @@ static void print_bash(void)
             bash_words(command->name, size);
             puts("' ;;");
         }
-        printf("    ' %s'*)\n        words='", command->name);
+        printf("    ' %s' | ' %s '*)\n        words='", command->name, command->name);
         for_each_option(command, bash_option);
         puts("' ;;");
     }
@@ -149,7 +161,7 @@ static void print_zsh(void)
                     zsh_described(one->name + size + 1, strlen(one->name + size + 1), one->summary);
             puts(" ); _describe command names ;;");
         }
-        printf("    '%s'*) _arguments", command->name);
+        printf("    '%s' | '%s '*) _arguments", command->name, command->name);
         for_each_option(command, zsh_option);
         puts(" '*:: :_default' ;;");
     }

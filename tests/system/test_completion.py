@@ -33,6 +33,9 @@ def bash():
     assert {"--relay", "--json"} <= complete("register", "--")
     assert complete("send", "Bob", "--fi") == {"--file"}
     assert complete("group", "create", "--j") == {"--json"}
+    # One command's name begins another's; options that name files complete files.
+    assert "--uses" in complete("group", "link", "--") and "--uses" not in complete("group", "links", "--")
+    assert complete("backup", "--passphrase-file", "/etc/passw") >= {"/etc/passwd"}
 
 
 def fish():
