@@ -134,7 +134,8 @@ void events_push(const sotto_env *env, struct sotto *core, struct client *client
     struct push push = {.env = env, .core = core, .client = client, .count = BATCH};
     if (sotto_events_range(core, &oldest, &newest) != SOTTO_OK)
         return; /* tried again at the next turn */
-    if (client->event < newest && client->event + 1 < oldest) {
+    bool gone = client->event < newest && client->event + 1 < oldest;
+    if (gone || client->event > newest) { /* the number is of another profile, or of one before */
         client->event = newest;
         client_send(client,
                     notification("overflow", json_pack("{s:I}", "event", (json_int_t)newest)));

@@ -6,7 +6,8 @@
 #include "rpc/client.h"
 
 /* Queues the events that the client was not given yet, until it is full. A client that is so slow
- * that they are not kept any more is told so, and goes on from the newest. */
+ * that they are not kept any more is told so, and goes on from the newest; so is one that asked for
+ * those behind a number that was not given yet. */
 void events_push(const sotto_env *env, struct sotto *core, struct client *client);
 
 /* The notification `transfer`. */

@@ -430,8 +430,6 @@ bool events_subscribe(struct call *call)
         return call_fail(call);
     call->client->subscribed = true;
     call->client->event = param_number(call, "since", newest);
-    if (call->client->event > newest)
-        call->client->event = newest;
     call->result = json_pack("{s:I}", "event", (json_int_t)newest);
     return true;
 }
@@ -465,6 +463,31 @@ sotto_error server_answer_once(const sotto_env *env, struct sotto *core, sotto_b
     return error;
 }
 
+/* Whether a line is a notification: how far the call is, or an event. */
+static bool is_notification(const sotto_buf *line)
+{
+    json_t *whole = json_loadb((const char *)line->data, line->size, 0, NULL);
+    bool is = json_object_get(whole, "method") != NULL;
+    json_decref(whole);
+    return is;
+}
+
+/* Appends what came, up to the end of the line that is the answer: then it is whole. */
+static sotto_error take_answer(sotto_bytes came, sotto_buf *answer, bool *whole)
+{
+    while (came.size > 0 && !*whole) {
+        const uint8_t *end = memchr(came.data, '\n', came.size);
+        size_t size = end != NULL ? (size_t)(end - came.data) : came.size;
+        TRY(sotto_buf_append(answer, came.data, size));
+        size += end != NULL;
+        came = sotto_bytes_of(came.data + size, came.size - size);
+        *whole = end != NULL && !is_notification(answer);
+        if (end != NULL && !*whole)
+            sotto_buf_clear(answer);
+    }
+    return SOTTO_OK;
+}
+
 sotto_error server_ask(const char *path, sotto_bytes request, sotto_buf *answer,
                        struct sotto_problem *problem)
 {
@@ -481,13 +504,11 @@ sotto_error server_ask(const char *path, sotto_bytes request, sotto_buf *answer,
     sent = sent && send(fd, "\n", 1, MSG_NOSIGNAL) == 1 && shutdown(fd, SHUT_WR) == 0;
     ssize_t got = 1;
     sotto_error error = SOTTO_OK;
-    bool whole = false; /* the answer is one line; events may come behind it */
+    bool whole = false;
     while (sent && error == SOTTO_OK && got != 0 && !whole) {
         got = read(fd, block, sizeof block);
-        const uint8_t *end = got > 0 ? memchr(block, '\n', (size_t)got) : NULL;
-        whole = end != NULL;
         if (got > 0)
-            error = sotto_buf_append(answer, block, whole ? (size_t)(end - block) : (size_t)got);
+            error = take_answer(sotto_bytes_of(block, (size_t)got), answer, &whole);
         sent = got >= 0 || errno == EINTR;
     }
     wipe(block, sizeof block);

@@ -14,8 +14,9 @@ struct server_options {
 sotto_error server_run(const sotto_env *env, struct sotto *core,
                        const struct server_options *options, struct sotto_problem *problem);
 
-/* Sends one request as a line to the daemon at that socket and gets its answer, appended to answer
- * without its line break. NOT_FOUND: no daemon is there. */
+/* Sends one request as a line to the daemon at that socket and gets its answer, put into answer
+ * (which is empty) without its line break; notifications before it are passed over. NOT_FOUND: no
+ * daemon is there. */
 sotto_error server_ask(const char *socket, sotto_bytes request, sotto_buf *answer,
                        struct sotto_problem *problem);
 

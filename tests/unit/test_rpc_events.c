@@ -164,6 +164,12 @@ static void who_is_too_far_behind_is_told_so(void **state)
                         "overflow");
     assert_int_equal(client->event, newest);
     json_decref(all);
+    /* So is who names one that was not given yet: the number is of another profile. */
+    client->event = newest + 5;
+    all = pushed();
+    assert_int_equal(json_array_size(all), 1);
+    assert_int_equal(client->event, newest);
+    json_decref(all);
     /* One who has the first that was dropped misses nothing. */
     client->event = 1;
     size_t count = 0;
