@@ -37,13 +37,3 @@ void clean_print_str(FILE *out, const char *text)
 {
     clean_print(out, sotto_bytes_str(text), -1);
 }
-
-void hex_print(char *out, const uint8_t *data, size_t size)
-{
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < size; i++) {
-        out[2 * i] = digits[data[i] >> 4];
-        out[2 * i + 1] = digits[data[i] & 15];
-    }
-    out[2 * size] = '\0';
-}

@@ -41,7 +41,7 @@ struct option_spec {
     const char *help;
 };
 
-#define OPTIONS_MAX 8
+#define OPTIONS_MAX 9
 #define POSITIONALS_ANY 1000
 
 struct args {
@@ -156,8 +156,6 @@ extern const struct output output_text, output_json;
 void clean_print(FILE *out, sotto_bytes text, int indent);
 void clean_print_str(FILE *out, const char *text);
 
-void hex_print(char *out, const uint8_t *data, size_t size); /* out: 2 * size + 1 bytes */
-
 /* A QR code in half blocks; nothing where the program was built without libqrencode. */
 void qr_print(FILE *out, const char *text);
 
@@ -210,6 +208,13 @@ int text_take(struct cli *cli, const struct args *args, bool needed, sotto_buf *
 
 /* Sends what was queued, and says how far it is. */
 int cli_settle(struct cli *cli, const struct sotto_id *conversation, const char *id);
+
+/* A conversation begins: sends what was queued, and shows it as it stands, if it is there. */
+int cli_begin(struct cli *cli, const struct sotto_id *conversation);
+
+/* Makes a link by the options --uses and --expires, to write to oneself or, unless group is NULL,
+ * to ask to join that one, and shows it. */
+int cli_invite(struct cli *cli, const struct args *args, const struct sotto_id *group);
 
 /* From now on how far files are is shown as a bar, where a person sees it; and no longer. */
 void transfers_show(struct cli *cli);

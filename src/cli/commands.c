@@ -57,7 +57,8 @@ static const struct option_spec restore_options[] = {
     {"code", "CODE", "the code that was sent to the phone"},
     {"passphrase-file", "PATH", "passphrase or key are the first line of that file"},
     {"history-only", NULL, "make no device of the account, even if its key is in the backup"},
-    {"alone", NULL, "remove the account's other devices: lost, or in wrong hands"},
+    {"alone", NULL, "remove the account's other devices: they are lost, or in wrong hands"},
+    {"anew", NULL, "the relay need not know the account: where it was, it is gone"},
     {NULL, NULL, NULL}};
 
 static const struct option_spec invite_options[] = {

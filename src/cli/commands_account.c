@@ -176,12 +176,9 @@ int run_config_proxy(struct cli *cli, const struct args *args)
 int run_receipts(struct cli *cli, const struct args *args)
 {
     struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
-    bool on = strcmp(args->positionals[0], "on") == 0;
-    if (!on && strcmp(args->positionals[0], "off") != 0) {
-        problem_usage(&problem, "Use: sotto receipts on, or sotto receipts off",
-                      "Receipts are on or off.");
+    bool on = false;
+    if (!options_switch(args->positionals[0], &on, &problem))
         return cli_problem(cli, &problem);
-    }
     if (sotto_set_receipts(cli->core, on) != SOTTO_OK)
         return cli_fail(cli);
     cli->output->done(cli, on ? "receipts_on" : "receipts_off", NULL,

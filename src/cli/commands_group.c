@@ -1,13 +1,7 @@
 /* group create, add, remove, leave, members, update. */
 #include "cli/cli.h"
 
-static void conversation_show(void *ctx, const struct sotto_conversation *one)
-{
-    struct cli *cli = ctx;
-    cli->output->conversation(cli, one);
-}
-
-/* What was queued goes out; then the conversation as it stands, or why not. */
+/* What was queued goes out; then what was done, or why not. */
 static int settle(struct cli *cli, const struct sotto_id *conversation, const char *what,
                   const char *sentence)
 {
@@ -23,10 +17,7 @@ int run_group_create(struct cli *cli, const struct args *args)
     if (sotto_group_create(cli->core, args->positionals[0], args->positionals + 1, args->count - 1,
                            &conversation) != SOTTO_OK)
         return cli_fail(cli);
-    sotto_error error = sotto_settle(cli->core, &conversation);
-    struct sotto_problem problem = *sotto_problem(cli->core);
-    (void)sotto_conversation(cli->core, &conversation, conversation_show, cli);
-    return error == SOTTO_OK ? EXIT_OK : cli_problem(cli, &problem);
+    return cli_begin(cli, &conversation);
 }
 
 typedef sotto_error group_change(struct sotto *core, const struct sotto_id *conversation,

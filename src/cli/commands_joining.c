@@ -3,28 +3,10 @@
 
 int run_group_link(struct cli *cli, const struct args *args)
 {
-    struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
     struct sotto_id id;
-    uint64_t uses = 1;
-    uint64_t lifetime = 7 * 86400;
-    if ((args->options[0] != NULL &&
-         !options_number("uses", args->options[0], 1000, &uses, &problem)) ||
-        (args->options[1] != NULL &&
-         !options_duration("expires", args->options[1], &lifetime, &problem)))
-        return cli_problem(cli, &problem);
-    sotto_buf link;
-    sotto_buf_init(&link, cli->env);
-    uint64_t expires = cli->env->now(cli->env->ctx) + lifetime;
-    int code = EXIT_OK;
-    if (sotto_find(cli->core, args->positionals[0], &id) != SOTTO_OK ||
-        sotto_group_link(cli->core, &id, (uint32_t)uses, lifetime, &link) != SOTTO_OK)
-        code = cli_fail(cli);
-    else {
-        struct shown_invitation shown = {(const char *)link.data, (uint32_t)uses, expires};
-        cli->output->invitation(cli, &shown);
-    }
-    sotto_buf_free(&link);
-    return code;
+    if (sotto_find(cli->core, args->positionals[0], &id) != SOTTO_OK)
+        return cli_fail(cli);
+    return cli_invite(cli, args, &id);
 }
 
 struct list {
@@ -55,6 +37,8 @@ static bool number(struct cli *cli, const struct args *args, int64_t *out, int *
     struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
     uint64_t value = 0;
     if (!options_number("NUMBER", args->positionals[0], INT64_MAX, &value, &problem)) {
+        problem_usage(&problem, "`sotto group links` and `sotto group requests` show them.",
+                      "Links and requests are named by their numbers.");
         *code = cli_problem(cli, &problem);
         return false;
     }
@@ -74,21 +58,12 @@ int run_group_unlink(struct cli *cli, const struct args *args)
     return EXIT_OK;
 }
 
-static void conversation_show(void *ctx, const struct sotto_conversation *one)
-{
-    struct cli *cli = ctx;
-    cli->output->conversation(cli, one);
-}
-
 int run_group_ask(struct cli *cli, const struct args *args)
 {
     struct sotto_id id;
     if (sotto_group_ask(cli->core, args->positionals[0], &id) != SOTTO_OK)
         return cli_fail(cli);
-    sotto_error error = sotto_settle(cli->core, &id);
-    struct sotto_problem problem = *sotto_problem(cli->core);
-    (void)sotto_conversation(cli->core, &id, conversation_show, cli);
-    return error == SOTTO_OK ? EXIT_OK : cli_problem(cli, &problem);
+    return cli_begin(cli, &id);
 }
 
 static void request_show(void *ctx, const struct sotto_join_request *request)

@@ -104,6 +104,7 @@ int run_restore(struct cli *cli, const struct args *args)
     r.recovery.with = registration_of(args);
     r.history_only = args->options[6] != NULL;
     r.recovery.alone = args->options[7] != NULL;
+    r.recovery.anew = args->options[8] != NULL;
     sotto_buf_init(&secret, cli->env);
     bool given = args->options[5] != NULL
                      ? passphrase_from(cli, args->options[5], &secret)

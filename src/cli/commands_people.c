@@ -3,7 +3,7 @@
 
 #include "cli/cli.h"
 
-int run_invite(struct cli *cli, const struct args *args)
+int cli_invite(struct cli *cli, const struct args *args, const struct sotto_id *group)
 {
     struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
     uint64_t uses = 1;
@@ -16,37 +16,34 @@ int run_invite(struct cli *cli, const struct args *args)
     sotto_buf link;
     sotto_buf_init(&link, cli->env);
     uint64_t expires = cli->env->now(cli->env->ctx) + lifetime;
-    int code = EXIT_OK;
-    if (sotto_invite(cli->core, (uint32_t)uses, lifetime, &link) != SOTTO_OK)
-        code = cli_fail(cli);
-    else {
+    sotto_error error = group != NULL
+                            ? sotto_group_link(cli->core, group, (uint32_t)uses, lifetime, &link)
+                            : sotto_invite(cli->core, (uint32_t)uses, lifetime, &link);
+    if (error == SOTTO_OK) {
         struct shown_invitation shown = {(const char *)link.data, (uint32_t)uses, expires};
         cli->output->invitation(cli, &shown);
     }
     sotto_buf_free(&link);
-    return code;
+    return error == SOTTO_OK ? EXIT_OK : cli_fail(cli);
 }
 
-struct conversation_ctx {
-    struct cli *cli;
-    size_t count;
-};
+int run_invite(struct cli *cli, const struct args *args)
+{
+    return cli_invite(cli, args, NULL);
+}
 
 static void conversation_show(void *ctx, const struct sotto_conversation *one)
 {
-    struct conversation_ctx *to = ctx;
-    to->count++;
-    to->cli->output->conversation(to->cli, one);
+    struct cli *cli = ctx;
+    cli->output->conversation(cli, one);
 }
 
-/* A conversation is beginning. */
-static int begin(struct cli *cli, const struct sotto_id *conversation)
+int cli_begin(struct cli *cli, const struct sotto_id *conversation)
 {
     sotto_error error = sotto_settle(cli->core, conversation);
     struct sotto_problem problem = *sotto_problem(cli->core);
     /* An invitation that was refused leaves no conversation behind; anything else does. */
-    struct conversation_ctx ctx = {cli, 0};
-    (void)sotto_conversation(cli->core, conversation, conversation_show, &ctx);
+    (void)sotto_conversation(cli->core, conversation, conversation_show, cli);
     return error == SOTTO_OK ? EXIT_OK : cli_problem(cli, &problem);
 }
 
@@ -55,7 +52,7 @@ int run_accept(struct cli *cli, const struct args *args)
     struct sotto_id conversation;
     if (sotto_accept(cli->core, args->positionals[0], &conversation) != SOTTO_OK)
         return cli_fail(cli);
-    return begin(cli, &conversation);
+    return cli_begin(cli, &conversation);
 }
 
 static void device_count(void *ctx, const struct sotto_device *device)
@@ -84,9 +81,14 @@ int run_decline(struct cli *cli, const struct args *args)
     return changed(cli, block ? "blocked" : "declined", block ? "Blocked." : "Declined.");
 }
 
+struct list {
+    struct cli *cli;
+    size_t count;
+};
+
 static void request_show(void *ctx, const struct sotto_request *request)
 {
-    struct conversation_ctx *to = ctx;
+    struct list *to = ctx;
     to->count++;
     to->cli->output->request(to->cli, request);
 }
@@ -94,7 +96,7 @@ static void request_show(void *ctx, const struct sotto_request *request)
 int run_requests(struct cli *cli, const struct args *args)
 {
     (void)args;
-    struct conversation_ctx ctx = {cli, 0};
+    struct list ctx = {cli, 0};
     if (sotto_requests(cli->core, request_show, &ctx) != SOTTO_OK)
         return cli_fail(cli);
     if (ctx.count == 0)
@@ -104,7 +106,7 @@ int run_requests(struct cli *cli, const struct args *args)
 
 static void contact_show(void *ctx, const struct sotto_contact *contact)
 {
-    struct conversation_ctx *to = ctx;
+    struct list *to = ctx;
     to->count++;
     to->cli->output->contact(to->cli, contact);
 }
@@ -112,7 +114,7 @@ static void contact_show(void *ctx, const struct sotto_contact *contact)
 int run_contacts(struct cli *cli, const struct args *args)
 {
     (void)args;
-    struct conversation_ctx ctx = {cli, 0};
+    struct list ctx = {cli, 0};
     if (sotto_contacts(cli->core, contact_show, &ctx) != SOTTO_OK)
         return cli_fail(cli);
     if (ctx.count == 0)
@@ -124,7 +126,7 @@ int run_contacts(struct cli *cli, const struct args *args)
 int run_blocked(struct cli *cli, const struct args *args)
 {
     (void)args;
-    struct conversation_ctx ctx = {cli, 0};
+    struct list ctx = {cli, 0};
     if (sotto_blocked(cli->core, contact_show, &ctx) != SOTTO_OK)
         return cli_fail(cli);
     if (ctx.count == 0)
@@ -196,7 +198,7 @@ int run_add(struct cli *cli, const struct args *args)
     if (sotto_add_person(cli->core, args->positionals[0], args->options[0],
                          args->options[1] != NULL, &conversation) != SOTTO_OK)
         return cli_fail(cli);
-    return begin(cli, &conversation);
+    return cli_begin(cli, &conversation);
 }
 
 static int labels_show(struct cli *cli)
@@ -225,12 +227,9 @@ int run_username(struct cli *cli, const struct args *args)
 int run_findable(struct cli *cli, const struct args *args)
 {
     struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
-    bool on = strcmp(args->positionals[0], "on") == 0;
-    if (!on && strcmp(args->positionals[0], "off") != 0) {
-        problem_usage(&problem, "Use: sotto findable on, or sotto findable off",
-                      "Being found is on or off.");
+    bool on = false;
+    if (!options_switch(args->positionals[0], &on, &problem))
         return cli_problem(cli, &problem);
-    }
     return sotto_set_findable(cli->core, on) == SOTTO_OK ? labels_show(cli) : cli_fail(cli);
 }
 

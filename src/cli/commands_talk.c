@@ -14,27 +14,26 @@ static bool input_read(sotto_buf *text, struct sotto_problem *problem)
     uint8_t block[65536];
     if (isatty(STDIN_FILENO) == 1)
         fputs("Type the message; Ctrl-D on an empty line ends it.\n", stderr);
-    for (;;) {
+    bool ended = false, good = true;
+    while (good && !ended) {
         ssize_t n = read(STDIN_FILENO, block, sizeof block);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0) {
-            problem_usage(problem, "Give the text on the command line instead.",
-                          "Standard input cannot be read: %s.", strerror(errno));
-            return false;
-        }
-        if (n == 0)
-            break;
+        ended = n == 0;
         /* One byte over the limit is enough for the core to say so. */
         size_t room = SOTTO_TEXT_MAX + 2 > text->size ? SOTTO_TEXT_MAX + 2 - text->size : 0;
-        size_t take = (size_t)n < room ? (size_t)n : room;
-        if (sotto_buf_append(text, block, take) != SOTTO_OK) {
+        size_t take = n > 0 && (size_t)n < room ? (size_t)n : room;
+        good = n >= 0;
+        if (!good)
+            problem_usage(problem, "Give the text on the command line instead.",
+                          "Standard input cannot be read: %s.", strerror(errno));
+        else if (n > 0 && sotto_buf_append(text, block, take) != SOTTO_OK) {
             problem_usage(problem, "Send less at once.", "Out of memory.");
-            return false;
+            good = false;
         }
     }
     wipe(block, sizeof block);
-    return true;
+    return good;
 }
 
 static bool words_join(const struct args *args, size_t from, sotto_buf *text)

@@ -4,6 +4,8 @@
  */
 #include <string.h>
 
+#include <sodium.h>
+
 #include "cli/cli.h"
 #include "core/disk.h"
 #include "core/helper.h"
@@ -117,7 +119,7 @@ static bool name_make(const struct cli *cli, char name[static KEYRING_NAME_SIZE]
         error = disk_lock(cli->profile, LOCK_MS, &lock);
     if (error != SOTTO_OK)
         return no_file(error, problem);
-    hex_print(name, random, sizeof random);
+    sodium_bin2hex(name, KEYRING_NAME_SIZE, random, sizeof random);
     error = disk_replace(cli->profile, VAULT_KEYRING_FILE, sotto_bytes_str(name));
     disk_unlock(lock);
     return error == SOTTO_OK || no_file(error, problem);

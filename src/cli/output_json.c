@@ -129,7 +129,8 @@ static void json_imported(struct cli *cli, const struct sotto_imported *imported
 
 static void json_restored(struct cli *cli, const struct sotto_restored *restored)
 {
-    print_as("restored", object_restored(cli->env, restored));
+    (void)cli;
+    print_as("restored", object_restored(restored));
 }
 
 static void json_device_link(struct cli *cli, const char *link, uint64_t expires_s)

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <sodium.h>
+
 #include "cli/cli.h"
 
 static void time_print(uint64_t seconds)
@@ -15,6 +17,14 @@ static void time_print(uint64_t seconds)
     fputs(text, stdout);
 }
 
+/* The first digits of an id. */
+static void id_print(const struct sotto_id *id, int digits)
+{
+    char hex[2 * sizeof id->bytes + 1];
+    sodium_bin2hex(hex, sizeof hex, id->bytes, sizeof id->bytes);
+    printf("%.*s", digits, hex);
+}
+
 /* The name, or the beginning of the id where no name is known yet. */
 static void person_print(const char *name, const struct sotto_id *account)
 {
@@ -22,9 +32,7 @@ static void person_print(const char *name, const struct sotto_id *account)
         clean_print_str(stdout, name);
         return;
     }
-    char hex[2 * 32 + 1];
-    hex_print(hex, account->bytes, sizeof account->bytes);
-    printf("%.8s", hex);
+    id_print(account, 8);
 }
 
 static void subject_print(const struct sotto_message *message)
@@ -256,9 +264,8 @@ static void text_receipt(struct cli *cli, const struct sotto_receipt *receipt)
 static void text_conversation(struct cli *cli, const struct sotto_conversation *one)
 {
     (void)cli;
-    char hex[65];
-    hex_print(hex, one->id.bytes, sizeof one->id.bytes);
-    printf("%.8s  ", hex);
+    id_print(&one->id, 8);
+    fputs("  ", stdout);
     clean_print_str(stdout, one->title[0] != '\0' ? one->title : "(no name yet)");
     if (one->group && one->state == SOTTO_ROOM_ACTIVE)
         printf("  (group of %u)", one->members);
@@ -304,9 +311,9 @@ static void text_settings(struct cli *cli, const struct sotto_conversation *one)
         return;
     static const struct sotto_id nowhere;
     if (memcmp(&settings->successor, &nowhere, sizeof nowhere) != 0) {
-        char hex[65];
-        hex_print(hex, settings->successor.bytes, sizeof settings->successor.bytes);
-        printf("goes on in    %.12s\n", hex);
+        fputs("goes on in    ", stdout);
+        id_print(&settings->successor, 12);
+        putchar('\n');
     }
     if (!settings->agreed)
         puts("This group is of an earlier version: everybody in it may do everything.");
@@ -324,10 +331,9 @@ static void text_settings(struct cli *cli, const struct sotto_conversation *one)
 static void text_join_link(struct cli *cli, const struct sotto_join_link *link)
 {
     (void)cli;
-    char hex[65];
-    hex_print(hex, link->conversation.bytes, sizeof link->conversation.bytes);
-    printf("%lld  group %.8s, %u of %u asked with it, until ", (long long)link->number, hex,
-           link->used, link->uses);
+    printf("%lld  group ", (long long)link->number);
+    id_print(&link->conversation, 8);
+    printf(", %u of %u asked with it, until ", link->used, link->uses);
     time_print(link->expires_s);
     putchar('\n');
 }
@@ -335,11 +341,11 @@ static void text_join_link(struct cli *cli, const struct sotto_join_link *link)
 static void text_join_request(struct cli *cli, const struct sotto_join_request *request)
 {
     (void)cli;
-    char hex[65];
-    hex_print(hex, request->account.bytes, sizeof request->account.bytes);
     printf("%lld  ", (long long)request->id);
     person_print(request->name, &request->account);
-    printf(" (account %.16s) asks to join ", hex);
+    fputs(" (account ", stdout);
+    id_print(&request->account, 16);
+    fputs(") asks to join ", stdout);
     clean_print_str(stdout, request->title);
     printf("\n   let them in: sotto group approve %lld    or not: sotto group refuse %lld\n",
            (long long)request->id, (long long)request->id);
@@ -348,9 +354,8 @@ static void text_join_request(struct cli *cli, const struct sotto_join_request *
 static void text_standing(struct cli *cli, const struct sotto_standing *standing)
 {
     (void)cli;
-    char hex[65];
-    hex_print(hex, standing->account.bytes, sizeof standing->account.bytes);
-    printf("%.8s  ", hex);
+    id_print(&standing->account, 8);
+    fputs("  ", stdout);
     person_print(standing->name, &standing->account);
     printf("  %s%s\n", standing->banned ? "banned" : sotto_role_name(standing->role),
            standing->own ? "  (you)" : "");
@@ -359,9 +364,8 @@ static void text_standing(struct cli *cli, const struct sotto_standing *standing
 static void text_contact(struct cli *cli, const struct sotto_contact *contact)
 {
     (void)cli;
-    char hex[65];
-    hex_print(hex, contact->account.bytes, sizeof contact->account.bytes);
-    printf("%.8s  ", hex);
+    id_print(&contact->account, 8);
+    fputs("  ", stdout);
     clean_print_str(stdout, contact->name[0] != '\0' ? contact->name : "(no name yet)");
     if (contact->profile_name[0] != '\0' && strcmp(contact->name, contact->profile_name) != 0) {
         fputs("  (calls themself ", stdout);
@@ -391,9 +395,8 @@ static void text_labels(struct cli *cli, const struct sotto_labels *labels)
 static void text_found(struct cli *cli, const struct sotto_found *found)
 {
     (void)cli;
-    char hex[65];
-    hex_print(hex, found->account.bytes, sizeof found->account.bytes);
-    printf("%s is account %.16s", found->label, hex);
+    printf("%s is account ", found->label);
+    id_print(&found->account, 16);
     if (found->name[0] != '\0') {
         fputs(", ", stdout);
         clean_print_str(stdout, found->name);
@@ -403,16 +406,16 @@ static void text_found(struct cli *cli, const struct sotto_found *found)
              : ", says the relay: compare fingerprints to be sure.");
     if (!found->changed)
         return;
-    hex_print(hex, found->before.bytes, sizeof found->before.bytes);
-    printf("It led to account %.16s before. Ask them over another channel.\n", hex);
+    fputs("It led to account ", stdout);
+    id_print(&found->before, 16);
+    puts(" before. Ask them over another channel.");
 }
 
 static void text_member(struct cli *cli, const struct sotto_member *member)
 {
     (void)cli;
-    char hex[65];
-    hex_print(hex, member->account.bytes, sizeof member->account.bytes);
-    printf("%.8s  ", hex);
+    id_print(&member->account, 8);
+    fputs("  ", stdout);
     person_print(member->name, &member->account);
     if (member->verified != SOTTO_UNVERIFIED)
         fputs("  [verified]", stdout);
@@ -424,14 +427,14 @@ static void text_member(struct cli *cli, const struct sotto_member *member)
 static void text_request(struct cli *cli, const struct sotto_request *request)
 {
     (void)cli;
-    char hex[65];
-    hex_print(hex, request->sender.bytes, sizeof request->sender.bytes);
     printf("%lld  ", (long long)request->id);
     if (request->sender_name[0] != '\0')
         clean_print_str(stdout, request->sender_name);
     else
         fputs("Somebody", stdout);
-    printf(" (account %.16s) wants to write to you, since ", hex);
+    fputs(" (account ", stdout);
+    id_print(&request->sender, 16);
+    fputs(") wants to write to you, since ", stdout);
     time_print(request->time_s);
     if (request->greeting[0] != '\0') {
         fputs("\n   \"", stdout);
@@ -446,9 +449,9 @@ static void text_request(struct cli *cli, const struct sotto_request *request)
 static void text_account(struct cli *cli, const struct sotto_account *account)
 {
     (void)cli;
-    char hex[65];
-    hex_print(hex, account->account.bytes, sizeof account->account.bytes);
-    printf("Account  %s\nName     ", hex);
+    fputs("Account  ", stdout);
+    id_print(&account->account, 64);
+    fputs("\nName     ", stdout);
     clean_print_str(stdout, account->name[0] != '\0' ? account->name : "(none; see sotto name)");
     printf("\nRelay    %s\n", account->relay);
 }

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sodium.h>
+
 #include "core/account.h"
 #include "core/store_wipe.h"
 #include "core/typing.h"
@@ -20,12 +22,7 @@ uint64_t core_now_s(const struct sotto *core)
 
 void core_id_hex(const uint8_t *id, size_t size, char *out)
 {
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < size; i++) {
-        out[2 * i] = digits[id[i] >> 4];
-        out[2 * i + 1] = digits[id[i] & 15];
-    }
-    out[2 * size] = '\0';
+    sodium_bin2hex(out, 2 * size + 1, id, size);
 }
 
 sotto_error core_random_client_id(struct sotto *core, char out[33])

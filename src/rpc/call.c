@@ -108,6 +108,15 @@ bool call_done(struct call *call, sotto_error error)
     return error == SOTTO_OK || call_fail(call);
 }
 
+bool call_conversation(struct call *call, sotto_error error, const struct sotto_id *id)
+{
+    if (error != SOTTO_OK)
+        return call_fail(call);
+    call->result = json_object();
+    object_set_id(call->result, "conversation", id);
+    return true;
+}
+
 /* ---- Pages ---------------------------------------------------------------------------------- */
 
 struct page page_begin(const struct call *call)

@@ -45,6 +45,9 @@ bool call_fail(struct call *call);
 /* Whether error is OK, else as call_fail. */
 bool call_done(struct call *call, sotto_error error);
 
+/* A conversation's id as the result, if error is OK. */
+bool call_conversation(struct call *call, sotto_error error, const struct sotto_id *id);
+
 /* How far an own message, or change of one, is, as the result. */
 bool call_sending(struct call *call, const struct sotto_id *conversation, const char *client_id);
 

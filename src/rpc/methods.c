@@ -107,22 +107,26 @@ static const struct rpc_field end[] = {
 };
 static const struct rpc_field account_name[] = {
     TEXT("name", 64, "letters, digits and, behind the first, any of - _ . @ +"), END};
+#define COMING_BACK                                                                        \
+    {.name = "alone",                                                                      \
+     .type = RPC_BOOLEAN,                                                                  \
+     .optional = true,                                                                     \
+     .text = "the account's other devices are removed: lost, or in wrong hands (false)"},  \
+        {.name = "anew",                                                                   \
+         .type = RPC_BOOLEAN,                                                              \
+         .optional = true,                                                                 \
+         .text = "the relay need not know the account: where it was, it is gone (false)"}, \
+        ADMISSION
 static const struct rpc_field recovery[] = {
     TEXT("phrase", RPC_STRING_MAX, "the 24 words, in any case, with any blanks between"),
     TEXT("relay", RPC_STRING_MAX, "where the account is, as host:port or host:port#PIN"),
     MAYBE("name", 256, "the name that others see"),
-    {.name = "alone",
-     .type = RPC_BOOLEAN,
-     .optional = true,
-     .text = "the account's other devices are removed: lost, or in wrong hands (false)"},
-    {.name = "anew",
-     .type = RPC_BOOLEAN,
-     .optional = true,
-     .text = "the relay need not know the account: where it was, it is gone (false)"},
-    ADMISSION,
+    COMING_BACK,
     END,
 };
 static const struct rpc_field name[] = {TEXT("name", 256, "the name that others see"), END};
+static const struct rpc_field lock[] = {
+    MAYBE("passphrase", SOTTO_PASSPHRASE_MAX, "the new one; left out: none any more"), END};
 static const struct rpc_field backup[] = {
     TEXT("path", RPC_STRING_MAX, "of the file"),
     MAYBE("passphrase", SOTTO_PASSPHRASE_MAX, "what opens it; left out: a key is made and told"),
@@ -155,21 +159,12 @@ static const struct rpc_field restore[] = {
      .text = "no device of the account is made, whether its key is in the backup or not (false)"},
     MAYBE("relay", RPC_STRING_MAX, "where the account is; left out: where the backup says"),
     MAYBE("name", 256, "the name that others see; left out: the backup's"),
-    {.name = "alone",
-     .type = RPC_BOOLEAN,
-     .optional = true,
-     .text = "the account's other devices are removed: lost, or in wrong hands (false)"},
-    {.name = "anew",
-     .type = RPC_BOOLEAN,
-     .optional = true,
-     .text = "the relay need not know the account: where it was, it is gone (false)"},
-    ADMISSION,
+    COMING_BACK,
     END,
 };
-static const struct rpc_field who[] = {
-    TEXT("contact", RPC_STRING_MAX, "a person, by account id, the beginning of one, or name"), END};
 #define PERSON \
     TEXT("contact", RPC_STRING_MAX, "a person, by account id, the beginning of one, or name")
+static const struct rpc_field who[] = {PERSON, END};
 static const struct rpc_field rename_contact[] = {
     PERSON, MAYBE("name", 256, "what they are called here; left out: as they call themselves"),
     END};
@@ -217,9 +212,10 @@ static const struct rpc_field add_device[] = {
 static const struct rpc_field rename_device[] = {
     DEVICE, TEXT("name", 256, "what it is called from now on"), END};
 static const struct rpc_field which_device[] = {DEVICE, END};
-static const struct rpc_field invite[] = {
-    MAYBE_NUMBER("uses", 1, 1000, "for how many people (1)"),
-    MAYBE_NUMBER("lifetime", 1, 3650 * UINT64_C(86400), "seconds (7 days)"), END};
+#define LINK                                                  \
+    MAYBE_NUMBER("uses", 1, 1000, "for how many people (1)"), \
+        MAYBE_NUMBER("lifetime", 1, 3650 * UINT64_C(86400), "seconds (7 days)")
+static const struct rpc_field invite[] = {LINK, END};
 static const struct rpc_field link[] = {TEXT("link", RPC_STRING_MAX, "sotto://invite/..., whole"),
                                         END};
 static const struct rpc_field request[] = {NUMBER("request", 1, INT64_MAX, "the request's number"),
@@ -346,9 +342,7 @@ static const struct rpc_field set_join[] = {CONVERSATION,
                                              .of = "closed|ask|open",
                                              .text = "what becomes of who asks by a link"},
                                             END};
-static const struct rpc_field create_link[] = {
-    CONVERSATION, MAYBE_NUMBER("uses", 1, 1000, "for how many people (1)"),
-    MAYBE_NUMBER("lifetime", 1, 3650 * UINT64_C(86400), "seconds (7 days)"), END};
+static const struct rpc_field create_link[] = {CONVERSATION, LINK, END};
 static const struct rpc_field revoke_link[] = {NUMBER("link", 1, INT64_MAX, "the link's number"),
                                                END};
 static const struct rpc_field ask_link[] = {TEXT("link", RPC_STRING_MAX, "sotto://join/..., whole"),
@@ -413,6 +407,10 @@ const struct rpc_method rpc_methods[] = {
      proxy, "Proxy", false, network_set_proxy},
     {"status.get", "The account, and what there is in the profile", none, "Status", false,
      status_get},
+    {"profile.setPassphrase",
+     "Lock the profile with a passphrase, another one, or none: whoever opens it next needs it. The"
+     " desktop's keyring, where the command line put the one before, is not told",
+     lock, "Nothing", true, profile_set_passphrase},
 
     {"device.link",
      "On a new device, without an account: make its keys and a link for the account's other device."
@@ -575,7 +573,7 @@ const struct rpc_method rpc_methods[] = {
 
     {"file.cancel",
      "Fetch a file no longer, and leave nothing of it; or take one back that is not sent yet, with"
-     " its message. A message.sendFile that is still reading the file is answered `cancelled`",
+     " its message. A message.sendFile or sendVoice that is still reading is answered `cancelled`",
      cancel, "Nothing", false, file_cancel},
 
     {"group.create", "Make a group", group, "ConversationId", false, group_create},
@@ -629,8 +627,8 @@ const struct rpc_method rpc_methods[] = {
 
     {"events.subscribe",
      "From now on this connection gets the notifications `event` (params: Event), `overflow`"
-     " (Overflow: you were away too long, read all lists anew), `connection` (Connection) and"
-     " `transfer` (Transfer: how far a file is; not kept)",
+     " (Overflow: you were away too long, read all lists anew), `connection` (Connection), `typing`"
+     " (Typing) and `transfer` (Transfer: how far a file is), of which the last three are not kept",
      since, "Subscription", false, events_subscribe},
     {"events.unsubscribe", "No more of them", none, "Nothing", false, events_unsubscribe},
 

@@ -6,6 +6,9 @@
 
 enum { MEMBERS_MAX = 1000 }; /* people that one call names */
 
+/* The parameters of registering: relay, name, phone, invitation, code. */
+struct sotto_registration param_registration(const struct call *call);
+
 /* methods_account.c */
 bool account_get(struct call *call);
 bool account_register(struct call *call);
@@ -27,8 +30,13 @@ bool network_set_proxy(struct call *call);
 bool account_fingerprint(struct call *call);
 bool contact_fingerprint(struct call *call);
 bool status_get(struct call *call);
+bool profile_set_passphrase(struct call *call);
 bool version_get(struct call *call);
 bool rpc_discover(struct call *call);
+
+/* A link by the parameters uses and lifetime, as the result: to write to oneself or, unless group
+ * is NULL, to ask to join that one. */
+bool call_invite(struct call *call, const struct sotto_id *group);
 
 /* methods_people.c */
 bool invitation_create(struct call *call);
@@ -61,6 +69,7 @@ bool conversation_list(struct call *call);
 bool conversation_set_pinned(struct call *call);
 bool conversation_set_archived(struct call *call);
 bool conversation_set_muted(struct call *call);
+bool conversation_set_timer(struct call *call);
 bool conversation_mark_unread(struct call *call);
 bool conversation_set_draft(struct call *call);
 bool conversation_set_typing(struct call *call);
@@ -70,7 +79,6 @@ bool conversation_erase(struct call *call);
 bool conversation_get(struct call *call);
 bool conversation_find(struct call *call);
 bool conversation_mark_read(struct call *call);
-bool conversation_set_timer(struct call *call);
 bool message_send(struct call *call);
 bool message_edit(struct call *call);
 bool message_delete(struct call *call);

@@ -1,4 +1,4 @@
-/* account.*, status.get, and what the program says of itself. */
+/* account.*, status.get, the profile's passphrase, and what the program says of itself. */
 #include <string.h>
 
 #include "core/problem.h"
@@ -14,7 +14,7 @@ bool account_get(struct call *call)
     return true;
 }
 
-static struct sotto_registration registration_of(const struct call *call)
+struct sotto_registration param_registration(const struct call *call)
 {
     return (struct sotto_registration){
         .relay = param_text(call, "relay"),
@@ -27,7 +27,7 @@ static struct sotto_registration registration_of(const struct call *call)
 
 bool account_register(struct call *call)
 {
-    const struct sotto_registration registration = registration_of(call);
+    const struct sotto_registration registration = param_registration(call);
     if (sotto_register(call->core, &registration) != SOTTO_OK)
         return call_fail(call);
     return account_get(call);
@@ -47,7 +47,7 @@ bool account_recovery_phrase(struct call *call)
 bool account_recover(struct call *call)
 {
     const struct sotto_recovery recovery = {
-        .with = registration_of(call),
+        .with = param_registration(call),
         .phrase = param_bytes(call, "phrase"),
         .alone = param_flag(call, "alone"),
         .anew = param_flag(call, "anew"),
@@ -59,7 +59,7 @@ bool account_recover(struct call *call)
 
 bool account_move(struct call *call)
 {
-    const struct sotto_registration registration = registration_of(call);
+    const struct sotto_registration registration = param_registration(call);
     if (sotto_account_move(call->core, &registration) != SOTTO_OK)
         return call_fail(call);
     return account_get(call);
@@ -146,6 +146,13 @@ bool status_get(struct call *call)
         return false;
     object_set_status(call->result, &status);
     return true;
+}
+
+bool profile_set_passphrase(struct call *call)
+{
+    const sotto_bytes passphrase = param_bytes(call, "passphrase");
+    return call_done(call,
+                     sotto_passphrase_set(call->core, passphrase.size > 0 ? &passphrase : NULL));
 }
 
 bool version_get(struct call *call)

@@ -79,7 +79,6 @@ static void take_preview(void *ctx, const struct sotto_message *message)
 
 /* Calls under way that move this file. */
 struct moved {
-    const char *method;
     const char *client_id, *conversation; /* of what is sent, else NULL */
     uint64_t message;
 };
@@ -87,10 +86,11 @@ struct moved {
 static bool is_moved(void *ctx, const struct rpc_method *method, const json_t *params)
 {
     const struct moved *moved = ctx;
-    if (strcmp(method->name, moved->method) != 0)
-        return false;
     if (moved->client_id == NULL)
-        return (uint64_t)json_integer_value(json_object_get(params, "message")) == moved->message;
+        return method->run == message_save_file &&
+               (uint64_t)json_integer_value(json_object_get(params, "message")) == moved->message;
+    if (method->run != message_send_file && method->run != message_send_voice)
+        return false;
     const char *id = json_string_value(json_object_get(params, "clientId"));
     return id != NULL && strcmp(id, moved->client_id) == 0 &&
            strcmp(json_string_value(json_object_get(params, "conversation")),
@@ -115,7 +115,6 @@ bool message_preview(struct call *call)
 bool file_cancel(struct call *call)
 {
     struct moved moved = {
-        .method = "message.saveFile",
         .message = param_number(call, "message", 0),
         .client_id = param_text(call, "clientId"),
         .conversation = param_text(call, "conversation"),
@@ -125,8 +124,6 @@ bool file_cancel(struct call *call)
         return fail(call, SOTTO_ARGUMENT, SOTTO_CODE_USAGE,
                     "Name a message whose file is fetched, or a conversation and a clientId whose"
                     " file is sent.");
-    if (sent)
-        moved.method = "message.sendFile";
     if (call->works != NULL && works_cancel(call->works, is_moved, &moved))
         return true;
     if (!sent)

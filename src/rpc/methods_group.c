@@ -17,12 +17,9 @@ bool group_create(struct call *call)
     const char *names[MEMBERS_MAX];
     struct sotto_id conversation;
     size_t count = members_of(call, names);
-    if (sotto_group_create(call->core, param_text(call, "title"), names, count, &conversation) !=
-        SOTTO_OK)
-        return call_fail(call);
-    call->result = json_object();
-    object_set_id(call->result, "conversation", &conversation);
-    return true;
+    sotto_error error =
+        sotto_group_create(call->core, param_text(call, "title"), names, count, &conversation);
+    return call_conversation(call, error, &conversation);
 }
 
 bool group_add(struct call *call)

@@ -23,11 +23,7 @@ bool backup_restore(struct call *call)
 {
     struct sotto_restored restored;
     const struct sotto_recovery recovery = {
-        .with = {.relay = param_text(call, "relay"),
-                 .name = param_text(call, "name"),
-                 .phone = param_text(call, "phone"),
-                 .invitation = param_text(call, "invitation"),
-                 .code = param_text(call, "code")},
+        .with = param_registration(call),
         .alone = param_flag(call, "alone"),
         .anew = param_flag(call, "anew"),
     };
@@ -35,7 +31,7 @@ bool backup_restore(struct call *call)
                       param_flag(call, "historyOnly") ? NULL : &recovery, &restored, call->progress,
                       call->progress_ctx) != SOTTO_OK)
         return call_fail(call);
-    call->result = object_restored(call->env, &restored);
+    call->result = object_restored(&restored);
     return true;
 }
 

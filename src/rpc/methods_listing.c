@@ -61,6 +61,13 @@ bool conversation_set_muted(struct call *call)
     return answer(call, &id, sotto_mute(call->core, &id, &muting));
 }
 
+bool conversation_set_timer(struct call *call)
+{
+    struct sotto_id id = param_id(call, "conversation");
+    return answer(call, &id,
+                  sotto_set_timer(call->core, &id, (uint32_t)param_number(call, "seconds", 0)));
+}
+
 bool conversation_mark_unread(struct call *call)
 {
     struct sotto_id id = param_id(call, "conversation");

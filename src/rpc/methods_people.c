@@ -5,28 +5,31 @@
 #include "rpc/methods.h"
 #include "rpc/objects.h"
 
-bool invitation_create(struct call *call)
+bool call_invite(struct call *call, const struct sotto_id *group)
 {
     uint32_t uses = (uint32_t)param_number(call, "uses", 1);
     uint64_t lifetime_s = param_number(call, "lifetime", 7 * UINT64_C(86400));
     uint64_t expires_s = call->env->now(call->env->ctx) + lifetime_s;
     sotto_buf link;
     sotto_buf_init(&link, call->env);
-    bool done = call_done(call, sotto_invite(call->core, uses, lifetime_s, &link));
+    bool done =
+        call_done(call, group != NULL ? sotto_group_link(call->core, group, uses, lifetime_s, &link)
+                                      : sotto_invite(call->core, uses, lifetime_s, &link));
     if (done)
         call->result = object_invitation(call->env, (const char *)link.data, uses, expires_s);
     sotto_buf_free(&link);
     return done;
 }
 
+bool invitation_create(struct call *call)
+{
+    return call_invite(call, NULL);
+}
+
 static bool accept(struct call *call, const char *what)
 {
     struct sotto_id conversation;
-    if (sotto_accept(call->core, what, &conversation) != SOTTO_OK)
-        return call_fail(call);
-    call->result = json_object();
-    object_set_id(call->result, "conversation", &conversation);
-    return true;
+    return call_conversation(call, sotto_accept(call->core, what, &conversation), &conversation);
 }
 
 bool invitation_accept(struct call *call)
@@ -167,12 +170,10 @@ bool contact_find(struct call *call)
 bool contact_add(struct call *call)
 {
     struct sotto_id conversation;
-    if (sotto_add_person(call->core, param_text(call, "label"), param_text(call, "text"),
-                         param_flag(call, "changed"), &conversation) != SOTTO_OK)
-        return call_fail(call);
-    call->result = json_object();
-    object_set_id(call->result, "conversation", &conversation);
-    return true;
+    sotto_error error =
+        sotto_add_person(call->core, param_text(call, "label"), param_text(call, "text"),
+                         param_flag(call, "changed"), &conversation);
+    return call_conversation(call, error, &conversation);
 }
 
 bool account_set_picture(struct call *call)

@@ -1,5 +1,5 @@
 /* group.set*, roles and bans. */
-#include "core/problem.h"
+#include "base/base.h"
 #include "rpc/methods.h"
 #include "rpc/objects.h"
 
@@ -33,52 +33,41 @@ bool group_save_picture(struct call *call)
     return true;
 }
 
-/* A value of a list of names; the problem says which parameter it was. */
-static bool unknown(struct call *call, const char *name, const char *values)
+/* The schema lets in names that there are alone. */
+static enum sotto_role role_of(const struct call *call)
 {
-    (void)problem_set(&call->problem, SOTTO_ARGUMENT, SOTTO_CODE_USAGE, values,
-                      "The parameter `%s` is none of the values that there are.", name);
-    return false;
+    enum sotto_role role = SOTTO_ROLE_MEMBER;
+    BUG_UNLESS(sotto_role_named(param_text(call, "role"), &role));
+    return role;
 }
 
 bool group_set_role(struct call *call)
 {
     struct sotto_id id = param_id(call, "conversation");
-    enum sotto_role role;
-    if (!sotto_role_named(param_text(call, "role"), &role))
-        return unknown(call, "role", "member, admin, owner");
-    return call_done(call, sotto_group_set_role(call->core, &id, param_text(call, "who"), role));
+    return call_done(call,
+                     sotto_group_set_role(call->core, &id, param_text(call, "who"), role_of(call)));
 }
 
 bool group_set_policy(struct call *call)
 {
     struct sotto_id id = param_id(call, "conversation");
-    enum sotto_policy policy;
-    enum sotto_role role;
-    if (!sotto_policy_named(param_text(call, "policy"), &policy))
-        return unknown(call, "policy", "add, remove, write, change");
-    if (!sotto_role_named(param_text(call, "role"), &role))
-        return unknown(call, "role", "member, admin, owner");
-    return call_done(call, sotto_group_set_policy(call->core, &id, policy, role));
+    enum sotto_policy policy = SOTTO_POLICY_ADD;
+    BUG_UNLESS(sotto_policy_named(param_text(call, "policy"), &policy));
+    return call_done(call, sotto_group_set_policy(call->core, &id, policy, role_of(call)));
 }
 
 bool group_set_join(struct call *call)
 {
     struct sotto_id id = param_id(call, "conversation");
-    enum sotto_join_rule rule;
-    if (!sotto_join_rule_named(param_text(call, "rule"), &rule))
-        return unknown(call, "rule", "closed, ask, open");
+    enum sotto_join_rule rule = SOTTO_JOIN_CLOSED;
+    BUG_UNLESS(sotto_join_rule_named(param_text(call, "rule"), &rule));
     return call_done(call, sotto_group_set_join(call->core, &id, rule));
 }
 
 bool group_continue(struct call *call)
 {
     struct sotto_id id = param_id(call, "conversation"), successor;
-    if (sotto_group_continue(call->core, &id, &successor) != SOTTO_OK)
-        return call_fail(call);
-    call->result = json_object();
-    object_set_id(call->result, "conversation", &successor);
-    return true;
+    return call_conversation(call, sotto_group_continue(call->core, &id, &successor), &successor);
 }
 
 bool group_ban(struct call *call)

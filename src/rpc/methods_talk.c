@@ -6,12 +6,6 @@
 
 /* ---- Conversations -------------------------------------------------------------------------- */
 
-static void conversation_take(void *ctx, const struct sotto_conversation *one)
-{
-    struct call *call = ctx;
-    call->result = object_conversation(call->env, one);
-}
-
 static void conversation_take_whole(void *ctx, const struct sotto_conversation *one)
 {
     struct call *call = ctx;
@@ -28,11 +22,7 @@ bool conversation_get(struct call *call)
 bool conversation_find(struct call *call)
 {
     struct sotto_id id;
-    if (sotto_find(call->core, param_text(call, "name"), &id) != SOTTO_OK)
-        return call_fail(call);
-    call->result = json_object();
-    object_set_id(call->result, "conversation", &id);
-    return true;
+    return call_conversation(call, sotto_find(call->core, param_text(call, "name"), &id), &id);
 }
 
 bool conversation_mark_read(struct call *call)
@@ -40,14 +30,6 @@ bool conversation_mark_read(struct call *call)
     struct sotto_id id = param_id(call, "conversation");
     return call_done(
         call, sotto_mark_read(call->core, &id, (int64_t)param_number(call, "message", INT64_MAX)));
-}
-
-bool conversation_set_timer(struct call *call)
-{
-    struct sotto_id id = param_id(call, "conversation");
-    if (sotto_set_timer(call->core, &id, (uint32_t)param_number(call, "seconds", 0)) != SOTTO_OK)
-        return call_fail(call);
-    return call_done(call, sotto_conversation(call->core, &id, conversation_take, call));
 }
 
 /* ---- Sending -------------------------------------------------------------------------------- */

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include <sodium.h>
+
 #include "base/base.h"
 #include "base/text.h"
 
@@ -43,13 +45,9 @@ static void set_bool(json_t *object, const char *key, bool value)
 
 static void set_hex(json_t *object, const char *key, const uint8_t bytes[static 32])
 {
-    static const char digits[] = "0123456789abcdef";
-    char hex[64];
-    for (size_t i = 0; i < 32; i++) {
-        hex[2 * i] = digits[bytes[i] >> 4];
-        hex[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    (void)json_object_set_new(object, key, json_stringn(hex, sizeof hex));
+    char hex[65];
+    sodium_bin2hex(hex, sizeof hex, bytes, 32);
+    (void)json_object_set_new(object, key, json_string(hex));
 }
 
 void object_set_id(json_t *object, const char *key, const struct sotto_id *id)
@@ -426,13 +424,12 @@ json_t *object_imported(const struct sotto_imported *imported)
     return object;
 }
 
-json_t *object_restored(const sotto_env *env, const struct sotto_restored *restored)
+json_t *object_restored(const struct sotto_restored *restored)
 {
     json_t *object = json_object();
-    (void)env;
     object_set_id(object, "account", &restored->account);
     object_set_number(object, "made", restored->made_s);
-    (void)json_object_set_new(object, "accountKey", json_boolean(restored->account_key));
+    set_bool(object, "accountKey", restored->account_key);
     object_set_number(object, "messages", restored->messages);
     object_set_number(object, "skipped", restored->skipped);
     return object;

@@ -32,7 +32,7 @@ json_t *object_backup(const sotto_env *env, const char *path, const struct sotto
 json_t *object_exported(const sotto_env *env, const char *path,
                         const struct sotto_exported *exported);
 json_t *object_imported(const struct sotto_imported *imported);
-json_t *object_restored(const sotto_env *env, const struct sotto_restored *restored);
+json_t *object_restored(const struct sotto_restored *restored);
 json_t *object_device_link(const sotto_env *env, const char *link, uint64_t expires_s);
 json_t *object_phrase(const sotto_env *env, const char *phrase);
 json_t *object_device(const sotto_env *env, const struct sotto_device *device);

@@ -131,6 +131,8 @@ static json_t *method_object(const struct rpc_method *method)
     set(result, "name", json_string(method->result));
     set(result, "schema", reference(method->result));
     set(object, "result", result);
+    if (method->waits)
+        set(object, "x-waits", json_true()); /* answered when it is done, others meanwhile */
     return object;
 }
 

@@ -525,7 +525,7 @@ static const struct rpc_field problem_fields[] = {
 static const struct rpc_field transfer[] = {
     OF_ACCOUNT,
     ONE_OF("kind", "reading|sending|fetching|unknown",
-           "reading: message.sendFile looks at the file first"),
+           "reading: message.sendFile or sendVoice looks at the file first"),
     ID("conversation", "where it goes, or is from"),
     MAYBE("clientId", "of a file that is sent: what it is sent with"),
     MAYBE_NUMBER("id", "of a file that is fetched: the message's"),
@@ -628,6 +628,19 @@ static bool wrong(struct sotto_problem *problem, const char *name, const char *f
     return false;
 }
 
+/* Whether bars ("a|b|c") has it. */
+static bool is_one_of(const char *bars, const char *text)
+{
+    size_t wanted = strlen(text);
+    while (*bars != '\0') {
+        size_t size = strcspn(bars, "|");
+        if (size == wanted && memcmp(bars, text, size) == 0)
+            return true;
+        bars += size + (bars[size] == '|');
+    }
+    return false;
+}
+
 static bool check_string(const struct rpc_field *field, const json_t *value,
                          struct sotto_problem *problem)
 {
@@ -639,6 +652,8 @@ static bool check_string(const struct rpc_field *field, const json_t *value,
     if (size > field->most)
         return wrong(problem, field->name, "may have %llu bytes at most",
                      (unsigned long long)field->most);
+    if (field->of != NULL && !is_one_of(field->of, json_string_value(value)))
+        return wrong(problem, field->name, "takes one of %s", field->of);
     return true;
 }
 

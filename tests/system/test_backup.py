@@ -285,6 +285,23 @@ def test_what_waits():
         assert texts(bob, "Alice")[-1] == "not gone yet"
 
 
+def test_relay_lost():
+    """where the relay is gone for good, the account begins anew at another one, if the person says so"""
+    with World("Alice", "Bob") as (world, alice, bob), World() as (elsewhere,):
+        two(world)
+        path, passphrase = os.path.join(world.directory, "backup"), secret(world, "correct horse")
+        alice.ok("backup", path, "--passphrase-file", passphrase, "--account-key")
+        account = alice.ok("status").of("status")[0]["account"]
+        world.stop_relay()
+        other = Device(world, "Alice", 2)
+        again = ["restore", path, "--passphrase-file", passphrase, "--relay", elsewhere.address]
+        refused = other.run(*again)
+        assert refused.error == "no_account" and "--anew" in refused.out, refused
+        other.ok(*again, "--anew")
+        status = other.ok("status").of("status")[0]
+        assert status["account"] == account and status["relay"] == elsewhere.address, status
+
+
 def test_refused():
     """wrong passphrases, damage, newer versions and other files are refused in words, and change nothing"""
     with World("Alice", "Bob") as (world, alice, bob):
@@ -464,4 +481,4 @@ class Tags(html.parser.HTMLParser):
 
 
 main([test_export, test_import, test_beside, test_only_device, test_added_another_way, test_old_one_out, test_other_device_dead,
-      test_both_lost, test_history_only, test_what_waits, test_refused, test_stopped])
+      test_both_lost, test_history_only, test_what_waits, test_relay_lost, test_refused, test_stopped])

@@ -246,6 +246,10 @@ def other_programs():
         sent = alice.ok("call", "message.send", json.dumps({"conversation": room, "text": "by call"}))
         assert json.loads(sent.out)["status"] in ("waiting", "sent")
         a.events(lambda n: text_of(n, "by call"))
+        # One that says how far it is before it answers.
+        made = alice.ok("call", "backup.create", json.dumps({"path": os.path.join(world.directory, "called"),
+                                                             "passphrase": "correct horse"}))
+        assert json.loads(made.out)["conversations"] == 1, made
         refused = alice.run("call", "conversation.get", '{"conversation": "%s"}' % ("0" * 64))
         assert refused.code == 5 and refused.error == "not_found", refused
         assert alice.run("call", "message.send", "{").code == 2
@@ -415,7 +419,24 @@ def locked():
         # Another command has no passphrase; the daemon is asked instead.
         assert alice.run("status").error == "locked"
         assert json.loads(alice.ok("call", "status.get").out)["conversations"] == 1
+        # Another one, then none, by the daemon itself.
+        rpc("profile.setPassphrase", passphrase="battery staple")
         assert daemon.stop().code == 0
+        assert alice.run("status").error == "locked"
+        for words, error in (("correct horse", "wrong_passphrase"), ("battery staple", None)):
+            with open(path, "w") as file:
+                file.write(words + "\n")
+            os.environ["SOTTO_PASSPHRASE_FILE"] = path
+            try:
+                assert alice.run("status").error == error
+                daemon = Daemon(alice) if error is None else None
+                rpc = daemon.rpc() if daemon else None
+            finally:
+                del os.environ["SOTTO_PASSPHRASE_FILE"]
+        rpc("profile.setPassphrase")
+        assert rpc("status.get")["passphrase"] is False
+        assert daemon.stop().code == 0
+        alice.ok("status")
         bob.ok("sync")
         assert [t for _, t in bob.texts("Alice")] == ["m0", "m1", "m2"]
 

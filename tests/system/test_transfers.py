@@ -156,6 +156,14 @@ def test_daemon_sending():
         rpc("file.cancel", conversation=room, clientId="again")
         assert rpc.answer(asked)["error"]["data"]["code"] == "cancelled"
         assert not [m for m in rpc("message.list", conversation=room)["messages"] if m["kind"] == "file"]
+        # A voice note likewise.
+        spoken = make_file(world, "note.m4a", 150 * MB)
+        with open(spoken, "r+b") as file:
+            file.write(b"\0\0\0\x20ftypM4A ")
+        asked = rpc.ask("message.sendVoice", {"conversation": room, "path": str(spoken), "clientId": "spoken"})
+        rpc.events(lambda n: n["method"] == "transfer" and n["params"].get("clientId") == "spoken")
+        rpc("file.cancel", conversation=room, clientId="spoken")
+        assert rpc.answer(asked)["error"]["data"]["code"] == "cancelled"
         assert rpc.fails("file.cancel", conversation=room) == "usage"
         assert rpc.fails("file.cancel") == "usage"
         assert rpc.fails("file.cancel", message=1, conversation=room, clientId="x") == "usage"
