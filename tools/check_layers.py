@@ -24,8 +24,8 @@ MAY_INCLUDE = {
 # sotto/<noun>.h belongs to a layer too.
 PUBLIC = {"api": "base", "error": "base", "bytes": "base", "env": "base", "mls": "mls",
           "mls_provider": "crypto", "mls_x509": "x509", "sotto": "core",
-          "account": "core", "contact": "core", "conversation": "core", "file": "core", "group": "core", "message": "core",
-          "network": "core", "problem": "core", "profile": "core"}
+          "account": "core", "contact": "core", "conversation": "core", "file": "core", "group": "core", "keeping": "core",
+          "label": "core", "message": "core", "network": "core", "problem": "core", "profile": "core"}
 # What of src/mls another layer may not reach: only the public header is for them.
 ONLY_PUBLIC = {("x509", "mls"), ("core", "mls"), ("cli", "mls")}
 # The one header of src/crypto that the relay may use: the blind evaluation of tokens.

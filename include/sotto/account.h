@@ -36,13 +36,15 @@ struct sotto_registration {
     const char *phone, *invitation, *code; /* NULL: none */
 };
 
-/* Network. Makes the keys if there are none, registers, publishes KeyPackages. CODE_NEEDED: call
- * again with the code. Safe to repeat. ALREADY_REGISTERED if it is. */
+/* Network. Makes the keys if there are none, registers as registration says, publishes KeyPackages.
+ * Safe to repeat, also after it was killed. CODE_NEEDED: call again with the code; WRONG_CODE;
+ * RELAY_NEEDED; BAD_ADDRESS: of the relay; BAD_NAME; PHONE_NEEDED, PHONE_TAKEN, INVITATION_NEEDED,
+ * INVITATION_USED: ask the person for another one; ALREADY_REGISTERED: it is. */
 sotto_error sotto_register(struct sotto *core, const struct sotto_registration *registration);
 
-/* Local. The account key in 24 words (BIP-39, English list), with a NUL; appended. Whoever has them
- * is the account, with any device: show them when the person asks, and nowhere else. phrase wipes
- * itself. LIMITED_DEVICE: this device has no account key. */
+/* Local. The account key in 24 words (BIP-39, English list), with a NUL; appended to phrase.
+ * Whoever has them is the account, with any device: show them when the person asks, and nowhere
+ * else, then free phrase, which wipes it. LIMITED_DEVICE: this device has no account key. */
 sotto_error sotto_recovery_phrase(struct sotto *core, sotto_buf *phrase);
 
 struct sotto_recovery {
@@ -53,22 +55,22 @@ struct sotto_recovery {
     bool anew;  /* the relay need not know the account: it is gone from wherever it was */
 };
 
-/* Network. In a profile without an account: makes this a new device of the account of that phrase.
- * Its other devices, unless alone, hear of it, add it to the conversations and give it their past;
- * where there is none, contacts who hear of it do the first, and nothing does the second; in a
- * profile into which a backup was restored, members are asked as sotto_restore says. Killed
- * or interrupted, the same call goes on. BAD_PHRASE; NO_ACCOUNT: the relay does not know it, and
- * not anew; else as sotto_register. */
+/* Network. In a profile without an account: makes this a new device of the account of recovery's
+ * phrase, of which copies are wiped. Its other devices, unless alone, hear of it, add it to the
+ * conversations and give it their past; where there is none, contacts who hear of it do the first,
+ * and nothing does the second; in a profile into which a backup was restored, members are asked as
+ * sotto_restore says. Killed or interrupted, the same call goes on. BAD_PHRASE; NO_ACCOUNT: the
+ * relay does not know it, and not anew; else as sotto_register. */
 sotto_error sotto_recover(struct sotto *core, const struct sotto_recovery *recovery);
 
-/* Network. Moves the account to another relay as what it is: registers it there (a code and the
- * like as in sotto_register; name is not looked at), tells everybody in its conversations, whose
- * clients follow by themselves, and its other devices. When all is said and those have followed,
- * what came to the old relay meanwhile is fetched and the account there is deleted: by this call,
- * or by whichever syncs or serves later; after 30 days without waiting longer. Conversations stay
- * at their relays. Invitation links made before end with the old relay; what it lent (a username)
- * is not taken along. Killed or interrupted, the same call goes on. OK: it is at the new relay.
- * LIMITED_DEVICE; BUSY: an earlier move is not done; else as sotto_register. */
+/* Network. Moves the account to another relay as what it is: registers it there (with: a code and
+ * the like as in sotto_register; name is not looked at), tells everybody in its conversations,
+ * whose clients follow by themselves, and its other devices. When all is said and those have
+ * followed, what came to the old relay meanwhile is fetched and the account there is deleted: by
+ * this call, or by whichever syncs or serves later; after 30 days without waiting longer.
+ * Conversations stay at their relays. Invitation links made before end with the old relay; what it
+ * lent (a username) is not taken along. Killed or interrupted, the same call goes on. OK: it is at
+ * the new relay. LIMITED_DEVICE; BUSY: an earlier move is not done; else as sotto_register. */
 sotto_error sotto_account_move(struct sotto *core, const struct sotto_registration *with);
 
 /* Network. Deletes the account: leaves every conversation, tells those who are in it, deletes what
@@ -81,32 +83,35 @@ sotto_error sotto_account_move(struct sotto *core, const struct sotto_registrati
  * moving away from; one that is REJOINING always is. LIMITED_DEVICE. */
 sotto_error sotto_account_delete(struct sotto *core, bool force);
 
-/* Local. Strings are valid until the next call. */
+/* Local. *account: what this profile's account is; its strings are valid until the core's next
+ * call. Without an account registered is false, and strings are empty. */
 sotto_error sotto_account(struct sotto *core, struct sotto_account *account);
 
-/* Local. who NULL: one's own account's; else the number shared with that contact. */
+/* Local. *out: the fingerprint shared with that contact; who NULL: one's own account's. NOT_FOUND:
+ * also somebody whose keys did not come yet. */
 sotto_error sotto_fingerprint(struct sotto *core, const char *who, struct sotto_fingerprint *out);
 
-/* Local. Changes one's own name; the conversations are told at the next settling. */
+/* Local: queues. Changes one's own name, one line of at most 256 bytes (BAD_NAME); the
+ * conversations are told at the next settling. */
 sotto_error sotto_set_name(struct sotto *core, const char *name);
 
-/* Local: reads the file, and queues. One's own picture from now on: a JPEG, PNG or WebP, of which
- * what it tells beside the picture is left out. One's contacts get it, in the conversations with
- * them alone: nobody else, and no group. NULL: none any more. BAD_PICTURE: it is of another type,
- * or larger than SOTTO_PROFILE_PICTURE_MAX bytes or SOTTO_PROFILE_PICTURE_SIDE pixels either way;
- * NO_FILE. */
+/* Local: reads the file at path, and queues. One's own picture from now on: a JPEG, PNG or WebP, of
+ * which what it tells beside the picture is left out. One's contacts get it, in the conversations
+ * with them alone: nobody else, and no group. path NULL: none any more. BAD_PICTURE: it is of
+ * another type, or larger than SOTTO_PROFILE_PICTURE_MAX bytes or SOTTO_PROFILE_PICTURE_SIDE pixels
+ * either way; NO_FILE. */
 #define SOTTO_PROFILE_PICTURE_MAX (256 * 1024)
 #define SOTTO_PROFILE_PICTURE_SIDE 2048
 sotto_error sotto_set_picture(struct sotto *core, const char *path);
 
-/* Local. Whether delivery and read receipts are sent and shown, on all devices of the account; they
- * are unless this is called with false, which also forgets those that are here. Several receipts
- * are one message of a room, at most one every ten seconds; in rooms of more than 32 devices there
- * are none. */
+/* Local. on: whether delivery and read receipts are sent and shown, on all devices of the account;
+ * they are unless this is called with false, which also forgets those that are here. Several
+ * receipts are one message of a room, at most one every ten seconds; in rooms of more than 32
+ * devices there are none. */
 sotto_error sotto_set_receipts(struct sotto *core, bool on);
 
-/* Local. Whether others are told that one types, and sotto_host's typing is called, on all devices
- * of the account; they are unless this is called with false. */
+/* Local. on: whether others are told that one types, and sotto_host's typing is called, on all
+ * devices of the account; they are unless this is called with false. */
 sotto_error sotto_allow_typing(struct sotto *core, bool on);
 
 /* ---- Devices of one's own ---------------------------------------------------------------------
@@ -115,21 +120,27 @@ sotto_error sotto_allow_typing(struct sotto *core, bool on);
  * the other device's sotto_device_add of it. */
 
 /* Local. On the new device, in a profile without an account: makes its keys, and a link that the
- * account's other device takes; appended, with a NUL. relay: the account's. name: what the device
- * is called, may be NULL. Again, until it expires: the same link. */
+ * account's other device takes; appended to link, with a NUL. relay: the account's. name: what the
+ * device is called, one line of at most 256 bytes, may be NULL. expires_s: until when the link is
+ * good. Again, until then: the same link. Whoever has it can become a device of the account only
+ * with the help of one: show it to nobody else. ALREADY_REGISTERED; RELAY_NEEDED, BAD_ADDRESS,
+ * BAD_NAME. */
 sotto_error sotto_link(struct sotto *core, const char *relay, const char *name, sotto_buf *link,
                        uint64_t *expires_s);
+
 /* Network. Waits until the link was taken; then this profile is a device of the account. Joins its
  * conversations and fetches the history as long as that comes; the rest comes with later calls.
- * Killed or interrupted, the same call goes on. BAD_IDENTITY: what came was not from a device that
- * saw the link. progress, of the history, may be NULL. */
+ * Killed or interrupted, the same call goes on. INVITATION_EXPIRED: nobody took the link; make
+ * another one. BAD_IDENTITY: what came was not from a device that saw the link. progress, of the
+ * history in messages, is called with ctx and may be NULL. */
 sotto_error sotto_link_wait(struct sotto *core, sotto_progress_fn *progress, void *ctx);
 
 /* Network. On a device that has the account's key: lets the device of that link in, and waits a
  * while for it to be in all conversations; the rest happens with later calls. limited: it does not
  * get the account's key, and may not link or remove others. Killed or interrupted, the same call
- * goes on. device: its id, in hex. LIMITED_DEVICE; INVITATION_USED, INVITATION_EXPIRED: of the
- * link; BAD_IDENTITY: the relay changed the new device's keys. */
+ * goes on. device: its id, in hex with a NUL. LIMITED_DEVICE; BAD_LINK; OWN_LINK: it is this
+ * device's; INVITATION_USED, INVITATION_EXPIRED: of the link; BUSY: another device changed the list
+ * at this moment, call again; BAD_IDENTITY: the relay changed the new device's keys. */
 sotto_error sotto_device_add(struct sotto *core, const char *link, bool limited, char device[33]);
 
 struct sotto_device {
@@ -139,14 +150,18 @@ struct sotto_device {
     bool own; /* this one */
 };
 
-/* Local. */
+/* Local. Calls each with ctx for every device of the account. */
 sotto_error sotto_devices(struct sotto *core,
                           void (*each)(void *ctx, const struct sotto_device *device), void *ctx);
-/* Local; the other devices are told at the next settling. what: a name, or the beginning of an id.
- */
+
+/* Local: queues; the other devices are told at the next settling. what: the name of a device of the
+ * account, or the beginning of its id. name: what it is called from now on, one line of at most 256
+ * bytes (BAD_NAME). */
 sotto_error sotto_device_rename(struct sotto *core, const char *what, const char *name);
-/* Network. It is no longer the account's: the relay refuses it, and all members' clients remove it
- * from all conversations. LIMITED_DEVICE; BUSY: another device changed the list at this moment. */
+
+/* Network. The device that what names, as in sotto_device_rename, is no longer the account's: the
+ * relay refuses it, and all members' clients remove it from all conversations. LIMITED_DEVICE;
+ * USAGE: it is this one; BUSY: another device changed the list at this moment, call again. */
 sotto_error sotto_device_revoke(struct sotto *core, const char *what);
 
 SOTTO_API_END

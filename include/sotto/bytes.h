@@ -39,34 +39,36 @@ static inline sotto_bytes sotto_buf_view(const sotto_buf *buf)
     return sotto_bytes_of(buf->data, buf->size);
 }
 
-/* The bytes of a C string without its NUL. */
+/* The bytes of a C string without its NUL; borrows text. */
 SOTTO_API sotto_bytes sotto_bytes_str(const char *text);
 
-/* Same length and content. Not constant-time: use sotto_bytes_equal_secret where a secret decides.
- */
+/* Whether a and b have the same length and content. Not constant-time: use sotto_bytes_equal_secret
+ * where a secret decides. */
 SOTTO_API bool sotto_bytes_equal(sotto_bytes a, sotto_bytes b);
 
-/* The same in time that depends on the lengths alone. */
+/* The same in time that depends on the lengths of a and b alone. */
 SOTTO_API bool sotto_bytes_equal_secret(sotto_bytes a, sotto_bytes b);
 
-/* An empty buffer that takes memory from env, which must outlive it. Allocates nothing. */
+/* Makes buf an empty buffer that takes memory from env, which must outlive it. Allocates nothing.
+ */
 SOTTO_API void sotto_buf_init(sotto_buf *buf, const sotto_env *env);
 
-/* Wipes and frees the content; the buffer is empty and usable afterwards. Free of a freed or
+/* Wipes and frees the content of buf, which is empty and usable afterwards. Free of a freed or
  * zero-initialised buffer is allowed. */
 SOTTO_API void sotto_buf_free(sotto_buf *buf);
 
-/* Wipes the content and sets the size to 0; keeps the block. */
+/* Wipes the content of buf and sets the size to 0; keeps the block. */
 SOTTO_API void sotto_buf_clear(sotto_buf *buf);
 
-/* Room for extra more bytes. NO_MEMORY leaves the buffer as it was; LIMIT: the size would overflow.
+/* Room for extra more bytes in buf. NO_MEMORY leaves it as it was; LIMIT: the size would overflow.
  */
 SOTTO_API sotto_error sotto_buf_reserve(sotto_buf *buf, size_t extra);
 
-/* Appends size bytes; data must not point into buf itself. Errors as sotto_buf_reserve. */
+/* Appends size bytes of data, which must not point into buf itself. Errors as sotto_buf_reserve. */
 SOTTO_API sotto_error sotto_buf_append(sotto_buf *buf, const uint8_t *data, size_t size);
 
-/* Appends size bytes, to be filled in by the caller, and says where; zeroed. */
+/* Appends size bytes to buf, zeroed, to be filled in by the caller: *where, good until the buffer
+ * changes. Errors as sotto_buf_reserve. */
 SOTTO_API sotto_error sotto_buf_extend(sotto_buf *buf, size_t size, uint8_t **where);
 
 #ifdef __cplusplus

@@ -8,7 +8,9 @@ SOTTO_API_BEGIN
 
 /* ---- Meeting -------------------------------------------------------------------------------- */
 
-/* Network. A link for `uses` people, good for lifetime_s seconds; appended to link, with a NUL. */
+/* Network. A link for `uses` people (1 to 1000), good for lifetime_s seconds; appended to link,
+ * with a NUL. Whoever has it can begin a conversation with this account. TIMEOUT: the relay did not
+ * confirm it: there is none, call again. */
 sotto_error sotto_invite(struct sotto *core, uint32_t uses, uint64_t lifetime_s, sotto_buf *link);
 
 struct sotto_request {
@@ -20,16 +22,23 @@ struct sotto_request {
     uint64_t time_s;
 };
 
-/* Local. People who are not contacts and want to write: their conversations wait. */
+/* Local. Calls each with ctx for everybody who is no contact and wants to write: their
+ * conversations wait. */
 sotto_error sotto_requests(struct sotto *core,
                            void (*each)(void *ctx, const struct sotto_request *request), void *ctx);
 
-/* Local: queues. what: an invitation link, or a request's number or id prefix. conversation: what
- * it leads to. Settle afterwards. Repeating it is harmless. */
+/* Local: queues. what: an invitation link, or a request's number, or the first four or
+ * more digits of the id of its sender or conversation. conversation: what it leads to. Settle
+ * afterwards. Repeating it is harmless. BAD_LINK; OWN_LINK; INVITATION_EXPIRED: ask for another
+ * one; BAD_IDENTITY: the link's keys are not its account's; NOT_FOUND, AMBIGUOUS: of a request. */
 sotto_error sotto_accept(struct sotto *core, const char *what, struct sotto_id *conversation);
-/* Local. Refuses it on all one's devices; the sender is not told. */
+
+/* Local: queues. Refuses a request (what: as sotto_accept's) on all one's devices; the sender is
+ * not told. */
 sotto_error sotto_decline(struct sotto *core, const char *what);
-/* Local. Blocks the sender, whose requests go, all of them. */
+
+/* Local: queues. Blocks the sender of a request (what: as sotto_accept's), all of whose requests
+ * go. */
 sotto_error sotto_block_request(struct sotto *core, const char *what);
 
 /* By what the person knows that somebody's keys are theirs. */
@@ -39,7 +48,10 @@ enum sotto_verified {
     SOTTO_VERIFIED_LINK = 2, /* they took an invitation link, which names the key: as good as the
                               * way by which the link came */
 };
-const char *sotto_verified_name(enum sotto_verified verified); /* "compared"; "" for UNVERIFIED */
+
+/* What it is called: "compared"; "" for UNVERIFIED. Static text. verified: also a number that is
+ * none. */
+const char *sotto_verified_name(enum sotto_verified verified);
 
 struct sotto_contact {
     struct sotto_id account;
@@ -54,40 +66,49 @@ struct sotto_contact {
     bool conflict; /* the account's key has signed lists of devices that contradict each other */
 };
 
-/* Local. Those whom one wants to know. */
+/* Local. Calls each with ctx for everybody whom one wants to know. */
 sotto_error sotto_contacts(struct sotto *core,
                            void (*each)(void *ctx, const struct sotto_contact *contact), void *ctx);
-/* Local. Those whom one has blocked, contacts or not. */
+
+/* Local. Calls each with ctx for everybody whom one has blocked, contacts or not. */
 sotto_error sotto_blocked(struct sotto *core,
                           void (*each)(void *ctx, const struct sotto_contact *contact), void *ctx);
 
-/* Local. One of either. NOT_FOUND: neither a contact (any more) nor blocked. */
+/* Local. Calls each with ctx once, for the contact, or whom one has blocked, of that account's id.
+ * NOT_FOUND: they are neither (any more). */
 sotto_error sotto_contact(struct sotto *core, const struct sotto_id *account,
                           void (*each)(void *ctx, const struct sotto_contact *contact), void *ctx);
 
-/* What follows is local, about a contact or somebody known from a group or a request, by name or
- * the beginning of an id (NOT_FOUND, AMBIGUOUS), and goes to one's own other devices. */
+/* What follows is about a contact or somebody known from a group or a request, and goes to one's
+ * own other devices. */
 
-/* What one calls them from now on, here and on one's other devices alone; empty: as they call
- * themselves. BAD_NAME. */
+/* Local: queues. name: what one calls them from now on, here and on one's other devices alone, one
+ * line of at most 256 bytes (BAD_NAME); empty: as they call themselves. */
 sotto_error sotto_contact_rename(struct sotto *core, const char *who, const char *name);
-/* A contact no more: what they want to begin from now on is a request. Conversations stay. */
+
+/* Local: queues. A contact no more: what they want to begin from now on is a request. Conversations
+ * stay. NOT_FOUND: also somebody who is none. */
 sotto_error sotto_contact_delete(struct sotto *core, const char *who);
-/* Blocked, nothing of theirs is let in: their requests and, between two, messages are dropped and
- * never shown, also after unblocking; they are told nothing, get no receipts, and nothing can be
- * sent to them (BLOCKED). In groups, what they write is kept, marked, and not unread. */
+
+/* Local: queues. blocked: nothing of theirs is let in: their requests and, between two, messages
+ * are dropped and never shown, also after unblocking; they are told nothing, get no receipts, and
+ * nothing can be sent to them (BLOCKED). In groups, what they write is kept, marked, and not
+ * unread. */
 sotto_error sotto_block(struct sotto *core, const char *who, bool blocked);
-/* The person has compared sotto_fingerprint's number with theirs, or takes that back. */
+
+/* Local: queues. verified: the person has compared sotto_fingerprint's number with theirs; false:
+ * takes that back. */
 sotto_error sotto_set_verified(struct sotto *core, const char *who, bool verified);
-/* The link of sotto_fingerprint as the other person's device shows it, scanned or pasted: if it is
- * that of somebody known, and of `who` (NULL: of whomever), and was made for oneself, they count as
- * verified. account: whose it is. BAD_IDENTITY: it is somebody else's, or for somebody else;
- * NOT_FOUND: nobody known has these keys; OWN_LINK; BAD_LINK. */
+
+/* Local. link: that of sotto_fingerprint as the other person's device shows it, scanned or pasted.
+ * If it is that of somebody known, and of `who` (NULL: of whomever), and was made for oneself, they
+ * count as verified. account: whose it is. BAD_IDENTITY: it is somebody else's, or for somebody
+ * else; NOT_FOUND: nobody known has these keys; OWN_LINK; BAD_LINK. */
 sotto_error sotto_verify_link(struct sotto *core, const char *link, const char *who,
                               struct sotto_id *account);
 
-/* Local. Writes a contact's picture into a new file of mode 0600; who NULL: one's own. NOT_FOUND:
- * there is none; EXISTS: there is such a file; NO_FILE: it cannot be made. */
+/* Local. Writes a contact's picture into a new file at path, of mode 0600; who NULL: one's own.
+ * NOT_FOUND: there is none; EXISTS: there is such a file; NO_FILE: it cannot be made. */
 sotto_error sotto_save_picture(struct sotto *core, const char *who, const char *path);
 
 SOTTO_API_END

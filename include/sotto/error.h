@@ -80,7 +80,7 @@ typedef struct sotto_fault {
 /* The error's name, such as "TRUNCATED"; "UNKNOWN" for a value out of range. Static. Any thread. */
 SOTTO_API const char *sotto_error_name(sotto_error error);
 
-/* One sentence for people, lower case, without a full stop. Static. Any thread. */
+/* One sentence for people about error, lower case, without a full stop. Static. Any thread. */
 SOTTO_API const char *sotto_error_text(sotto_error error);
 
 #ifdef __cplusplus

@@ -31,7 +31,7 @@ struct sotto_file {
  * NO_FILE: it cannot be read, is no file, or no voice note; BAD_PICTURE: it begins like a picture
  * but cannot be freed of what it tells (damaged, or above 32 MiB): it could be sent as_file;
  * TOO_LONG: the caption, the file (900 GiB at most), a voice note (a day at most) or its waveform;
- * CANCELLED: by sotto_stop, while it was read. file is borrowed for the call. */
+ * CANCELLED: by sotto_stop, while it was read. client_id and client_id_out as sotto_send's. */
 sotto_error sotto_send_file(struct sotto *core, const struct sotto_id *conversation,
                             const char *client_id, const struct sotto_file *file,
                             char *client_id_out);
@@ -67,7 +67,7 @@ enum sotto_transfer_kind {
     SOTTO_TRANSFER_FETCHING = 3,
 };
 
-/* "sending"; static text. */
+/* What a kind is called: "sending". Static text. */
 const char *sotto_transfer_kind_name(enum sotto_transfer_kind kind);
 
 struct sotto_transfer {

@@ -19,16 +19,16 @@ struct sotto_labels {
     bool findable;                         /* by that number */
 };
 
-/* Network. What the relay has. */
+/* Network. *labels: what the relay has. */
 sotto_error sotto_labels(struct sotto *core, struct sotto_labels *labels);
 
-/* Network. Anybody who has an account at the relay may find one's account by that name from now on,
- * and the relay has it, for whoever may ask the relay; in place of an earlier one. Empty: by none.
- * BAD_NAME; USERNAME_TAKEN. */
+/* Network. Anybody who has an account at the relay may find one's account by that username from now
+ * on, and the relay has it, for whoever may ask the relay; in place of an earlier one. Empty: by
+ * none. BAD_NAME; USERNAME_TAKEN. */
 sotto_error sotto_set_username(struct sotto *core, const char *username);
 
-/* Network. Whether one may be found by the phone number that the relay has. PHONE_NEEDED: it has
- * none. */
+/* Network. findable: whether one may be found by the phone number that the relay has. PHONE_NEEDED:
+ * it has none. */
 sotto_error sotto_set_findable(struct sotto *core, bool findable);
 
 /* ---- Others' -------------------------------------------------------------------------------- */
@@ -46,14 +46,15 @@ struct sotto_found {
 };
 
 /* Network: the anonymous connection; costs a token. label: "@" and a username, or a number like
- * +4930123456, exactly. NOT_FOUND: nobody has it, or wants to be found by it; BAD_NAME: it is no
- * label; BAD_IDENTITY: what the relay gave out is not valid. */
+ * +4930123456, exactly. *found: who has it. NOT_FOUND: nobody, or nobody who wants to be found by
+ * it; BAD_NAME: it is no label; BAD_IDENTITY: what the relay gave out is not valid. */
 sotto_error sotto_find_person(struct sotto *core, const char *label, struct sotto_found *found);
 
-/* Network, then queues: finds, makes a contact, and a conversation, which is a request to the other
- * person. greeting: its first text, which the request shows; NULL: none. changed: take it although
- * the label led to another account before; without that CHANGED. Where there is a conversation
- * with them already it is that one. Settle afterwards. */
+/* Network, then queues: finds by label as sotto_find_person, makes a contact, and a conversation,
+ * which is a request to the other person. greeting: its first text, which the request shows; NULL:
+ * none. changed: take it although the label led to another account before; without that CHANGED.
+ * Where there is a conversation with them already it is that one. Settle afterwards. BLOCKED: one
+ * has blocked them; OWN_LINK: it is oneself. */
 sotto_error sotto_add_person(struct sotto *core, const char *label, const char *greeting,
                              bool changed, struct sotto_id *conversation);
 

@@ -36,7 +36,7 @@ enum sotto_message_kind {
                                * each other: somebody else may have it */
 };
 
-/* Static text: "text". Any thread. */
+/* What a kind is called: "text". Static text. */
 const char *sotto_message_kind_name(enum sotto_message_kind kind);
 
 /* Whether there is a file to be fetched. */
@@ -55,7 +55,7 @@ enum sotto_message_status {
     SOTTO_STATUS_READ = 6,
 };
 
-/* Static text: "received". Any thread. */
+/* What a status is called: "received". Static text. */
 const char *sotto_message_status_name(enum sotto_message_status status);
 
 /* One a person and message. */
@@ -123,16 +123,20 @@ struct sotto_message {
 
 typedef void sotto_message_fn(void *ctx, const struct sotto_message *message);
 
-/* Local: queues. text: UTF-8, 1 byte to SOTTO_TEXT_MAX. NOT_FOUND: what it answers. client_id: at
- * most 64 printable ASCII characters, or NULL for a fresh one; the same id again in the same
- * conversation queues nothing. client_id_out, if not NULL: 65 bytes. */
 #define SOTTO_TEXT_MAX (1024u * 1024u)
 #define SOTTO_CLIENT_ID_MAX 64
 struct sotto_text {
-    sotto_bytes text;
+    sotto_bytes text; /* UTF-8, 1 byte to SOTTO_TEXT_MAX */
     bool markdown;
     int64_t reply_to; /* the message that it answers, in the same conversation; 0: none */
 };
+
+/* Local: queues text as a message. client_id: at most 64 printable ASCII characters (BAD_ID), or
+ * NULL for a fresh one; the same id again in the same conversation queues nothing. client_id_out,
+ * if not NULL: SOTTO_CLIENT_ID_MAX + 1 bytes, which get it with a NUL. BAD_TEXT: empty, or not
+ * UTF-8; TOO_LONG; NOT_FOUND: also what it answers; NOT_MEMBER: one is not in the conversation any
+ * more; FORKED: it was stopped; BLOCKED: one has blocked the person; NOT_ALLOWED: one may not write
+ * there. */
 sotto_error sotto_send(struct sotto *core, const struct sotto_id *conversation,
                        const char *client_id, const struct sotto_text *text, char *client_id_out);
 
@@ -142,46 +146,53 @@ sotto_error sotto_send(struct sotto *core, const struct sotto_id *conversation,
  * of one of them: make them again, without this. Only sotto_send, _edit, _delete, _react,
  * sotto_mark_read, sotto_set_draft, and calls that read, may stand between. */
 void sotto_gather(struct sotto *core);
+/* Local. The end of what sotto_gather began, which is durable where this returns OK. */
 sotto_error sotto_gather_end(struct sotto *core);
 
 /* Local: queues what message `id` says, or the file that it is, for that conversation as a message
- * of one's own; who wrote it is not told. client_id as sotto_send's. CANNOT_CHANGE: it is neither
- * text nor file, or the file lies at another relay than the conversation. */
+ * of one's own; who wrote it is not told. client_id, client_id_out and what may be wrong with the
+ * conversation: as sotto_send's. NOT_FOUND: also the message; CANNOT_CHANGE: it is neither text nor
+ * file, or the file lies at another relay than the conversation. */
 sotto_error sotto_forward(struct sotto *core, int64_t id, const struct sotto_id *conversation,
                           const char *client_id, char *client_id_out);
 
-/* Local: queues a text or file of one's own again that FAILED, under the same id. Nothing, if it
- * waits or is sent. A file that the relay does not have whole is read again where it lay, as it is
- * now (NO_FILE). */
+/* Local: queues a text or file of one's own again that FAILED, under the same client_id. Nothing,
+ * if it waits or is sent. A file that the relay does not have whole is read again where it lay, as
+ * it is now (NO_FILE). */
 sotto_error sotto_retry(struct sotto *core, const struct sotto_id *conversation,
                         const char *client_id);
 
-/* Local. A link to what a person wrote: sotto://message/ and the ids of conversation and message,
- * which say nothing to others; with a NUL. It is the same on every device and at every member.
- * NOT_FOUND; CANNOT_CHANGE: it is not of a person. */
+/* Local. link: to message `id`, which a person wrote: sotto://message/ and the ids of conversation
+ * and message, which say nothing to others; with a NUL. It is the same on every device and at every
+ * member. NOT_FOUND; CANNOT_CHANGE: it is not of a person. */
 #define SOTTO_MESSAGE_LINK_SIZE 128
 sotto_error sotto_message_link(struct sotto *core, int64_t id, char link[SOTTO_MESSAGE_LINK_SIZE]);
-/* Local. The message that a link means. BAD_LINK; NOT_FOUND: it is not in this profile. */
+
+/* Local. Calls each with ctx once, for the message that link means. BAD_LINK; NOT_FOUND: it is not
+ * in this profile. */
 sotto_error sotto_message_find(struct sotto *core, const char *link, sotto_message_fn *each,
                                void *ctx);
 
-/* Local. One message. NOT_FOUND. */
+/* Local. Calls each with ctx once, for message `id`. NOT_FOUND. */
 sotto_error sotto_message(struct sotto *core, int64_t id, sotto_message_fn *each, void *ctx);
 
-/* Local: queue a change of message `id`, which counts once the conversation's log has it: of two
- * edits the one that the log has last. client_id as sotto_send's, in one space with it. done may be
- * NULL. NOT_FOUND: there is no such message; NOT_YOURS: somebody else wrote it; CANNOT_CHANGE: it
- * is of a kind that has no such change, or was deleted.
- *
- * sotto_edit: another text in place of a text's. sotto_delete: nothing in its place, a text or
- * file, at everybody who follows; what they saved of it, or what a broken client keeps, stays.
- * sotto_react: to a text or file; reaction: UTF-8 without control characters, at most
- * SOTTO_REACTION_MAX bytes, in place of an earlier one; empty: none any more. */
 struct sotto_change {
     struct sotto_id conversation;
     char client_id[SOTTO_CLIENT_ID_MAX + 1];
 };
 #define SOTTO_REACTION_MAX 256
+
+/* Local: queue a change of message `id`, which counts once the conversation's log has it: of two
+ * edits the one that the log has last. client_id as sotto_send's, in one space with it. *done, if
+ * not NULL: how to ask for it with sotto_sending. NOT_FOUND: there is no such message; NOT_YOURS:
+ * somebody else wrote it; CANNOT_CHANGE: it is of a kind that has no such change, or was deleted;
+ * of its conversation as sotto_send.
+ *
+ * sotto_edit: another text in place of a text's, which markdown says is Markdown; of text as
+ * sotto_send. sotto_delete: nothing in its place, a text or file, at everybody who follows; what
+ * they saved of it, or what a broken client keeps, stays. sotto_react: to a text or file; reaction:
+ * UTF-8 without control characters, at most SOTTO_REACTION_MAX bytes (BAD_TEXT), in place of an
+ * earlier one; empty: none any more. */
 sotto_error sotto_edit(struct sotto *core, int64_t id, const char *client_id, sotto_bytes text,
                        bool markdown, struct sotto_change *done);
 sotto_error sotto_delete(struct sotto *core, int64_t id, const char *client_id,
@@ -189,34 +200,37 @@ sotto_error sotto_delete(struct sotto *core, int64_t id, const char *client_id,
 sotto_error sotto_react(struct sotto *core, int64_t id, const char *client_id, sotto_bytes reaction,
                         struct sotto_change *done);
 
-/* Local. What others said of a message of one's own, in the order in which that came; nothing of
- * others' messages. NOT_FOUND. */
 struct sotto_receipt {
     struct sotto_id account;
     const char *name;
     enum sotto_message_status status; /* DELIVERED or READ */
     uint64_t time_s;                  /* when this device stored it */
 };
+/* Local. Calls each with ctx for what others said of message `id`, one of one's own, in the order
+ * in which that came; nothing of others' messages. NOT_FOUND. */
 sotto_error sotto_receipts(struct sotto *core, int64_t id,
                            void (*each)(void *ctx, const struct sotto_receipt *receipt), void *ctx);
 
-/* Local. Status and seq of an own message, or of an own change of one. NOT_FOUND. */
+/* Local. *status and *seq (in the room's log; 0 while it waits) of an own message, or of an own
+ * change of one, by its client_id. NOT_FOUND. */
 sotto_error sotto_sending(struct sotto *core, const struct sotto_id *conversation,
                           const char *client_id, enum sotto_message_status *status, uint64_t *seq);
 
-/* Local. The newest `limit` messages of a conversation with an id below `before` (0: the newest),
- * oldest first, and, unless before is given, what waits behind them. */
+/* Local. Calls each with ctx for the newest `limit` messages of a conversation with an id below
+ * `before` (0: the newest), oldest first, and, unless before is given, what waits behind them. None
+ * of a conversation that is not here. */
 sotto_error sotto_history(struct sotto *core, const struct sotto_id *conversation, uint32_t limit,
                           int64_t before, sotto_message_fn *each, void *ctx);
 
-/* Local. Messages in which all the words of `words` are found, of the last one at least the
- * beginning (any case, accents left out), the one that this profile stored last first: in one
- * conversation (NULL: in all), from behind message `before`, the last of an earlier call, on (0:
- * from the first on). BAD_TEXT: there is no word in it. */
+/* Local. Calls each with ctx for messages in which all the words of `words` are found, of the last
+ * one at least the beginning (any case, accents left out), the one that this profile stored last
+ * first, `limit` at most: in one conversation (NULL: in all), from behind message `before`, the
+ * last of an earlier call, on (0: from the first on). BAD_TEXT: there is no word in it. */
 sotto_error sotto_search(struct sotto *core, const struct sotto_id *conversation, const char *words,
                          uint32_t limit, int64_t before, sotto_message_fn *each, void *ctx);
 
-/* Local. The person has seen the conversation's messages up to that id; a receipt may be owed. */
+/* Local: queues. The person has seen the conversation's messages up to that id; a receipt may be
+ * owed. */
 sotto_error sotto_mark_read(struct sotto *core, const struct sotto_id *conversation, int64_t id);
 
 SOTTO_API_END

@@ -184,13 +184,15 @@ typedef struct sotto_mls_config {
  */
 SOTTO_API sotto_error sotto_mls_new(const sotto_env *env, const sotto_mls_config *config,
                                     sotto_mls **mls);
-/* The same over another crypto provider (sotto/mls_provider.h), which must outlive the engine. It
- * refers to no library: a program that uses nothing else links without the default provider. An
- * error of the provider's start is returned. */
+/* The same over another crypto provider (sotto/mls_provider.h), which must outlive the engine;
+ * config and env as there. It refers to no library: a program that uses nothing else links without
+ * the default provider. An error of the provider's start is returned. */
 SOTTO_API sotto_error sotto_mls_new_with_provider(const sotto_env *env,
                                                   const sotto_mls_config *config,
                                                   const sotto_mls_provider *provider,
                                                   sotto_mls **mls);
+/* Stops the provider and frees the engine; the groups and staged epochs that belong to it must be
+ * freed before. NULL allowed. */
 SOTTO_API void sotto_mls_free(sotto_mls *mls);
 
 /* Whether this engine can run the suite: known, and its provider has what it needs. */
@@ -200,8 +202,8 @@ SOTTO_API bool sotto_mls_suite_available(const sotto_mls *mls, uint16_t suite);
  */
 SOTTO_API const sotto_fault *sotto_mls_fault(const sotto_mls *mls);
 
-/* A new signature key pair for suite; both are appended. UNSUPPORTED if the suite is not available.
- */
+/* A new signature key pair for suite: appended to private_key, which is a secret of the caller's,
+ * and to public_key. UNSUPPORTED if the suite is not available. */
 SOTTO_API sotto_error sotto_mls_signature_key(sotto_mls *mls, uint16_t suite,
                                               sotto_buf *private_key, sotto_buf *public_key);
 
@@ -211,7 +213,8 @@ enum {
     SOTTO_MLS_LAST_RESORT = 1, /* may be used more than once (extensions draft) */
 };
 
-/* Makes a KeyPackage, valid from not_before to not_after (seconds since 1970). Appends to
+/* Makes a KeyPackage, valid from not_before to not_after (seconds since 1970); flags: 0 or
+ * SOTTO_MLS_LAST_RESORT. Appends to
  * key_package an MLSMessage holding it, and to secrets its private keys, which the caller stores
  * under the KeyPackage's reference, erases once a group was joined with it, and gives to nobody. */
 SOTTO_API sotto_error sotto_mls_key_package(sotto_mls *mls, const sotto_mls_identity *identity,
@@ -227,24 +230,27 @@ SOTTO_API sotto_error sotto_mls_key_package_inspect(sotto_mls *mls, sotto_bytes 
 
 /* ---- Groups: making, joining, looking -------------------------------------------------------- */
 
-/* A group of one at epoch 0 (11). context_extensions go into the GroupContext. */
+/* A group of one at epoch 0 (11), called group_id, which no other group may be: take random
+ * bytes. The context_extension_count context_extensions go into the GroupContext. *group is freed
+ * with sotto_mls_group_free. LIMIT: group_id is too long; UNSUPPORTED, CAPABILITY: the suite, or an
+ * extension that identity does not say it supports; other errors: identity cannot be used. */
 SOTTO_API sotto_error sotto_mls_group_create(sotto_mls *mls, const sotto_mls_identity *identity,
                                              sotto_bytes group_id,
                                              const sotto_mls_extension *context_extensions,
                                              size_t context_extension_count,
                                              sotto_mls_group **group);
 
-/* The references of the KeyPackages that a Welcome is for: calls each once a reference, so that the
+/* The references of the KeyPackages that welcome is for: calls each once a reference, so that the
  * caller can look up its secrets; stops and returns its error if that is not SOTTO_OK. */
 SOTTO_API sotto_error sotto_mls_welcome_references(sotto_mls *mls, sotto_bytes welcome,
                                                    sotto_error (*each)(void *ctx, sotto_bytes ref),
                                                    void *ctx);
 
-/* Joins by Welcome (12.4.3.1). key_package and secrets are what sotto_mls_key_package gave; tree is
- * the ratchet tree where the Welcome does not carry it, else empty. The tree is verified whole. On
- * success the caller looks at the members, keeps the group, and erases secrets (unless the
- * KeyPackage is a last resort). WELCOME: not for this KeyPackage; other errors: the Welcome is bad,
- * drop it. */
+/* Joins by welcome, a Welcome (12.4.3.1). key_package and secrets are what sotto_mls_key_package
+ * gave; tree is the ratchet tree where the Welcome does not carry it, else empty. The tree is
+ * verified whole. On success the caller looks at the members, keeps the group, and erases secrets
+ * (unless the KeyPackage is a last resort). WELCOME: not for this KeyPackage; other errors: the
+ * Welcome is bad, drop it. */
 SOTTO_API sotto_error sotto_mls_join(sotto_mls *mls, const sotto_mls_identity *identity,
                                      sotto_bytes key_package, sotto_bytes secrets,
                                      sotto_bytes welcome, sotto_bytes tree,
@@ -266,7 +272,8 @@ typedef struct sotto_mls_external_options {
     sotto_bytes authenticated; /* authenticated_data of the commit */
 } sotto_mls_external_options;
 
-/* Joins by an external commit (12.4.3.2) on a signed GroupInfo. Appends to commit the PublicMessage
+/* Joins by an external commit (12.4.3.2) on group_info, a signed GroupInfo; tree: the ratchet tree
+ * where that does not carry it, else empty. Appends to commit the PublicMessage
  * to send. The group is that of the epoch which the commit starts: keep it when the commit was
  * accepted, else free it. options NULL: all zero. NOT_FOUND: the GroupInfo is not made for external
  * joins; WELCOME: the tree is missing; PROPOSAL: a SelfRemove is not one, or of another epoch or
@@ -288,9 +295,9 @@ SOTTO_API uint32_t sotto_mls_group_info_signer(const sotto_mls_group *group);
  * (reinit) that names this group and its present epoch. */
 SOTTO_API sotto_error sotto_mls_reinit(const sotto_mls_group *group, sotto_mls_proposal *reinit);
 
-/* The PreSharedKey of usage reinit or branch in the Welcome that one joined with: where the group
- * comes from. NOT_FOUND if there was none. Whoever joins compares with the former group (12.4.3.1):
- * sotto_mls_check_origin. */
+/* *psk: the PreSharedKey of usage reinit or branch in the Welcome that one joined with: where the
+ * group comes from. NOT_FOUND if there was none. Whoever joins compares with the former group
+ * (12.4.3.1): sotto_mls_check_origin. */
 SOTTO_API sotto_error sotto_mls_origin(const sotto_mls_group *group, sotto_mls_proposal *psk);
 
 /* Whether a group that was just joined is what its origin says: former is the group that it names,
@@ -307,10 +314,15 @@ SOTTO_API sotto_error sotto_mls_check_origin(
 /* Wipes all secrets and frees. NULL allowed. */
 SOTTO_API void sotto_mls_group_free(sotto_mls_group *group);
 
+/* The group's id. Borrowed until the group is freed. */
 SOTTO_API sotto_bytes sotto_mls_group_id(const sotto_mls_group *group);
+/* The epoch that the group is at. */
 SOTTO_API uint64_t sotto_mls_epoch(const sotto_mls_group *group);
+/* Its suite. */
 SOTTO_API uint16_t sotto_mls_group_suite(const sotto_mls_group *group);
+/* One's own leaf index. */
 SOTTO_API uint32_t sotto_mls_own_index(const sotto_mls_group *group);
+/* How many leaves have a member, oneself included. */
 SOTTO_API uint32_t sotto_mls_member_count(const sotto_mls_group *group);
 
 /* The next member at or after *index, in leaf order; moves *index behind it. False at the end. leaf
@@ -333,7 +345,8 @@ SOTTO_API sotto_bytes sotto_mls_epoch_authenticator(const sotto_mls_group *group
 /* The confirmed transcript hash (8.2). Borrowed until the next epoch. */
 SOTTO_API sotto_bytes sotto_mls_confirmed_transcript_hash(const sotto_mls_group *group);
 
-/* MLS-Exporter (8.5); size bytes (at most 64) are appended to out. */
+/* MLS-Exporter (8.5) with that label and context; size bytes (at most 64), a secret, are appended
+ * to out. */
 SOTTO_API sotto_error sotto_mls_export(sotto_mls_group *group, const char *label,
                                        sotto_bytes context, size_t size, sotto_buf *out);
 
@@ -345,13 +358,14 @@ SOTTO_API sotto_error sotto_mls_export(sotto_mls_group *group, const char *label
 SOTTO_API sotto_error sotto_mls_safe_export(sotto_mls_group *group, uint16_t component,
                                             sotto_buf *out);
 
-/* The epoch's resumption PSK (8.6), appended; a secret. */
+/* The epoch's resumption PSK (8.6), appended to psk; a secret. */
 SOTTO_API sotto_error sotto_mls_resumption_psk(const sotto_mls_group *group, sotto_buf *psk);
 
-/* A signed GroupInfo (12.4.3), as an MLSMessage, for others to join by external commit, with or
- * without the ratchet tree in it; and the tree alone. */
+/* A signed GroupInfo (12.4.3), appended to group_info as an MLSMessage. with_tree: with the ratchet
+ * tree in it; external_joins: others can join with it by an external commit. */
 SOTTO_API sotto_error sotto_mls_group_info(sotto_mls_group *group, bool with_tree,
                                            bool external_joins, sotto_buf *group_info);
+/* The ratchet tree (7.8), appended to tree. */
 SOTTO_API sotto_error sotto_mls_ratchet_tree(const sotto_mls_group *group, sotto_buf *tree);
 
 /* ---- Sending --------------------------------------------------------------------------------- */
@@ -424,7 +438,8 @@ struct sotto_mls_proposal {
     } u;
 };
 
-/* Makes a proposal for others to commit by reference; appends the MLSMessage. The group keeps it as
+/* Makes a proposal for others to commit by reference; appends the MLSMessage, in that framing, to
+ * message. The group keeps it as
  * if received: once, if it is proposed twice in the same words. identity: for an Update that
  * changes credential or extensions, else NULL. ARGUMENT: a SelfRemove that is not public; EXISTS: a
  * second one in an epoch. */
@@ -432,11 +447,14 @@ SOTTO_API sotto_error sotto_mls_propose(sotto_mls_group *group, const sotto_mls_
                                         const sotto_mls_identity *identity,
                                         sotto_mls_framing framing, sotto_buf *message);
 
-/* A proposal from outside the group (12.1.8), as a PublicMessage: by a service that is number
- * sender_index in the group's external_senders extension, and by one who wants to be added. */
+/* A proposal from outside the group (12.1.8) for the group of that group_id at that epoch, appended
+ * to message as a PublicMessage: by a service that is number sender_index in the group's
+ * external_senders extension, and whose key identity has. */
 SOTTO_API sotto_error sotto_mls_external_proposal(
     sotto_mls *mls, const sotto_mls_identity *identity, sotto_bytes group_id, uint64_t epoch,
     uint32_t sender_index, const sotto_mls_proposal *proposal, sotto_buf *message);
+/* The same by one who wants to be added with that key_package (an MLSMessage): an Add for the group
+ * of that group_id at that epoch, appended to message. */
 SOTTO_API sotto_error sotto_mls_new_member_proposal(sotto_mls *mls,
                                                     const sotto_mls_identity *identity,
                                                     sotto_bytes group_id, uint64_t epoch,
@@ -496,49 +514,62 @@ SOTTO_API sotto_error sotto_mls_process(sotto_mls_group *group, sotto_bytes mess
  * drop through received.staged set it NULL only if the caller does). */
 SOTTO_API void sotto_mls_received_clear(sotto_mls_received *received);
 
-/* Pending proposals: how many, and dropping all (after the application decided against them). */
+/* How many proposals are pending: received, or made, and not committed yet. */
 SOTTO_API size_t sotto_mls_pending_count(const sotto_mls_group *group);
+/* The pending proposal of that number, from 0; it borrows from the group until its next call, and
+ * *sender is who proposed it. NOT_FOUND behind the last. */
 SOTTO_API sotto_error sotto_mls_pending(const sotto_mls_group *group, size_t number,
                                         sotto_mls_proposal *proposal, uint32_t *sender);
+/* Drops all pending proposals (after the application decided against them). */
 SOTTO_API void sotto_mls_pending_clear(sotto_mls_group *group);
 
 /* ---- Staged epochs --------------------------------------------------------------------------- */
 
-/* Proposals in the commit, in the order in which they apply. NOT_FOUND behind the last. proposal
- * borrows from staged. sender: who proposed it; the committer for those by value. */
+/* How many proposals are in the commit of a staged epoch. */
 SOTTO_API size_t sotto_mls_staged_count(const sotto_mls_staged *staged);
+/* The one of that number, from 0, in the order in which they apply. NOT_FOUND behind the last.
+ * proposal borrows from staged. sender: who proposed it; the committer for those by value. */
 SOTTO_API sotto_error sotto_mls_staged_proposal(const sotto_mls_staged *staged, size_t number,
                                                 sotto_mls_proposal *proposal, uint32_t *sender);
+/* The leaf index of who made the commit of staged; SOTTO_MLS_NO_SENDER of an external one. */
 SOTTO_API uint32_t sotto_mls_staged_committer(const sotto_mls_staged *staged);
+/* The epoch that applying staged enters. */
 SOTTO_API uint64_t sotto_mls_staged_epoch(const sotto_mls_staged *staged);
 
-/* Whether this client is removed by it: then there is nothing to export, and applying it wipes the
- * group, whose every later call says REMOVED. */
+/* Whether this client is removed by staged: then there is nothing to export, and applying it wipes
+ * the group, whose every later call says REMOVED. */
 SOTTO_API bool sotto_mls_staged_removes_self(const sotto_mls_staged *staged);
 
-/* Leaves of the staged tree: as sotto_mls_member after applying. */
+/* The leaf at that index of the staged tree: as sotto_mls_member after applying; *leaf borrows from
+ * staged. */
 SOTTO_API sotto_error sotto_mls_staged_member(const sotto_mls_staged *staged, uint32_t index,
                                               sotto_mls_leaf *leaf);
+/* As sotto_mls_member_count after applying staged. */
 SOTTO_API uint32_t sotto_mls_staged_member_count(const sotto_mls_staged *staged);
+/* As sotto_mls_context_extension, of that type, after applying; *data borrows from staged. */
 SOTTO_API sotto_error sotto_mls_staged_context_extension(const sotto_mls_staged *staged,
                                                          uint16_t type, sotto_bytes *data);
 
-/* The exporter and the epoch authenticator of the staged epoch. */
+/* As sotto_mls_export, with that label and context, size bytes appended to out, of the staged
+ * epoch. */
 SOTTO_API sotto_error sotto_mls_staged_export(sotto_mls_staged *staged, const char *label,
                                               sotto_bytes context, size_t size, sotto_buf *out);
+/* The epoch authenticator (8.7) of the staged epoch. Borrows from staged. */
 SOTTO_API sotto_bytes sotto_mls_staged_epoch_authenticator(const sotto_mls_staged *staged);
 
 /* Enters the staged epoch; frees staged. Cannot fail: memory was set aside before. staged must come
  * from this group's present epoch (else it is a bug of the caller, which aborts). */
 SOTTO_API void sotto_mls_staged_apply(sotto_mls_group *group, sotto_mls_staged *staged);
 
-/* Forgets it; wipes and frees. The group is as if it had never been. NULL allowed. */
+/* Forgets staged; wipes and frees. The group is as if it had never been. NULL allowed. */
 SOTTO_API void sotto_mls_staged_drop(sotto_mls_staged *staged);
 
-/* An own commit's staged epoch as bytes (secret!), to be stored before the commit is sent, so that
- * a crash between sending and the answer loses nothing; and back again, in the same epoch of the
- * same group (EPOCH otherwise). The size grows with the change, not with the group. */
+/* An own commit's staged epoch as bytes (secret!), appended to out, to be stored before the commit
+ * is sent, so that a crash between sending and the answer loses nothing. The size grows with the
+ * change, not with the group. */
 SOTTO_API sotto_error sotto_mls_staged_save(const sotto_mls_staged *staged, sotto_buf *out);
+/* Makes *staged of what sotto_mls_staged_save saved, in the same epoch of the same group (EPOCH
+ * otherwise). A record that is damaged is refused, with a fault. */
 SOTTO_API sotto_error sotto_mls_staged_load(sotto_mls_group *group, sotto_bytes saved,
                                             sotto_mls_staged **staged);
 
@@ -556,7 +587,8 @@ typedef struct sotto_mls_store {
     sotto_error (*erase)(void *ctx, uint32_t kind, uint32_t index);
 } sotto_mls_store;
 
-/* Writes what changed. If a callback fails, all of it is written again by the next save. */
+/* Writes what changed to store. If a callback fails, all of it is written again by the next save.
+ */
 SOTTO_API sotto_error sotto_mls_group_save(sotto_mls_group *group, const sotto_mls_store *store);
 
 /* Reads a group back. next gives every stored record once (kind 7 may be left out where

@@ -28,20 +28,21 @@ typedef struct sotto_mls_x509 sotto_mls_x509;
  * the time; borrowed, must outlive the verifier. NO_MEMORY. */
 SOTTO_API sotto_error sotto_mls_x509_new(const sotto_env *env, sotto_mls_x509 **verifier);
 
-/* NULL allowed. The engine whose validate_leaf it serves is freed before it. */
+/* Frees verifier. NULL allowed. The engine whose validate_leaf it serves is freed before it. */
 SOTTO_API void sotto_mls_x509_free(sotto_mls_x509 *verifier);
 
-/* Why the last call failed. what is static text, for a chain OpenSSL's reason, such as "certificate
- * has expired". Never NULL; valid until the next call. */
+/* Why the last call on verifier failed. what is static text, for a chain OpenSSL's reason, such as
+ * "certificate has expired". Never NULL; valid until the next call. */
 SOTTO_API const sotto_fault *sotto_mls_x509_fault(const sotto_mls_x509 *verifier);
 
-/* Adds trust anchors: one certificate in DER, or any number in PEM, one after another. An anchor
+/* Adds trust anchors to verifier: certificates is one in DER, or any number in PEM, one after
+ * another. An anchor
  * need not be self-signed. The same certificate may come twice. VALUE: no certificate could be
  * read, or one is damaged; TRAILING: bytes follow the DER. Nothing is added then. NO_MEMORY: some
  * may have been added. */
 SOTTO_API sotto_error sotto_mls_x509_trust(sotto_mls_x509 *verifier, sotto_bytes certificates);
 
-/* Verifies a credential at a time (seconds since 1970):
+/* Verifies a credential at a time (seconds since 1970), with verifier's trust anchors:
  * - the first certificate's key is signature_key, of the kind that suite signs with (5.3);
  * - a chain leads from it to a trust anchor, with each signature, validity, basic constraint, name
  *   constraint and critical extension in order (RFC 5280, 6.1) and no key or digest weaker than 112
@@ -63,7 +64,8 @@ typedef enum sotto_mls_x509_name {
     SOTTO_MLS_X509_SUBJECT = 4, /* the whole Subject as RFC 2253 writes it, UTF-8 */
 } sotto_mls_x509_name;
 
-/* The presented identifiers (5.3.1) of the first certificate, which is not verified here: calls
+/* The presented identifiers (5.3.1) of the first certificate of credential, which is not verified
+ * here (verifier keeps the fault): calls
  * each for every DNS name, mail address and URI in its SubjectAltName, then for its Subject unless
  * that is empty. name is borrowed for the call. Stops and returns each's error if that is not
  * SOTTO_OK. CREDENTIAL: not X.509, or a name holds a NUL byte; VALUE: the certificate or an
@@ -73,9 +75,9 @@ SOTTO_API sotto_error sotto_mls_x509_names(
     sotto_error (*each)(void *ctx, sotto_mls_x509_name kind, sotto_bytes name), void *ctx);
 
 /* For sotto_mls_config: validate_leaf, with the verifier as ctx. Verifies the leaf's credential
- * with the group's suite at the environment's present time. The successor of a leaf must present
- * the same names, in whatever order. An application with a ctx of its own calls this from its own
- * callback, and there decides who may be in the group. */
+ * with the group's suite at the environment's present time. The successor of a leaf
+ * (replaced) must present the same names, in whatever order. An application with a ctx of its own
+ * calls this from its own callback, and there decides who may be in the group. */
 SOTTO_API sotto_error sotto_mls_x509_validate_leaf(void *verifier, const sotto_mls_group *group,
                                                    const sotto_mls_leaf *leaf,
                                                    const sotto_mls_leaf *replaced);

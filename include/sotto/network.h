@@ -19,12 +19,8 @@ sotto_error sotto_settle(struct sotto *core, const struct sotto_id *conversation
 /* Network. Fetches the inbox, tops up KeyPackages, then settles everything. */
 sotto_error sotto_sync(struct sotto *core);
 
-/* Network. Stays connected for seconds (0: until sotto_stop), reconnecting as needed, and calls
- * each for every message stored in this profile that no listener was given yet, also those that
- * another process stored. once: ends when all is caught up. Errors of the network are reported to
- * notice and do not end it, unless once. */
 struct sotto_listener {
-    void *ctx;
+    void *ctx; /* passed to each; request and notice may be NULL */
     sotto_message_fn *message;
     void (*request)(void *ctx, const struct sotto_request *request);
     /* The connection to a relay was lost or is back; problem NULL: back. */
@@ -33,12 +29,14 @@ struct sotto_listener {
      */
     bool (*flush)(void *ctx);
 };
+
+/* Network. Stays connected for seconds (0: until sotto_stop), reconnecting as needed, and calls the
+ * listener's message for every message stored in this profile that no listener was given yet, also
+ * those that another process stored. once: ends when all is caught up. Errors of the network are
+ * reported to notice and do not end it, unless once. */
 sotto_error sotto_listen(struct sotto *core, uint32_t seconds, bool once,
                          const struct sotto_listener *listener);
 
-/* Network. As sotto_listen without messages, for a program that serves others beside: it stays
- * connected until sotto_stop, with or without an account, and waits for the host's descriptors too.
- * The host may make local calls of this core in its step; what they queue leaves at once. */
 #define SOTTO_HOST_FDS_MAX 256
 struct sotto_typing {
     struct sotto_id conversation;
@@ -57,10 +55,14 @@ struct sotto_host {
      * not there. The end comes with their message, or when nothing was heard for ten seconds. */
     void (*typing)(void *ctx, const struct sotto_typing *typing);
 };
+
+/* Network. As sotto_listen without messages, for a program that serves others beside: it stays
+ * connected until sotto_stop, with or without an account, and waits for the host's descriptors too.
+ * The host may make local calls of this core in its step; what they queue leaves at once. */
 sotto_error sotto_serve(struct sotto *core, const struct sotto_host *host);
 
-/* Ends sotto_listen, sotto_serve and any other call that waits for the network soon; what follows
- * ends at once. A signal handler and another thread may call it. */
+/* Ends sotto_listen, sotto_serve and any other call that waits for the network, reads a file or
+ * takes long, soon; what follows ends at once. A signal handler and another thread may call it. */
 void sotto_stop(struct sotto *core);
 
 /* ---- A proxy -------------------------------------------------------------------------------- */
@@ -74,7 +76,8 @@ void sotto_stop(struct sotto *core);
  * no passwords. "socks5://USER:PASSWORD@HOST:PORT": those, for all. BAD_ADDRESS. */
 sotto_error sotto_set_proxy(struct sotto *core, const char *proxy);
 
-/* The same for this core, and those opened beside it later, alone, whatever the profile says. */
+/* Local. The same for this core, and those opened beside it later, alone, whatever the profile
+ * says: proxy as in sotto_set_proxy, whose login stays in memory until it is replaced or closed. */
 sotto_error sotto_use_proxy(struct sotto *core, const char *proxy);
 
 struct sotto_proxy {
@@ -83,7 +86,7 @@ struct sotto_proxy {
     bool login;        /* it has a user and a password */
     bool overridden;   /* by sotto_use_proxy */
 };
-/* Local. The one in force. */
+/* Local. *proxy: the one in force. */
 sotto_error sotto_proxy(struct sotto *core, struct sotto_proxy *proxy);
 
 /* ---- Events --------------------------------------------------------------------------------- */
@@ -112,10 +115,11 @@ struct sotto_event {
     const struct sotto_message *message; /* as it is now; NULL: of another kind, or erased since */
 };
 
-/* Local. Events above `after`, in order, at most limit. */
+/* Local. Calls each with ctx for events above number `after`, in order, at most limit. */
 sotto_error sotto_events(struct sotto *core, uint64_t after, uint32_t limit,
                          void (*each)(void *ctx, const struct sotto_event *event), void *ctx);
-/* Local. The oldest that is kept and the newest that was given; both 0: none yet. */
+
+/* Local. The numbers of the oldest that is kept and the newest that was given; both 0: none yet. */
 sotto_error sotto_events_range(struct sotto *core, uint64_t *oldest, uint64_t *newest);
 
 SOTTO_API_END

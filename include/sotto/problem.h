@@ -9,13 +9,16 @@
 
 SOTTO_API_BEGIN
 
+/* An open profile. Made by sotto_open, freed by sotto_close. */
 struct sotto;
 
 struct sotto_id {
     uint8_t bytes[32]; /* of an account or of a room */
 };
 
-/* How far something long is; of 0: not known yet. */
+/* How far something long is: done of so many (0: not known yet), of what the function that takes it
+ * says. Called within that function and in its thread, and calls nothing of its core but
+ * sotto_stop. */
 typedef void sotto_progress_fn(void *ctx, uint64_t done, uint64_t of);
 
 /* ---- Problems ------------------------------------------------------------------------------- */
@@ -32,7 +35,29 @@ enum sotto_trouble {
     SOTTO_TROUBLE_SECURITY, /* a wrong pin, a forked room: somebody may be lying */
 };
 
-/* code (stable, in --json), trouble */
+/* What any call may say, whatever its comment names beside, and what its caller does:
+ *
+ * NO_MEMORY, INTERNAL: nothing was done; again later, or give up.
+ * STORAGE, STORAGE_FULL, STORAGE_BUSY: the profile's disk; nothing was done. Again when there is
+ *   room, or when whichever process holds the profile for long is done.
+ * STORAGE_DAMAGED, STORAGE_NEWER: the profile cannot be used: a backup, or a newer Sotto.
+ * NOT_REGISTERED: there is no account yet: sotto_register, sotto_link or sotto_recover.
+ * ACCOUNT_DELETED: the account is being deleted: close the profile.
+ * NOT_FOUND, AMBIGUOUS: of a conversation, a message, or who: show it; the problem's next lists
+ *   what could have been meant.
+ * BAD_ID: client_id is not one (see sotto_send). USAGE: a value is out of its bounds.
+ *
+ * Calls that reach a relay also:
+ *
+ * UNREACHABLE, TIMEOUT, UNAVAILABLE, RATE_LIMITED: what was queued stays queued; again later.
+ * STOPPED, and where it says so TIMEOUT: sotto_stop was called.
+ * REFUSED, ROOM_FULL, INBOX_FULL, TOKEN_NEEDED, TOO_LONG: the relay does not do it; the problem
+ *   says why, and what would help.
+ * SIGN_IN_FAILED: the relay does not know this device (any more): a new profile, linked anew.
+ * WRONG_PIN, TOKEN_KEYS, FORKED, BAD_IDENTITY: somebody may be lying: show it to the person.
+ *   Nothing was sent, and trying again does not help.
+ *
+ * In the table: the code as it is in --json, which stays what it is; its trouble. */
 #define SOTTO_CODES(X)                                   \
     X(OK, "ok", NONE)                                    \
     X(INTERNAL, "internal", FAILURE)                     \
@@ -120,11 +145,17 @@ struct sotto_problem {
     char next[600];    /* what to do about it; empty if there is nothing to say */
 };
 
-const char *sotto_code_name(enum sotto_code code);  /* "not_registered" */
-enum sotto_code sotto_code_named(const char *name); /* INTERNAL if there is none of that name */
+/* What a code is called: "not_registered"; "internal" for a number that is none. Static text. */
+const char *sotto_code_name(enum sotto_code code);
+
+/* The code of that name; INTERNAL if there is none. */
+enum sotto_code sotto_code_named(const char *name);
+
+/* What kind of trouble a code is. */
 enum sotto_trouble sotto_code_trouble(enum sotto_code code);
 
-/* The last failed call's problem. Never NULL; code SOTTO_CODE_OK if none. */
+/* The last failed call's problem. Never NULL; code SOTTO_CODE_OK if none. It is the core's, and
+ * good until its next call. */
 const struct sotto_problem *sotto_problem(const struct sotto *core);
 
 SOTTO_API_END

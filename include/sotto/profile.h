@@ -8,34 +8,40 @@ SOTTO_API_BEGIN
 
 /* ---- Opening -------------------------------------------------------------------------------- */
 
-/* Where the passphrase of a locked profile comes from: appended to out, which is wiped afterwards.
- * tries: how many that it gave were wrong. False: there is none (LOCKED), or no other one
- * (WRONG_PASSPHRASE). */
+/* Where the passphrase of a locked profile comes from: passphrase, called with ctx, appends it to
+ * out, which is wiped afterwards. tries: how many that it gave were wrong. False: there is none
+ * (LOCKED), or no other one (WRONG_PASSPHRASE). */
 struct sotto_unlock {
     bool (*passphrase)(void *ctx, unsigned tries, sotto_buf *out);
     void *ctx;
 };
 
-/* Opens the profile in that directory, which is made (mode 0700) if it is not there. unlock may be
- * NULL. On failure problem is filled in and *core stays NULL. env must outlive it. */
+/* Local. Opens the profile in that directory, which is made (mode 0700) if it is not there. unlock:
+ * asked where it is locked; NULL: nobody is. env gives memory, randomness and time, and must
+ * outlive the core. On failure problem is filled in and *core is NULL. LOCKED, WRONG_PASSPHRASE;
+ * STORAGE: the directory cannot be used. */
 sotto_error sotto_open(const sotto_env *env, const char *profile, const struct sotto_unlock *unlock,
                        struct sotto **core, struct sotto_problem *problem);
-/* Another core on the same profile for another thread of this process, without asking for the
- * passphrase again: within a process, a profile is opened by sotto_open once. first may be in use;
- * it has to stay open for as long. */
+
+/* Local. Another core on the same profile for another thread of this process, without asking for
+ * the passphrase again: within a process, a profile is opened by sotto_open once. first may be in
+ * use; it has to stay open for as long. On failure as sotto_open. */
 sotto_error sotto_open_beside(const struct sotto *first, struct sotto **core,
                               struct sotto_problem *problem);
-/* Ends connections, wipes and frees. NULL allowed. */
+
+/* Ends connections, wipes all that is in memory and frees it. What is queued stays. NULL allowed.
+ * After sotto_account_delete it removes the profile's files. */
 void sotto_close(struct sotto *core);
 
 /* ---- The passphrase -------------------------------------------------------------------------- */
 
-/* Local. Whether one has to be given to open this profile. */
+/* Local. *set: whether a passphrase has to be given to open this profile. */
 sotto_error sotto_passphrase_is_set(struct sotto *core, bool *set);
 
-/* Local. From now on the profile opens with this one, of 1 to SOTTO_PASSPHRASE_MAX bytes
+/* Local. From now on the profile opens with this passphrase, of 1 to SOTTO_PASSPHRASE_MAX bytes
  * (BAD_TEXT), or without any (NULL). Takes a moment that does not depend on the profile's size;
- * interrupted, the old one is good or the new one. */
+ * interrupted, the old one is good or the new one. What is derived from it is wiped; the caller
+ * wipes its own copy. */
 #define SOTTO_PASSPHRASE_MAX 1024
 sotto_error sotto_passphrase_set(struct sotto *core, const sotto_bytes *passphrase);
 
@@ -55,7 +61,7 @@ struct sotto_status {
     int64_t clock_off_s;
 };
 
-/* Local. */
+/* Local. *status: what there is in this profile; numbers are 0 where there is no account. */
 sotto_error sotto_status(struct sotto *core, struct sotto_status *status);
 
 SOTTO_API_END
