@@ -168,12 +168,46 @@ repack() {
     done
 }
 
-builds_programs() {
-    run sh -ec 'cd /tmp; example=/usr/share/doc/libsotto-mls-dev/examples/example.c
-        cc -Wall -Werror $example -o shared $(pkg-config --cflags --libs sotto-mls); ./shared
-        cc -Wall -Werror $example -o static $(pkg-config --cflags sotto-mls) -l:libsotto-mls.a $(pkg-config --static --libs sotto-mls | sed "s/-lsotto-mls//"); ./static
-        ldd ./shared | grep libsotto-mls.so.0; ! ldd ./static | grep libsotto-mls'
+builds_programs() { # LIBRARY: the example of its package, shared and static
+    run sh -ec 'cd /tmp; example=/usr/share/doc/lib$0-dev/examples/example.c
+        cc -Wall -Werror $example -o shared $(pkg-config --cflags --libs $0)
+        cc -Wall -Werror $example -o static $(pkg-config --cflags $0) -l:lib$0.a $(pkg-config --static --libs $0 | sed "s/-l$0//")
+        ldd ./shared | grep "lib$0.so.0"; ! ldd ./static | grep lib$0' "$1"
 }
+
+programs_run() { run sh -ec 'cd /tmp; ./shared; ./static'; }
+
+# Two programs over the relay: the one waits, the other takes its link.
+programs_talk() {
+    on_network sh -ec 'cd /tmp; rm -rf alice bob; ./shared alice "$0" Alice >said & alice=$!
+        for try in $(seq 300); do link=$(head -n 1 said); [ -z "$link" ] || break; sleep 0.1; done
+        ./static bob "$0" Bob "$link" "Hello from a program"; wait $alice; grep -qx "Bob: Hello from a program" said' "$(address)"
+}
+
+every_program_runs() {
+    run sotto --version && run sottod --version && sottod order list && run sh -c 'sotto-audit 2>&1 | grep -q "^usage:"'
+}
+
+has_manual() { # COMMAND...: their pages, which minbase's dpkg may have left out, are in the packages
+    local name deb
+    for name in "$@"; do
+        for deb in "$root"/packages/*.deb; do dpkg-deb -c "$deb"; done | grep -q "/usr/share/man/man[0-9]/$name\.[0-9]\.gz$" || { echo "$name has no page"; return 1; }
+    done
+}
+
+# What decodes pictures is a program of its own, which is found where it is installed.
+picture_has_a_preview() {
+    base64 -d >"$root/tmp/picture.png" <<<iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==
+    sotto alice send Bob --file /tmp/picture.png && sotto alice history Bob --json | grep -q '"preview":true'
+}
+
+keyring_is_asked() { run sotto --profile /srv/alice passphrase keyring on 2>&1 | grep -q 'No keyring runs'; }
+
+audits() { # a log that has nothing yet, from outside
+    sottod log show && on_network sotto-audit follow "https://127.0.0.1:7443/orders" --state /tmp/audit --pin "$(address | sed 's/.*#//')"
+}
+
+describes_orders() { run test -s /usr/share/sottod/order.schema.json; }
 
 # ---- The life of a relay ------------------------------------------------------------------------
 
@@ -197,6 +231,12 @@ test_life() {
     check "it is the unprivileged user's" runs_as_user
     check "two people register and meet" meet
     check "a message arrives" talk "before the upgrade"
+    check "every program runs" every_program_runs
+    check "each has a page in the manual" has_manual sotto sottod sotto-audit sotto-mls libsotto
+    check "a picture is given a preview" picture_has_a_preview
+    check "the keyring is asked" keyring_is_asked
+    check "orders are described for machines" describes_orders
+    check "the log of orders is followed from outside" audits
     check "nothing that it keeps can be read by others" nothing_found /var/lib/sottod /etc/sotto -perm /007
     check "all that it keeps is its own" nothing_found /var/lib/sottod ! -user sottod
     check "the sandbox holds" run setpriv --reuid=sottod --regid=sottod --clear-groups sottod --data /var/lib/sottod sandbox
@@ -339,10 +379,16 @@ test_systemd() {
     mount -t proc proc "$root/proc"
 }
 
-test_library() {
-    check "the library's packages install" apt install $(packages packages libsotto-mls0 libsotto-mls-dev) gcc libc6-dev pkg-config
-    check "programs are built with it, shared and static" builds_programs
-    check "the library's packages are purged" apt purge libsotto-mls0 libsotto-mls-dev
+test_libraries() {
+    check "the MLS library's packages install" apt install $(packages packages libsotto-mls0 libsotto-mls-dev) gcc libc6-dev pkg-config
+    check "programs are built with it, shared and static" builds_programs sotto-mls
+    check "and run" programs_run
+    check "the messenger's packages install beside them" apt install $(packages packages libsotto0 libsotto-dev sottod)
+    check "programs are built with it, shared and static" builds_programs sotto
+    check "a relay starts" start_relay
+    check "and they talk to each other" programs_talk
+    check "the relay stops" stop_relay
+    check "all is purged" apt purge sottod libsotto0 libsotto-dev libsotto-mls0 libsotto-mls-dev
     check "dpkg finds nothing wrong in the end" run sh -c '[ -z "$(dpkg --audit)" ]'
 }
 
@@ -363,7 +409,7 @@ test_suite() { # SUITE
     until [ -e "$root/packages/network" ]; do sleep 0.1; done
     test_life
     test_systemd
-    test_library
+    test_libraries
     kill "$network"
     umount "$root/proc"
 }
