@@ -324,7 +324,7 @@ def test_refused():
         refused(data + b"x", "bad_backup")
         refused(data[:200] + bytes([data[200] ^ 1]) + data[201:], "bad_backup")
         refused(data[:30] + bytes([data[30] ^ 1]) + data[31:], "bad_backup")
-        refused(data[:9] + b"\x02" + data[10:], "storage_newer")
+        refused(data[:9] + bytes([data[9] + 1]) + data[10:], "storage_newer")
         refused(b"", "bad_backup")
         refused(os.urandom(5000), "bad_backup")
         assert other.run("restore", path + ".none", "--passphrase-file", passphrase).error == "no_file"
