@@ -14,6 +14,12 @@ struct receiving {
     struct store_room row;
     struct arena *arena;
     bool quiet; /* the entry is no activity that people care for */
+
+    /* Looked up once for all entries that come together. */
+    bool own_sent; /* something of this device's own may come */
+    bool owes;     /* receipts are owed here */
+    bool has_sender, blocked;
+    struct account_id sender; /* of the newest message, and whether they are blocked */
 };
 
 sotto_error event_add(struct sotto *core, const struct room_id *room, uint64_t seq, uint32_t part,
@@ -208,8 +214,7 @@ static sotto_error content_store(struct receiving *r, const struct entry *entry,
     if (message.own && message.timer_s > 0)
         message.erase_s = core_now_s(core) + message.timer_s;
     message.mentions_self = !message.own && listing_mentions(core, message.text, message.markdown);
-    if ((text || file) && !message.own && !blocked)
-        TRY(receipt_owed(core, &r->row, &message.owes));
+    message.owes = r->owes && (text || file) && !message.own && !blocked;
     sotto_error error = store_message_add(core->store, &message, &(int64_t){0}, &(int64_t){0});
     if (error == SOTTO_EXISTS)
         return SOTTO_OK;
@@ -217,6 +222,18 @@ static sotto_error content_store(struct receiving *r, const struct entry *entry,
     typing_said(core, &r->room->id, sender);
     return blocked ? SOTTO_OK
                    : listing_came(core, &r->room->id, message.own, message.mentions_self);
+}
+
+static sotto_error sender_blocked(struct receiving *r, const struct account_id *sender,
+                                  bool *blocked)
+{
+    if (!r->has_sender || !account_id_equal(&r->sender, sender)) {
+        TRY(store_contact_blocked(r->room->core->store, sender, &r->blocked));
+        r->sender = *sender;
+        r->has_sender = true;
+    }
+    *blocked = r->blocked;
+    return SOTTO_OK;
 }
 
 /* What a member's role does not let them say is said to nobody: all members judge alike. */
@@ -279,7 +296,7 @@ static sotto_error message_received(struct receiving *r, const struct entry *ent
             return SOTTO_OK;
     }
     bool blocked = false;
-    TRY(store_contact_blocked(core->store, &sender, &blocked));
+    TRY(sender_blocked(r, &sender, &blocked));
     if (blocked && r->row.kind == STORE_ROOM_DIRECT) {
         r->quiet = true; /* nothing of it is shown, ever */
         return SOTTO_OK;
@@ -606,8 +623,10 @@ static sotto_error apply(struct receiving *r, const struct entry *entry)
                           "one.");
     struct store_outgoing outgoing;
     r->quiet = false;
-    sotto_error error = store_outgoing_by_request(core->store, &r->room->id, &entry->append_id,
-                                                  r->arena, &outgoing);
+    sotto_error error = SOTTO_NOT_FOUND;
+    if (r->own_sent)
+        error = store_outgoing_by_request(core->store, &r->room->id, &entry->append_id, r->arena,
+                                          &outgoing);
     if (error == SOTTO_OK)
         error = own_entry(r, &outgoing, entry);
     else if (error == SOTTO_NOT_FOUND)
@@ -628,6 +647,8 @@ static sotto_error apply_all(struct receiving *r, const struct entry *entries, s
     TRY(store_begin(store));
     TRY(room_enter(r->room, r->arena, &r->row));
     TRY(store_messages_unread(store, &r->room->id, &before));
+    TRY(store_outgoing_any(store, &r->room->id, &r->own_sent));
+    TRY(receipt_owed(r->room->core, &r->row, &r->owes));
     for (size_t i = 0; i < count && r->row.state == STORE_ROOM_ACTIVE; i++)
         TRY(apply(r, &entries[i]));
     TRY(room_save(r->room, &r->row));

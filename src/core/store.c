@@ -69,13 +69,31 @@ static sotto_error lost(const struct store *store)
     return store->fault.error != SOTTO_OK ? store->fault.error : SOTTO_STATE;
 }
 
+/* Prepared once: these run around every change. */
+static sotto_error run(struct store *store, const char *sql)
+{
+    struct query q;
+    query_read(&q, store, sql);
+    return query_run(&q);
+}
+
+static sotto_error begin(struct store *store)
+{
+    return run(store, "BEGIN IMMEDIATE");
+}
+
+static sotto_error commit(struct store *store)
+{
+    return run(store, "COMMIT");
+}
+
 /* No savepoint around a part: SQLite would copy each page that it touches. */
 static sotto_error begin_part(struct store *store)
 {
     if (store->spoiled || (store->gathered && sqlite3_get_autocommit(store->db)))
         return lost(store);
     if (!store->gathered)
-        TRY(store_exec(store, "BEGIN IMMEDIATE"));
+        TRY(begin(store));
     store->gathered = true;
     store->part_changes = sqlite3_total_changes(store->db);
     return SOTTO_OK;
@@ -87,7 +105,7 @@ sotto_error store_begin(struct store *store)
         return store_fail(store, SOTTO_STATE, "a transaction is under way");
     /* IMMEDIATE: the write lock at once, so that nothing read inside is out of date at the commit.
      */
-    TRY(store->gathering ? begin_part(store) : store_exec(store, "BEGIN IMMEDIATE"));
+    TRY(store->gathering ? begin_part(store) : begin(store));
     store->in_transaction = true;
     return SOTTO_OK;
 }
@@ -111,7 +129,7 @@ sotto_error store_gather_end(struct store *store)
     sotto_error error = whole ? store_search_index(store) : lost(store);
     store->in_transaction = store->unindexed = false;
     if (error == SOTTO_OK)
-        error = store_exec(store, "COMMIT");
+        error = commit(store);
     if (error != SOTTO_OK && !sqlite3_get_autocommit(store->db))
         sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
     return error;
@@ -138,7 +156,7 @@ sotto_error store_commit(struct store *store)
     else if (!store->gathering) {
         error = store_search_index(store);
         if (error == SOTTO_OK)
-            error = store_exec(store, "COMMIT");
+            error = commit(store);
     }
     if (error != SOTTO_OK)
         store_rollback(store);

@@ -58,6 +58,8 @@ static sotto_error many_messages(struct query *q, struct arena *arena,
 
 /* ---- Writing -------------------------------------------------------------------------------- */
 
+enum { NEXT_POSITION = -1 };
+
 /* The next position: never given twice, also when the message that had it is gone. */
 static sotto_error take_position(struct store *store, int64_t *position)
 {
@@ -89,49 +91,78 @@ static void bind_bytes_or_null(struct query *q, sotto_bytes value)
         query_bytes(q, value);
 }
 
+/* What of this content id, or imported of this place in the log, is here already. */
+struct others {
+    int64_t imported; /* the first such row; 0: none */
+    bool said;        /* the log had that content id before */
+};
+
+static sotto_error look_for_others(struct store *store, const struct room_id *room, uint64_t seq,
+                                   uint32_t part, sotto_bytes content_id, struct others *others)
+{
+    struct query q;
+    query_read(&q, store,
+               "SELECT local, 1 FROM message WHERE room = ?1 AND seq = ?2 AND part = ?3 UNION ALL"
+               " SELECT local, part >= 2147483648" /* STORE_PART_IMPORTED */
+               " FROM message WHERE room = ?1 AND content_id = ?4 AND seq IS NOT NULL");
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    query_u64(&q, seq);
+    query_u64(&q, part | STORE_PART_IMPORTED);
+    bind_bytes_or_null(&q, content_id);
+    *others = (struct others){0};
+    while (query_next(&q)) {
+        int64_t local = column_i64(&q);
+        if (!column_bool(&q))
+            others->said = true;
+        else if (others->imported == 0)
+            others->imported = local;
+    }
+    return query_end(&q);
+}
+
 /* What was imported of this place in the log, or under this content id, gives way to what is proved
  * to be there. */
 static sotto_error give_way(struct store *store, const struct room_id *room, uint64_t seq,
-                            uint32_t part, sotto_bytes content_id)
+                            uint32_t part, sotto_bytes content_id, bool *said)
 {
     struct query q;
+    struct others others = {0};
+    *said = false;
     if (seq == 0 || (part & STORE_PART_IMPORTED) != 0)
         return SOTTO_OK;
     for (;;) {
-        query_read(&q, store,
-                   "SELECT local FROM message WHERE room = ?1 AND seq = ?2 AND part = ?3 UNION ALL"
-                   " SELECT local FROM message WHERE room = ?1 AND content_id = ?4"
-                   " AND part >= 2147483648 LIMIT 1"); /* STORE_PART_IMPORTED */
-        query_fixed(&q, room->bytes, sizeof room->bytes);
-        query_u64(&q, seq);
-        query_u64(&q, part | STORE_PART_IMPORTED);
-        bind_bytes_or_null(&q, content_id);
-        int64_t local = query_next(&q) ? column_i64(&q) : 0;
-        TRY(query_end(&q));
-        if (local == 0)
+        TRY(look_for_others(store, room, seq, part, content_id, &others));
+        *said = others.said;
+        if (others.imported == 0)
             return SOTTO_OK;
         query_write(&q, store,
                     "INSERT INTO event (kind, about, position) SELECT ?, room, position"
                     " FROM message WHERE local = ?");
         query_u64(&q, SOTTO_EVENT_MESSAGE_ERASED);
-        query_i64(&q, local);
+        query_i64(&q, others.imported);
         TRY(query_run(&q));
         query_write(&q, store, "DELETE FROM message WHERE local = ?");
-        query_i64(&q, local);
+        query_i64(&q, others.imported);
         TRY(query_run(&q));
     }
 }
 
+/* position: 0 for none, NEXT_POSITION for the one that take_position gives next. */
 static sotto_error insert_message(struct store *store, const struct store_message *m,
                                   int64_t position)
 {
     struct query q;
-    TRY(give_way(store, &m->room, m->seq, m->part, m->content_id));
-    query_write(&q, store,
-                "INSERT INTO message (room, seq, part, kind, state, own, unread, sender, subject,"
-                " time_s, client_id, content_id, target, content, text, edited_s, markdown, owed,"
-                " timer_s, erase_s, mention, position)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    bool said = false;
+    TRY(give_way(store, &m->room, m->seq, m->part, m->content_id, &said));
+    if (said)
+        return SOTTO_EXISTS;
+    query_write(
+        &q, store,
+        "INSERT INTO message (room, seq, part, kind, state, own, unread, sender, subject,"
+        " time_s, client_id, content_id, target, content, text, edited_s, markdown, owed,"
+        " timer_s, erase_s, mention, position)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, iif(?22 = -1,"
+        " (SELECT value + 1 FROM number WHERE name = 'message.position'), ?22))");
     query_fixed(&q, m->room.bytes, sizeof m->room.bytes);
     bind_seq_or_null(&q, m->seq);
     query_u64(&q, m->part);
@@ -186,11 +217,7 @@ sotto_error store_message_add(struct store *store, const struct store_message *m
     bool waits = message->state == STORE_MESSAGE_WAITING || message->state == STORE_MESSAGE_FAILED;
     BUG_UNLESS(waits == (message->seq == 0));
     int64_t next = 0;
-    if (!waits) {
-        TRY(store_messages_head(store, &next));
-        next++;
-    }
-    TRY(insert_message(store, message, next));
+    TRY(insert_message(store, message, waits ? 0 : NEXT_POSITION));
     int64_t row = sqlite3_last_insert_rowid(store->db);
     if (!waits) /* only now is it known that it is new */
         TRY(take_position(store, &next));
@@ -360,11 +387,11 @@ sotto_error store_message_place(struct store *store, const struct room_id *room,
                                 sotto_bytes content, sotto_bytes content_id, int64_t *position)
 {
     int64_t local, given;
-    bool placed;
+    bool placed, said;
     TRY(find_own(store, room, client_id, &local, &placed));
     if (placed)
         return SOTTO_EXISTS;
-    TRY(give_way(store, room, seq, 0, content_id));
+    TRY(give_way(store, room, seq, 0, content_id, &said));
     struct query q;
     query_write(&q, store,
                 "UPDATE message SET seq = ?, state = ?, time_s = ?, content = ?, content_id = ?,"

@@ -47,15 +47,16 @@ struct store_message {
 
 /* [tx] Inserts a message that has its place in the log (state RECEIVED or SENT), or waits (WAITING,
  * seq 0). EXISTS: that (room, seq, part) or that (room, client_id) is there already, so it was
- * stored before: exactly once. position and local of `message` are ignored; what they became is
- * said. */
+ * stored before: exactly once; or the log had that content id before, which a sender who could not
+ * know says again. position and local of `message` are ignored; what they became is said. */
 sotto_error store_message_add(struct store *store, const struct store_message *message,
                               int64_t *position, int64_t *local);
 
 /* [tx] Inserts a message of the past with the position that another device of this account gave it.
  * Where that is taken, not between those of its neighbours in the log, or above what this device
  * gave so far, it gets another one: between them, else behind the one in front of it, else the next
- * that is given. EXISTS: it was stored before. */
+ * that is given. EXISTS: it was stored before, or said there at
+ * another place. */
 sotto_error store_message_import(struct store *store, const struct store_message *message,
                                  int64_t *local);
 

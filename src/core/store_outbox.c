@@ -149,6 +149,17 @@ sotto_error store_outgoing_by_request(struct store *store, const struct room_id 
     return one_outgoing(&q, arena, outgoing);
 }
 
+sotto_error store_outgoing_any(struct store *store, const struct room_id *room, bool *any)
+{
+    struct query q;
+    query_read(&q, store, "SELECT EXISTS (SELECT 1 FROM outgoing WHERE room = ?)");
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    bool found = query_next(&q) && column_bool(&q);
+    TRY(query_end(&q));
+    *any = found;
+    return SOTTO_OK;
+}
+
 sotto_error store_outgoing_by_client(struct store *store, const struct room_id *room,
                                      const char *client_id, struct arena *arena,
                                      struct store_outgoing *outgoing)

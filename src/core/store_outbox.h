@@ -67,6 +67,8 @@ sotto_error store_outgoing_get(struct store *store, int64_t id, struct arena *ar
 sotto_error store_outgoing_by_request(struct store *store, const struct room_id *room,
                                       const struct request_id *request, struct arena *arena,
                                       struct store_outgoing *outgoing);
+/* Whether the room's outbox has anything. */
+sotto_error store_outgoing_any(struct store *store, const struct room_id *room, bool *any);
 
 /* NOT_FOUND. */
 sotto_error store_outgoing_by_client(struct store *store, const struct room_id *room,

@@ -35,11 +35,16 @@ static void on_conversation(void *ctx, const struct sotto_conversation *one)
 bool some_conversation(struct client *client, bool groups, struct sotto_id *id)
 {
     struct choice choice = {.client = client, .groups = groups};
+    if (client->world->options.busy && groups && client->crowded) {
+        *id = client->crowd; /* there is one, and nobody is removed from it */
+        return true;
+    }
     check_error(client,
                 sotto_conversations(client->core, &(struct sotto_list){.limit = 1000}, NULL,
                                     on_conversation, &choice),
                 "listing");
-    *id = choice.id;
+    *id = client->crowd = choice.id;
+    client->crowded = groups && choice.count > 0;
     return choice.count > 0;
 }
 

@@ -3,6 +3,7 @@
 #include "sim/sim.h"
 
 #include <getopt.h>
+#include <sqlite3.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -337,6 +338,10 @@ int main(int argc, char **argv)
         usage();
         return 2;
     }
+    /* One thread, and nobody asks how much memory SQLite has. */
+    if (sqlite3_config(SQLITE_CONFIG_SINGLETHREAD) != SQLITE_OK ||
+        sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) != SQLITE_OK)
+        abort();
     signal(SIGABRT, on_crash);
     signal(SIGSEGV, on_crash);
     work.shared =

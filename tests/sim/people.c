@@ -397,6 +397,10 @@ static void serve(struct client *client)
     check_error(client, sotto_serve(client->core, &host), "serving");
     if (client->dead)
         return;
+    if (world->options.busy) { /* as if its process lived on: that is no part of a busy group */
+        client->core->stop = 0;
+        return;
+    }
     client_close(client);
     client_open(client);
 }

@@ -350,6 +350,8 @@ struct client {
     bool registered, revoked, finished;
     int64_t skew_s;
     char device[33];
+    bool crowded; /* in a busy run: it is in the one group */
+    struct sotto_id crowd;
 };
 
 struct person {
