@@ -17,8 +17,9 @@ enum sotto_room_state {
     SOTTO_ROOM_LEFT = 4,
     SOTTO_ROOM_FORKED = 5,    /* the relay's log contradicts itself */
     SOTTO_ROOM_REJOINING = 7, /* the account is in it and this device is not: what it never saw has
-                                 expired, or it is new, or was restored from a backup. It asks
-                                 members to let it in, and what is written waits until then */
+                                 expired, a member put it out, or it is new, or was restored from a
+                                 backup. It asks members to let it in, and what is written waits
+                                 until then */
     SOTTO_ROOM_ASKED = 8,     /* nothing yet: one asked to join by a link */
 };
 

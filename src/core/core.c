@@ -50,7 +50,8 @@ sotto_error core_store_problem(struct sotto *core, sotto_error error, const char
  */
 
 /* A leaf counts if its account's certificate covers its key: the relay, or a member, cannot slip a
- * device in. One that is not in the newest manifest known goes out again at once (room_judge). */
+ * device in. Whether it is in the newest manifest known is no question here: members know different
+ * ones (room_judge). */
 static sotto_error validate_leaf(void *ctx, const sotto_mls_group *group,
                                  const sotto_mls_leaf *leaf, const sotto_mls_leaf *replaced)
 {

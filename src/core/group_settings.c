@@ -141,7 +141,7 @@ static sotto_error change(struct sotto *core, const struct sotto_id *conversatio
     if (error != SOTTO_OK)
         goto out;
     error = groups_only(core, &row);
-    if (error == SOTTO_OK && remove && group_has(room->group, &what->account, NULL, NULL)) {
+    if (error == SOTTO_OK && remove) { /* also who is only about to be added */
         struct commit_intent intent;
         memset(&intent, 0, sizeof intent);
         intent.action = COMMIT_REMOVE;

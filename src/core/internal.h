@@ -113,6 +113,7 @@ struct room {
         bool leave;
     } appends[APPENDS_MAX];
     size_t appends_left;
+    int64_t taking; /* the intent that take_next fetched for last; 0: none */
 
     /* The request under way, of any other sort. */
     int64_t doing_row;
@@ -310,6 +311,9 @@ sotto_error room_request(struct room *room, struct conn *conn, const struct mess
 void rooms_unkept(struct conn *conn, sotto_error error);
 /* Applies entries in one transaction. */
 void room_receive(struct room *room, const struct entry *entries, size_t count);
+/* Inside a transaction: the room ends in front of entry seq, and trouble, which has to live as long
+ * as row, says why. What waits to be sent there fails. The caller stores the row. */
+sotto_error room_stop(struct room *room, struct store_room *row, uint64_t seq, const char *trouble);
 
 /* ---- room_send.c ---- */
 
@@ -521,7 +525,7 @@ sotto_error commit_won(struct room *room, struct store_room *row, struct arena *
                        const struct store_outgoing *carrier, uint64_t seq);
 
 /* Whether an ADD has come about. */
-bool commit_add_done(const struct sotto *core, const sotto_mls_group *group,
+bool commit_add_done(struct sotto *core, const sotto_mls_group *group,
                      const struct commit_intent *intent);
 
 /* Inside a transaction, after an epoch was entered: drops what was made for the one before. */
@@ -535,7 +539,7 @@ bool group_has(const sotto_mls_group *group, const struct account_id *account,
 
 /* Fetches the next manifest or KeyPackage that an intent of this room needs. True: a request is
  * under way. */
-bool take_next(struct room *room, const struct store_room *row);
+bool take_next(struct room *room);
 /* Inside a transaction: an intent that cannot be fulfilled goes, with what was taken for it; with
  * it a conversation with one person that it was to begin. */
 sotto_error take_intent_drop(struct room *room, int64_t id);

@@ -63,6 +63,9 @@ static sotto_error group_check(struct joining *j, const sotto_mls_group *group,
     TRY(sotto_mls_context_extension(group, IDENTITY_EXTENSION_ROOM, &data));
     TRY(identity_room_read(data, info, &fault));
     TRY(rules_settings(group, &j->arena, &j->settings, NULL));
+    if (j->settings.continues &&
+        memcmp(j->settings.before.bytes, j->envelope->room.bytes, ROOM_ID_SIZE) == 0)
+        return SOTTO_GROUP; /* looking at the room before would be looking at this one */
     TRY(sender_check(j, group));
     if (j->must_continue) {
         bool expected = false;

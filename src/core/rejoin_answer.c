@@ -70,12 +70,14 @@ static sotto_error room_check(struct answering *a, bool *in)
     struct store_room row;
     uint64_t came = 0;
     *in = false;
+    /* Others name rooms as they like: nothing is kept for one that is not known. */
+    sotto_error error = store_room_get(core->store, &a->request.room, a->arena, &row);
+    if (error != SOTTO_OK)
+        return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
     struct room *room = room_of(core, &a->request.room);
     if (room == NULL)
         return SOTTO_NO_MEMORY;
-    sotto_error error = room_enter(room, a->arena, &row);
-    if (error != SOTTO_OK)
-        return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
+    TRY(room_enter(room, a->arena, &row));
     if (row.state != STORE_ROOM_ACTIVE || !group_has(room->group, &a->account, NULL, NULL))
         return SOTTO_OK;
     if (!core_is_own(core, &a->account)) {
@@ -94,19 +96,13 @@ static sotto_error earlier_drop(struct answering *a, const char *client_id, bool
 {
     struct store *store = a->core->store;
     struct store_outgoing outgoing;
-    int64_t after = 0;
     *answered = false;
-    for (;;) {
-        sotto_error error = store_outgoing_next(store, &a->request.room, STORE_OUT_ENTRIES, after,
-                                                a->arena, &outgoing);
-        if (error != SOTTO_OK)
-            return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
-        after = outgoing.id;
-        if (strcmp(outgoing.client_id, client_id) != 0)
-            continue;
-        *answered = outgoing.state == STORE_OUT_READY;
-        return *answered ? SOTTO_OK : store_outgoing_erase(store, outgoing.id);
-    }
+    sotto_error error =
+        store_outgoing_by_client(store, &a->request.room, client_id, a->arena, &outgoing);
+    if (error != SOTTO_OK)
+        return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
+    *answered = outgoing.state == STORE_OUT_READY;
+    return *answered ? SOTTO_OK : store_outgoing_erase(store, outgoing.id);
 }
 
 static sotto_error answer_queue(struct answering *a)

@@ -206,12 +206,7 @@ static void room_contradiction(struct room *room, const char *trouble)
     if (error == SOTTO_OK)
         error = room_enter(room, &arena, &row);
     if (error == SOTTO_OK && row.state == STORE_ROOM_ACTIVE) {
-        row.state = STORE_ROOM_FORKED;
-        row.trouble = trouble;
-        error = event_add(core, &room->id, row.next_seq, 0, SOTTO_KIND_FORK,
-                          &core->identity.account, NULL);
-        if (error == SOTTO_EXISTS)
-            error = SOTTO_OK;
+        error = room_stop(room, &row, row.next_seq, trouble);
         if (error == SOTTO_OK)
             error = store_room_put(core->store, &row);
     }
@@ -452,7 +447,7 @@ static void step_active(struct room *room, const struct store_room *row)
     upload_go_on(room, row);
     if (room->progress == ROOM_STUCK)
         return;
-    if (room_post_next(room) || take_next(room, row) || typing_send(room, row))
+    if (room_post_next(room) || take_next(room) || typing_send(room, row))
         return;
     if (room->full_size != 0) {
         room_extend_next(room);
@@ -546,7 +541,7 @@ static sotto_error room_create_request(struct room *room, const struct store_roo
  * invitation that was used already leaves nothing behind but what was written meanwhile. */
 static void step_creating(struct room *room, const struct store_room *row)
 {
-    if (row->kind == STORE_ROOM_DIRECT && take_next(room, row))
+    if (row->kind == STORE_ROOM_DIRECT && take_next(room))
         return;
     if (room->gone || room->progress == ROOM_STUCK)
         return;

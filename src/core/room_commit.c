@@ -93,14 +93,16 @@ sotto_error commit_queue(struct sotto *core, const struct room_id *room,
 
 /* ---- Gathering ---- */
 
+enum { PROPOSALS_MOST = COMMIT_PROPOSALS_MAX + WIRE_DEVICES_MAX };
+
 struct gathered {
     struct room *room;
     struct arena *arena;
-    sotto_mls_proposal *proposals; /* COMMIT_PROPOSALS_MAX of them */
+    sotto_mls_proposal *proposals; /* PROPOSALS_MOST of them, and one for the context */
     size_t count;
-    bool update; /* a commit is wanted even without proposals */
     bool removes;
     int64_t carrier; /* 0: none yet */
+    int64_t looked;  /* the intent that was looked at last */
     struct commit_intent carrier_intent;
     sotto_buf made;
     struct account_id *touched; /* accounts that an intent of this commit is about */
@@ -111,6 +113,7 @@ struct gathered {
     bool changes;                     /* whether it does */
     sotto_buf extension;              /* settings, encoded */
     sotto_mls_extension context[2];   /* what the commit puts into the GroupContext */
+    const char *why;                  /* others would not follow the commit; NULL: they do */
 };
 
 static bool touches(struct gathered *g, const struct account_id *account)
@@ -124,16 +127,31 @@ static bool touches(struct gathered *g, const struct account_id *account)
 static sotto_error gather_proposal(struct gathered *g, const sotto_mls_proposal *proposal,
                                    const struct commit_made *made)
 {
+    if (g->count == PROPOSALS_MOST)
+        return SOTTO_LIMIT;
     g->proposals[g->count++] = *proposal;
     return commit_made_write(made, &g->made);
 }
 
-bool commit_add_done(const struct sotto *core, const sotto_mls_group *group,
+bool commit_add_done(struct sotto *core, const sotto_mls_group *group,
                      const struct commit_intent *intent)
 {
+    struct arena arena;
+    struct manifest manifest;
+    bool known = false, done = false;
     /* Of other people all devices come at once; one's own follow one by one. */
-    bool own = core_is_own(core, &intent->account);
-    return group_has(group, &intent->account, own ? &intent->device : NULL, NULL);
+    if (core_is_own(core, &intent->account))
+        return group_has(group, &intent->account, &intent->device, NULL);
+    if (!group_has(group, &intent->account, NULL, NULL))
+        return false;
+    /* Who comes back with other devices than those in there is not in yet (account_return). */
+    arena_init(&arena, core->env);
+    if (manifest_newest(core, &intent->account, &arena, &manifest, &known) != SOTTO_OK)
+        known = false;
+    for (size_t i = 0; known && !done && i < manifest.device_count; i++)
+        done = group_has(group, &intent->account, &manifest.devices[i].id, NULL);
+    arena_free(&arena);
+    return done || !known;
 }
 
 /* One's role does not allow it any more: the intent goes, and the person is told. */
@@ -173,7 +191,9 @@ static sotto_error gather_add(struct gathered *g, const struct commit_intent *in
         *wanted = false;
         return SOTTO_OK;
     }
-    if (g->group && !core_is_own(core, &intent->account)) {
+    /* A device of who is in already is anybody's to add (room_rules.c, judge_add). */
+    if (g->group && !core_is_own(core, &intent->account) &&
+        !group_has(g->room->group, &intent->account, NULL, NULL)) {
         if (settings_banned(&g->settings, &intent->account))
             gather_refuse(g, "that person is banned", wanted);
         else if (!rules_may(&g->before, g->role, SOTTO_POLICY_ADD))
@@ -328,6 +348,7 @@ static sotto_error gather(struct gathered *g, const struct store_outgoing *outgo
 {
     struct sotto *core = g->room->core;
     struct commit_intent intent;
+    g->looked = outgoing->id;
     TRY(commit_intent_read(outgoing->intent, &intent));
     bool wanted = true;
     bool ready = true;
@@ -346,8 +367,7 @@ static sotto_error gather(struct gathered *g, const struct store_outgoing *outgo
     case COMMIT_REJOIN:
         TRY(gather_rejoin(g, &intent, &wanted));
         break;
-    case COMMIT_UPDATE:
-        g->update = true;
+    case COMMIT_UPDATE: /* a commit without proposals */
         break;
     default:
         wanted = false;
@@ -398,6 +418,28 @@ static sotto_error gather_all(struct gathered *g)
     return SOTTO_OK;
 }
 
+/* Who asked to leave did so in this epoch, which the commit ends: from the next one on they can be
+ * removed only by those who may remove them anyway. So nothing of that waits for its turn. */
+static sotto_error gather_leaves(struct gathered *g)
+{
+    struct sotto *core = g->room->core;
+    struct store_outgoing outgoing;
+    int64_t after = 0;
+    while (g->touched_count < g->touched_most && g->count < COMMIT_PROPOSALS_MAX / 2) {
+        sotto_error error = store_outgoing_next(core->store, &g->room->id, STORE_OUT_COMMITS, after,
+                                                g->arena, &outgoing);
+        if (error == SOTTO_NOT_FOUND)
+            return SOTTO_OK;
+        TRY(error);
+        after = outgoing.id;
+        struct commit_intent intent;
+        TRY(commit_intent_read(outgoing.intent, &intent));
+        if (intent.action == COMMIT_LEAVE && !touches(g, &intent.account))
+            TRY(gather(g, &outgoing));
+    }
+    return SOTTO_OK;
+}
+
 /* ---- Making ---- */
 
 static sotto_error gate_export(sotto_mls_staged *staged, const char *label, const sotto_env *env,
@@ -441,6 +483,18 @@ static sotto_error carrier_store(struct gathered *g, sotto_mls_staged *staged,
     return store_outgoing_put(core->store, &carrier);
 }
 
+/* As all others will: a commit that they do not follow would end the room. */
+static sotto_error judge_own(struct gathered *g, const sotto_mls_staged *staged)
+{
+    struct account_id self;
+    bool allowed = false;
+    TRY(rules_judge(g->room->group, staged, g->room->core->env, &allowed, &g->why, &self));
+    if (!allowed)
+        return SOTTO_PROPOSAL;
+    g->why = NULL;
+    return SOTTO_OK;
+}
+
 static sotto_error make(struct gathered *g, struct store_room *row)
 {
     struct sotto *core = g->room->core;
@@ -457,6 +511,8 @@ static sotto_error make(struct gathered *g, struct store_room *row)
     options.ignore_pending = true; /* who leaves is removed by value, see proposal_received */
     sotto_error error =
         sotto_mls_commit(g->room->group, &options, &bytes.commit, &bytes.welcome, &staged);
+    if (error == SOTTO_OK)
+        error = judge_own(g, staged);
     if (error == SOTTO_OK)
         error = carrier_store(g, staged, &bytes);
     sotto_mls_staged_drop(staged); /* the stored one is what will be applied */
@@ -491,15 +547,15 @@ static sotto_error gather_context(struct gathered *g)
 static sotto_error commit_try(struct gathered *g, struct store_room *row, size_t most)
 {
     bool found = false;
-    g->proposals =
-        arena_array(g->arena, COMMIT_PROPOSALS_MAX + WIRE_DEVICES_MAX + 1, sizeof *g->proposals);
+    g->proposals = arena_array(g->arena, PROPOSALS_MOST + 1, sizeof *g->proposals);
     g->touched = arena_array(g->arena, most, sizeof *g->touched);
     if (g->proposals == NULL || g->touched == NULL)
         return SOTTO_NO_MEMORY;
     g->count = g->touched_count = 0;
     g->touched_most = most;
-    g->carrier = 0;
-    g->removes = g->update = g->changes = false;
+    g->carrier = g->looked = 0;
+    g->removes = g->changes = false;
+    g->why = NULL;
     sotto_buf_clear(&g->made);
     g->group = row->kind == STORE_ROOM_GROUP;
     TRY(rules_settings(g->room->group, g->arena, &g->before, &found));
@@ -510,8 +566,10 @@ static sotto_error commit_try(struct gathered *g, struct store_room *row, size_t
     g->settings = g->before;
     g->role = rules_role(g->room->group, &g->before, &g->room->core->identity.account);
     TRY(gather_all(g));
-    if (g->carrier != 0)
+    if (g->carrier != 0) {
+        TRY(gather_leaves(g));
         TRY(gather_context(g));
+    }
     return g->carrier == 0 ? SOTTO_NOT_FOUND : make(g, row);
 }
 
@@ -524,9 +582,11 @@ static sotto_error intent_impossible(struct gathered *g, sotto_error error)
     (void)problem_set(&problem, error, SOTTO_CODE_BAD_IDENTITY,
                       "Ask the person to connect once (sotto sync), then try again.",
                       "The change was not possible: %s (%s).",
-                      sotto_mls_fault(room->core->mls)->what, sotto_error_text(error));
+                      g->why != NULL ? g->why : sotto_mls_fault(room->core->mls)->what,
+                      sotto_error_text(error));
     room_note(room, &problem);
-    return take_intent_drop(room, g->carrier);
+    int64_t id = g->carrier != 0 ? g->carrier : g->looked;
+    return id != 0 ? take_intent_drop(room, id) : SOTTO_INTERNAL;
 }
 
 /* Exactly one commit of a room is in flight: one that was made for this epoch, by this process or
@@ -536,11 +596,10 @@ static sotto_error commit_in_flight(struct room *room, struct arena *arena, int6
     struct store_outgoing outgoing;
     int64_t after = 0;
     for (;;) {
-        TRY(store_outgoing_next(room->core->store, &room->id, STORE_OUT_ENTRIES, after, arena,
+        TRY(store_outgoing_next(room->core->store, &room->id, STORE_OUT_COMMITS, after, arena,
                                 &outgoing));
         after = outgoing.id;
-        if (outgoing.kind == STORE_OUT_COMMIT && outgoing.state == STORE_OUT_READY &&
-            outgoing.epoch == sotto_mls_epoch(room->group)) {
+        if (outgoing.state == STORE_OUT_READY && outgoing.epoch == sotto_mls_epoch(room->group)) {
             *carrier = outgoing.id;
             return SOTTO_OK;
         }

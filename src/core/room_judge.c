@@ -18,9 +18,9 @@ struct judging {
 };
 
 /* Where people are connected all the time, not all of them jump at once. */
-static uint64_t pause_s(struct sotto *core, bool own)
+static uint64_t pause_s(struct sotto *core, uint64_t least, uint64_t spread)
 {
-    return core->patient ? core_now_s(core) + (own ? 2 : 0) + net_jitter(core, 4) : 0;
+    return core->patient ? core_now_s(core) + least + net_jitter(core, spread) : 0;
 }
 
 static sotto_error device_queue(struct judging *j, uint8_t action, const struct device_id *device)
@@ -38,7 +38,8 @@ static sotto_error device_queue(struct judging *j, uint8_t action, const struct 
     (void)snprintf(client_id, sizeof client_id, "%s%s", action == COMMIT_ADD ? OUT_OWN : OUT_GONE,
                    hex);
     j->changes_own |= own;
-    sotto_error error = commit_queue(core, &j->room->id, &intent, client_id, pause_s(core, own));
+    sotto_error error =
+        commit_queue(core, &j->room->id, &intent, client_id, pause_s(core, own ? 2 : 0, 4));
     return error == SOTTO_EXISTS ? SOTTO_OK : error;
 }
 
@@ -82,7 +83,10 @@ static sotto_error account_return(struct judging *j)
     core_id_hex(j->account.bytes, 16, hex);
     (void)snprintf(client_id, sizeof client_id, "back.%s.%llu", hex,
                    (unsigned long long)j->manifest.number);
-    sotto_error error = commit_queue(core, &j->room->id, &intent, client_id, pause_s(core, false));
+    /* In a large group longer: each who begins takes a KeyPackage of theirs. */
+    uint64_t spread = 4 + sotto_mls_member_count(j->room->group) / 8;
+    sotto_error error =
+        commit_queue(core, &j->room->id, &intent, client_id, pause_s(core, 0, spread));
     return error == SOTTO_EXISTS ? SOTTO_OK : error;
 }
 

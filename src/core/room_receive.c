@@ -56,13 +56,20 @@ sotto_error event_add_text(struct sotto *core, const struct room_id *room, uint6
 
 /* ---- The log contradicts itself ---- */
 
+sotto_error room_stop(struct room *room, struct store_room *row, uint64_t seq, const char *trouble)
+{
+    struct sotto *core = room->core;
+    row->state = STORE_ROOM_FORKED;
+    row->trouble = trouble;
+    TRY(room_fail_outbox(core, &room->id));
+    sotto_error error =
+        event_add(core, &room->id, seq, 0, SOTTO_KIND_FORK, &core->identity.account, NULL);
+    return error == SOTTO_EXISTS ? SOTTO_OK : error;
+}
+
 static sotto_error fork_found(struct receiving *r, const struct entry *entry, const char *trouble)
 {
-    r->row.state = STORE_ROOM_FORKED;
-    r->row.trouble = trouble;
-    sotto_error error = event_add(r->room->core, &r->room->id, entry->seq, 0, SOTTO_KIND_FORK,
-                                  &r->room->core->identity.account, NULL);
-    return error == SOTTO_EXISTS ? SOTTO_OK : error;
+    return room_stop(r->room, &r->row, entry->seq, trouble);
 }
 
 /* ---- Own entries ---- */
@@ -474,14 +481,13 @@ static sotto_error commit_events(struct receiving *r, const struct entry *entry,
             char account[65], client_id[STORE_CLIENT_ID_MAX + 1];
             core_id_hex(subject.bytes, sizeof subject.bytes, account);
             (void)snprintf(client_id, sizeof client_id, "leave.%.50s", account);
-            struct store_outgoing row = {0};
-            int64_t after = 0;
-            while (store_outgoing_next(core->store, &r->room->id, STORE_OUT_ENTRIES, after,
-                                       r->arena, &row) == SOTTO_OK) {
-                if (strcmp(row.client_id, client_id) == 0)
-                    kind = SOTTO_KIND_LEFT;
-                after = row.id;
-            }
+            struct store_outgoing row;
+            sotto_error asked =
+                store_outgoing_by_client(core->store, &r->room->id, client_id, r->arena, &row);
+            if (asked == SOTTO_OK)
+                kind = SOTTO_KIND_LEFT;
+            else if (asked != SOTTO_NOT_FOUND)
+                return asked;
         }
         const struct account_id *who = kind == SOTTO_KIND_LEFT ? &subject : committer;
         sotto_error error = event_add(core, &r->room->id, entry->seq, part++, kind, who, &subject);
@@ -492,18 +498,18 @@ static sotto_error commit_events(struct receiving *r, const struct entry *entry,
     return SOTTO_OK;
 }
 
-static sotto_error removed_by(struct receiving *r, bool device)
+static sotto_error removed_by(struct receiving *r)
 {
     r->row.state = STORE_ROOM_REMOVED;
-    if (device) /* the person is still in */
-        r->row.trouble = "This device was removed from your account, and reads nothing more here.";
     room_forget_group(r->room);
     TRY(store_records_clear(r->room->core->store, &r->room->id));
     return room_fail_outbox(r->room->core, &r->room->id);
 }
 
-/* Somebody answers a request of this device a second time: its Welcome is on the way. */
-static bool self_comes_back(const struct receiving *r, const sotto_mls_staged *staged)
+/* Whether the commit adds this device, or a device of this account. This one: somebody answers a
+ * request of it a second time, and its Welcome is on the way. */
+static bool self_comes_back(const struct receiving *r, const sotto_mls_staged *staged,
+                            bool this_device)
 {
     const struct identity *own = &r->room->core->identity;
     size_t count = sotto_mls_staged_count(staged);
@@ -515,10 +521,30 @@ static bool self_comes_back(const struct receiving *r, const sotto_mls_staged *s
         if (sotto_mls_staged_proposal(staged, i, &proposal, &proposer) == SOTTO_OK &&
             proposal.type == SOTTO_MLS_ADD &&
             identity_leaf_ids(&proposal.u.add.leaf, &account, &device) == SOTTO_OK &&
-            account_id_equal(&account, &own->account) && device_id_equal(&device, &own->device))
+            account_id_equal(&account, &own->account) &&
+            (!this_device || device_id_equal(&device, &own->device)))
             return true;
     }
     return false;
+}
+
+/* This device is out and the person in: it was revoked, or a member put it out who may not put out
+ * the person. Then it asks to be let in again: the others of the account may be lost. */
+static sotto_error device_removed(struct receiving *r)
+{
+    struct sotto *core = r->room->core;
+    struct manifest manifest;
+    bool found = false;
+    TRY(manifest_newest(core, &core->identity.account, r->arena, &manifest, &found));
+    if (!found || manifest_device(&manifest, &core->identity.device) == NULL) {
+        r->row.trouble = "This device was removed from your account, and reads nothing more here.";
+        return removed_by(r);
+    }
+    TRY(rejoin_begin(r->room, &r->row, REJOIN_WELCOME_S));
+    if (r->row.state == STORE_ROOM_REJOINING)
+        r->row.trouble = "Somebody put this device out, though it is one of yours. It asks to be "
+                         "let in again; what you write waits until then.";
+    return SOTTO_OK;
 }
 
 /* A commit that its committer may not make is one for no member: all stay where they are, and as
@@ -549,16 +575,17 @@ static sotto_error commit_enter(struct receiving *r, const struct entry *entry,
     uint32_t part = 0;
     bool adds = false, removes = false;
     TRY(commit_events(r, entry, received->staged, committer, &adds, &removes, &part));
-    bool out = sotto_mls_staged_removes_self(received->staged);
-    if (out && self_comes_back(r, received->staged)) {
+    if (sotto_mls_staged_removes_self(received->staged)) {
+        bool back = self_comes_back(r, received->staged, true);
+        bool person_stays = account_remains(r, received->staged, &core->identity.account) ||
+                            self_comes_back(r, received->staged, false);
         sotto_mls_received_clear(received); /* of the group that goes now */
-        return rejoin_begin(room, &r->row, REJOIN_WELCOME_S);
+        if (back)
+            return rejoin_begin(room, &r->row, REJOIN_WELCOME_S);
+        return person_stays ? device_removed(r) : removed_by(r);
     }
-    bool person_stays = out && account_remains(r, received->staged, &core->identity.account);
     sotto_mls_staged_apply(room->group, received->staged);
     received->staged = NULL;
-    if (out)
-        return removed_by(r, person_stays);
     if (removes)
         TRY(room_read_token(room, &r->row));
     if (adds)

@@ -391,7 +391,6 @@ static bool judge_proposal(struct judged *j, const sotto_mls_proposal *proposal,
     case SOTTO_MLS_REMOVE:
         return judge_remove(j, proposal->u.remove.index, proposer);
     case SOTTO_MLS_UPDATE:
-    case SOTTO_MLS_SELF_REMOVE:
     case SOTTO_MLS_CONTEXT_EXTENSIONS: /* judged before */
         return true;
     case SOTTO_MLS_EXTERNAL_INIT:

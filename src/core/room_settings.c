@@ -36,11 +36,10 @@ static bool timer_waits(struct room *room)
     int64_t after = 0;
     bool waits = false;
     arena_init(&arena, core->env);
-    while (!waits && store_outgoing_next(core->store, &room->id, STORE_OUT_ENTRIES, after, &arena,
+    while (!waits && store_outgoing_next(core->store, &room->id, STORE_OUT_COMMITS, after, &arena,
                                          &outgoing) == SOTTO_OK) {
         after = outgoing.id;
-        waits = outgoing.kind == STORE_OUT_COMMIT &&
-                commit_intent_read(outgoing.intent, &intent) == SOTTO_OK &&
+        waits = commit_intent_read(outgoing.intent, &intent) == SOTTO_OK &&
                 intent.action == COMMIT_SETTINGS &&
                 settings_change_read(intent.change, &change) == SOTTO_OK &&
                 change.what == SETTINGS_TIMER;
@@ -81,21 +80,32 @@ sotto_error room_settings_keep(struct room *room, struct store_room *row, struct
     return keep(room, row, arena, &settings, &stored);
 }
 
+/* The row, zeros if there is none, and what it says. */
+static sotto_error known(struct sotto *core, const struct room_id *room, struct arena *arena,
+                         struct store_settings *stored, struct settings *settings, bool *found)
+{
+    sotto_fault fault;
+    sotto_error error = store_settings_get(core->store, room, arena, stored);
+    if (error == SOTTO_NOT_FOUND)
+        memset(stored, 0, sizeof *stored);
+    else
+        TRY(error);
+    *found = stored->settings.size > 0;
+    if (*found)
+        return settings_read(stored->settings, arena, settings, &fault);
+    settings_legacy(settings);
+    stored->role = SOTTO_ROLE_OWNER;
+    return SOTTO_OK;
+}
+
 sotto_error room_settings_known(struct sotto *core, const struct room_id *room, struct arena *arena,
                                 struct settings *settings, uint8_t *role, bool *found)
 {
     struct store_settings stored;
-    sotto_fault fault;
-    sotto_error error = store_settings_get(core->store, room, arena, &stored);
-    bool there = error == SOTTO_OK && stored.settings.size > 0;
-    if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
-        return error;
-    if (there)
-        TRY(settings_read(stored.settings, arena, settings, &fault));
-    else
-        settings_legacy(settings);
+    bool there = false;
+    TRY(known(core, room, arena, &stored, settings, &there));
     if (role != NULL)
-        *role = there ? stored.role : SOTTO_ROLE_OWNER;
+        *role = stored.role;
     if (found != NULL)
         *found = there;
     return SOTTO_OK;
@@ -106,10 +116,10 @@ sotto_error room_settings_show(struct sotto *core, const struct room_id *room, s
 {
     struct settings settings;
     struct store_settings stored;
-    uint8_t role = 0;
     bool found = false;
     memset(shown, 0, sizeof *shown);
-    TRY(room_settings_known(core, room, arena, &settings, &role, &found));
+    TRY(known(core, room, arena, &stored, &settings, &found));
+    const uint8_t role = stored.role;
     char *description = arena_array(arena, settings.description.size + 1, 1);
     if (description == NULL)
         return SOTTO_NO_MEMORY;
@@ -126,7 +136,7 @@ sotto_error room_settings_show(struct sotto *core, const struct room_id *room, s
     }
     shown->may_govern = role == SOTTO_ROLE_OWNER;
     shown->join = (enum sotto_join_rule)settings.join;
-    if (store_settings_get(core->store, room, arena, &stored) == SOTTO_OK && stored.has_successor)
+    if (stored.has_successor)
         memcpy(shown->successor.bytes, stored.successor.bytes, ROOM_ID_SIZE);
     return SOTTO_OK;
 }

@@ -63,8 +63,7 @@ bool take_all_ready(struct room *room)
     while (ready && store_outgoing_next(room->core->store, &room->id, STORE_OUT_COMMITS, after,
                                         &arena, &outgoing) == SOTTO_OK) {
         after = outgoing.id;
-        if (outgoing.kind == STORE_OUT_COMMIT &&
-            commit_intent_read(outgoing.intent, &intent) == SOTTO_OK &&
+        if (commit_intent_read(outgoing.intent, &intent) == SOTTO_OK &&
             intent.action == COMMIT_ADD && take_ready(room, &intent, &ready) != SOTTO_OK)
             ready = false;
     }
@@ -478,23 +477,44 @@ static bool intent_fetch(struct room *room, const struct store_outgoing *outgoin
 static bool intent_wants(struct room *room, const struct store_outgoing *outgoing,
                          struct commit_intent *intent)
 {
-    return outgoing->kind == STORE_OUT_COMMIT && outgoing->state == STORE_OUT_WANTED &&
+    return outgoing->state == STORE_OUT_WANTED &&
            outgoing->not_before_s <= core_now_s(room->core) &&
            commit_intent_read(outgoing->intent, intent) == SOTTO_OK &&
            intent->action == COMMIT_ADD &&
            (room->group == NULL || !commit_add_done(room->core, room->group, intent));
 }
 
-bool take_next(struct room *room, const struct store_room *row)
+/* Inside a transaction: looks at the intents from that one on. */
+static sotto_error take_from(struct room *room, int64_t from, struct arena *arena, bool *asking)
+{
+    struct sotto *core = room->core;
+    struct store_outgoing outgoing;
+    struct commit_intent intent;
+    int64_t after = from > 0 ? from - 1 : 0;
+    for (;;) {
+        sotto_error error =
+            store_outgoing_next(core->store, &room->id, STORE_OUT_COMMITS, after, arena, &outgoing);
+        if (error != SOTTO_OK)
+            return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
+        after = outgoing.id;
+        if (core->patient && outgoing.not_before_s > core_now_s(core) && room->retry_ms == 0)
+            room->retry_ms = net_now_ms(room->core) + 1000;
+        if (intent_wants(room, &outgoing, &intent) &&
+            intent_fetch(room, &outgoing, &intent, arena)) {
+            room->taking = outgoing.id;
+            *asking = true;
+            return SOTTO_OK;
+        }
+    }
+}
+
+bool take_next(struct room *room)
 {
     struct sotto *core = room->core;
     struct arena arena;
     struct store_outgoing outgoing;
-    struct commit_intent intent;
     struct store_room fresh;
-    int64_t after = 0;
     bool asking = false;
-    (void)row;
     arena_init(&arena, core->env);
     /* Mostly there is none: nobody is kept from writing to see that. */
     sotto_error error =
@@ -507,19 +527,13 @@ bool take_next(struct room *room, const struct store_room *row)
         error = store_begin(core->store);
     if (error == SOTTO_OK)
         error = room_enter(room, &arena, &fresh);
-    while (error == SOTTO_OK && !asking) {
-        error = store_outgoing_next(core->store, &room->id, STORE_OUT_COMMITS, after, &arena,
-                                    &outgoing);
-        if (error != SOTTO_OK)
-            break;
-        after = outgoing.id;
-        if (core->patient && outgoing.not_before_s > core_now_s(core) && room->retry_ms == 0)
-            room->retry_ms = net_now_ms(room->core) + 1000;
-        if (intent_wants(room, &outgoing, &intent))
-            asking = intent_fetch(room, &outgoing, &intent, &arena);
+    /* A thousand people are added in one pass; that nothing is missing any more, all of it says. */
+    if (error == SOTTO_OK && room->taking != 0)
+        error = take_from(room, room->taking, &arena, &asking);
+    if (error == SOTTO_OK && !asking) {
+        room->taking = 0;
+        error = take_from(room, 0, &arena, &asking);
     }
-    if (error == SOTTO_NOT_FOUND)
-        error = SOTTO_OK;
     if (error == SOTTO_OK) /* nothing was changed, but that a token may be reserved */
         error = store_commit(core->store);
     if (error != SOTTO_OK)

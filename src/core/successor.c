@@ -147,11 +147,11 @@ static sotto_error enter_stopped(struct sotto *core, const struct room_id *id, s
                                  struct room **room, struct store_room *row,
                                  struct store_settings *stored)
 {
+    TRY(store_room_get(core->store, id, arena, row)); /* first: others name rooms as they like */
+    TRY(store_settings_get(core->store, id, arena, stored));
     *room = room_of(core, id);
     if (*room == NULL)
         return SOTTO_NO_MEMORY;
-    TRY(store_room_get(core->store, id, arena, row));
-    TRY(store_settings_get(core->store, id, arena, stored));
     return room_load_group(*room);
 }
 
@@ -347,12 +347,7 @@ sotto_error successor_shut_out(struct room *room, struct store_room *row, struct
                    "shuts all members out, or the relay did. If there is an owner besides, their "
                    "Sotto makes a new conversation.",
                    name[0] != '\0' ? name : "a member");
-    row->state = STORE_ROOM_FORKED;
-    row->trouble = trouble;
     TRY(room_stopped_by(room, arena, &stored.committer));
-    sotto_error error = event_add(core, &room->id, row->next_seq, 0, SOTTO_KIND_FORK,
-                                  &core->identity.account, NULL);
-    if (error != SOTTO_OK && error != SOTTO_EXISTS)
-        return error;
+    TRY(room_stop(room, row, row->next_seq, trouble));
     return successor_after(room, row, arena, &stored.committer);
 }

@@ -92,6 +92,29 @@ def test_alone():
         assert "back again" not in texts(alice, "Kitchen")
 
 
+def test_alone_as_owner():
+    """the only owner of a group comes back alone into it by members who may neither add nor remove anybody"""
+    with World("Alice", "Bob", "Carol") as (world, alice, bob, carol):
+        two(world)
+        carol.register()
+        world.befriend(alice, carol)
+        alice.ok("group", "create", "Kitchen", "Bob", "Carol")
+        alice.ok("group", "policy", "Kitchen", "add", "admin")
+        sync(bob, carol, alice)
+        again = recover(world, phrase(alice), "Alice", 2, "--name", "Alice", "--alone")
+        again.ok("accept", bob.ok("invite").of("invitation")[0]["link"])
+        again.ok("sync")
+        sync(bob, again, bob, again, carol, again)
+        kitchen = again.conversation("Kitchen")
+        assert kitchen["state"] == "active" and kitchen["members"] == 3, kitchen
+        assert kitchen["settings"]["role"] == "owner", kitchen
+        again.ok("send", "Kitchen", "back again")
+        sync(bob, carol)
+        assert texts(bob, "Kitchen")[-1] == texts(carol, "Kitchen")[-1] == "back again"
+        alice.run("sync")
+        assert "back again" not in texts(alice, "Kitchen")
+
+
 def test_anew():
     """a relay that knows nothing of the account takes it anew when that is said, under the same identity"""
     with World("Alice", "Bob") as (world, alice, bob):
@@ -171,4 +194,4 @@ def test_killed():
         assert texts(bob, "Alice") == ["before", "whole"]
 
 
-main([test_beside, test_alone, test_anew, test_wrong, test_limited, test_killed])
+main([test_beside, test_alone, test_alone_as_owner, test_anew, test_wrong, test_limited, test_killed])

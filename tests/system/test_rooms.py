@@ -4,6 +4,7 @@ import base64
 import os
 import subprocess
 
+from linking import Device, begin
 from world import World, main
 
 PICTURE = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5E"
@@ -35,6 +36,10 @@ def agree(people, title):
 
 def members(person, title):
     return sorted(m["name"] for m in person.ok("group", "members", title).of("member"))
+
+
+def texts(person, title):
+    return [t for _, t in person.texts(title)]
 
 
 def lines(person, title):
@@ -287,6 +292,68 @@ def test_link_across_relays():
         assert bob.texts("Kitchen")[-1][1] == alice.texts("Kitchen")[-1][1] == "from afar"
 
 
+def test_ban_beside_an_add():
+    """who was banned before the change that adds them was made is out, and the group goes on"""
+    with World("Alice", "Bob", "Carol") as (world, alice, bob, carol):
+        befriend_all(world)
+        alice.ok("group", "create", "Kitchen", "Bob")
+        sync_all(world)
+        world.stop_relay()
+        alice.run("group", "add", "Kitchen", "Carol")
+        alice.run("group", "ban", "Kitchen", "Carol")
+        world.start_relay()
+        sync_all(world)
+        assert members(bob, "Kitchen") == ["Alice", "Bob"]
+        assert [s["banned"] for s in bob.ok("group", "roles", "Kitchen").of("standing")].count(True) == 1
+        agree([alice, bob], "Kitchen")
+
+
+def test_leave_beside_a_commit():
+    """who asked to leave is out with the next commit, whoever makes it and whatever for"""
+    with World("Alice", "Bob", "Carol") as (world, alice, bob, carol):
+        befriend_all(world)
+        alice.ok("group", "create", "Kitchen", "Bob", "Carol")
+        sync_all(world)
+        world.stop_relay()
+        carol.run("group", "update", "Kitchen")
+        carol.run("send", "Kitchen", "behind it")
+        world.start_relay()
+        bob.ok("group", "leave", "Kitchen")
+        carol.ok("sync")  # she may remove nobody, and the request is in the epoch that she ends
+        assert members(carol, "Kitchen") == ["Alice", "Carol"]
+        alice.ok("sync")
+        assert members(alice, "Kitchen") == ["Alice", "Carol"]
+        assert texts(alice, "Kitchen") == ["behind it"]
+        agree([alice, carol], "Kitchen")
+
+
+def test_put_out():
+    """a device that a member puts out without cause is let in again, though the account's other one is gone"""
+    with World("Alice", "Bob", "Mallory") as (world, alice, bob, mallory):
+        befriend_all(world)
+        alice.ok("group", "create", "Kitchen", "Bob", "Mallory")
+        sync_all(world)
+        process, text = begin(Device(world, "Bob", 2), "--device", "Drawer")
+        bob.ok("device", "add", text)
+        process.communicate()
+        sync_all(world)
+        assert members(alice, "Kitchen") == ["Alice", "Bob", "Bob", "Mallory"]
+        usurp(mallory, "Kitchen", "remove", bob.ok("status").of("status")[0]["account"])
+        alice.ok("sync")
+        assert members(alice, "Kitchen") == ["Alice", "Bob", "Mallory"]
+        bob.run("sync")
+        state = bob.conversation("Kitchen")
+        assert state["state"] == "rejoining" and "put this device out" in state["trouble"], state
+        assert bob.run("send", "Kitchen", "still here").error == "rejoining"
+        bob.sql("UPDATE rejoin SET next_s = 1")  # a minute passes
+        bob.run("sync")
+        sync_all(world)
+        assert bob.conversation("Kitchen")["state"] == "active", bob.conversation("Kitchen")
+        assert members(alice, "Kitchen") == ["Alice", "Bob", "Bob", "Mallory"]
+        alice.ok("sync")
+        assert texts(alice, "Kitchen") == ["still here"]
+
+
 def usurp(person, title, *what):
     done = subprocess.run([os.environ["SOTTO_USURPER"], person.profile, person.conversation(title)["conversation"],
                            *what], capture_output=True, encoding="utf-8", timeout=300)
@@ -312,9 +379,13 @@ def stopped_and_goes_on(kind, early=False):
         usurp(mallory, "Kitchen", kind, *target)
         honest = [bob, carol, alice] if early else [alice, bob, carol]
         for person in honest:
-            person.run("sync")
-        if kind == "gate":  # found out by whoever writes first
-            assert alice.run("send", "Kitchen", "anybody here?").error == "forked"
+            if person is not alice:
+                person.run("sync")
+            else:  # what was waiting fails; and the false gate is found out by whoever writes first
+                assert alice.run("send", "Kitchen", "anybody here?").error == "forked"
+                unsent = alice.history(there(alice, "Kitchen")["forked"]["conversation"])
+                assert [m["status"] for m in unsent if m.get("text") == "anybody here?"] == ["failed"], unsent
+                assert there(alice, "Kitchen")["forked"]["waiting"] == 0
         for _ in range(2):
             for person in honest:
                 person.run("sync")
@@ -384,4 +455,5 @@ def test_usurped_garbage():
 
 
 main([test_link, test_link_rules, test_link_across_relays, test_title_and_picture, test_roles, test_ownership, test_ban, test_timer, test_race,
+      test_ban_beside_an_add, test_leave_beside_a_commit, test_put_out,
       test_usurped_title, test_usurped_owner, test_usurped_remove, test_usurped_gate, test_usurped_garbage])

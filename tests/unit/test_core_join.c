@@ -80,25 +80,35 @@ static void key_package(struct person *person, sotto_buf *package, sotto_buf *re
     arena_free(&arena);
 }
 
-/* maker makes a group with other and Bob in it. */
-static void make_welcome(struct person *maker, struct person *other, struct room_id *room,
-                         sotto_buf *welcome, sotto_buf *reference)
+/* maker makes a group with other and Bob in it; itself: which says that it goes on from itself. */
+static void make_welcome_of(struct person *maker, struct person *other, bool itself,
+                            struct room_id *room, sotto_buf *welcome, sotto_buf *reference)
 {
-    sotto_buf extension, packages[2], unused, commit;
+    sotto_buf extension, agreed, packages[2], unused, commit;
+    struct settings settings;
+    struct settings_role owner = {maker->core->identity.account, SOTTO_ROLE_OWNER};
     sotto_buf_init(&extension, maker->core->env);
+    sotto_buf_init(&agreed, maker->core->env);
     sotto_buf_init(&packages[0], maker->core->env);
     sotto_buf_init(&packages[1], maker->core->env);
     sotto_buf_init(&unused, maker->core->env);
     sotto_buf_init(&commit, maker->core->env);
     const struct identity_room info = {IDENTITY_ROOM_GROUP, sotto_bytes_str("Friends")};
     assert_ok(identity_room_write(&info, &extension));
-    const sotto_mls_extension extensions[] = {
-        {.type = IDENTITY_EXTENSION_ROOM, .data = sotto_buf_view(&extension)}};
     sotto_mls_group *group = NULL;
     sotto_mls_staged *staged = NULL;
     assert_ok(maker->core->env->random(maker->core->env->ctx, room->bytes, ROOM_ID_SIZE));
+    settings_init(&settings);
+    settings.roles = &owner;
+    settings.role_count = 1;
+    settings.continues = itself;
+    settings.before = *room;
+    assert_ok(settings_write(&settings, &agreed));
+    const sotto_mls_extension extensions[] = {
+        {.type = IDENTITY_EXTENSION_ROOM, .data = sotto_buf_view(&extension)},
+        {.type = SETTINGS_EXTENSION, .data = sotto_buf_view(&agreed)}};
     assert_ok(sotto_mls_group_create(maker->core->mls, &maker->core->identity_mls.mls,
-                                     sotto_bytes_of(room->bytes, ROOM_ID_SIZE), extensions, 1,
+                                     sotto_bytes_of(room->bytes, ROOM_ID_SIZE), extensions, 2,
                                      &group));
     key_package(other, &packages[0], &unused);
     key_package(&bob, &packages[1], reference);
@@ -111,10 +121,17 @@ static void make_welcome(struct person *maker, struct person *other, struct room
     sotto_mls_staged_drop(staged);
     sotto_mls_group_free(group);
     sotto_buf_free(&extension);
+    sotto_buf_free(&agreed);
     sotto_buf_free(&packages[0]);
     sotto_buf_free(&packages[1]);
     sotto_buf_free(&unused);
     sotto_buf_free(&commit);
+}
+
+static void make_welcome(struct person *maker, struct person *other, struct room_id *room,
+                         sotto_buf *welcome, sotto_buf *reference)
+{
+    make_welcome_of(maker, other, false, room, welcome, reference);
 }
 
 /* Bob gets an envelope with that Welcome which names `named` as its sender, and his invitation if
@@ -184,6 +201,23 @@ static void a_contact_lets_one_in(void **state)
     assert_true(bob_joins(&alice, &room, &welcome, &reference));
     sotto_buf_free(&welcome);
     sotto_buf_free(&reference);
+}
+
+/* Not even of a contact: looking at the group before would be looking at this one. */
+static void a_room_that_goes_on_from_itself_is_none(void **state)
+{
+    (void)state;
+    struct room_id room;
+    for (int i = 0; i < 2; i++) {
+        sotto_buf welcome, reference;
+        sotto_buf_init(&welcome, sotto_env_system());
+        sotto_buf_init(&reference, sotto_env_system());
+        struct person *maker = i == 0 ? &alice : &mallory;
+        make_welcome_of(maker, i == 0 ? &mallory : &alice, true, &room, &welcome, &reference);
+        assert_false(bob_joins(maker, &room, &welcome, &reference));
+        sotto_buf_free(&welcome);
+        sotto_buf_free(&reference);
+    }
 }
 
 /* Mallory's group has Alice in it, and the envelope says that Alice sent it. */
@@ -291,6 +325,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_contact_lets_one_in, start, stop),
+        cmocka_unit_test_setup_teardown(a_room_that_goes_on_from_itself_is_none, start, stop),
         cmocka_unit_test_setup_teardown(a_stranger_cannot_come_in_a_contacts_name, start, stop),
         cmocka_unit_test_setup_teardown(a_request_says_who_asks, start, stop),
         cmocka_unit_test_setup_teardown(an_invitation_lets_in_who_proves_to_hold_it, start, stop),

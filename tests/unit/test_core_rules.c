@@ -309,6 +309,45 @@ static void who_asked_to_leave_is_removed_by_anybody(void **state)
     sotto_buf_free(&message);
 }
 
+/* No Sotto asks to leave in this way, and none would tell of it or take the read token away. */
+static void nobody_leaves_in_another_way(void **state)
+{
+    (void)state;
+    sotto_buf message, commit, welcome;
+    sotto_mls_staged *own = NULL;
+    sotto_buf_init(&message, sotto_env_system());
+    sotto_buf_init(&commit, sotto_env_system());
+    sotto_buf_init(&welcome, sotto_env_system());
+    const sotto_mls_proposal self = {.type = SOTTO_MLS_SELF_REMOVE};
+    assert_ok(sotto_mls_propose(people[BOB].group, &self, NULL, SOTTO_MLS_PUBLIC, &message));
+    for (int i = 0; i < PEOPLE; i++) {
+        sotto_mls_received received;
+        memset(&received, 0, sizeof received);
+        if (i != BOB)
+            assert_ok(sotto_mls_process(people[i].group, sotto_buf_view(&message), &received));
+        sotto_mls_received_clear(&received);
+    }
+    const sotto_mls_commit_options options = {.proposal_count = 0};
+    assert_ok(sotto_mls_commit(people[ALICE].group, &options, &commit, &welcome, &own));
+    for (int i = 0; i < 2; i++) { /* Alice herself, and Carol */
+        sotto_mls_received received;
+        struct account_id committer;
+        bool allowed = true;
+        memset(&received, 0, sizeof received);
+        if (i == 1)
+            assert_ok(sotto_mls_process(people[CAROL].group, sotto_buf_view(&commit), &received));
+        assert_ok(rules_judge(people[i == 0 ? ALICE : CAROL].group, i == 0 ? own : received.staged,
+                              sotto_env_system(), &allowed, &why, &committer));
+        assert_false(allowed);
+        assert_true(account_id_equal(&committer, id(ALICE)));
+        sotto_mls_received_clear(&received);
+    }
+    sotto_mls_staged_drop(own);
+    sotto_buf_free(&message);
+    sotto_buf_free(&commit);
+    sotto_buf_free(&welcome);
+}
+
 static void an_admin_changes_texts_and_a_member_if_they_may(void **state)
 {
     (void)state;
@@ -496,6 +535,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(devices_come_and_go_by_anybody, start, stop),
         cmocka_unit_test_setup_teardown(a_device_is_replaced_by_anybody, start, stop),
         cmocka_unit_test_setup_teardown(who_asked_to_leave_is_removed_by_anybody, start, stop),
+        cmocka_unit_test_setup_teardown(nobody_leaves_in_another_way, start, stop),
         cmocka_unit_test_setup_teardown(an_admin_changes_texts_and_a_member_if_they_may, start,
                                         stop),
         cmocka_unit_test_setup_teardown(roles_are_the_owners, start, stop),
