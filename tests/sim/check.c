@@ -32,8 +32,9 @@ void check_error(struct client *client, sotto_error error, const char *doing)
                client->number, doing, problem->message);
     enum sotto_trouble trouble = sotto_code_trouble(problem->code);
     bool forked = problem->code == SOTTO_CODE_FORKED && client->world->forks > 0;
+    bool unreached = client->world->healed && trouble == SOTTO_TROUBLE_NETWORK;
     if (trouble == SOTTO_TROUBLE_FAILURE || (trouble == SOTTO_TROUBLE_SECURITY && !forked) ||
-        problem->code == SOTTO_CODE_OK)
+        unreached || problem->code == SOTTO_CODE_OK)
         world_fails(client->world, "client %u, %s: %s (%s)", client->number, doing,
                     problem->message, sotto_error_text(error));
 }
@@ -390,11 +391,36 @@ static void view_alone(struct world *world, const struct view *view)
         }
 }
 
+/* For whoever looks for the reason of a failure: --trace. */
+static void view_tell(const struct view *view)
+{
+    struct store *store = view->client->core->store;
+    struct store_outgoing outgoing;
+    struct room_id id;
+    struct arena arena;
+    memcpy(id.bytes, view->id.bytes, sizeof id.bytes);
+    arena_init(&arena, &view->client->env);
+    printf("room %02x%02x of client %u: state %d, epoch %llu, seq %llu, waits %u; %s\n",
+           id.bytes[0], id.bytes[1], view->client->number, (int)view->state,
+           (unsigned long long)view->epoch, (unsigned long long)view->seq, view->waiting,
+           view->trouble);
+    for (int64_t after = 0;
+         store_outgoing_next(store, &id, STORE_OUT_ALL, after, &arena, &outgoing) == SOTTO_OK;
+         after = outgoing.id)
+        printf("    %s: kind %d, state %d, in %lld s, action %d, %s\n", outgoing.client_id,
+               (int)outgoing.kind, (int)outgoing.state,
+               (long long)outgoing.not_before_s - (long long)client_now_s(view->client),
+               outgoing.intent.size > 0 ? outgoing.intent.data[0] : 0, outgoing.error);
+    arena_free(&arena);
+}
+
 static void check_room(struct world *world, struct view *const *views, size_t count)
 {
     const struct view *first = NULL;
     const struct room_check c = {world, room_of_view(world, views[0]), views, count};
     for (size_t i = 0; i < count; i++) {
+        if (world->options.trace)
+            view_tell(views[i]);
         view_alone(world, views[i]);
         if (views[i]->state != SOTTO_ROOM_ACTIVE)
             continue;

@@ -13,7 +13,7 @@
 #define HOUR_MS (60 * MINUTE_MS)
 
 /* Turns of a core that does not wait: a burst of answers may have so many. */
-enum { SPINS_MAX = 2000, HEAL_ROUNDS = 30 };
+enum { SPINS_MAX = 2000 };
 
 static const char relay_address[] = "relay.example:7443";
 
@@ -468,6 +468,44 @@ static void one_day(struct client *client)
     }
 }
 
+struct lost {
+    const struct person *person;
+    char device[33];
+};
+
+static void on_lost(void *ctx, const struct sotto_device *device)
+{
+    struct lost *lost = ctx;
+    for (unsigned i = 0; i < lost->person->client_count; i++) {
+        const struct client *client = lost->person->clients[i];
+        if (client->registered && strcmp(client->device, device->device) == 0)
+            return;
+    }
+    memcpy(lost->device, device->device, sizeof lost->device);
+}
+
+/* A device is listed that never came, for its linking broke off: its person takes it off the list.
+ */
+static void forget_lost(struct client *client)
+{
+    struct lost lost = {.person = client->person};
+    if (!client->registered || client->revoked || client->person->linking != NULL)
+        return;
+    check_error(client, sotto_devices(client->core, on_lost, &lost), "listing devices");
+    if (lost.device[0] != '\0')
+        check_error(client, sotto_device_revoke(client->core, lost.device),
+                    "removing a device that never came");
+}
+
+/* Everybody comes to the same end: a round is quiet if nobody said anything in those before. */
+static bool round_begins(struct world *world, unsigned round)
+{
+    if (world->rounds[round] == 0) /* the first one of it */
+        world->rounds[round] = world->entries + 1;
+    world->healed |= round > 1;
+    return round < HEAL_QUIET || world->rounds[round] != world->rounds[round - HEAL_QUIET];
+}
+
 /* Everything that went wrong is over: rounds until nobody has anything to say any more, and all has
  * to be well. */
 static void heal(struct client *client)
@@ -475,14 +513,12 @@ static void heal(struct client *client)
     struct world *world = client->world;
     struct sotto_id id;
     client->steps_left = 0;
-    uint64_t entries = 0;
-    unsigned quiet = 0;
-    for (unsigned round = 0; round < HEAL_ROUNDS && quiet < 4; round++) {
-        quiet = world->entries == entries ? quiet + 1 : 0;
-        entries = world->entries;
-        uint64_t at = world->end_ms + round * 2 * HOUR_MS + client->number * MINUTE_MS / 2;
+    for (unsigned round = 0; round < HEAL_ROUNDS; round++) {
+        uint64_t at = world->end_ms + round * 2 * HOUR_MS + client->number * MINUTE_MS;
         if (at > world->now_ms)
             task_sleep(&client->task, at);
+        if (!round_begins(world, round))
+            break;
         take_links(client);
         /* Whatever was forked is found out by the next commit. */
         if (round == 3 && world->forks > 0)
@@ -491,6 +527,8 @@ static void heal(struct client *client)
                     check_error(client, sotto_group_update(client->core, &id), "renewing keys");
         if (client->registered)
             check_error(client, sotto_sync(client->core), "syncing at the end");
+        if (round > 0)
+            forget_lost(client);
     }
     for (unsigned i = 0; world->habits.files && i < 4; i++)
         fetch_file(client, true);
@@ -539,6 +577,8 @@ static void calm_begins(struct world *world, void *ctx, sotto_buf *bytes, uint64
     (void)bytes;
     (void)number;
     world->calm = true;
+    if (world->options.trace)
+        printf("calm\n");
     world->down = false;
     rooms_heal(world);
     net_cut_all(world); /* subscriptions that fell silent are asked for anew */

@@ -41,6 +41,9 @@ void relay_refuse(struct conn_sim *conn, uint32_t request, uint16_t code, uint64
     struct message answer = {.type = MESSAGE_ERROR, .request = request};
     answer.error.code = code;
     answer.error.detail = detail;
+    if (conn->world->options.trace)
+        printf("%llu relay to client %u: no, %u (%llu)\n", (unsigned long long)conn->world->now_ms,
+               conn->client->number, code, (unsigned long long)detail);
     relay_answer(conn, &answer);
 }
 

@@ -434,6 +434,11 @@ static void room_append(struct conn_sim *conn, const struct message *message)
     }
     size_t gates = log->gate_count;
     log_append(world, log, body);
+    if (world->options.trace)
+        printf("%llu room %02x%02x: entry %llu of client %u, %s\n",
+               (unsigned long long)world->now_ms, room->id.bytes[0], room->id.bytes[1],
+               (unsigned long long)log->next_seq - 1, conn->client->number,
+               body->kind == ENTRY_COMMIT ? "commit" : "message");
     if (log->gate_count > gates)
         gates_close(room, log);
     answer.seq = log->next_seq - 1;

@@ -378,6 +378,8 @@ struct sent {
     uint32_t timer_s; /* after which it disappears; 0: never */
 };
 
+enum { HEAL_ROUNDS = 40, HEAL_QUIET = 4 };
+
 struct options {
     uint64_t seed;
     unsigned days, people;
@@ -393,7 +395,9 @@ struct world {
     struct options options;
     struct weather weather;
     struct habits habits;
-    bool calm; /* the end: everything heals */
+    bool calm;                    /* the end: everything heals */
+    bool healed;                  /* and what was broken by then has been found out by everybody */
+    uint64_t rounds[HEAL_ROUNDS]; /* of healing: how many entries there were as each began */
     struct chance chance;
     uint64_t now_ms, end_ms, order;
     struct event *events; /* a heap */

@@ -107,7 +107,7 @@ def test_alone_as_owner():
         sync(bob, again, bob, again, carol, again)
         kitchen = again.conversation("Kitchen")
         assert kitchen["state"] == "active" and kitchen["members"] == 3, kitchen
-        assert kitchen["settings"]["role"] == "owner", kitchen
+        assert again.ok("group", "settings", "Kitchen").of("conversation")[0]["settings"]["role"] == "owner"
         again.ok("send", "Kitchen", "back again")
         sync(bob, carol)
         assert texts(bob, "Kitchen")[-1] == texts(carol, "Kitchen")[-1] == "back again"
