@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -28,6 +29,14 @@ static bool changes_files(const struct __ptrace_syscall_info *info)
         if (info->entry.nr == calls[i])
             return true;
     return false;
+}
+
+unsigned killed_step(unsigned many)
+{
+    const unsigned tries = SANITIZED ? 10 : 40;
+    if (getenv("SOTTO_EVERY_KILL") != NULL || many < tries)
+        return 1;
+    return many / tries;
 }
 
 bool killed_possible(void)

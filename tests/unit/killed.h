@@ -4,8 +4,10 @@
 
 #include "unit/check.h"
 
-/* From one kill to the next: sanitized children start slowly, and the plain build tries each. */
-#define KILL_STEP (SANITIZED ? 5 : 1)
+/* From one kill, or one write that fails, to the next, where there are about so many: some forty
+ * are tried, ten of sanitized children, which start slowly, and with SOTTO_EVERY_KILL (./dev hunt)
+ * each. */
+unsigned killed_step(unsigned many);
 
 /* Whether this machine lets a process trace its child. */
 bool killed_possible(void);

@@ -811,7 +811,7 @@ static void killed_anywhere_the_old_backup_is_there_or_the_new_one(void **state)
         skip();
     back_up_again(NULL);
     memcpy(new_key, key, sizeof key);
-    for (bool killed = true; killed; n += KILL_STEP) {
+    for (bool killed = true; killed; n += killed_step(40)) {
         (void)unlink(path);
         counter = 1;
         assert_ok(back_up(false, true));
@@ -848,7 +848,7 @@ static void killed_anywhere_restoring_goes_on(void **state)
     if (!killed_possible())
         skip();
     assert_ok(back_up(true, false));
-    for (bool killed = true; killed; n += 4 * KILL_STEP) { /* most of them make the profile */
+    for (bool killed = true; killed; n += killed_step(400)) {
         folder_empty(restored_at);
         killed = killed_before(n, restore_killed, NULL);
         assert_ok(restore(key, &restored, &problem));

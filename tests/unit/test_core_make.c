@@ -218,7 +218,7 @@ static void nothing_is_lost_wherever_it_is_killed(void **state)
     unsigned n = 0;
     if (!killed_possible())
         skip();
-    for (bool killed = true; killed; n += KILL_STEP) {
+    for (bool killed = true; killed; n += killed_step(350)) {
         put_plain();
         killed = killed_before(n, convert, NULL);
         expect_all_there();
@@ -233,8 +233,8 @@ static void a_new_profile_is_made_wherever_it_was_killed_before(void **state)
     unsigned n = 0;
     if (!killed_possible())
         skip();
-    /* The first calls each; then tables are made, one like the other. */
-    for (bool killed = true; killed; n += n < 40 ? KILL_STEP : 7) {
+    /* First files are made, then tables, one like the other. */
+    for (bool killed = true; killed; n += killed_step(n < 40 ? 40 : 300)) {
         struct store *store;
         sotto_fault fault;
         folder_empty(folder);
@@ -395,8 +395,8 @@ static void a_conversion_that_fails_leaves_the_plain_database(void **state)
     (void)state;
     sotto_fault fault;
     bool struck = true;
-    unsigned n = 0, full = 0, damaged = 0;
-    for (; struck; n++) {
+    unsigned n = 0, full = 0, damaged = 0, step = killed_step(250);
+    for (; struck; n += step) {
         put_plain();
         atomic_store(&faulty_writes_left, (int)n);
         atomic_store(&faulty_write_fault, SQLITE_FULL);
@@ -406,9 +406,9 @@ static void a_conversion_that_fails_leaves_the_plain_database(void **state)
         expect_all_there();
         expect_only_ciphertext();
     }
-    assert_in_range(full, 40, n);
+    assert_in_range(full * step, 40, n);
     /* Those of the plain database are SQLite's, which notices nothing. */
-    for (unsigned flip = 8; flip < n; flip++) {
+    for (unsigned flip = 8; flip < n; flip += step) {
         put_plain();
         sqlite3 *db = NULL;
         char path[400];
@@ -428,7 +428,7 @@ static void a_conversion_that_fails_leaves_the_plain_database(void **state)
         expect_all_there();
         expect_only_ciphertext();
     }
-    assert_in_range(damaged, 30, n);
+    assert_in_range(damaged * step, 30, n);
 }
 
 int main(void)

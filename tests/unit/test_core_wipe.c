@@ -134,7 +134,7 @@ static void killed_anywhere_the_next_opening_ends_it(void **state)
     if (!killed_possible())
         skip();
     bool killed = true;
-    for (unsigned n = 0; killed; n += KILL_STEP) {
+    for (unsigned n = 0; killed; n += killed_step(40)) {
         uint8_t key[VAULT_FILE_SIZE] = {0}, found[VAULT_FILE_SIZE] = {0};
         char path[160];
         (void)snprintf(path, sizeof path, "%s/" VAULT_FILE, profile);
