@@ -6,7 +6,7 @@
 #include "order/words.h"
 
 /* Options that take no value. */
-static const char flags[] = "no-crl encrypt";
+static const char flags[] = "no-crl encrypt announce cancel dry-run accounts";
 
 bool args_read(struct args *args, int argc, char **argv)
 {

@@ -42,6 +42,10 @@ int command_witness_remove(struct command_line *line);
 
 int command_report(struct command_line *line);
 
+int command_withdraw(struct command_line *line);
+int command_withdraw_list(struct command_line *line);
+int command_withdraw_check(struct command_line *line);
+
 /* ---- Shared --------------------------------------------------------------------------------- */
 
 /* Says on standard error what cannot be done, in a sentence without its full stop, and returns

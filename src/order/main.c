@@ -1,5 +1,5 @@
 /* sottod-orders: the office that answers lawful orders, apart from the relay that serves. `sottod`
- * starts it for the commands order, authority, operator, log, witness, report. */
+ * starts it for the commands order, authority, operator, log, witness, report, withdraw. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -63,6 +63,16 @@ static const struct order_command {
     {"witness", "remove", "KEY", COMMON, "asks it no more", command_witness_remove, false},
     {"report", "", "--year YEAR --out DIR", COMMON "year out",
      "the yearly report: a page for people, and CSV", command_report, false},
+    {"withdraw", "list", "", COMMON, "all withdrawals, and how far they are", command_withdraw_list,
+     false},
+    {"withdraw", "check", "", COMMON, "whether rows are left of those whom the relay left",
+     command_withdraw_check, false},
+    {"withdraw", "",
+     "--jurisdiction CC (--on DATE --reason TEXT [--phone-prefix +NN[,...]] [--label LABEL[,...]]\n"
+     "      [--accounts] [--announce | --dry-run] | --cancel --reason TEXT)",
+     COMMON "jurisdiction on reason phone-prefix label accounts announce dry-run cancel",
+     "leaves a jurisdiction: without --announce it only says who is affected", command_withdraw,
+     false},
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };

@@ -12,6 +12,7 @@
 #include <openssl/pem.h>
 #include <sodium.h>
 
+#include "order/withdraw.h"
 #include "relay/files.h"
 #include "tlog/folder.h"
 #include "wire/tls.h"
@@ -215,6 +216,8 @@ sotto_error office_open(const char *data, const char *origin, const sotto_env *e
     if (error == SOTTO_OK)
         error = answer_key(office);
     if (error == SOTTO_OK)
+        error = withdraw_settle(office);
+    if (error == SOTTO_OK)
         error = office_publish(office);
     if (error == SOTTO_OK)
         error = office_hand_over(office);
@@ -361,6 +364,14 @@ sotto_error office_publish(struct office *office)
 
 /* ---- Telling people ------------------------------------------------------------------------- */
 
+sotto_error office_sign(struct office *office, sotto_bytes text, sotto_buf *out)
+{
+    sotto_error error = sotto_buf_append(out, text.data, text.size);
+    if (error == SOTTO_OK)
+        error = sotto_buf_append(out, (const uint8_t *)"\n", 1);
+    return error == SOTTO_OK ? tlog_note_sign(text, &office->key, office->secret, out) : error;
+}
+
 /* A file for the serving relay: when, whom, and a signed note. */
 static bool hand_over(void *ctx, uint64_t number, sotto_bytes account, uint64_t due_s,
                       sotto_bytes text)
@@ -373,11 +384,7 @@ static bool hand_over(void *ctx, uint64_t number, sotto_bytes account, uint64_t 
     sodium_bin2hex(hex, sizeof hex, account.data, account.size);
     snprintf(name, sizeof name, "%020" PRIu64 "-%s-%" PRIu64 ".note", due_s, hex, number);
     sotto_buf_init(&note, office->env);
-    sotto_error error = sotto_buf_append(&note, text.data, text.size);
-    if (error == SOTTO_OK)
-        error = sotto_buf_append(&note, (const uint8_t *)"\n", 1);
-    if (error == SOTTO_OK)
-        error = tlog_note_sign(text, &office->key, office->secret, &note);
+    sotto_error error = office_sign(office, text, &note);
     if (error == SOTTO_OK)
         error = tlog_folder_put(path_of(office, "outgoing", path), name, sotto_buf_view(&note));
     sotto_buf_free(&note);
@@ -388,5 +395,6 @@ static bool hand_over(void *ctx, uint64_t number, sotto_bytes account, uint64_t 
 
 sotto_error office_hand_over(struct office *office)
 {
-    return of_records(office, records_notices(&office->records, hand_over, office));
+    TRY(of_records(office, records_notices(&office->records, hand_over, office)));
+    return withdraw_hand_over(office);
 }

@@ -6,6 +6,7 @@
  *   log/             the log, as the serving relay gives it out (tlog/folder.h), and log/key
  *   lock             held by the command that runs
  *   outgoing/        notices that wait for their time; the serving relay delivers and removes them
+ *   withdrawals/     withdrawals from jurisdictions, for the serving relay (relay/withdrawal.h)
  */
 #ifndef ORDER_OFFICE_H
 #define ORDER_OFFICE_H
@@ -45,8 +46,11 @@ sotto_error office_checkpoint(struct office *office, struct tlog_checkpoint *che
                               sotto_buf *note);
 
 /* Hands the notices of the records over to the serving relay, which delivers each when it is due:
- * as files outgoing/DUE-ACCOUNT-NUMBER.note. Opening does so too. */
+ * as files outgoing/DUE-ACCOUNT-NUMBER.note; and withdrawals. Opening does so too. */
 sotto_error office_hand_over(struct office *office);
+
+/* Appends a signed note: the text, and the log's signature over it. */
+sotto_error office_sign(struct office *office, sotto_bytes text, sotto_buf *out);
 
 /* Reads a file, appended. Errors: problem. */
 sotto_error office_read(struct office *office, const char *path, size_t max, sotto_buf *out);

@@ -118,9 +118,6 @@ typedef sotto_error records_make_fn(void *ctx, uint64_t index, struct decision *
                                     sotto_buf *entry);
 sotto_error records_decide(struct records *records, struct decision *decision,
                            records_make_fn *make, void *ctx);
-/* An entry that is about no order. */
-sotto_error records_append(struct records *records, sotto_bytes entry, uint64_t now_s,
-                           uint64_t *index);
 
 /* What was decided, with what it commits to. NOT_FOUND: it is not, or its details were erased. */
 sotto_error records_decision(struct records *records, const struct tlog_hash *digest,

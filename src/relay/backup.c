@@ -101,7 +101,8 @@ static bool copy_also(const char *from, const char *to, bool with_keys, char *pr
 /* What sottod-orders keeps (docs/LAWFUL-ORDERS.md), of one moment: no command runs meanwhile. */
 static bool copy_orders(const char *from, const char *to, bool with_keys, char *problem)
 {
-    static const char *const names[] = {"log.key", "answer.key", "answer.pem", "log", "outgoing"};
+    static const char *const names[] = {"log.key", "answer.key", "answer.pem",
+                                        "log",     "outgoing",   "withdrawals"};
     enum { NAMES = sizeof names / sizeof *names, KEYS = 2 };
     char source[PATH_MAX], target[PATH_MAX], records[PATH_MAX], copy[PATH_MAX], lock[PATH_MAX];
     if (!join(source, from, "orders") || !join(target, to, "orders") ||

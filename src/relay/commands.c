@@ -44,6 +44,7 @@ int command_invite(const struct config *config)
     }
     invitation_hash(sotto_bytes_str(text), op->invite.hash);
     op->invite.uses = config->uses;
+    op->invite.label = sotto_bytes_str(config->label);
     op->invite.expires = env->now(env->ctx) + INVITATION_DAYS * 86400;
     bool good = call(config, op, problem);
     store_op_free(op);

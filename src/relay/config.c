@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tlog/leaf.h"
+
 enum kind {
     TEXT,
     NUMBER,
@@ -15,6 +17,7 @@ enum kind {
     NETWORKS,
     REGISTRATION,
     PERMISSIONS,
+    LABEL,
     DURATION,
     LEVEL,
     FORMAT
@@ -50,6 +53,10 @@ static const struct option options[] = {
     {"registration", REGISTRATION, FIELD(registration), 0, 0, false, "open|invite|phone",
      "who may have an account: everyone (default), people with an\n"
      "invitation (`sottod invite`), or with a phone number"},
+    {"label", LABEL, FIELD(label), 0, 0, false, "LABEL",
+     "a label such as DE that new accounts get, by which `sottod\n"
+     "withdraw` finds those without a phone number; with invite: those\n"
+     "that are registered with it (default: none)"},
     {"code-command", TEXT, FIELD(code_command), 0, 0, false, "CMD",
      "hands verification codes over: CMD reads the phone number and\n"
      "the code from standard input, a line each (default: the code is\n"
@@ -132,10 +139,27 @@ enum { OPTION_COUNT = sizeof options / sizeof *options };
 
 /* What a reload changes at once. */
 static const char *const live[] = {
-    "name",          "registration", "retention-days",  "room-days",     "ip-retention",
-    "certificate",   "key",          "max-connections", "rate-limit",    "rate-connections",
-    "rate-requests", "rate-codes",   "rate-sign-ins",   "rate-blob-mib", "rate-registrations",
-    "log-level",     "permissions",  "tokens-a-day",    "token-days",    "room-mib",
+    "name",
+    "registration",
+    "retention-days",
+    "room-days",
+    "ip-retention",
+    "label",
+    "certificate",
+    "key",
+    "max-connections",
+    "rate-limit",
+    "rate-connections",
+    "rate-requests",
+    "rate-codes",
+    "rate-sign-ins",
+    "rate-blob-mib",
+    "rate-registrations",
+    "log-level",
+    "permissions",
+    "tokens-a-day",
+    "token-days",
+    "room-mib",
     "trusted-proxy",
 };
 
@@ -253,6 +277,13 @@ static bool set_text(char *field, size_t size, const char *text)
     return true;
 }
 
+/* Letters, digits and -, as a jurisdiction. Nothing: none. */
+static bool set_label(char *field, size_t size, const char *text)
+{
+    return (text[0] == '\0' || tlog_is_jurisdiction(sotto_bytes_str(text))) &&
+           set_text(field, size, text);
+}
+
 static bool set_listen(struct config *config, const char *text)
 {
     if (config->listen_count == LISTENERS_MAX)
@@ -287,6 +318,8 @@ static bool set(struct config *config, const struct option *option, const char *
         return set_registration(field, text);
     case PERMISSIONS:
         return set_permissions(field, text);
+    case LABEL:
+        return set_label(field, option->size, text);
     case DURATION:
         return set_duration(field, text);
     case FORMAT:
@@ -502,7 +535,7 @@ bool config_read(struct config *config, int argc, char **argv, char problem[stat
 static bool is_same(const struct config *a, const struct config *b, const struct option *option)
 {
     const char *left = (const char *)a + option->offset, *right = (const char *)b + option->offset;
-    if (option->kind == TEXT)
+    if (option->kind == TEXT || option->kind == LABEL)
         return strcmp(left, right) == 0;
     if (option->kind != LISTEN)
         return memcmp(left, right, option->size) == 0;
@@ -543,6 +576,7 @@ static void print_default(const struct option *option)
     printf("#%s =", option->name);
     switch (option->kind) {
     case TEXT:
+    case LABEL:
         printf(*(const char *)field != '\0' ? " %s\n" : "%s\n", (const char *)field);
         return;
     case NUMBER:
@@ -609,7 +643,7 @@ void config_help(void)
 {
     printf("sottod: a relay for Sotto. It orders and keeps what it cannot read.\n\n"
            "Usage: sottod [OPTION]...            serve, until SIGTERM or SIGINT\n"
-           "       sottod invite [--uses N]      make an invitation to register here\n"
+           "       sottod invite [--uses N] [--label LABEL]  make an invitation to register here\n"
            "       sottod status                 what the relay holds, in numbers\n"
            "       sottod backup DEST            copy all of it to a new folder, also while it "
            "serves\n"
@@ -618,7 +652,8 @@ void config_help(void)
            "       sottod defaults               print a configuration file to begin with\n"
            "       sottod sandbox                try what the sandbox must not allow\n"
            "       sottod order ...              answer lawful orders; also authority, operator,\n"
-           "                                     log, witness, report: each tells its usage\n\n"
+           "                                     log, witness, report: each tells its usage\n"
+           "       sottod withdraw ...           leave a jurisdiction\n\n"
            "Without any option it makes a certificate of its own, listens on port %d and\n"
            "prints its address, which people give to `sotto register --relay`.\n\n",
            RELAY_PORT);

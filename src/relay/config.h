@@ -42,6 +42,7 @@ struct config {
     char public_address[CONFIG_TEXT];
     char name[WIRE_TEXT_MAX + 1];
     enum registration registration;
+    char label[33]; /* of new accounts, and of invitations; empty: none */
     char code_command[CONFIG_TEXT];
     char certificate[PATH_MAX], key[PATH_MAX];
     uint32_t retention_days, room_days;

@@ -82,6 +82,11 @@ void connection_refuse(struct connection *connection, uint32_t request, uint16_t
     send_error(connection, request, code, detail, "");
 }
 
+void connection_withdrawn(struct connection *connection, const struct store_op *op)
+{
+    send_error(connection, op->request, WIRE_CODE_WITHDRAWN, op->detail, op->where);
+}
+
 void connection_bad_request(struct connection *connection, uint32_t request, const char *what,
                             uint64_t offset)
 {
@@ -177,7 +182,7 @@ void connection_complete(struct store_op *op)
 void connection_done(struct store_op *op, const struct message *answer)
 {
     if (op->code != 0)
-        connection_refuse(connection_of(op), op->request, op->code, op->detail);
+        send_error(connection_of(op), op->request, op->code, op->detail, op->where);
     else
         connection_send(connection_of(op), answer);
     connection_complete(op);

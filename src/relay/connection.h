@@ -89,6 +89,8 @@ void connection_push(struct connection *connection, uint16_t type, uint32_t requ
 void connection_answer(struct connection *connection, uint16_t type, uint32_t request);
 void connection_refuse(struct connection *connection, uint32_t request, uint16_t code,
                        uint64_t detail);
+/* The answer to an operation that found that the relay has left where the account is. */
+void connection_withdrawn(struct connection *connection, const struct store_op *op);
 /* A client that breaks the protocol is told what and where, and is closed. */
 void connection_bad_request(struct connection *connection, uint32_t request, const char *what,
                             uint64_t offset);

@@ -21,6 +21,7 @@ bool data_path(const struct config *config, enum data_file file, char path[stati
         [DATA_SANDBOX] = "sandbox-test",
         [DATA_LOG] = "orders/log",
         [DATA_NOTICES] = "orders/outgoing",
+        [DATA_WITHDRAWALS] = WITHDRAWAL_FOLDER,
     };
     int size = snprintf(path, PATH_MAX, "%s/%s", config->data, names[file]);
     return size > 0 && size < PATH_MAX;

@@ -14,8 +14,9 @@ enum data_file {
     DATA_BLOBS,
     DATA_BACKUP,
     DATA_SANDBOX,
-    DATA_LOG,    /* the published log of orders */
-    DATA_NOTICES /* to accounts, to be delivered */
+    DATA_LOG,        /* the published log of orders */
+    DATA_NOTICES,    /* to accounts, to be delivered */
+    DATA_WITHDRAWALS /* withdrawal.h */
 };
 
 /* The path of a file in the directory. False: too long. */

@@ -44,8 +44,10 @@ static void on_fetched(struct store_op *op)
     struct inbox *inbox = &connection->inbox;
     const struct store_inbox_fetch *got = &op->inbox_fetch;
     inbox->fetching = false;
-    if (inbox->active && op->code == WIRE_CODE_UNAVAILABLE && inbox->answered) {
-        connection->drop = true; /* the client comes back, and later than we could try again */
+    if (inbox->active && op->code != 0 && inbox->answered) {
+        /* UNAVAILABLE: the client comes back, and later than we could try again. NOT_SIGNED_IN: the
+         * device is no more; signing in tells it so. */
+        connection->drop = true;
     } else if (inbox->active && op->code != 0) {
         connection_refuse(connection, inbox->request, op->code, op->detail);
         inbox_end(connection);

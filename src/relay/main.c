@@ -14,13 +14,14 @@
 #include "relay/reload.h"
 #include "relay/sandbox.h"
 #include "relay/serve.h"
+#include "relay/withdrawals.h"
 
 /* The office that answers orders is a program of its own (src/order): beside this one, where it is
  * installed to, or where the build puts it. Returns if it is none of its commands, or not there. */
 static void become_office(char **argv)
 {
-    static const char *const nouns[] = {"order", "authority", "operator",
-                                        "log",   "witness",   "report"};
+    static const char *const nouns[] = {"order",   "authority", "operator", "log",
+                                        "witness", "report",    "withdraw"};
     static const char *const places[] = {"sottod-orders", "../libexec/sotto/sottod-orders",
                                          "../order/sottod-orders"};
     char folder[PATH_MAX - 64], path[PATH_MAX];
@@ -43,12 +44,14 @@ int main(int argc, char **argv)
 {
     static struct config config;
     char problem[CONFIG_TEXT] = "";
-    become_office(argv);
     if (sodium_init() < 0) {
         fprintf(stderr, "sottod: libsodium does not start.\n");
         return 1;
     }
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* counting allocations takes a lock for each */
+    if (argc > 1 && strcmp(argv[1], "withdraw") == 0)
+        withdrawals_go_on_now(argc, argv); /* the office cannot: it has no way to erase */
+    become_office(argv);
     if (!config_read(&config, argc, argv, problem)) {
         fprintf(stderr, "sottod: %s. See `sottod --help`.\n", problem);
         return 2;

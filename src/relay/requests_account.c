@@ -29,9 +29,14 @@ static bool may_sign_in(struct connection *connection, uint32_t request)
     return wait == 0;
 }
 
-static void sign_in_failed(struct connection *connection, uint32_t request)
+static void count_failed(struct connection *connection)
 {
     ratelimit_take(connection->loop->relay->ratelimit, &connection->address, RATE_SIGN_IN);
+}
+
+static void sign_in_failed(struct connection *connection, uint32_t request)
+{
+    count_failed(connection);
     connection_refuse(connection, request, WIRE_CODE_SIGN_IN_FAILED, 0);
 }
 
@@ -129,6 +134,7 @@ static sotto_error fill_registration(struct connection *connection, struct store
     want->has_code = body->code.size > 0;
     code_hash(body->phone, body->code, want->code_hash);
     code_hash(body->phone, sotto_bytes_str(connection->code), want->new_code_hash);
+    want->label = relay->config->label;
     if (keeps_addresses(connection))
         memcpy(want->address, connection->address_text, ADDRESS_TEXT);
     return SOTTO_OK;
@@ -187,6 +193,9 @@ static void on_signed_in(struct store_op *op)
                   sodium_memcmp(found->sign_in_hash, connection->sign_in_hash, HASH_SIZE) == 0;
     if (op->code == WIRE_CODE_UNAVAILABLE) {
         connection_refuse(connection, op->request, op->code, op->detail);
+    } else if (op->code == WIRE_CODE_WITHDRAWN || (is_key && found->withdrawn)) {
+        count_failed(connection);
+        connection_withdrawn(connection, op);
     } else if (!is_key) {
         sign_in_failed(connection, op->request);
     } else if (connection->channel != NULL) {

@@ -176,6 +176,29 @@ static const char *const steps[] = {
      * came: they go, and are made anew. */
     ("ALTER TABLE key_packages ADD COLUMN day INTEGER NOT NULL DEFAULT 0;"
      "CREATE INDEX key_packages_day ON key_packages(day);"), /* for clang: two strings are meant */
+
+    /* Leaving a jurisdiction: whom that concerns (numbers from low on and before high, or a label),
+     * how far it is (enum withdrawal_state), and which devices were told. */
+    ("ALTER TABLE accounts ADD COLUMN label TEXT;"
+     "ALTER TABLE invitations ADD COLUMN label TEXT;"
+     "CREATE TABLE withdrawals("
+     " key INTEGER PRIMARY KEY,"
+     " id BLOB NOT NULL UNIQUE,"
+     " jurisdiction TEXT NOT NULL,"
+     " begins INTEGER NOT NULL,"
+     " state INTEGER NOT NULL,"
+     " erased INTEGER NOT NULL DEFAULT 0,"
+     " notice BLOB NOT NULL);"
+     "CREATE TABLE withdrawal_places("
+     " withdrawal INTEGER NOT NULL,"
+     " low TEXT,"
+     " high TEXT,"
+     " label TEXT);"
+     "CREATE INDEX withdrawal_places_of ON withdrawal_places(withdrawal);"
+     "CREATE TABLE told("
+     " device INTEGER NOT NULL,"
+     " withdrawal INTEGER NOT NULL,"
+     " PRIMARY KEY(device, withdrawal)) WITHOUT ROWID;"),
 };
 
 int64_t schema_version(struct db *db)

@@ -22,6 +22,7 @@
 #include "relay/notify.h"
 #include "relay/reload.h"
 #include "relay/sandbox.h"
+#include "relay/withdrawals.h"
 
 enum {
     TOKEN_KEYS_SECONDS = 1800,
@@ -45,6 +46,7 @@ struct serving {
     uint64_t expire_ms, figures_ms, tokens_ms, notices_ms; /* when next */
     uint64_t watchdog_ms, alive_ms;                        /* watchdog_ms 0: nobody watches */
     uint64_t corrupt;                                      /* as last logged */
+    struct withdrawals withdrawals;
 };
 
 /* ---- The process ---------------------------------------------------------------------------- */
@@ -370,6 +372,17 @@ static void deliver_notices(struct serving *serving)
                   (struct log_field[]){log_number("count", (int64_t)count), LOG_END});
 }
 
+static void leave(struct serving *serving)
+{
+    const struct relay *relay = &serving->relay;
+    struct withdrawals_done done;
+    withdrawals_go_on(&serving->withdrawals, relay->config, relay->env, serving->port,
+                      clocks_of(serving).behind, relay_now_ms(), &done);
+    if (done.left > 0)
+        log_event(&relay->log, LOG_WARNING, "withdrawn",
+                  (struct log_field[]){log_number("accounts", (int64_t)done.accounts), LOG_END});
+}
+
 static void log_proxy_refused(struct relay *relay)
 {
     struct log_field fields[] = {
@@ -431,6 +444,7 @@ static void keep_house(struct serving *serving)
     if (now_ms >= serving->notices_ms) {
         serving->notices_ms = now_ms + NOTICES_SECONDS * 1000;
         deliver_notices(serving);
+        leave(serving);
     }
     if (now_ms >= serving->figures_ms) {
         serving->figures_ms = now_ms + FIGURES_SECONDS * 1000;

@@ -154,20 +154,19 @@ sotto_error store_op_devices(struct store_op *op, const struct manifest *manifes
 
 /* ---- Notices -------------------------------------------------------------------------------- */
 
-static size_t batch_size(size_t capacity)
-{
-    return sizeof(struct notice_batch) + capacity * sizeof(struct notice);
-}
-
 struct notice_batch *notice_batch_new(const sotto_env *env, size_t capacity)
 {
-    struct notice_batch *batch = mem_alloc(env, batch_size(capacity));
+    struct notice_batch *batch = mem_alloc(env, sizeof *batch);
     if (batch == NULL)
         return NULL;
     batch->env = env;
     batch->capacity = capacity;
+    batch->notices = mem_alloc(env, capacity * sizeof *batch->notices);
     atomic_init(&batch->refs, 1);
-    return batch;
+    if (batch->notices != NULL)
+        return batch;
+    mem_free(env, batch, sizeof *batch);
+    return NULL;
 }
 
 void notice_batch_drop(struct notice_batch *batch)
@@ -176,12 +175,23 @@ void notice_batch_drop(struct notice_batch *batch)
         return;
     for (size_t i = 0; i < batch->count; i++)
         blob_drop(batch->notices[i].blob);
-    mem_free(batch->env, batch, batch_size(batch->capacity));
+    mem_free(batch->env, batch->notices, batch->capacity * sizeof *batch->notices);
+    mem_free(batch->env, batch, sizeof *batch);
 }
 
+/* An operation has one as a rule; what is told to all devices of an account has more. */
 struct notice *notice_batch_add(struct notice_batch *batch)
 {
-    BUG_UNLESS(batch->count < batch->capacity);
+    if (batch->count == batch->capacity) {
+        const size_t size = batch->capacity * sizeof *batch->notices;
+        struct notice *more = mem_alloc(batch->env, 2 * size);
+        if (more == NULL)
+            return NULL;
+        memcpy(more, batch->notices, size);
+        mem_free(batch->env, batch->notices, size);
+        batch->notices = more;
+        batch->capacity *= 2;
+    }
     return &batch->notices[batch->count++];
 }
 
@@ -444,7 +454,7 @@ void store_tell(struct store *store, const struct room_id *room, struct blob *bl
     struct notice_batch *batch = notice_batch_new(store->env, 1);
     if (batch == NULL)
         return;
-    struct notice *notice = notice_batch_add(batch);
+    struct notice *notice = notice_batch_add(batch); /* there is room for one */
     notice->kind = NOTICE_WHISPER;
     notice->room = *room;
     notice->blob = blob_hold(blob);

@@ -15,6 +15,7 @@
 
 #include "relay/figures.h"
 #include "relay/limits.h"
+#include "relay/withdrawal.h"
 #include "wire/manifest.h"
 #include "wire/message.h"
 
@@ -78,7 +79,8 @@ enum store_kind {
     STORE_ROOM_EXTEND,
     STORE_SET_USERNAME,
     STORE_SET_FINDABLE,
-    STORE_FIND, /* looks, and spends a token */
+    STORE_FIND,       /* looks, and spends a token */
+    STORE_WITHDRAWAL, /* goes on with leaving a jurisdiction, or with staying */
     /* reads */
     STORE_ROOM_OPEN,
     STORE_ROOM_FETCH,
@@ -180,6 +182,7 @@ struct store_register {
     uint8_t invitation_hash[HASH_SIZE], code_hash[HASH_SIZE];
     uint8_t new_code_hash[HASH_SIZE]; /* of a fresh code, to be used if one has to be sent */
     char address[ADDRESS_TEXT];       /* empty: not to be kept */
+    const char *label;                /* of an account that no labelled invitation is shown for */
     bool send_code;                   /* out, with CODE_SENT: hand the fresh code over */
     struct session session;           /* out */
 };
@@ -237,6 +240,17 @@ struct store_invite {
     uint8_t hash[HASH_SIZE];
     uint32_t uses;
     uint64_t expires;
+    sotto_bytes label; /* of the accounts that are registered with it; empty: none */
+};
+
+/* One step, of bounded work: telling devices, or erasing accounts. Steps may be repeated. */
+struct store_withdrawal {
+    const struct withdrawal *withdrawal; /* the submitter's */
+    bool due;                            /* its day has come */
+    int64_t
+        after; /* 0: from the beginning. Out: to be given to the next step; 0: all were looked at */
+    enum withdrawal_state state; /* out */
+    uint64_t accounts;           /* out: erased so far */
 };
 
 struct store_expire {
@@ -289,6 +303,7 @@ struct store_sign_in {
     struct device_id device;
     uint8_t sign_in_hash[HASH_SIZE]; /* out */
     struct session session;          /* out */
+    bool withdrawn; /* out: to be answered so if the key is right; detail and where are set */
 };
 
 struct store_get_manifest {
@@ -369,8 +384,9 @@ struct store_op {
     void *ctx;
     uint32_t request; /* for the submitter */
 
-    uint16_t code;   /* 0: done; else enum wire_code */
-    uint64_t detail; /* of the code */
+    uint16_t code;                        /* 0: done; else enum wire_code */
+    uint64_t detail;                      /* of the code */
+    char where[WITHDRAWAL_LABEL_MAX + 1]; /* of WITHDRAWN: the jurisdiction */
 
     union {
         struct store_room_create room_create;
@@ -385,6 +401,7 @@ struct store_op {
         struct session session;   /* DELETE_ACCOUNT */
         struct store_seen seen;
         struct store_invite invite;
+        struct store_withdrawal withdrawal;
         struct store_expire expire;
         struct store_token_keys token_keys;
         struct store_issue issue;

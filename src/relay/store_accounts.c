@@ -58,7 +58,7 @@ static void forget_device(struct exec *exec, int64_t device)
     static const char *const statements[] = {
         "DELETE FROM key_packages WHERE device=?", "DELETE FROM taken WHERE device=?",
         "DELETE FROM envelopes WHERE device=?",    "DELETE FROM posts WHERE device=?",
-        "DELETE FROM devices WHERE key=?",
+        "DELETE FROM told WHERE device=?",         "DELETE FROM devices WHERE key=?",
     };
     for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
         db_query *query = db_prepare(exec->db, statements[i]);
@@ -111,6 +111,7 @@ void accounts_set_manifest(struct exec *exec, int64_t account, sotto_bytes manif
         db_bind_bytes(query, 3, sotto_bytes_of(devices[i].sign_in_hash, HASH_SIZE));
         db_run(db, query);
     }
+    withdrawals_tell(exec, account);
 }
 
 /* Whether the session's device is still one of its account, and the manifest stored. */
@@ -164,6 +165,15 @@ void accounts_get_manifest(struct exec *exec, struct store_op *op)
 
 /* ---- Sign-in -------------------------------------------------------------------------------- */
 
+static bool is_known(struct exec *exec, const struct account_id *id)
+{
+    db_query *query = db_prepare(exec->db, "SELECT 1 FROM accounts WHERE account_id=?");
+    db_bind_bytes(query, 1, VIEW(*id));
+    bool known = db_row(exec->db, query);
+    db_end(query);
+    return known;
+}
+
 void accounts_sign_in(struct exec *exec, struct store_op *op)
 {
     struct store_sign_in *sign_in = &op->sign_in;
@@ -173,14 +183,18 @@ void accounts_sign_in(struct exec *exec, struct store_op *op)
                                      " WHERE account_id=? AND device_id=?");
     db_bind_bytes(query, 1, VIEW(sign_in->account));
     db_bind_bytes(query, 2, VIEW(sign_in->device));
-    if (db_row(db, query)) {
+    bool found = db_row(db, query);
+    if (found) {
         sign_in->session.account = db_int(query, 0);
         sign_in->session.device = db_int(query, 1);
         db_copy(db, query, 2, sign_in->sign_in_hash, HASH_SIZE);
-    } else {
-        refuse(op, WIRE_CODE_SIGN_IN_FAILED, 0);
     }
     db_end(query);
+    const sotto_bytes none = sotto_bytes_of(NULL, 0);
+    if (found)
+        sign_in->withdrawn = withdrawals_left(exec, op, none, none, sign_in->session.account);
+    else if (is_known(exec, &sign_in->account) || !withdrawals_refuse_unknown(exec, op))
+        refuse(op, WIRE_CODE_SIGN_IN_FAILED, 0);
 }
 
 void accounts_set_seen(struct exec *exec, int64_t account, const char *address)
@@ -202,7 +216,7 @@ void accounts_seen(struct exec *exec, struct store_op *op)
 
 /* ---- Deletion ------------------------------------------------------------------------------- */
 
-void accounts_delete(struct exec *exec, struct store_op *op)
+void accounts_erase(struct exec *exec, int64_t account)
 {
     static const char *const statements[] = {
         "DELETE FROM codes WHERE phone=(SELECT phone FROM accounts WHERE key=?)",
@@ -211,18 +225,24 @@ void accounts_delete(struct exec *exec, struct store_op *op)
         "DELETE FROM accounts WHERE key=?",
     };
     int64_t gone[WIRE_DEVICES_MAX];
-    sotto_bytes manifest;
-    if (!session_manifest(exec, op, &op->session, &manifest)) {
-        refuse(op, WIRE_CODE_NOT_SIGNED_IN, 0);
-        return;
-    }
-    size_t count = find_gone(exec, op->session.account, NULL, 0, gone);
-    for (size_t i = 0; i < count; i++)
+    size_t count = find_gone(exec, account, NULL, 0, gone);
+    for (size_t i = 0; i < count; i++) {
         forget_device(exec, gone[i]);
+        inbox_tell(exec, gone[i]);
+    }
     for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
         db_query *query = db_prepare(exec->db, statements[i]);
-        db_bind_int(query, 1, op->session.account);
+        db_bind_int(query, 1, account);
         db_run(exec->db, query);
     }
     exec->erased = true;
+}
+
+void accounts_delete(struct exec *exec, struct store_op *op)
+{
+    sotto_bytes manifest;
+    if (session_manifest(exec, op, &op->session, &manifest))
+        accounts_erase(exec, op->session.account);
+    else
+        refuse(op, WIRE_CODE_NOT_SIGNED_IN, 0);
 }

@@ -37,15 +37,16 @@ struct notice_batch {
     atomic_uint refs;
     size_t capacity, count;
     struct notice_link links[STORE_PORTS];
-    struct notice notices[];
+    struct notice *notices;
 };
 
-/* Room for so many notices. NULL when out of memory. Made before the commit, so that nothing can
- * fail behind it. */
+/* Room for so many notices, to begin with. NULL when out of memory. */
 struct notice_batch *notice_batch_new(const sotto_env *env, size_t capacity);
 void notice_batch_drop(struct notice_batch *batch); /* NULL allowed */
 
-/* Zeroed, to be filled in; the batch owns its blob. */
+/* Zeroed, to be filled in; the batch owns its blob. Before the commit, so that nothing can fail
+ * behind it: NULL when there is no memory for more than there was room for. Valid until the next
+ * call. */
 struct notice *notice_batch_add(struct notice_batch *batch);
 
 /* Gives back the operations of a commit (linked by next), and its notices to every port that hears

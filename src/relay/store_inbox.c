@@ -36,27 +36,48 @@ static bool was_posted(struct exec *exec, int64_t device, const struct request_i
     return found;
 }
 
-static void insert_envelope(struct exec *exec, const struct inbox_row *inbox,
-                            const struct store_post *post)
+static void insert_envelope(struct exec *exec, const struct inbox_row *inbox, sotto_bytes sealed)
 {
     struct db *db = exec->db;
     db_query *query = db_prepare(db, "INSERT INTO envelopes(device, seq, sealed, day)"
                                      " VALUES(?,?,?,?)");
     db_bind_int(query, 1, inbox->device);
     db_bind_u64(query, 2, inbox->next);
-    db_bind_bytes(query, 3, post->sealed);
+    db_bind_bytes(query, 3, sealed);
     db_bind_u64(query, 4, exec->day);
-    db_run(db, query);
-    query = db_prepare(db, "INSERT INTO posts(device, post_id, day) VALUES(?,?,?)");
-    db_bind_int(query, 1, inbox->device);
-    db_bind_bytes(query, 2, VIEW(post->post_id));
-    db_bind_u64(query, 3, exec->day);
     db_run(db, query);
     query = db_prepare(db, "UPDATE devices SET inbox_next=inbox_next+1, inbox_count=inbox_count+1,"
                            " inbox_bytes=inbox_bytes+? WHERE key=?");
-    db_bind_u64(query, 1, post->sealed.size);
+    db_bind_u64(query, 1, sealed.size);
     db_bind_int(query, 2, inbox->device);
     db_run(db, query);
+}
+
+static bool is_full(const struct inbox_row *inbox, sotto_bytes sealed)
+{
+    return inbox->count >= INBOX_COUNT_MAX || inbox->bytes + sealed.size > INBOX_BYTES_MAX;
+}
+
+/* Once, whatever is repeated. */
+static void insert_post(struct exec *exec, const struct inbox_row *inbox,
+                        const struct store_post *post)
+{
+    insert_envelope(exec, inbox, post->sealed);
+    db_query *query = db_prepare(exec->db, "INSERT INTO posts(device, post_id, day) VALUES(?,?,?)");
+    db_bind_int(query, 1, inbox->device);
+    db_bind_bytes(query, 2, VIEW(post->post_id));
+    db_bind_u64(query, 3, exec->day);
+    db_run(exec->db, query);
+    inbox_tell(exec, inbox->device);
+}
+
+void inbox_tell(struct exec *exec, int64_t device)
+{
+    struct notice *notice = exec_notice(exec);
+    if (notice == NULL)
+        return;
+    notice->kind = NOTICE_ENVELOPE;
+    notice->device = device;
 }
 
 void inbox_post(struct exec *exec, struct store_op *op)
@@ -76,15 +97,12 @@ void inbox_post(struct exec *exec, struct store_op *op)
         refuse(op, code, 0);
         return;
     }
-    if (inbox.count >= INBOX_COUNT_MAX || inbox.bytes + post->sealed.size > INBOX_BYTES_MAX) {
+    if (is_full(&inbox, post->sealed)) {
         refuse(op, WIRE_CODE_INBOX_FULL, 0);
         return;
     }
-    insert_envelope(exec, &inbox, post);
+    insert_post(exec, &inbox, post);
     permission_spend(exec, account.key, &post->permission, GRANT_POST);
-    struct notice *notice = notice_batch_add(exec->notices);
-    notice->kind = NOTICE_ENVELOPE;
-    notice->device = inbox.device;
 }
 
 /* One that does not fit into a full inbox is not delivered to that device, if another has it. */
@@ -108,18 +126,33 @@ void inbox_post_all(struct exec *exec, struct store_op *op)
     bool given = count == 0;
     for (size_t i = 0; i < count; i++) {
         const bool had = was_posted(exec, inboxes[i].device, &post->post_id);
-        const bool full = inboxes[i].count >= INBOX_COUNT_MAX ||
-                          inboxes[i].bytes + post->sealed.size > INBOX_BYTES_MAX;
+        const bool full = is_full(&inboxes[i], post->sealed);
         given = given || had || !full;
-        if (had || full)
-            continue;
-        insert_envelope(exec, &inboxes[i], post);
-        struct notice *notice = notice_batch_add(exec->notices);
-        notice->kind = NOTICE_ENVELOPE;
-        notice->device = inboxes[i].device;
+        if (!had && !full)
+            insert_post(exec, &inboxes[i], post);
     }
     if (!given)
         refuse(op, WIRE_CODE_INBOX_FULL, 0);
+}
+
+bool inbox_put(struct exec *exec, int64_t device, sotto_bytes bytes)
+{
+    struct inbox_row inbox = {.device = device};
+    db_query *query = db_prepare(exec->db, "SELECT inbox_next, inbox_count, inbox_bytes"
+                                           " FROM devices WHERE key=?");
+    db_bind_int(query, 1, device);
+    bool found = db_row(exec->db, query);
+    if (found) {
+        inbox.next = db_u64(query, 0);
+        inbox.count = db_u64(query, 1);
+        inbox.bytes = db_u64(query, 2);
+    }
+    db_end(query);
+    if (!found || is_full(&inbox, bytes))
+        return false;
+    insert_envelope(exec, &inbox, bytes);
+    inbox_tell(exec, device);
+    return true;
 }
 
 /* ---- Fetch and acknowledge ------------------------------------------------------------------ */

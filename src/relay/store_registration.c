@@ -8,13 +8,17 @@
 
 /* ---- Invitations ---------------------------------------------------------------------------- */
 
-static bool invitation_is_good(struct exec *exec, const struct store_register *want)
+/* label: what accounts that are registered with it get; empty: nothing. */
+static bool invitation_is_good(struct exec *exec, struct store_op *op, sotto_bytes *label)
 {
-    db_query *query = db_prepare(exec->db, "SELECT 1 FROM invitations"
+    const struct store_register *want = &op->registration;
+    db_query *query = db_prepare(exec->db, "SELECT label FROM invitations"
                                            " WHERE hash=? AND uses_left>0 AND expires>?");
     db_bind_bytes(query, 1, sotto_bytes_of(want->invitation_hash, HASH_SIZE));
     db_bind_u64(query, 2, exec->now);
     bool good = db_row(exec->db, query);
+    if (good && store_op_copy(op, db_bytes(query, 0), label) != SOTTO_OK)
+        db_fail(exec->db, SQLITE_NOMEM);
     db_end(query);
     return good;
 }
@@ -29,11 +33,13 @@ static void use_invitation(struct exec *exec, const struct store_register *want)
 
 void registration_invite(struct exec *exec, struct store_op *op)
 {
-    db_query *query = db_prepare(exec->db, "INSERT INTO invitations(hash, uses_left, expires)"
-                                           " VALUES(?,?,?)");
+    db_query *query =
+        db_prepare(exec->db, "INSERT INTO invitations(hash, uses_left, expires, label)"
+                             " VALUES(?,?,?,?)");
     db_bind_bytes(query, 1, sotto_bytes_of(op->invite.hash, HASH_SIZE));
     db_bind_int(query, 2, op->invite.uses);
     db_bind_u64(query, 3, op->invite.expires);
+    db_bind_text(query, 4, op->invite.label);
     db_run(exec->db, query);
 }
 
@@ -165,24 +171,37 @@ static bool phone_is_proved(struct exec *exec, struct store_op *op, int64_t acco
     return true;
 }
 
-static bool is_admitted(struct exec *exec, struct store_op *op)
+static bool is_admitted(struct exec *exec, struct store_op *op, sotto_bytes *label)
 {
     const struct store_register *want = &op->registration;
+    const bool invited = want->has_invitation && invitation_is_good(exec, op, label);
+    if (label->size == 0 && want->label != NULL)
+        *label = sotto_bytes_str(want->label);
     if (want->mode == REGISTRATION_PHONE && want->phone.size == 0)
         refuse(op, WIRE_CODE_PHONE_NEEDED, 0);
     else if (want->mode == REGISTRATION_INVITE && !want->has_invitation)
         refuse(op, WIRE_CODE_INVITATION_NEEDED, 0);
-    else if (want->mode == REGISTRATION_INVITE && !invitation_is_good(exec, want))
+    else if (want->mode == REGISTRATION_INVITE && !invited)
         refuse(op, WIRE_CODE_INVITATION_USED, 0);
     return op->code == 0;
 }
 
-static int64_t insert_account(struct exec *exec, const struct store_register *want)
+/* Whether the relay is still where the person is. */
+static bool is_here(struct exec *exec, struct store_op *op, sotto_bytes label, int64_t account)
 {
-    db_query *query = db_prepare(exec->db, "INSERT INTO accounts(account_id, manifest)"
-                                           " VALUES(?,?)");
+    if (withdrawals_left(exec, op, op->registration.phone, label, account))
+        op->code = WIRE_CODE_WITHDRAWN;
+    return op->code == 0;
+}
+
+static int64_t insert_account(struct exec *exec, const struct store_register *want,
+                              sotto_bytes label)
+{
+    db_query *query = db_prepare(exec->db, "INSERT INTO accounts(account_id, manifest, label)"
+                                           " VALUES(?,?,?)");
     db_bind_bytes(query, 1, VIEW(want->account));
     db_bind_bytes(query, 2, want->manifest);
+    db_bind_text(query, 3, label);
     db_run(exec->db, query);
     return sqlite3_last_insert_rowid(exec->db->handle);
 }
@@ -216,13 +235,15 @@ void registration_register(struct exec *exec, struct store_op *op)
 {
     struct store_register *want = &op->registration;
     struct account_row row = {0};
+    sotto_bytes label = sotto_bytes_of(NULL, 0);
     bool known = accounts_find(exec, op, &want->account, &row);
-    bool may = known ? may_register_again(exec, op, &row)
-                     : is_admitted(exec, op) && phone_is_proved(exec, op, 0);
+    bool may = known ? is_here(exec, op, label, row.key) && may_register_again(exec, op, &row)
+                     : is_admitted(exec, op, &label) && is_here(exec, op, label, 0) &&
+                           phone_is_proved(exec, op, 0);
     if (!may)
         return;
     if (!known) {
-        row.key = insert_account(exec, want);
+        row.key = insert_account(exec, want, label);
         if (want->mode == REGISTRATION_INVITE)
             use_invitation(exec, want);
     }

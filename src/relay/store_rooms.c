@@ -229,7 +229,9 @@ void rooms_append(struct exec *exec, struct store_op *op)
     append->seq = room.next_seq;
     insert_entry(exec, &room, append);
     advance_room(exec, &room, append);
-    struct notice *notice = notice_batch_add(exec->notices);
+    struct notice *notice = exec_notice(exec);
+    if (notice == NULL)
+        return;
     notice->kind = NOTICE_ENTRY;
     notice->room = append->room;
     notice->seq = append->seq;

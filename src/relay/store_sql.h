@@ -15,6 +15,7 @@ struct exec {
     struct tail *tail;
     struct notice_batch *notices; /* of writes */
     bool erased;                  /* people's rows went: what the log still holds has to go too */
+    bool log_owed;                /* it holds some of an earlier commit */
 };
 
 /* schema.c. Brings the database, a new and empty one too, to this program's version, step by step,
@@ -42,6 +43,8 @@ void accounts_get_manifest(struct exec *exec, struct store_op *op);
 void accounts_sign_in(struct exec *exec, struct store_op *op);
 void accounts_seen(struct exec *exec, struct store_op *op);
 void accounts_delete(struct exec *exec, struct store_op *op);
+/* Every row of it; its connections are ended. */
+void accounts_erase(struct exec *exec, int64_t account);
 
 /* What store_registration.c needs of accounts. */
 struct account_row {
@@ -62,6 +65,18 @@ void accounts_set_seen(struct exec *exec, int64_t account, const char *address);
 void registration_register(struct exec *exec, struct store_op *op);
 void registration_invite(struct exec *exec, struct store_op *op);
 
+/* store_withdrawals.c */
+void withdrawals_step(struct exec *exec, struct store_op *op);
+/* An account is new, or a device of it or its number: announced withdrawals are told it. */
+void withdrawals_tell(struct exec *exec, int64_t account);
+/* Whether the relay has left where that number or label (empty: none) is, or where the account (0:
+ * none) is. Then detail and where of the operation say so. */
+bool withdrawals_left(struct exec *exec, struct store_op *op, sotto_bytes phone, sotto_bytes label,
+                      int64_t account);
+/* Whether it has left anywhere; then the operation is refused: the account that it does not know
+ * may have been there. */
+bool withdrawals_refuse_unknown(struct exec *exec, struct store_op *op);
+
 /* store_keys.c */
 void keys_publish(struct exec *exec, struct store_op *op);
 void keys_count(struct exec *exec, struct store_op *op);
@@ -72,6 +87,10 @@ void inbox_post(struct exec *exec, struct store_op *op);
 void inbox_post_all(struct exec *exec, struct store_op *op);
 void inbox_ack(struct exec *exec, struct store_op *op);
 void inbox_fetch(struct exec *exec, struct store_op *op);
+/* Puts the relay's own word into a device's inbox. False: it is full. */
+bool inbox_put(struct exec *exec, int64_t device, sotto_bytes bytes);
+/* The device's connections look into its inbox when this is committed. */
+void inbox_tell(struct exec *exec, int64_t device);
 
 /* store_labels.c */
 void labels_get(struct exec *exec, struct store_op *op);
@@ -118,6 +137,15 @@ void files_delete(struct exec *exec, struct store_op *op);
 void files_expire(struct exec *exec, struct store_op *op);
 void files_find(struct exec *exec, struct store_op *op);
 void files_list(struct exec *exec, struct store_op *op);
+
+/* A notice of this commit; NULL: there is no memory, and the commit will not be. */
+static inline struct notice *exec_notice(struct exec *exec)
+{
+    struct notice *notice = notice_batch_add(exec->notices);
+    if (notice == NULL)
+        db_fail(exec->db, SQLITE_NOMEM);
+    return notice;
+}
 
 static inline void refuse(struct store_op *op, enum wire_code code, uint64_t detail)
 {

@@ -42,6 +42,7 @@ struct engine {
     pthread_t writer;
     bool writer_started;
     sotto_error health;
+    bool log_owed; /* the writer's: the log may hold rows of people that were erased */
     struct reader_thread readers[THREADS_MAX];
 };
 
@@ -170,6 +171,7 @@ static void execute(struct exec *exec, struct store_op *op)
         [STORE_SET_USERNAME] = labels_set_username,
         [STORE_SET_FINDABLE] = labels_set_findable,
         [STORE_FIND] = labels_find,
+        [STORE_WITHDRAWAL] = withdrawals_step,
         [STORE_GET_LABELS] = labels_get,
         [STORE_ROOM_OPEN] = rooms_open,
         [STORE_ROOM_FETCH] = rooms_fetch,
@@ -210,12 +212,14 @@ static void tell_health(struct engine *engine, sotto_error error)
     engine->health = error;
 }
 
-/* Rows of people were erased: the log must not keep copies. Best effort: a reader in the midst of
- * an old snapshot delays it to the next time. */
+/* Rows of people were erased: the log must not keep copies. A reader in the midst of an old
+ * snapshot delays it to the next time. */
 static void truncate_log(struct engine *engine)
 {
     sqlite3_busy_timeout(engine->db.handle, TRUNCATE_MS);
-    sqlite3_wal_checkpoint_v2(engine->db.handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    engine->log_owed =
+        sqlite3_wal_checkpoint_v2(engine->db.handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
+                                  NULL) != SQLITE_OK;
     sqlite3_busy_timeout(engine->db.handle, BUSY_MS);
 }
 
@@ -257,20 +261,12 @@ static bool is_corrupt(int failure)
     return (failure & 0xff) == SQLITE_CORRUPT;
 }
 
-/* At most: one for each operation, and one for each device that a notice to an account goes to. */
-static size_t notices_of(const struct store_op *op)
-{
-    size_t sum = 0;
-    for (; op != NULL; op = op->next)
-        sum += op->kind == STORE_NOTICE ? WIRE_DEVICES_MAX : 1;
-    return sum;
-}
-
 /* False: nothing happened, and a damaged row is why. The operations can be executed again. */
 static bool run_together(struct engine *engine, struct store_op *batch, size_t count)
 {
     struct exec exec = exec_of(engine, &engine->db);
-    exec.notices = notice_batch_new(engine->base.env, notices_of(batch));
+    exec.log_owed = engine->log_owed;
+    exec.notices = notice_batch_new(engine->base.env, count);
     int failure = exec.notices != NULL ? commit_batch(engine, &exec, batch, count) : SQLITE_NOMEM;
     if (failure != SQLITE_OK) {
         notice_batch_drop(exec.notices);

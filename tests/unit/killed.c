@@ -49,37 +49,51 @@ bool killed_possible(void)
            WEXITSTATUS(status) == 0;
 }
 
-/* Follows a child that stopped itself. True: it was killed; false: it ended, with that code. */
+/* Of the child; its threads inherit it. */
+static void follow(pid_t child)
+{
+    const uintptr_t options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC | PTRACE_O_TRACECLONE |
+                              PTRACE_O_EXITKILL;
+    assert_int_equal(ptrace(PTRACE_SETOPTIONS, child, NULL, (void *)options), 0);
+}
+
+/* Whether a thread stopped before a call that changes a file. */
+static bool before_change(pid_t thread)
+{
+    struct __ptrace_syscall_info info;
+    return ptrace(PTRACE_GET_SYSCALL_INFO, thread, (void *)sizeof info, &info) > 0 &&
+           info.op == PTRACE_SYSCALL_INFO_ENTRY && changes_files(&info);
+}
+
+/* Follows a child that stopped itself, and its threads. True: it was killed; false: it ended, with
+ * that code. */
 static bool trace(pid_t child, unsigned n, int *code)
 {
     int status;
     unsigned seen = 0;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFSTOPPED(status));
-    assert_int_equal(
-        ptrace(PTRACE_SETOPTIONS, child, NULL,
-               (void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL)),
-        0);
+    follow(child);
+    pid_t thread = child;
     for (int deliver = 0;;) {
-        assert_int_equal(ptrace(PTRACE_SYSCALL, child, NULL, (void *)(intptr_t)deliver), 0);
-        assert_int_equal(waitpid(child, &status, 0), child);
+        (void)ptrace(PTRACE_SYSCALL, thread, NULL, (void *)(intptr_t)deliver); /* or it is gone */
+        thread = waitpid(-1, &status, __WALL);
+        assert_true(thread > 0);
         deliver = 0;
-        if (WIFEXITED(status)) {
+        if (thread == child && WIFEXITED(status)) {
             *code = WEXITSTATUS(status);
             return false;
         }
-        assert_true(WIFSTOPPED(status));
-        if (status >> 16 != 0) /* it became another program */
-            continue;
+        if (!WIFSTOPPED(status) || status >> 16 != 0)
+            continue; /* a thread ended or began, or this became another program */
         if (WSTOPSIG(status) != (SIGTRAP | 0x80)) {
-            deliver = WSTOPSIG(status);
+            deliver = thread != child && WSTOPSIG(status) == SIGSTOP ? 0 : WSTOPSIG(status);
             continue;
         }
-        struct __ptrace_syscall_info info;
-        assert_true(ptrace(PTRACE_GET_SYSCALL_INFO, child, (void *)sizeof info, &info) > 0);
-        if (info.op == PTRACE_SYSCALL_INFO_ENTRY && changes_files(&info) && seen++ == n) {
+        if (before_change(thread) && seen++ == n) {
             assert_int_equal(kill(child, SIGKILL), 0);
-            assert_int_equal(waitpid(child, &status, 0), child);
+            while ((thread = waitpid(-1, &status, __WALL)) != child)
+                assert_true(thread > 0);
             assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
             return true;
         }

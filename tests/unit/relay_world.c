@@ -353,6 +353,7 @@ uint16_t do_register(struct relay_world *world, struct person *person, struct re
     want->has_invitation = hash_text(try->invitation, want->invitation_hash);
     want->has_code = hash_text(try->code, want->code_hash);
     hash_text(try->new_code, want->new_code_hash);
+    want->label = try->label;
     if (try->address != NULL)
         snprintf(want->address, sizeof want->address, "%s", try->address);
     store_call(world->port, op);
@@ -380,7 +381,7 @@ uint16_t do_sign_in(struct relay_world *world, struct person *person)
     op->sign_in.account = person->account;
     op->sign_in.device = person->device;
     store_call(world->port, op);
-    uint16_t code = op->code;
+    uint16_t code = op->code == 0 && op->sign_in.withdrawn ? WIRE_CODE_WITHDRAWN : op->code;
     if (code == 0)
         person->session = op->sign_in.session;
     store_op_free(op);
@@ -580,12 +581,15 @@ uint64_t do_expire(struct relay_world *world, uint64_t today, int64_t ip_seconds
     return erased;
 }
 
-void do_invite(struct relay_world *world, const char *code, uint32_t uses, uint64_t expires)
+void do_invite(struct relay_world *world, const char *code, uint32_t uses, uint64_t expires,
+               const char *label)
 {
     struct store_op *op = begin(world, STORE_INVITE);
     hash_text(code, op->invite.hash);
     op->invite.uses = uses;
     op->invite.expires = expires;
+    if (label != NULL)
+        op->invite.label = sotto_bytes_str(label);
     assert_int_equal(finish(world, op), 0);
 }
 

@@ -77,11 +77,13 @@ void person_manifest(struct person *person, bool own, unsigned other);
 struct register_try {
     enum registration mode; /* 0: open */
     const char *phone, *invitation, *code, *new_code, *address;
-    uint64_t detail; /* out */
-    bool send_code;  /* out */
+    const char *label; /* that new accounts get */
+    uint64_t detail;   /* out */
+    bool send_code;    /* out */
 };
 uint16_t do_register(struct relay_world *world, struct person *person, struct register_try *try);
 uint16_t do_put_manifest(struct relay_world *world, struct person *person);
+/* With the right key. */
 uint16_t do_sign_in(struct relay_world *world, struct person *person);
 uint16_t do_publish(struct relay_world *world, struct person *person, const char *const *packages,
                     const char *last_resort, uint32_t *stored);
@@ -100,7 +102,9 @@ uint16_t do_inbox(struct relay_world *world, struct person *person, uint64_t fro
 uint16_t do_delete(struct relay_world *world, struct person *person);
 /* Until nothing more expires; rows erased. */
 uint64_t do_expire(struct relay_world *world, uint64_t today, int64_t ip_seconds);
-void do_invite(struct relay_world *world, const char *code, uint32_t uses, uint64_t expires);
+/* label NULL: none */
+void do_invite(struct relay_world *world, const char *code, uint32_t uses, uint64_t expires,
+               const char *label);
 struct issue_try {
     unsigned request; /* names the blinded elements */
     uint32_t key, count, a_day;

@@ -58,7 +58,7 @@ static void an_invitation_admits_as_many_as_it_says(void **state)
     struct register_try try = {.mode = REGISTRATION_INVITE};
     for (unsigned i = 0; i < 4; i++)
         person_begin(world, &people[i], i + 1);
-    do_invite(world, "welcome", 2, world->now + 100);
+    do_invite(world, "welcome", 2, world->now + 100, NULL);
     assert_int_equal(do_register(world, &people[0], &try), WIRE_CODE_INVITATION_NEEDED);
     try.invitation = "wrong";
     assert_int_equal(do_register(world, &people[0], &try), WIRE_CODE_INVITATION_USED);
@@ -67,7 +67,7 @@ static void an_invitation_admits_as_many_as_it_says(void **state)
     assert_int_equal(do_register(world, &people[0], &try), 0); /* a retry costs nothing */
     assert_int_equal(do_register(world, &people[1], &try), 0);
     assert_int_equal(do_register(world, &people[2], &try), WIRE_CODE_INVITATION_USED);
-    do_invite(world, "late", 5, world->now + 100);
+    do_invite(world, "late", 5, world->now + 100, NULL);
     world->now += 100;
     try.invitation = "late";
     assert_int_equal(do_register(world, &people[3], &try), WIRE_CODE_INVITATION_USED);

@@ -1,0 +1,27 @@
+/* The records' statements, for the files that divide them by concept. Internal to these. */
+#ifndef ORDER_RECORDS_SQL_H
+#define ORDER_RECORDS_SQL_H
+
+#include "order/records.h"
+
+/* Statements without parameters or rows. */
+sotto_error records_run(struct records *records, const char *sql);
+/* A statement with its parameters: t text, i integer, b bytes (data, size). NULL: failed. */
+sqlite3_stmt *records_prepare(struct records *records, const char *sql, const char *kinds, ...);
+/* Runs one that returns nothing; row NULL: it could not be prepared. changed may be NULL. */
+sotto_error records_finish(struct records *records, sqlite3_stmt *row, int *changed);
+/* The same, and something has to change; else NOT_FOUND. */
+sotto_error records_finish_one(struct records *records, sqlite3_stmt *row);
+/* The next row: OK, or NOT_FOUND at the end. */
+sotto_error records_step(struct records *records, sqlite3_stmt *row);
+void records_column_text(sqlite3_stmt *row, int column, char *out, size_t size);
+sotto_bytes records_column_bytes(sqlite3_stmt *row, int column);
+/* False: of another size. */
+bool records_column_fixed(sqlite3_stmt *row, int column, uint8_t *out, size_t size);
+
+/* Of the log, inside a transaction: the next entry's number, and the entry. */
+sotto_error records_next_index(struct records *records, uint64_t *index);
+sotto_error records_put_leaf(struct records *records, uint64_t index, sotto_bytes entry,
+                             uint64_t now_s);
+
+#endif
