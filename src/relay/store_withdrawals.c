@@ -147,14 +147,17 @@ static void tell(struct exec *exec, struct arena *arena, int64_t key, int64_t af
 
 void withdrawals_tell(struct exec *exec, int64_t account)
 {
-    struct arena arena;
+    int64_t keys[WITHDRAWALS_MAX];
     size_t count = 0;
-    arena_init(&arena, exec->env);
     db_query *query = db_prepare(exec->db, "SELECT w.key FROM withdrawals w CROSS JOIN accounts a"
                                            " WHERE w.state=?1 AND a.key=?2 AND " IS_THERE);
     db_bind_int(query, 1, WITHDRAWAL_ANNOUNCED);
     db_bind_int(query, 2, account);
-    const int64_t *keys = keys_of(exec, &arena, query, WITHDRAWALS_MAX, &count);
+    while (count < WITHDRAWALS_MAX && db_row(exec->db, query))
+        keys[count++] = db_int(query, 0);
+    db_end(query);
+    struct arena arena;
+    arena_init(&arena, exec->env);
     for (size_t i = 0; i < count; i++)
         tell(exec, &arena, keys[i], account - 1, account);
     arena_free(&arena);
