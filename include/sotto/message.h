@@ -77,6 +77,13 @@ struct sotto_quote {
 #define SOTTO_QUOTE_MAX 120
 #define SOTTO_MENTIONS_MAX 64
 
+/* A part of a line: found, or what stands between. */
+struct sotto_piece {
+    sotto_bytes text;
+    bool hit;
+};
+#define SOTTO_SNIPPET_MAX 160 /* bytes of the text in a snippet */
+
 #define SOTTO_PREVIEW_MAX (32u * 1024u)
 
 struct sotto_message {
@@ -119,6 +126,10 @@ struct sotto_message {
     size_t mention_count;
     const struct sotto_reaction *reactions;
     size_t reaction_count;
+    const struct sotto_piece *snippet; /* of sotto_search: a line of text around what was found, cut
+                                          where a hit begins or ends; its ends are an ellipsis where
+                                          something is left out. Else empty */
+    size_t snippet_count;
 };
 
 typedef void sotto_message_fn(void *ctx, const struct sotto_message *message);
@@ -223,9 +234,11 @@ sotto_error sotto_history(struct sotto *core, const struct sotto_id *conversatio
                           int64_t before, sotto_message_fn *each, void *ctx);
 
 /* Local. Calls each with ctx for messages in which all the words of `words` are found, of the last
- * one at least the beginning (any case, accents left out), the one that this profile stored last
- * first, `limit` at most: in one conversation (NULL: in all), from behind message `before`, the
- * last of an earlier call, on (0: from the first on). BAD_TEXT: there is no word in it. */
+/* Local. Calls each with ctx for messages in which all the words of `words` are found, of the last
+ * one at least the beginning (any case, accents left out), each with a snippet, the one that this
+ * profile stored last first, `limit` at most: in one conversation (NULL: in all), from behind
+ * message `before`, the last of an earlier call, on (0: from the first on). BAD_TEXT: there is no
+ * word in it. */
 sotto_error sotto_search(struct sotto *core, const struct sotto_id *conversation, const char *words,
                          uint32_t limit, int64_t before, sotto_message_fn *each, void *ctx);
 

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <sodium.h>
 
@@ -151,6 +152,22 @@ static void size_print(uint64_t size)
                units[unit]);
 }
 
+/* Of what was searched for the line where it stands, marked where a person sees it. */
+static void body_print(const struct sotto_message *message)
+{
+    const bool marked = isatty(STDOUT_FILENO) == 1;
+    if (message->snippet_count == 0) {
+        clean_print(stdout, message->text, 4);
+        return;
+    }
+    for (size_t i = 0; i < message->snippet_count; i++) {
+        const bool hit = message->snippet[i].hit && marked;
+        fputs(hit ? "\033[1m" : "", stdout);
+        clean_print(stdout, message->snippet[i].text, -1);
+        fputs(hit ? "\033[0m" : "", stdout);
+    }
+}
+
 static void file_print(const struct sotto_message *message)
 {
     fputs(message->kind == SOTTO_KIND_PICTURE ? "[picture] "
@@ -169,7 +186,7 @@ static void file_print(const struct sotto_message *message)
     putchar(')');
     if (message->text.size > 0) {
         fputs(" ", stdout);
-        clean_print(stdout, message->text, 4);
+        body_print(message);
     }
 }
 
@@ -231,7 +248,7 @@ static void text_message(struct cli *cli, const struct sotto_message *message, b
         if (file)
             file_print(message);
         else
-            clean_print(stdout, message->text, 4);
+            body_print(message);
     }
     if (message->imported)
         fputs("  (imported: not proved)", stdout);

@@ -115,6 +115,18 @@ static void set_file(const sotto_env *env, json_t *object, const struct sotto_me
     (void)json_object_set_new(object, "waveform", peaks);
 }
 
+static json_t *object_snippet(const sotto_env *env, const struct sotto_message *message)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < message->snippet_count; i++) {
+        json_t *piece = json_object();
+        (void)json_object_set_new(piece, "text", object_text(env, message->snippet[i].text));
+        set_bool(piece, "hit", message->snippet[i].hit);
+        (void)json_array_append_new(list, piece);
+    }
+    return list;
+}
+
 json_t *object_message(const sotto_env *env, const struct sotto_message *message)
 {
     json_t *object = json_object();
@@ -165,6 +177,8 @@ json_t *object_message(const sotto_env *env, const struct sotto_message *message
         (void)json_object_set_new(object, "replyTo", object_quote(env, &message->quote));
     if (message->reaction_count > 0)
         (void)json_object_set_new(object, "reactions", object_reactions(env, message));
+    if (message->snippet_count > 0)
+        (void)json_object_set_new(object, "snippet", object_snippet(env, message));
     return object;
 }
 

@@ -346,6 +346,17 @@ static const struct rpc_field message[] = {
      .optional = true,
      .of = "Reaction",
      .text = "oldest first; absent: none"},
+    {.name = "snippet",
+     .type = RPC_OBJECTS,
+     .optional = true,
+     .of = "Piece",
+     .text = "of message.search: a line of the text around what was found, in pieces"},
+    END,
+};
+
+static const struct rpc_field piece[] = {
+    STRING("text", "of the line; an ellipsis where something is left out"),
+    BOOLEAN("hit", "whether this is what was searched for"),
     END,
 };
 
@@ -583,6 +594,7 @@ const struct rpc_object rpc_objects[] = {
     {"MessageInfo", "A message, and who has it.", info},
     {"Mention", "Somebody whom a message mentions.", mention},
     {"Reaction", "What somebody thinks of a message: one a person.", reaction},
+    {"Piece", "A part of a line: found, or what stands between.", piece},
     {"Sending", "How far an own message is, or an own change of one.", sending},
     {"Preview", "A small picture of a picture.", preview},
     {"Saved", "A file that was fetched.", saved},

@@ -76,6 +76,8 @@ def conversation():
         assert [m["text"] for m in b("message.search", words="FIRST")["messages"]] == ["first"]
         found = b("message.search", words="fir", conversation=room, limit=1)
         assert [m["text"] for m in found["messages"]] == ["first"] and not found["more"]
+        assert found["messages"][0]["snippet"] == [{"text": "first", "hit": True}]
+        assert not [m for m in b("message.list", conversation=room)["messages"] if "snippet" in m]
         assert b("message.search", words="first second")["messages"] == []
         assert b.fails("message.search", words="...") == "bad_text"
         # What was read.

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/internal.h"
+#include "base/text.h"
 #include "core/store_query.h"
 #include "unit/check.h"
 #include "unit/core_account.h"
@@ -103,6 +104,73 @@ static void words_are_found_in_any_case_without_accents_and_by_their_beginning(v
     expect("eight mul, ", "Caf\xC3\xA9 at eight, said M\xC3\xBCller");
     assert_string_equal(search("eight", &plans, 100, 0).texts,
                         "\xD0\x9F\xD1\x80\xD0\xB8\xD0\xB2\xD0\xB5\xD1\x82, eight o'clock");
+}
+
+/* The snippet of the newest message found: its hits in brackets. */
+static void take_snippet(void *ctx, const struct sotto_message *message)
+{
+    char *out = ctx;
+    out[0] = '\0';
+    for (size_t i = 0; i < message->snippet_count; i++) {
+        const struct sotto_piece *piece = &message->snippet[i];
+        assert_true(text_is_utf8(piece->text));
+        sprintf(out + strlen(out), piece->hit ? "[%.*s]" : "%.*s", (int)piece->text.size,
+                (const char *)piece->text.data);
+    }
+}
+
+static const char *snippet(const char *words)
+{
+    static char text[1000];
+    text[0] = '?';
+    assert_ok(sotto_search(core, NULL, words, 1, 0, take_snippet, text));
+    return text;
+}
+
+static void where_it_was_found_is_shown(void **state)
+{
+    (void)state;
+    say(&kitchen, "Caf\xC3\xA9 at eight, said M\xC3\xBCller.\nCafeteria? No: the eighth");
+    assert_string_equal(snippet("CAFE muller"),
+                        "[Caf\xC3\xA9] at eight, said [M\xC3\xBCller]. Cafeteria? No: the eighth");
+    assert_string_equal(
+        snippet("said cafe"),
+        "[Caf\xC3\xA9] at eight, [said] M\xC3\xBCller. [Cafeteria]? No: the eighth");
+    assert_string_equal(snippet("eight"),
+                        "Caf\xC3\xA9 at [eight], said M\xC3\xBCller. Cafeteria? No: the [eighth]");
+    /* A word that the index cuts is found, and marked, as its parts in a row. */
+    say(&kitchen, "it is half\xE2\x80\x90past ten, half of it past");
+    assert_string_equal(snippet("half\xE2\x80\x90past"),
+                        "it is [half\xE2\x80\x90past] ten, half of it past");
+    say(&kitchen, "a a b");
+    assert_string_equal(snippet("a\xE2\x80\x90"
+                                "b"),
+                        "a [a b]");
+}
+
+static void of_a_long_text_the_line_around_the_first_place_is_shown(void **state)
+{
+    char text[4000] = "";
+    (void)state;
+    for (int i = 0; i < 200; i++)
+        strcat(text, i == 120 ? "n\xC3\xB6rdlich " : "s\xC3\xBC\xC3\xA4\xC3\xB6 ");
+    say(&kitchen, text);
+    const char *shown = snippet("nordlich");
+    assert_true(strncmp(shown, "\xE2\x80\xA6s", 4) == 0);
+    assert_non_null(strstr(shown, "[n\xC3\xB6rdlich]"));
+    assert_true(strcmp(shown + strlen(shown) - 3, "\xE2\x80\xA6") == 0);
+    assert_true(strlen(shown) <= SOTTO_SNIPPET_MAX + 8);
+    /* Without a blank, and longer than a line. */
+    memset(text, 'x', 500);
+    text[500] = '\0';
+    say(&kitchen, text);
+    assert_int_equal(strlen(snippet("xxx")), 2 + SOTTO_SNIPPET_MAX + 3);
+    for (int i = 0; i < 100; i++)
+        memcpy(text + 4 * i, "\xE4\xB8\x96-", 4);
+    memcpy(text + 300, "east", 4);
+    text[400] = '\0';
+    say(&kitchen, text);
+    assert_non_null(strstr(snippet("east"), "[east]"));
 }
 
 static void what_is_typed_is_never_a_query_language(void **state)
@@ -232,6 +300,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
             words_are_found_in_any_case_without_accents_and_by_their_beginning, start, stop),
+        cmocka_unit_test_setup_teardown(where_it_was_found_is_shown, start, stop),
+        cmocka_unit_test_setup_teardown(of_a_long_text_the_line_around_the_first_place_is_shown,
+                                        start, stop),
         cmocka_unit_test_setup_teardown(what_is_typed_is_never_a_query_language, start, stop),
         cmocka_unit_test_setup_teardown(pages_go_back_in_time, start, stop),
         cmocka_unit_test_setup_teardown(pages_have_each_message_once_whatever_its_position, start,
