@@ -36,6 +36,18 @@ sotto_error sotto_send_file(struct sotto *core, const struct sotto_id *conversat
                             const char *client_id, const struct sotto_file *file,
                             char *client_id_out);
 
+#define SOTTO_ALBUM_MAX 64
+
+/* Local: sends 2 to SOTTO_ALBUM_MAX files (count) that belong together, each as by sotto_send_file
+ * and as a message of its own; their messages say which album they are of, and which place they
+ * have in it. The client id of file i, from 0, is client_id (at most 60 characters; NULL: a fresh
+ * one), a "." and i. client_id_out, if not NULL: as sotto_send's, of the album. Killed or failed in
+ * between, the same call with the same client_id sends those that are missing. As sotto_send_file;
+ * USAGE: too few or too many. */
+sotto_error sotto_send_album(struct sotto *core, const struct sotto_id *conversation,
+                             const char *client_id, const struct sotto_file *files, size_t count,
+                             char *client_id_out);
+
 /* Local: a file of one's own that waits, or failed, goes out of the outbox, and the message with
  * it; what the relay has of it is deleted there when it can be reached. client_id: as
  * sotto_send_file gave it. NOT_FOUND; CANNOT_CHANGE: it is no file, or on its way already:

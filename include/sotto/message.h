@@ -114,6 +114,9 @@ struct sotto_message {
                                by what may be broken by it */
     uint32_t duration_ms;   /* of a voice note; 0: not said */
     sotto_bytes waveform; /* of a voice note: its loudness in equal steps, 0 to 255; may be empty */
+    char album[33];       /* of files that their sender sent together: the same of all; else "" */
+    uint32_t album_place; /* its place among them, from 1 */
+    uint32_t album_of;    /* how many they are; some may be missing, or come later */
     const char *client_id; /* of own messages, else "" */
     uint32_t timer_s;      /* how long after it was read, own ones: sent, it is erased; 0: not */
     uint64_t erase_s;      /* when; 0: the clock does not run */
@@ -233,7 +236,6 @@ sotto_error sotto_sending(struct sotto *core, const struct sotto_id *conversatio
 sotto_error sotto_history(struct sotto *core, const struct sotto_id *conversation, uint32_t limit,
                           int64_t before, sotto_message_fn *each, void *ctx);
 
-/* Local. Calls each with ctx for messages in which all the words of `words` are found, of the last
 /* Local. Calls each with ctx for messages in which all the words of `words` are found, of the last
  * one at least the beginning (any case, accents left out), each with a snippet, the one that this
  * profile stored last first, `limit` at most: in one conversation (NULL: in all), from behind

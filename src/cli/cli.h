@@ -273,6 +273,7 @@ int run_message_link(struct cli *cli, const struct args *args);
 int run_message_find(struct cli *cli, const struct args *args);
 int run_cancel(struct cli *cli, const struct args *args);
 int run_save(struct cli *cli, const struct args *args);
+int run_album(struct cli *cli, const struct args *args);
 int run_listen(struct cli *cli, const struct args *args);
 int run_sync(struct cli *cli, const struct args *args);
 int run_conversations(struct cli *cli, const struct args *args);

@@ -82,6 +82,12 @@ static const struct option_spec send_options[] = {
     {"voice", NULL, "the file is a voice note (Ogg Opus, M4A or AAC)"},
     {NULL, NULL, NULL}};
 
+static const struct option_spec album_options[] = {
+    {"text", "TEXT", "what you say about them"},
+    {"id", "ID", "a name for the album: sending it again with the same one sends it once"},
+    {"as-file", NULL, "send pictures as they are, with all that they tell beside"},
+    {NULL, NULL, NULL}};
+
 static const struct option_spec text_options[] = {
     {"id", "ID", "a name for this: the same again is sent once"},
     {"markdown", NULL, "the text is Markdown"},
@@ -350,6 +356,11 @@ const struct command commands[] = {
      "GIF are sent as pictures: with a small preview, and without what they tell beside, such as "
      "where and when they were taken; with --as-file they are sent as they are.",
      "sotto send Bob 'See you at eight'", send_options, 1, POSITIONALS_ANY, run_send, false},
+    {"album", "WHO FILE FILE...", "Send several pictures or files that belong together",
+     "Each is sent as by `sotto send --file`, as a message of its own that says which album it is of"
+     " and where it stands there; the text goes with the first.",
+     "sotto album Bob beach.jpg boat.jpg --text 'From the sea'", album_options, 3, SOTTO_ALBUM_MAX + 1,
+     run_album, false},
     {"reply", "ID [TEXT...|-]", "Answer a message",
      "ID is the number that `sotto history` shows. The text is taken as by `sotto send`.",
      "sotto reply 12 'Eight is fine'", text_options, 1, POSITIONALS_ANY, run_reply, false},

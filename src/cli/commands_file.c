@@ -1,4 +1,4 @@
-/* save, cancel, and the bar that shows how far a file is. */
+/* save, album, cancel, and the bar that shows how far a file is. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -121,6 +121,35 @@ int run_save(struct cli *cli, const struct args *args)
         return cli_fail(cli);
     cli->output->saved(cli, saved);
     return EXIT_OK;
+}
+
+/* ---- album ---- */
+
+int run_album(struct cli *cli, const struct args *args)
+{
+    const char *text = args->options[0], *client_id = args->options[1];
+    const size_t count = args->count - 1;
+    struct sotto_id conversation;
+    struct sotto_file files[SOTTO_ALBUM_MAX] = {0};
+    char id[SOTTO_CLIENT_ID_MAX + 1], one[SOTTO_CLIENT_ID_MAX + 1];
+    if (sotto_find(cli->core, args->positionals[0], &conversation) != SOTTO_OK)
+        return cli_fail(cli);
+    for (size_t i = 0; i < count; i++) {
+        files[i].path = args->positionals[i + 1];
+        files[i].as_file = args->options[2] != NULL;
+    }
+    files[0].caption = sotto_bytes_str(text != NULL ? text : "");
+    transfers_show(cli);
+    sotto_error error = sotto_send_album(cli->core, &conversation, client_id, files, count, id);
+    transfers_hide(cli);
+    if (error != SOTTO_OK)
+        return cli_fail(cli);
+    int code = EXIT_OK;
+    for (size_t i = 0; i < count && code == EXIT_OK; i++) {
+        (void)snprintf(one, sizeof one, "%s.%zu", id, i);
+        code = cli_settle(cli, &conversation, one);
+    }
+    return code;
 }
 
 /* ---- cancel ---- */

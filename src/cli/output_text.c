@@ -170,10 +170,13 @@ static void body_print(const struct sotto_message *message)
 
 static void file_print(const struct sotto_message *message)
 {
-    fputs(message->kind == SOTTO_KIND_PICTURE ? "[picture] "
-          : message->kind == SOTTO_KIND_VOICE ? "[voice] "
-                                              : "[file] ",
+    fputs(message->kind == SOTTO_KIND_PICTURE ? "[picture"
+          : message->kind == SOTTO_KIND_VOICE ? "[voice"
+                                              : "[file",
           stdout);
+    if (message->album[0] != '\0')
+        printf(" %u of %u", message->album_place, message->album_of);
+    fputs("] ", stdout);
     clean_print_str(stdout, message->file_name);
     fputs(" (", stdout);
     size_print(message->file_size);

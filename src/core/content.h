@@ -65,6 +65,15 @@ enum content_form {
 #define CONTENT_DURATION_MAX (24u * 3600u * 1000u) /* of a voice note, in milliseconds */
 #define CONTENT_PEAKS_MAX 64                       /* of its waveform */
 
+#define CONTENT_ALBUM_SIZE 16
+#define CONTENT_ALBUM_MAX 64 /* files in one */
+
+/* That files belong together: each is a message of its own. */
+struct content_album {
+    sotto_bytes id;     /* CONTENT_ALBUM_SIZE bytes, the same in all of the sender's; empty: none */
+    uint32_t place, of; /* from 0; 2 to CONTENT_ALBUM_MAX */
+};
+
 /* A file as a message has it: an external part, encrypted as file_cipher.h does. */
 struct content_file {
     sotto_bytes blob; /* 32 bytes: the blob's id, at the relay of the room */
@@ -78,6 +87,7 @@ struct content_file {
     sotto_bytes preview;    /* PICTURE: a JPEG, CONTENT_PREVIEW_MAX at most; may be empty */
     uint32_t duration_ms;   /* VOICE: CONTENT_DURATION_MAX at most */
     sotto_bytes waveform;   /* VOICE: its peaks in order, 0 to 255; CONTENT_PEAKS_MAX at most */
+    struct content_album album;
 };
 
 /* What a member says of a message (draft-mahy-mimi-message-status). */

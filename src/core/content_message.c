@@ -143,10 +143,21 @@ enum shown_key {
     SHOWN_HEIGHT = 2,
     SHOWN_DURATION = 3,
     SHOWN_WAVEFORM = 4,
+    SHOWN_ALBUM = 5,
+    SHOWN_PLACE = 6,
+    SHOWN_OF = 7,
 };
+
+static bool in_album(const struct content_album *album)
+{
+    return album->id.size == CONTENT_ALBUM_SIZE && album->of >= 2 &&
+           album->of <= CONTENT_ALBUM_MAX && album->place < album->of;
+}
 
 static sotto_error shown_check(const struct content_file *file)
 {
+    if (file->album.id.size > 0 && !in_album(&file->album))
+        return SOTTO_VALUE;
     switch (file->form) {
     case CONTENT_AS_FILE:
         return SOTTO_OK;
@@ -166,18 +177,27 @@ static sotto_error shown_check(const struct content_file *file)
 static sotto_error shown_write(const struct content_file *file, sotto_buf *out)
 {
     struct cbor_writer w;
+    const bool album = file->album.id.size > 0;
     cbor_writer_init(&w, out);
-    cbor_write_map(&w, 2);
+    cbor_write_map(&w, (file->form != CONTENT_AS_FILE ? 2 : 0) + (album ? 3 : 0));
     if (file->form == CONTENT_AS_PICTURE) {
         cbor_write_uint(&w, SHOWN_WIDTH);
         cbor_write_uint(&w, file->width);
         cbor_write_uint(&w, SHOWN_HEIGHT);
         cbor_write_uint(&w, file->height);
-    } else {
+    } else if (file->form == CONTENT_AS_VOICE) {
         cbor_write_uint(&w, SHOWN_DURATION);
         cbor_write_uint(&w, file->duration_ms);
         cbor_write_uint(&w, SHOWN_WAVEFORM);
         cbor_write_bytes(&w, file->waveform);
+    }
+    if (album) {
+        cbor_write_uint(&w, SHOWN_ALBUM);
+        cbor_write_bytes(&w, file->album.id);
+        cbor_write_uint(&w, SHOWN_PLACE);
+        cbor_write_uint(&w, file->album.place);
+        cbor_write_uint(&w, SHOWN_OF);
+        cbor_write_uint(&w, file->album.of);
     }
     return cbor_writer_finish(&w);
 }
@@ -199,6 +219,15 @@ static void shown_pair(struct cbor_reader *r, const struct cbor_head *key,
         break;
     case SHOWN_WAVEFORM:
         file->waveform = cbor_read_bytes(r, CONTENT_PEAKS_MAX, "file.waveform");
+        break;
+    case SHOWN_ALBUM:
+        file->album.id = cbor_read_bytes(r, CONTENT_ALBUM_SIZE, "file.album");
+        break;
+    case SHOWN_PLACE:
+        file->album.place = (uint32_t)cbor_read_uint(r, CONTENT_ALBUM_MAX, "file.place");
+        break;
+    case SHOWN_OF:
+        file->album.of = (uint32_t)cbor_read_uint(r, CONTENT_ALBUM_MAX, "file.of");
         break;
     default: /* of a newer version */
         cbor_read_any(r, SHOWN_DEPTH_MAX, "file.value");
@@ -231,6 +260,8 @@ static sotto_error shown_read(const struct content *content, struct content_file
         *fault = r.fault;
     else if (file->form == CONTENT_AS_FILE && file->width > 0 && file->height > 0)
         file->form = CONTENT_AS_PICTURE;
+    if (!in_album(&file->album)) /* it stands alone */
+        file->album = (struct content_album){0};
     return error;
 }
 
@@ -406,7 +437,7 @@ sotto_error content_write(const sotto_env *env, struct content_message *message,
         sodium_bin2base64(blob_uri + sizeof BLOB_URI - 1, BLOB_URI_SIZE - sizeof BLOB_URI + 1,
                           message->file.blob.data, BLOB_ID_SIZE, BASE64_VARIANT);
         fill_file(message, blob_uri, pair, &content.part);
-        if (message->file.form != CONTENT_AS_FILE) {
+        if (message->file.form != CONTENT_AS_FILE || message->file.album.id.size > 0) {
             error = shown_write(&message->file, &body);
             shown.value = sotto_buf_view(&body);
             content.extensions = &shown;

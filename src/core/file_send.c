@@ -332,6 +332,13 @@ sotto_error sotto_send_file(struct sotto *core, const struct sotto_id *conversat
                             const char *client_id, const struct sotto_file *file,
                             char *client_id_out)
 {
+    return file_send(core, conversation, client_id, file, NULL, client_id_out);
+}
+
+sotto_error file_send(struct sotto *core, const struct sotto_id *conversation,
+                      const char *client_id, const struct sotto_file *file,
+                      const struct content_album *album, char *client_id_out)
+{
     char fresh[33];
     struct room_id id;
     sotto_error error = SOTTO_OK;
@@ -348,6 +355,8 @@ sotto_error sotto_send_file(struct sotto *core, const struct sotto_id *conversat
         if (sending == NULL)
             return core_store_problem(core, SOTTO_NO_MEMORY, "reading the file");
         error = prepare(file, sending);
+        if (album != NULL)
+            sending->shown.album = *album;
         if (error == SOTTO_OK)
             error = store(&id, sending, file->caption, client_id);
         sending_free(sending);
@@ -394,8 +403,10 @@ static sotto_error again(struct sotto *core, const struct room_id *room, const c
     TRY(core_room_open_to_write(core, room, arena, &row));
     TRY(content_read(message.content, &message.sender, &message.room, arena, &content, &fault));
     if (sending != NULL) {
-        sotto_bytes caption = content.text;
+        const sotto_bytes caption = content.text;
+        const struct content_album album = content.file.album;
         fill_content(sending, caption, &content);
+        content.file.album = album;
         TRY(store_upload_erase(core->store, room, client_id));
         TRY(upload_store(&row, sending, client_id));
     }

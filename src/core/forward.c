@@ -22,6 +22,7 @@ static sotto_error file_forward(struct sotto *core, const struct store_message *
                            "The file lies at another relay than that conversation.");
     TRY(content_read(from->content, &from->sender, &from->room, arena, &content, &fault));
     content.expires_s = content.expires_at_s = 0;
+    content.file.album = (struct content_album){0};
     TRY(store_room_timer(core->store, &to->room, &content.expires_s));
     TRY(file_message_queue(core, to, &content, client_id));
     return store_blob_refer(core->store, &to->room, client_id, content.file.blob);

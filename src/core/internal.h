@@ -447,6 +447,10 @@ uint64_t upload_mark(const struct room *room);
 sotto_error file_message_queue(struct sotto *core, const struct store_room *row,
                                struct content_message *content, const char *client_id);
 /* Outside a transaction: a file's message that failed waits again. */
+/* sotto_send_file, as one of an album; album NULL: of none. */
+sotto_error file_send(struct sotto *core, const struct sotto_id *conversation,
+                      const char *client_id, const struct sotto_file *file,
+                      const struct content_album *album, char *client_id_out);
 sotto_error file_retry(struct sotto *core, const struct room_id *room, const char *client_id);
 
 /* ---- blobs.c ---- */

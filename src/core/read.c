@@ -272,6 +272,11 @@ static void file_show(const struct store_message *from, struct arena *arena,
     out->file_name = name;
     out->file_size = content.file.size;
     out->file_type = type_show(content.file.type, arena);
+    if (content.file.album.id.size > 0) {
+        core_id_hex(content.file.album.id.data, content.file.album.id.size, out->album);
+        out->album_place = content.file.album.place + 1;
+        out->album_of = content.file.album.of;
+    }
     if (content.file.form == CONTENT_AS_PICTURE) {
         out->kind = SOTTO_KIND_PICTURE;
         out->width = content.file.width;

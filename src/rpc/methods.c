@@ -265,6 +265,22 @@ static const struct rpc_field send_file[] = {
      .text = "a picture too is sent as it is, with all that it tells beside (false)"},
     CLIENT_ID,
     END};
+static const struct rpc_field send_album[] = {
+    CONVERSATION,
+    {.name = "paths",
+     .type = RPC_STRINGS,
+     .least = 2,
+     .most = SOTTO_ALBUM_MAX,
+     .text = "the files, in order; read as by message.sendFile"},
+    MAYBE("caption", SOTTO_CAPTION_MAX, "what is said about them: with the first"),
+    {.name = "asFile",
+     .type = RPC_BOOLEAN,
+     .optional = true,
+     .text = "pictures too are sent as they are, with all that they tell beside (false)"},
+    MAYBE("clientId", SOTTO_CLIENT_ID_MAX - 4,
+          "a name for the album: with the same one, what was sent is not sent again; file i, from"
+          " 0, has it with a dot and i"),
+    END};
 static const struct rpc_field send_voice[] = {
     CONVERSATION,
     TEXT("path", RPC_STRING_MAX,
@@ -539,6 +555,11 @@ const struct rpc_method rpc_methods[] = {
      send_file, "Sending", true, message_send_file},
     {"message.sendVoice", "Send a voice note, likewise", send_voice, "Sending", true,
      message_send_voice},
+    {"message.sendAlbum",
+     "Send several files that belong together: each as by message.sendFile and as a message of its"
+     " own, which says which album it is of. With the same clientId, after a failure, what is"
+     " missing is sent",
+     send_album, "AlbumSent", true, message_send_album},
     {"message.preview", "The small picture that came with a picture", message, "Preview", false,
      message_preview},
     {"message.edit", "Put another text in an own text's place", edit, "Sending", false,

@@ -96,6 +96,7 @@ bool rpc_sync(struct call *call);
 /* methods_file.c */
 bool message_send_file(struct call *call);
 bool message_send_voice(struct call *call);
+bool message_send_album(struct call *call);
 bool message_preview(struct call *call);
 bool message_save_file(struct call *call);
 bool file_cancel(struct call *call);

@@ -50,6 +50,31 @@ bool message_send_voice(struct call *call)
     return call_sending(call, &id, client_id);
 }
 
+bool message_send_album(struct call *call)
+{
+    struct sotto_id id = param_id(call, "conversation");
+    const json_t *paths = json_object_get(call->params, "paths");
+    const char *caption = param_text(call, "caption");
+    char client_id[SOTTO_CLIENT_ID_MAX + 1];
+    struct sotto_file files[SOTTO_ALBUM_MAX] = {0};
+    const size_t count = json_array_size(paths);
+    for (size_t i = 0; i < count; i++) {
+        files[i].path = json_string_value(json_array_get(paths, i));
+        files[i].as_file = param_flag(call, "asFile");
+    }
+    files[0].caption = sotto_bytes_str(caption != NULL ? caption : "");
+    if (sotto_send_album(call->core, &id, param_text(call, "clientId"), files, count, client_id) !=
+        SOTTO_OK)
+        return call_fail(call);
+    json_t *ids = json_array();
+    for (size_t i = 0; i < count; i++)
+        (void)json_array_append_new(ids, json_sprintf("%s.%zu", client_id, i));
+    call->result = json_object();
+    object_set_text(call->env, call->result, "clientId", client_id);
+    (void)json_object_set_new(call->result, "clientIds", ids);
+    return true;
+}
+
 bool message_save_file(struct call *call)
 {
     char saved[PATH_MAX];

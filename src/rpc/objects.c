@@ -94,6 +94,15 @@ static json_t *object_reactions(const sotto_env *env, const struct sotto_message
     return list;
 }
 
+static void set_album(const sotto_env *env, json_t *object, const struct sotto_message *message)
+{
+    json_t *album = json_object();
+    object_set_text(env, album, "id", message->album);
+    object_set_number(album, "place", message->album_place);
+    object_set_number(album, "of", message->album_of);
+    (void)json_object_set_new(object, "album", album);
+}
+
 static void set_file(const sotto_env *env, json_t *object, const struct sotto_message *message)
 {
     object_set_text(env, object, "fileName", message->file_name);
@@ -105,6 +114,8 @@ static void set_file(const sotto_env *env, json_t *object, const struct sotto_me
         object_set_number(object, "height", message->height);
         set_bool(object, "preview", message->preview.size > 0);
     }
+    if (message->album[0] != '\0')
+        set_album(env, object, message);
     if (message->duration_ms != 0)
         object_set_number(object, "duration", message->duration_ms);
     if (message->waveform.size == 0)

@@ -315,6 +315,7 @@ static const struct rpc_field message[] = {
      .optional = true,
      .most = SOTTO_PEAKS_MAX,
      .text = "of kind voice: its loudness in equal steps, 0 to 255; absent: not said"},
+    OBJECT("album", "Album", "of files that their sender sent together: which they are"),
     MAYBE_ID("subject", "who was added or removed, or left, was banned or has another role; whose "
                         "device or key it is about"),
     MAYBE("detail", "of kind title: the new one; of role: it; of ban: `banned` or `allowed`; of"
@@ -351,6 +352,23 @@ static const struct rpc_field message[] = {
      .optional = true,
      .of = "Piece",
      .text = "of message.search: a line of the text around what was found, in pieces"},
+    END,
+};
+
+static const struct rpc_field album_sent[] = {
+    STRING("clientId", "the album's"),
+    {.name = "clientIds",
+     .type = RPC_STRINGS,
+     .least = 2,
+     .most = SOTTO_ALBUM_MAX,
+     .text = "those of its messages, in order: ask for each with message.status"},
+    END,
+};
+
+static const struct rpc_field album[] = {
+    STRING("id", "the same of all that one sender sent together; of others' it says nothing"),
+    NUMBER("place", "among them, from 1"),
+    NUMBER("of", "how many they are: some may be missing, or come later"),
     END,
 };
 
@@ -594,6 +612,8 @@ const struct rpc_object rpc_objects[] = {
     {"MessageInfo", "A message, and who has it.", info},
     {"Mention", "Somebody whom a message mentions.", mention},
     {"Reaction", "What somebody thinks of a message: one a person.", reaction},
+    {"AlbumSent", "Several files that wait to be sent.", album_sent},
+    {"Album", "The place of a file among several that belong together.", album},
     {"Piece", "A part of a line: found, or what stands between.", piece},
     {"Sending", "How far an own message is, or an own change of one.", sending},
     {"Preview", "A small picture of a picture.", preview},

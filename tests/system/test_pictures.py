@@ -135,6 +135,44 @@ def test_preview():
         assert message["kind"] == "picture" and message["preview"] is False and message["width"] == 800
 
 
+def test_album():
+    """several files sent together say so, each for itself; what is forwarded stands alone"""
+    need_pillow()
+    with pair() as (world, a, b), Daemon(b) as daemon:
+        rpc = daemon.rpc()
+        paths = [os.path.join(world.directory, name) for name in ("one.jpg", "two.jpg", "plan.txt")]
+        photo(paths[0])
+        photo(paths[1])
+        with open(paths[2], "w") as file:
+            file.write("the plan")
+        a.ok("album", "Ben", *paths, "--text", "From the sea", "--id", "sea")
+        assert a.run("album", "Ben", *paths[:1]).code == 2
+        assert a.run("album", "Ben", paths[0], paths[1], "--id", "x" * 61).error == "bad_id"
+        room = rpc("conversation.find", name="Ada")["conversation"]
+
+        def there(rpc, kinds, own):
+            return [m for m in rpc("message.list", conversation=room)["messages"] if m["kind"] in kinds and m["own"] is own]
+        eventually(lambda: len(there(rpc, ("picture", "file"), False)) == 3, "the album")
+        got = there(rpc, ("picture", "file"), False)
+        assert [m["kind"] for m in got] == ["picture", "picture", "file"] and [m["text"] for m in got] == ["From the sea", "", ""]
+        assert [(m["album"]["place"], m["album"]["of"]) for m in got] == [(1, 3), (2, 3), (3, 3)]
+        assert len({m["album"]["id"] for m in got}) == 1
+        shown = subprocess.run([SOTTO, "--profile", b.profile, "history", "Ada"], capture_output=True, text=True, check=True).stdout
+        assert "[picture 2 of 3] two.jpg" in shown, shown
+        # The same once more sends nothing; another one is another.
+        a.ok("album", "Ben", *paths, "--id", "sea")
+        sent = rpc("message.sendAlbum", conversation=room, paths=paths[:2], caption="Back", clientId="back")
+        assert sent == {"clientId": "back", "clientIds": ["back.0", "back.1"]}
+        eventually(lambda: [m["status"] for m in there(rpc, ("picture",), True)] in (["sent"] * 2, ["delivered"] * 2), "the other album")
+        back = there(rpc, ("picture",), True)
+        assert len(there(rpc, ("picture", "file"), False)) == 3 and back[0]["album"]["id"] != got[0]["album"]["id"]
+        assert rpc.fails("message.sendAlbum", conversation=room, paths=paths[:1]) == "usage"
+        assert rpc.fails("message.sendAlbum", conversation=room, paths=[paths[0], paths[1] + "x"]) == "no_file"
+        rpc("message.forward", message=got[0]["id"], conversation=room, clientId="again")
+        eventually(lambda: [m for m in there(rpc, ("picture",), True) if m.get("clientId") == "again"], "what is forwarded")
+        assert "album" not in [m for m in there(rpc, ("picture",), True) if m.get("clientId") == "again"][0]
+
+
 def test_confined():
     """what decodes pictures does so behind a filter of system calls, without core dumps and new files"""
     program = os.path.join(os.path.dirname(SOTTO), "sotto-preview")
@@ -259,4 +297,4 @@ def test_voice():
             ("voice", 61000, [0, 128, 255], "audio/mp4", "In short")
 
 
-main([test_stripped, test_preview, test_confined, test_as_file, test_resumed, test_voice])
+main([test_stripped, test_preview, test_album, test_confined, test_as_file, test_resumed, test_voice])
