@@ -357,10 +357,11 @@ const struct command commands[] = {
      "where and when they were taken; with --as-file they are sent as they are.",
      "sotto send Bob 'See you at eight'", send_options, 1, POSITIONALS_ANY, run_send, false},
     {"album", "WHO FILE FILE...", "Send several pictures or files that belong together",
-     "Each is sent as by `sotto send --file`, as a message of its own that says which album it is of"
+     "Each is sent as by `sotto send --file`, as a message of its own that says which album it is "
+     "of"
      " and where it stands there; the text goes with the first.",
-     "sotto album Bob beach.jpg boat.jpg --text 'From the sea'", album_options, 3, SOTTO_ALBUM_MAX + 1,
-     run_album, false},
+     "sotto album Bob beach.jpg boat.jpg --text 'From the sea'", album_options, 3,
+     SOTTO_ALBUM_MAX + 1, run_album, false},
     {"reply", "ID [TEXT...|-]", "Answer a message",
      "ID is the number that `sotto history` shows. The text is taken as by `sotto send`.",
      "sotto reply 12 'Eight is fine'", text_options, 1, POSITIONALS_ANY, run_reply, false},

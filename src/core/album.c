@@ -46,9 +46,8 @@ sotto_error sotto_send_album(struct sotto *core, const struct sotto_id *conversa
     album_id(core, &room, client_id, id);
     sotto_error error = SOTTO_OK;
     for (size_t i = 0; i < count && error == SOTTO_OK; i++) {
-        const struct content_album album = {.id = sotto_bytes_of(id, sizeof id),
-                                            .place = (uint32_t)i,
-                                            .of = (uint32_t)count};
+        const struct content_album album = {
+            .id = sotto_bytes_of(id, sizeof id), .place = (uint32_t)i, .of = (uint32_t)count};
         (void)snprintf(one, sizeof one, "%s.%zu", client_id, i);
         error = file_send(core, conversation, one, &files[i], &album, NULL);
     }
