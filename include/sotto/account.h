@@ -26,8 +26,9 @@ struct sotto_account {
     const char *relay;
     const char *moving_from; /* a relay that is not left yet; empty: none */
     const char *suite;
-    bool receipts; /* whether delivery and read receipts are sent and shown */
-    bool typing;   /* whether others are told that one types, and one is told of them */
+    bool receipts;      /* whether delivery and read receipts are sent and shown */
+    bool typing;        /* whether others are told that one types, and one is told of them */
+    uint64_t downloads; /* see sotto_set_downloads */
 };
 
 struct sotto_registration {
@@ -113,6 +114,12 @@ sotto_error sotto_set_receipts(struct sotto *core, bool on);
 /* Local. on: whether others are told that one types, and sotto_host's typing is called, on all
  * devices of the account; they are unless this is called with false. */
 sotto_error sotto_allow_typing(struct sotto *core, bool on);
+
+/* Local. Files of contacts that have at most so many bytes are fetched as they come, while
+ * sotto_sync, sotto_listen or sotto_serve runs: a mebibyte unless this is called; 0: none;
+ * UINT64_MAX: all. They are kept as they were encrypted, in the profile's folder `files`, a
+ * gibibyte of them at most, and go with their messages. Of this device alone. */
+sotto_error sotto_set_downloads(struct sotto *core, uint64_t most);
 
 /* ---- Devices of one's own ---------------------------------------------------------------------
  *

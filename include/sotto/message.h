@@ -108,6 +108,7 @@ struct sotto_message {
     /* Of a file. The name is made harmless: one that stays in its directory. */
     const char *file_name;
     uint64_t file_size;
+    bool fetched; /* it was fetched already (sotto_set_downloads): sotto_save needs no network */
     const char *file_type; /* what its sender calls it, such as "image/png"; "" for anything else */
     uint32_t width, height; /* of a picture, as it is shown, in pixels */
     sotto_bytes preview;    /* of a picture: a small JPEG; empty: none. From others: only ever shown

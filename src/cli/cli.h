@@ -77,6 +77,8 @@ bool options_parse(int argc, char **argv, struct globals *globals, const struct 
                    struct args *args, const char **words, struct sotto_problem *problem);
 
 /* on or off. False: problem. */
+/* Bytes, as 500K, 20M or 1G. */
+bool options_size(const char *text, uint64_t *size, struct sotto_problem *problem);
 bool options_switch(const char *text, bool *on, struct sotto_problem *problem);
 
 /* A decimal number from 1 to max. False: problem. */
@@ -274,6 +276,7 @@ int run_message_find(struct cli *cli, const struct args *args);
 int run_cancel(struct cli *cli, const struct args *args);
 int run_save(struct cli *cli, const struct args *args);
 int run_album(struct cli *cli, const struct args *args);
+int run_downloads(struct cli *cli, const struct args *args);
 int run_listen(struct cli *cli, const struct args *args);
 int run_sync(struct cli *cli, const struct args *args);
 int run_conversations(struct cli *cli, const struct args *args);

@@ -232,6 +232,12 @@ const struct command commands[] = {
      "most "
      "one message every ten seconds; in groups of more than 32 devices there are none.",
      "sotto receipts off", no_options, 1, 1, run_receipts, false},
+    {"downloads", "SIZE|off|all", "Which files of contacts are fetched as they come",
+     "At first those of 1M at most, while `sotto listen`, `sotto sync` or a daemon runs. They are "
+     "kept"
+     " in the profile, encrypted, until their message goes, and `sotto save` then needs no network."
+     " Of people who are no contacts none is fetched. This device alone.",
+     "sotto downloads 20M", no_options, 1, 1, run_downloads, false},
     {"config proxy", "[PROXY]", "Show or set the SOCKS5 proxy that relays are reached through",
      "PROXY is socks5://HOST:PORT, such as socks5://127.0.0.1:9050 for Tor: each connection then "
      "shows credentials of its own, which keeps them on circuits of their own. A proxy that knows "

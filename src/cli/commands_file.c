@@ -1,4 +1,4 @@
-/* save, album, cancel, and the bar that shows how far a file is. */
+/* save, album, downloads, cancel, and the bar that shows how far a file is. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -150,6 +150,23 @@ int run_album(struct cli *cli, const struct args *args)
         code = cli_settle(cli, &conversation, one);
     }
     return code;
+}
+
+/* ---- downloads ---- */
+
+int run_downloads(struct cli *cli, const struct args *args)
+{
+    struct sotto_problem problem = {SOTTO_OK, SOTTO_CODE_OK, "", ""};
+    const char *text = args->positionals[0];
+    uint64_t most = strcmp(text, "all") == 0 ? UINT64_MAX : 0;
+    if (most == 0 && strcmp(text, "off") != 0 && !options_size(text, &most, &problem))
+        return cli_problem(cli, &problem);
+    if (sotto_set_downloads(cli->core, most) != SOTTO_OK)
+        return cli_fail(cli);
+    cli->output->done(cli, "downloads", NULL,
+                      most == 0 ? "No file is fetched unless you save it."
+                                : "Files of contacts are fetched as they come.");
+    return EXIT_OK;
 }
 
 /* ---- cancel ---- */

@@ -272,6 +272,22 @@ bool options_duration(const char *option, const char *text, uint64_t *seconds,
     return false;
 }
 
+bool options_size(const char *text, uint64_t *size, struct sotto_problem *problem)
+{
+    static const char units[] = "KMG";
+    const char *end = NULL;
+    uint64_t value = 0;
+    if (number_parse(text, UINT64_C(1) << 30, &value, &end) && value > 0) {
+        const char *unit = *end == '\0' ? NULL : strchr(units, *end);
+        if (*end == '\0' || (unit != NULL && end[1] == '\0')) {
+            *size = value << (unit == NULL ? 0 : 10 * (unit - units + 1));
+            return true;
+        }
+    }
+    problem_usage(problem, "Write for example 500K, 20M or 1G.", "`%.40s` is not a size.", text);
+    return false;
+}
+
 bool options_switch(const char *text, bool *on, struct sotto_problem *problem)
 {
     *on = strcmp(text, "on") == 0;

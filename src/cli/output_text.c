@@ -186,6 +186,8 @@ static void file_print(const struct sotto_message *message)
         printf(", %u:%02u", message->duration_ms / 60000, message->duration_ms / 1000 % 60);
     if (message->id != 0)
         printf("; sotto save %lld", (long long)message->id);
+    if (message->fetched)
+        fputs("; fetched", stdout);
     putchar(')');
     if (message->text.size > 0) {
         fputs(" ", stdout);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/account.h"
+#include "core/downloads.h"
 #include "core/profile_picture.h"
 #include "core/typing.h"
 #include "base/text.h"
@@ -170,6 +171,8 @@ sotto_error sotto_account(struct sotto *core, struct sotto_account *account)
     sotto_error error = receipts_on(core, &account->receipts);
     if (error == SOTTO_OK)
         error = typing_allowed(core, &account->typing);
+    if (error == SOTTO_OK)
+        error = downloads_most(core, &account->downloads);
     return error == SOTTO_OK ? error : core_store_problem(core, error, "reading the settings");
 }
 

@@ -7,6 +7,7 @@
 #include <sodium.h>
 
 #include "core/account.h"
+#include "core/downloads.h"
 #include "core/store_wipe.h"
 #include "core/typing.h"
 
@@ -310,6 +311,7 @@ void sotto_close(struct sotto *core)
 {
     if (core == NULL)
         return;
+    downloads_free(core);
     net_close(core);
     room_free_all(core);
     typing_free(core);

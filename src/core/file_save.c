@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/downloads.h"
 #include "core/file_name.h"
 #include "core/internal.h"
 #include "core/new_file.h"
@@ -36,6 +37,7 @@ struct saving {
     char folder[PATH_MAX], target[PATH_MAX];
     char part[64]; /* in the folder */
     int folder_fd, part_fd;
+    int kept_fd; /* the blob, where it was fetched already; -1: it was not */
     crypto_hash_sha256_state state;
     struct sotto_transfer how;
     struct transfer transfer;
@@ -88,6 +90,8 @@ static sotto_error find(struct saving *saving, int64_t id)
         (void)core_store_problem(core, error, "reading the message");
     else
         error = take_content(saving, &message, &arena);
+    if (error == SOTTO_OK)
+        saving->kept_fd = downloads_open(core, message.local, saving->cipher.sealed);
     arena_free(&arena);
     return error;
 }
@@ -331,12 +335,36 @@ static void ask(struct saving *saving)
     }
 }
 
+/* Takes what was fetched already, as far as it is good. */
+static sotto_error take_kept(struct saving *saving)
+{
+    struct slot *slot = &saving->slots[0];
+    while (saving->next < saving->cipher.chunks && saving->core->stop == 0) {
+        const size_t size = file_chunk_sealed(&saving->cipher, saving->next);
+        const off_t at = (off_t)(saving->next * FILE_SEALED);
+        if (pread(saving->kept_fd, slot->sealed, size, at) != (ssize_t)size ||
+            file_open(&saving->cipher, saving->next, sotto_bytes_of(slot->sealed, size),
+                      saving->chunk) != SOTTO_OK)
+            break;
+        crypto_hash_sha256_update(&saving->state, slot->sealed, size);
+        TRY(write_chunk(saving, file_chunk_data(&saving->cipher, saving->next)));
+        saving->next++;
+        tell(saving);
+    }
+    saving->asked = saving->next;
+    return SOTTO_OK;
+}
+
 static sotto_error fetch(struct saving *saving)
 {
     struct sotto *core = saving->core;
     uint64_t moved_ms = net_now_ms(core), mark = saving->next;
     net_fresh(core);
     tell(saving);
+    if (saving->kept_fd >= 0)
+        TRY(take_kept(saving));
+    if (saving->next == saving->cipher.chunks)
+        return SOTTO_OK;
     saving->conn = net_blob_conn(core, saving->relay);
     if (saving->conn == NULL)
         return core_store_problem(core, SOTTO_NO_MEMORY, "connecting");
@@ -408,7 +436,7 @@ sotto_error sotto_save(struct sotto *core, int64_t id, const char *to, char *sav
     if (saving == NULL)
         return core_store_problem(core, SOTTO_NO_MEMORY, "fetching the file");
     saving->core = core;
-    saving->folder_fd = saving->part_fd = -1;
+    saving->folder_fd = saving->part_fd = saving->kept_fd = -1;
     saving->how.kind = SOTTO_TRANSFER_FETCHING;
     saving->how.client_id = "";
     saving->how.message = id;
@@ -431,6 +459,8 @@ sotto_error sotto_save(struct sotto *core, int64_t id, const char *to, char *sav
         (void)close(saving->part_fd);
     if (saving->folder_fd >= 0)
         (void)close(saving->folder_fd);
+    if (saving->kept_fd >= 0)
+        (void)close(saving->kept_fd);
     mem_free(core->env, saving, sizeof *saving);
     return error;
 }

@@ -184,6 +184,14 @@ struct blobs {
     uint64_t changes; /* store_changes at the last look */
 };
 
+/* Files that are fetched without being asked for: downloads.c. */
+struct downloads {
+    struct downloading *now; /* NULL: none */
+    bool wanted;             /* by what runs: it stays connected, or fetches all */
+    bool failed;             /* not in this run */
+    uint64_t look_ms;
+    uint64_t changes; /* store_changes at the last look */
+};
 struct sotto {
     const sotto_env *env;
     const struct outside *outside;
@@ -203,6 +211,7 @@ struct sotto {
     struct inbox inbox;
     struct tokens tokens;
     struct blobs blobs;
+    struct downloads downloads;
     sotto_transfer_fn *on_transfer; /* NULL: nobody wants to know */
     void *on_transfer_ctx;
 

@@ -1,6 +1,7 @@
 /* What faces read: conversations, messages, members, people, status. All from the store. */
 #include <string.h>
 
+#include "core/downloads.h"
 #include "core/file_name.h"
 #include "core/listing.h"
 #include "core/people.h"
@@ -387,8 +388,10 @@ void message_show(struct sotto *core, const struct store_message *from, struct a
     if (from->kind >= SOTTO_KIND_TITLE && from->kind <= SOTTO_KIND_REFUSED)
         out->detail = from->content;
     out->file_name = out->file_type = "";
-    if (from->kind == SOTTO_KIND_FILE)
+    if (from->kind == SOTTO_KIND_FILE) {
         file_show(from, arena, out);
+        out->fetched = downloads_have(core, from->local);
+    }
     if (from->kind == SOTTO_KIND_MISSING)
         out->since_s = rejoin_missing_since(from->content);
     out->client_id = from->client_id;

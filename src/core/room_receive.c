@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "core/downloads.h"
 #include "core/listing.h"
 #include "core/profile_picture.h"
 #include "core/rejoin.h"
@@ -222,10 +223,13 @@ static sotto_error content_store(struct receiving *r, const struct entry *entry,
         message.erase_s = core_now_s(core) + message.timer_s;
     message.mentions_self = !message.own && listing_mentions(core, message.text, message.markdown);
     message.owes = r->owes && (text || file) && !message.own && !blocked;
-    sotto_error error = store_message_add(core->store, &message, &(int64_t){0}, &(int64_t){0});
+    int64_t local = 0;
+    sotto_error error = store_message_add(core->store, &message, &(int64_t){0}, &local);
     if (error == SOTTO_EXISTS)
         return SOTTO_OK;
     TRY(error);
+    if (file && !message.own)
+        TRY(downloads_came(core, local, sender, &content->file));
     typing_said(core, &r->room->id, sender);
     return blocked ? SOTTO_OK
                    : listing_came(core, &r->room->id, message.own, message.mentions_self);

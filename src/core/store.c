@@ -43,6 +43,11 @@ const char *store_path(const struct store *store)
     return store->path;
 }
 
+const char *store_folder(const struct store *store)
+{
+    return store->directory;
+}
+
 sotto_error store_limit_pages(struct store *store, uint32_t pages)
 {
     char sql[64];

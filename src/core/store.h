@@ -35,8 +35,9 @@
 
 struct store;
 
-#define STORE_VERSION 21    /* PRAGMA user_version */
-#define STORE_BUSY_MS 10000 /* how long a lock is waited for */
+#define STORE_DOWNLOADS "files" /* a folder beside the database: store_downloads.h */
+#define STORE_VERSION 22        /* PRAGMA user_version */
+#define STORE_BUSY_MS 10000     /* how long a lock is waited for */
 #define STORE_FILE "profile.db"
 
 /* ---- Opening -------------------------------------------------------------------------------- */
@@ -72,6 +73,8 @@ const char *store_message(const struct store *store);
 
 /* The database's path, for messages. */
 const char *store_path(const struct store *store);
+/* The profile's directory. */
+const char *store_folder(const struct store *store);
 
 /* Whether the key is sealed under a passphrase. */
 sotto_error store_passphrase_is_set(struct store *store, bool *set);

@@ -79,6 +79,18 @@ sotto_error store_contact_blocked(struct store *store, const struct account_id *
     return SOTTO_OK;
 }
 
+sotto_error store_contact_accepted(struct store *store, const struct account_id *account,
+                                   bool *accepted)
+{
+    struct query q;
+    query_read(&q, store, "SELECT contact AND NOT blocked FROM contact WHERE account = ?");
+    query_fixed(&q, account->bytes, sizeof account->bytes);
+    bool found = query_next(&q) && column_bool(&q);
+    TRY(query_end(&q));
+    *accepted = found;
+    return SOTTO_OK;
+}
+
 sotto_error store_contact_silence(struct store *store, const struct account_id *account)
 {
     struct query q;

@@ -38,6 +38,9 @@ sotto_error store_contact_put(struct store *store, const struct store_contact *c
 /* Whether the person has blocked that account; false where it is not known. */
 sotto_error store_contact_blocked(struct store *store, const struct account_id *account,
                                   bool *blocked);
+/* Whether it is a contact, and not blocked. */
+sotto_error store_contact_accepted(struct store *store, const struct account_id *account,
+                                   bool *accepted);
 /* [tx] What an account that was blocked waited for: its requests go, and no receipt is owed. */
 sotto_error store_contact_silence(struct store *store, const struct account_id *account);
 /* All, by name. */

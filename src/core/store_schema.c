@@ -587,11 +587,33 @@ static const char version_21[] =
     "CREATE INDEX early_change_erase ON early_change (erase_s);"
     "PRAGMA user_version = 21;";
 
+/* Files that are fetched without being asked for: store_downloads.h. */
+static const char version_22[] =
+    "CREATE TABLE download ("
+    " local INTEGER PRIMARY KEY,"
+    " name TEXT NOT NULL UNIQUE,"
+    " size INTEGER NOT NULL,"
+    " state INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX download_state ON download (state);"
+    "CREATE TABLE download_left (name TEXT PRIMARY KEY) STRICT;"
+    "CREATE TRIGGER download_erased AFTER DELETE ON download BEGIN"
+    " INSERT OR IGNORE INTO download_left VALUES (OLD.name); END;"
+    "CREATE TRIGGER download_ended AFTER UPDATE OF state ON download WHEN NEW.state = 3 BEGIN"
+    " INSERT OR IGNORE INTO download_left VALUES (NEW.name); END;"
+    "CREATE TRIGGER download_here AFTER UPDATE OF state ON download WHEN NEW.state = 2 BEGIN"
+    " INSERT INTO event (kind, about, local)"
+    " SELECT 2, room, local FROM message WHERE local = NEW.local; END;"
+    "CREATE TRIGGER download_of_erased AFTER DELETE ON message BEGIN"
+    " DELETE FROM download WHERE local = OLD.local; END;"
+    "CREATE TRIGGER download_of_changed AFTER UPDATE OF kind ON message WHEN NEW.kind <> 9 BEGIN"
+    " DELETE FROM download WHERE local = OLD.local; END;"
+    "PRAGMA user_version = 22;";
+
 /* steps[n]: from version n to n + 1 */
 static const char *const steps[STORE_VERSION] = {
-    version_1,  version_2,  version_3,  version_4,  version_5,  version_6,  version_7,
-    version_8,  version_9,  version_10, version_11, version_12, version_13, version_14,
-    version_15, version_16, version_17, version_18, version_19, version_20, version_21};
+    version_1,  version_2,  version_3,  version_4,  version_5,  version_6,  version_7,  version_8,
+    version_9,  version_10, version_11, version_12, version_13, version_14, version_15, version_16,
+    version_17, version_18, version_19, version_20, version_21, version_22};
 
 const char *store_schema_step(uint64_t version)
 {

@@ -1,6 +1,8 @@
 #include "core/store_wipe.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -100,6 +102,22 @@ static sotto_error unlink_all(const char *directory)
     return SOTTO_OK;
 }
 
+/* What was fetched: ciphertext, whose keys were wiped. */
+static sotto_error unlink_downloads(const char *directory)
+{
+    char path[DISK_PATH_MAX];
+    bool good = true;
+    TRY(disk_path(path, directory, STORE_DOWNLOADS));
+    DIR *folder = opendir(path);
+    for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            good &= unlinkat(dirfd(folder), entry->d_name, 0) == 0 || errno == ENOENT;
+    if (folder != NULL)
+        (void)closedir(folder);
+    (void)rmdir(path);
+    return good ? SOTTO_OK : SOTTO_IO;
+}
+
 /* Under the lock. */
 static sotto_error erase_all(const char *directory)
 {
@@ -110,6 +128,7 @@ static sotto_error erase_all(const char *directory)
     TRY(disk_erase(directory, VAULT_FILE ".new"));
     TRY(disk_erase(directory, VAULT_KEYRING_FILE));
     TRY(unlink_all(directory));
+    TRY(unlink_downloads(directory));
     TRY(disk_erase(directory, ERASING)); /* last; syncs the directory */
     TRY(disk_path(path, directory, LOCK_NAME));
     (void)unlink(path);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/account.h"
+#include "core/downloads.h"
 #include "core/listing.h"
 #include "core/typing.h"
 #include "core/successor.h"
@@ -103,6 +104,7 @@ static bool step_all(struct sotto *core, uint64_t *next_ms)
 {
     bool working = inbox_step(core);
     working |= blobs_step(core);
+    working |= downloads_step(core);
     *next_ms = UINT64_MAX;
     for (struct room *room = core->rooms; room != NULL; room = room->next) {
         if (!room->in_scope || room->gone)
@@ -131,7 +133,8 @@ static uint64_t until(const struct sotto *core, uint64_t when_ms, uint64_t most)
 /* A measure that grows with every bit of progress: what was applied, sent, answered. */
 static uint64_t progress_mark(struct sotto *core)
 {
-    uint64_t mark = core->inbox.phase + core->inbox.subscribed * 2u + core->inbox.quiet_ms;
+    uint64_t mark = core->inbox.phase + core->inbox.subscribed * 2u + core->inbox.quiet_ms +
+                    downloads_mark(core);
     for (const struct room *room = core->rooms; room != NULL; room = room->next)
         mark = mark * 31 + room->generation + room->head + (uint64_t)room->doing_row +
                room->subscribed + room->busy + upload_mark(room);
@@ -160,6 +163,7 @@ sotto_error run_until_settled(struct sotto *core)
 {
     net_fresh(core);
     blobs_reset(core);
+    downloads_reset(core);
     problem_clear(&core->problem);
     uint64_t moved_ms = net_now_ms(core);
     uint64_t mark = progress_mark(core);
@@ -246,6 +250,7 @@ sotto_error sotto_sync(struct sotto *core)
     sotto_error error = scope_set(core, NULL);
     if (error != SOTTO_OK)
         return core_store_problem(core, error, "reading the conversations");
+    core->downloads.wanted = true;
     error = run_until_settled(core);
     sotto_error revisited = revisit(core);
     if (revisited == SOTTO_OK && any_awake(core)) {
@@ -253,6 +258,7 @@ sotto_error sotto_sync(struct sotto *core)
         error = error == SOTTO_OK ? again : error;
     }
     core->inbox.wanted = core->inbox.want_envelopes = false;
+    downloads_end(core);
     /* One conversation whose relay is gone does not keep the account at two. */
     sotto_error moved = error_is_local(error) || core->wiped ? SOTTO_OK : account_move_go_on(core);
     error = error == SOTTO_OK ? moved : error;
@@ -496,11 +502,12 @@ sotto_error sotto_serve(struct sotto *core, const struct sotto_host *host)
 {
     core->revisited = UINT64_MAX; /* not yet */
     sotto_error error = SOTTO_OK;
-    core->patient = true;
+    core->patient = core->downloads.wanted = true;
     core->host = host;
     while (!core->stop && error == SOTTO_OK)
         error = serve_turn(core);
     core->inbox.wanted = core->inbox.want_envelopes = false;
+    downloads_end(core);
     core->host = NULL;
     core->patient = false;
     return error;
@@ -528,7 +535,7 @@ sotto_error sotto_listen(struct sotto *core, uint32_t seconds, bool once,
             core->problem = problem; /* what had come before is shown all the same */
         return error != SOTTO_OK ? error : given;
     }
-    core->patient = true;
+    core->patient = core->downloads.wanted = true;
     core->listener = listener;
     inbox_reset(core);
     core->inbox.wanted = core->inbox.want_envelopes = true;
@@ -540,6 +547,7 @@ sotto_error sotto_listen(struct sotto *core, uint32_t seconds, bool once,
     if (error == SOTTO_OK)
         error = listen_loop(&l, seconds);
     core->inbox.wanted = core->inbox.want_envelopes = false;
+    downloads_end(core);
     core->listener = NULL;
     core->patient = false;
     return error;

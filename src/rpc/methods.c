@@ -125,6 +125,8 @@ static const struct rpc_field recovery[] = {
     END,
 };
 static const struct rpc_field name[] = {TEXT("name", 256, "the name that others see"), END};
+static const struct rpc_field downloads[] = {
+    MAYBE_NUMBER("most", 0, INT64_MAX, "bytes of a file; 0: none is fetched; left out: all"), END};
 static const struct rpc_field lock[] = {
     MAYBE("passphrase", SOTTO_PASSPHRASE_MAX, "the new one; left out: none any more"), END};
 static const struct rpc_field backup[] = {
@@ -397,6 +399,10 @@ const struct rpc_method rpc_methods[] = {
     {"account.setReceipts",
      "Whether delivery and read receipts are sent and shown. Off also forgets those that are here",
      on, "Account", false, account_set_receipts},
+    {"account.setDownloads",
+     "Which files of contacts are fetched as they come, while the daemon runs; at first those of a"
+     " mebibyte at most. Of this device alone",
+     downloads, "Account", false, account_set_downloads},
     {"account.setTyping", "Whether others are told that one types, and one is told of them", on,
      "Account", false, account_set_typing},
     {"account.setPicture",

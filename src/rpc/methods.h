@@ -19,6 +19,7 @@ bool account_delete(struct call *call);
 bool account_set_name(struct call *call);
 bool account_set_receipts(struct call *call);
 bool account_set_typing(struct call *call);
+bool account_set_downloads(struct call *call);
 bool account_set_picture(struct call *call);
 bool account_save_picture(struct call *call);
 bool contact_save_picture(struct call *call);

@@ -102,6 +102,13 @@ bool account_set_typing(struct call *call)
     return account_get(call);
 }
 
+bool account_set_downloads(struct call *call)
+{
+    if (sotto_set_downloads(call->core, param_number(call, "most", UINT64_MAX)) != SOTTO_OK)
+        return call_fail(call);
+    return account_get(call);
+}
+
 bool network_proxy(struct call *call)
 {
     struct sotto_proxy proxy;

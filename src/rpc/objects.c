@@ -107,6 +107,8 @@ static void set_file(const sotto_env *env, json_t *object, const struct sotto_me
 {
     object_set_text(env, object, "fileName", message->file_name);
     object_set_number(object, "fileSize", message->file_size);
+    if (message->fetched)
+        set_bool(object, "fetched", true);
     if (message->file_type[0] != '\0')
         object_set_text(env, object, "mediaType", message->file_type);
     if (message->kind == SOTTO_KIND_PICTURE) {
@@ -382,6 +384,8 @@ json_t *object_account(const sotto_env *env, const struct sotto_account *account
         object_set_text(env, object, "suite", account->suite);
         set_bool(object, "receipts", account->receipts);
         set_bool(object, "typing", account->typing);
+        if (account->downloads != UINT64_MAX)
+            object_set_number(object, "downloads", account->downloads);
     }
     return object;
 }

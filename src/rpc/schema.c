@@ -53,22 +53,24 @@
 
 /* ---- Objects -------------------------------------------------------------------------------- */
 
-#define ACCOUNT_FIELDS                                                                          \
-    BOOLEAN("registered", "whether there is an account in this profile; without one, no more"), \
-        MAYBE_ID("account", "the account's id: a hash of its key"),                             \
-        MAYBE("device", "this device's id"), MAYBE("name", "the name that others see"),         \
-        MAYBE_ID("picture", "SHA-256 of one's own picture; absent: none"),                      \
-        MAYBE("relay", "the relay's address"),                                                  \
-        MAYBE("movingFrom", "the relay that is not left yet; absent: none"),                    \
-        MAYBE("suite", "the cipher suite of new groups"),                                       \
-        {.name = "receipts",                                                                    \
-         .type = RPC_BOOLEAN,                                                                   \
-         .optional = true,                                                                      \
-         .text = "whether delivery and read receipts are sent and shown"},                      \
-    {                                                                                           \
-        .name = "typing", .type = RPC_BOOLEAN, .optional = true,                                \
-        .text = "whether others are told that one types, and one is told of them"               \
-    }
+#define ACCOUNT_FIELDS                                                                             \
+    BOOLEAN("registered", "whether there is an account in this profile; without one, no more"),    \
+        MAYBE_ID("account", "the account's id: a hash of its key"),                                \
+        MAYBE("device", "this device's id"), MAYBE("name", "the name that others see"),            \
+        MAYBE_ID("picture", "SHA-256 of one's own picture; absent: none"),                         \
+        MAYBE("relay", "the relay's address"),                                                     \
+        MAYBE("movingFrom", "the relay that is not left yet; absent: none"),                       \
+        MAYBE("suite", "the cipher suite of new groups"),                                          \
+        {.name = "receipts",                                                                       \
+         .type = RPC_BOOLEAN,                                                                      \
+         .optional = true,                                                                         \
+         .text = "whether delivery and read receipts are sent and shown"},                         \
+        {.name = "typing",                                                                         \
+         .type = RPC_BOOLEAN,                                                                      \
+         .optional = true,                                                                         \
+         .text = "whether others are told that one types, and one is told of them"},               \
+        MAYBE_NUMBER("downloads", "files of contacts of at most so many bytes are fetched as they" \
+                                  " come; 0: none; absent: all")
 
 static const struct rpc_field account[] = {ACCOUNT_FIELDS, END};
 
@@ -302,6 +304,10 @@ static const struct rpc_field message[] = {
      .text = "of kinds text, file, picture and voice"},
     MAYBE("fileName", "of kinds file, picture and voice: a harmless name"),
     MAYBE_NUMBER("fileSize", "likewise: bytes"),
+    {.name = "fetched",
+     .type = RPC_BOOLEAN,
+     .optional = true,
+     .text = "likewise: true: it was fetched already, and message.saveFile needs no network"},
     MAYBE("mediaType", "likewise: what its sender calls it, such as image/png; absent: anything"),
     MAYBE_NUMBER("width", "of kind picture: as it is shown, in pixels"),
     MAYBE_NUMBER("height", "likewise"),

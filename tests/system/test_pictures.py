@@ -138,7 +138,8 @@ def test_preview():
 def test_album():
     """several files sent together say so, each for itself; what is forwarded stands alone"""
     need_pillow()
-    with pair() as (world, a, b), Daemon(b) as daemon:
+    with pair() as (world, a, b):
+        daemon = Daemon(b)
         rpc = daemon.rpc()
         paths = [os.path.join(world.directory, name) for name in ("one.jpg", "two.jpg", "plan.txt")]
         photo(paths[0])
@@ -171,6 +172,7 @@ def test_album():
         rpc("message.forward", message=got[0]["id"], conversation=room, clientId="again")
         eventually(lambda: [m for m in there(rpc, ("picture",), True) if m.get("clientId") == "again"], "what is forwarded")
         assert "album" not in [m for m in there(rpc, ("picture",), True) if m.get("clientId") == "again"][0]
+        assert daemon.stop().code == 0
 
 
 def test_confined():
