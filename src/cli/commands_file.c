@@ -131,7 +131,7 @@ int run_album(struct cli *cli, const struct args *args)
     const size_t count = args->count - 1;
     struct sotto_id conversation;
     struct sotto_file files[SOTTO_ALBUM_MAX] = {0};
-    char id[SOTTO_CLIENT_ID_MAX + 1], one[SOTTO_CLIENT_ID_MAX + 1];
+    char id[SOTTO_CLIENT_ID_MAX + 1], one[sizeof id + 24];
     if (sotto_find(cli->core, args->positionals[0], &conversation) != SOTTO_OK)
         return cli_fail(cli);
     for (size_t i = 0; i < count; i++) {

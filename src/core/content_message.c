@@ -179,7 +179,7 @@ static sotto_error shown_write(const struct content_file *file, sotto_buf *out)
     struct cbor_writer w;
     const bool album = file->album.id.size > 0;
     cbor_writer_init(&w, out);
-    cbor_write_map(&w, (file->form != CONTENT_AS_FILE ? 2 : 0) + (album ? 3 : 0));
+    cbor_write_map(&w, (file->form != CONTENT_AS_FILE ? 2u : 0u) + (album ? 3u : 0u));
     if (file->form == CONTENT_AS_PICTURE) {
         cbor_write_uint(&w, SHOWN_WIDTH);
         cbor_write_uint(&w, file->width);

@@ -117,8 +117,7 @@ int downloads_open(struct sotto *core, int64_t local, uint64_t sealed)
     return fd;
 }
 
-/* What nobody may have any more goes from the disk. */
-static void sweep(struct sotto *core)
+void downloads_sweep(struct sotto *core)
 {
     char name[DOWNLOAD_NAME_SIZE + 1];
     while (store_download_left(core->store, name) == SOTTO_OK) {
@@ -167,7 +166,7 @@ void downloads_end(struct sotto *core)
 void downloads_reset(struct sotto *core)
 {
     core->downloads.failed = false;
-    core->downloads.look_ms = 0;
+    core->downloads.look_ms = core->downloads.pause_ms = 0;
 }
 
 uint64_t downloads_mark(const struct sotto *core)
@@ -181,7 +180,7 @@ static void later(struct sotto *core)
 {
     downloads_free(core);
     core->downloads.failed = !core->patient;
-    core->downloads.look_ms = net_now_ms(core) + AGAIN_MS;
+    core->downloads.pause_ms = net_now_ms(core) + AGAIN_MS;
 }
 
 /* What became of it, for good. */
@@ -258,11 +257,10 @@ static bool begin(struct sotto *core)
 {
     struct store_download row;
     const uint64_t now = net_now_ms(core), changes = store_changes(core->store);
-    if (core->downloads.failed || (now < core->downloads.look_ms))
+    if (core->downloads.failed || now < core->downloads.pause_ms ||
+        (now < core->downloads.look_ms && changes == core->downloads.changes))
         return false;
     core->downloads.look_ms = now + LOOK_EVERY_MS;
-    if (changes != core->downloads.changes)
-        sweep(core);
     core->downloads.changes = changes;
     if (store_download_next(core->store, &row) != SOTTO_OK)
         return false;

@@ -17,6 +17,8 @@ sotto_error downloads_came(struct sotto *core, int64_t local, const struct accou
 bool downloads_step(struct sotto *core);
 /* Grows with what was fetched. */
 uint64_t downloads_mark(const struct sotto *core);
+/* What nobody may have any more goes from the disk, or the next time. */
+void downloads_sweep(struct sotto *core);
 /* A new run: what could not be fetched is tried again. */
 void downloads_reset(struct sotto *core);
 /* Ends what is under way; it is begun again later. The other one: and nothing is wanted now. */

@@ -2,6 +2,7 @@
  */
 #include <string.h>
 
+#include "core/downloads.h"
 #include "core/groups.h"
 #include "core/listing.h"
 
@@ -15,6 +16,7 @@ sotto_error expire_sweep(struct sotto *core)
 {
     bool due = false;
     uint64_t now = core_now_s(core);
+    downloads_sweep(core); /* of what went before */
     TRY(store_messages_due(core->store, now, &due));
     if (!due)
         TRY(store_early_due(core->store, now, &due));
@@ -31,8 +33,10 @@ sotto_error expire_sweep(struct sotto *core)
         error = store_commit(core->store);
     if (error != SOTTO_OK)
         store_rollback(core->store);
-    else
+    else {
         store_scrub(core->store, false);
+        downloads_sweep(core);
+    }
     return error;
 }
 

@@ -189,9 +189,10 @@ struct downloads {
     struct downloading *now; /* NULL: none */
     bool wanted;             /* by what runs: it stays connected, or fetches all */
     bool failed;             /* not in this run */
-    uint64_t look_ms;
+    uint64_t look_ms, pause_ms;
     uint64_t changes; /* store_changes at the last look */
 };
+
 struct sotto {
     const sotto_env *env;
     const struct outside *outside;

@@ -1,6 +1,7 @@
 /* The list of conversations: its order, what a person sets for each, and erasing what was said. */
 #include <string.h>
 
+#include "core/downloads.h"
 #include "core/listing.h"
 #include "base/text.h"
 
@@ -438,5 +439,6 @@ sotto_error sotto_erase(struct sotto *core, const struct sotto_id *conversation)
     TRY(end(&s, error));
     while (more && error == SOTTO_OK && !core->stop)
         error = listing_erase_some(core, &more);
+    downloads_sweep(core);
     return error == SOTTO_OK ? error : core_store_problem(core, error, "erasing the messages");
 }

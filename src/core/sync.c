@@ -182,6 +182,7 @@ sotto_error run_until_settled(struct sotto *core)
                 "What was to be sent waits in the outbox. Try again later: sotto sync",
                 "The relay does not answer in time.");
     }
+    downloads_sweep(core);
     TRY(account_end_check(core));
     TRY(account_relay_check_changes(core));
     return outcome(core);

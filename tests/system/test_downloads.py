@@ -111,7 +111,6 @@ def test_gone():
         b.ok("sync")
         assert len(kept(b)) == 2
         b.ok("erase", "Ada")
-        b.ok("sync")
         assert len(kept(b)) == 1
         b.ok("block", "Ada")
         a.ok("send", "All", "--file", str(source))
