@@ -71,7 +71,7 @@ sotto_error downloads_came(struct sotto *core, int64_t local, const struct accou
     bool contact = false;
     TRY(downloads_most(core, &most));
     TRY(store_contact_accepted(core->store, sender, &contact));
-    if (!contact || file->size > most || most == 0)
+    if (!contact || file->size > most || file->size > KEPT_MOST || most == 0)
         return SOTTO_OK;
     TRY(core_random_client_id(core, name));
     return store_download_add(core->store, local, name, file->size);
@@ -245,11 +245,16 @@ static bool resume(struct downloading *d)
 
 static bool part_open(struct sotto *core, struct downloading *d, const char *name)
 {
+    struct store_download row;
     int folder = folder_open(core, true);
     d->fd = folder < 0 ? -1 : new_file_lock(folder, name, O_RDWR | O_CREAT, 0600);
+    /* Its message may have gone in between, and with it the name. */
+    bool wanted = d->fd >= 0 && store_download_get(core->store, d->local, &row) == SOTTO_OK;
+    if (d->fd >= 0 && !wanted)
+        (void)unlinkat(folder, name, 0);
     if (folder >= 0)
         (void)close(folder);
-    return d->fd >= 0 && resume(d);
+    return wanted && resume(d);
 }
 
 /* The next one that is wanted. False: none, or not now. */
