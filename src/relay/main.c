@@ -16,6 +16,18 @@
 #include "relay/serve.h"
 #include "relay/withdrawals.h"
 
+/* Behind options such as --data DIR; empty: there is none. */
+static const char *first_word(char **argv)
+{
+    for (size_t i = 1; argv[0] != NULL && argv[i] != NULL; i++) {
+        if (strncmp(argv[i], "--", 2) != 0)
+            return argv[i];
+        if (strchr(argv[i], '=') == NULL && argv[i + 1] != NULL)
+            i++;
+    }
+    return "";
+}
+
 /* The office that answers orders is a program of its own (src/order): beside this one, where it is
  * installed to, or where the build puts it. Returns if it is none of its commands, or not there. */
 static void become_office(char **argv)
@@ -25,9 +37,10 @@ static void become_office(char **argv)
     static const char *const places[] = {"sottod-orders", "../libexec/sotto/sottod-orders",
                                          "../order/sottod-orders"};
     char folder[PATH_MAX - 64], path[PATH_MAX];
+    const char *word = first_word(argv);
     bool office = false;
-    for (size_t i = 0; argv[0] != NULL && argv[1] != NULL && i < sizeof nouns / sizeof *nouns; i++)
-        office = office || strcmp(argv[1], nouns[i]) == 0;
+    for (size_t i = 0; i < sizeof nouns / sizeof *nouns; i++)
+        office = office || strcmp(word, nouns[i]) == 0;
     ssize_t size = office ? readlink("/proc/self/exe", folder, sizeof folder - 1) : -1;
     if (size <= 0)
         return;

@@ -195,6 +195,8 @@ def test_the_court_obtains_two_fields():
                 open(court.path("order.json")) as document:
             jsonschema.Draft202012Validator(json.load(schema)).validate(json.load(document))
         assert "The order is good" in office.ok("order", "check", path)
+        before = subprocess.run([SOTTOD, "--data", office.data, "order", "check", path], capture_output=True, text=True)
+        assert "The order is good" in before.stdout, before  # options may stand before the words, as for sottod itself
         answer = office.answer(path)
         assert answer["phone_number"] == "+4930123456", answer
         assert answer["last_ip"]["address"] == "127.0.0.1", answer
