@@ -1,5 +1,6 @@
 /* sotto-audit: follows a relay's log of lawful orders from outside, and shouts when it contradicts
  * itself or what its operator published (docs/LAWFUL-ORDERS.md). */
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -105,7 +106,7 @@ static sotto_error get_nothing(void *ctx, const char *path, size_t max, sotto_bu
 
 /* ---- Commands ------------------------------------------------------------------------------- */
 
-static int usage(void)
+static int usage_to(FILE *out)
 {
     fputs(
         "usage:\n"
@@ -121,8 +122,13 @@ static int usage(void)
         "      page if the file's name ends in .html).\n"
         "Exit codes: 0 good, 1 failed, which says nothing of the log, 2 usage,\n"
         "4 the log or the report is not what it has to be.\n",
-        stderr);
+        out);
     return EXIT_USAGE;
+}
+
+static int usage(void)
+{
+    return usage_to(stderr);
 }
 
 static int tell(const struct audit *audit, enum audit_verdict verdict)
@@ -250,6 +256,17 @@ static bool add_witness(struct audit *audit, const char *text)
            audit->witnesses[audit->witness_count++].type == TLOG_KEY_WITNESS;
 }
 
+/* A number from 1 on: what cannot be read must not mean that less is asked for. */
+static bool read_number(const char *text, uint64_t most, uint64_t *number)
+{
+    char *end = NULL;
+    if (text[0] < '0' || text[0] > '9')
+        return false;
+    errno = 0;
+    *number = strtoull(text, &end, 10);
+    return errno == 0 && *end == '\0' && *number > 0 && *number <= most;
+}
+
 static bool read_options(int argc, char **argv, struct audit *audit, struct options *options)
 {
     static const struct option names[] = {
@@ -258,6 +275,7 @@ static bool read_options(int argc, char **argv, struct audit *audit, struct opti
         {"witness", required_argument, NULL, 'w'}, {"quorum", required_argument, NULL, 'q'},
         {"days", required_argument, NULL, 'd'},    {"year", required_argument, NULL, 'y'},
         {"against", required_argument, NULL, 'a'}, {NULL, 0, NULL, 0}};
+    uint64_t number = 0;
     bool quorum = false;
     audit->quorum_age_s = 7 * UINT64_C(86400);
     for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
@@ -281,11 +299,15 @@ static bool read_options(int argc, char **argv, struct audit *audit, struct opti
             options->against = optarg;
             break;
         case 'q':
-            audit->quorum = strtoul(optarg, NULL, 10);
+            if (!read_number(optarg, AUDIT_WITNESSES_MAX, &number))
+                return false;
+            audit->quorum = (size_t)number;
             quorum = true;
             break;
         case 'd':
-            audit->quorum_age_s = strtoul(optarg, NULL, 10) * UINT64_C(86400);
+            if (!read_number(optarg, 36500, &number))
+                return false;
+            audit->quorum_age_s = number * UINT64_C(86400);
             break;
         case 'w':
             if (!add_witness(audit, optarg))
@@ -310,6 +332,10 @@ int main(int argc, char **argv)
     audit.ctx = &options.site;
     if (sodium_init() < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return EXIT_FAILED;
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        (void)usage_to(stdout);
+        return EXIT_GOOD;
+    }
     if (!read_options(argc, argv, &audit, &options) || optind >= argc)
         return usage();
     int code = EXIT_USAGE;

@@ -61,6 +61,8 @@ def test_an_auditor_follows():
         assert "4 entries; 3 orders answered" in auditor.ok()
         key = office.ok("log", "show").split()[1]
         assert "4 entries" in auditor.ok("--key", key)
+        for wrong in (("--quorum", "one"), ("--quorum", "0"), ("--quorum", "1"), ("--days", "-1"), ("--days", "7d")):
+            assert auditor.run(*wrong).returncode == 2, wrong  # what cannot be read does not ask for less
         other = Auditor(world, "other")
         wrong = key.split("+")
         assert other.run("--key", "+".join([wrong[0], "00000000", wrong[2]])).returncode == 1
