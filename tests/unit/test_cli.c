@@ -63,6 +63,8 @@ NO_RUN(message_link)
 NO_RUN(message_find)
 NO_RUN(cancel)
 NO_RUN(save)
+NO_RUN(album)
+NO_RUN(downloads)
 NO_RUN(receipts)
 NO_RUN(listen)
 NO_RUN(sync)
@@ -251,6 +253,12 @@ static void durations_and_numbers_have_bounds(void **state)
     assert_true(options_number("n", "1000", 1000, &value, &problem) && value == 1000);
     assert_false(options_number("n", "1001", 1000, &value, &problem));
     assert_false(options_number("n", "18446744073709551617", INT64_MAX, &value, &problem));
+    assert_true(options_size("90", &value, &problem) && value == 90);
+    assert_true(options_size("1G", &value, &problem) && value == UINT64_C(1) << 30);
+    assert_true(options_size("20M", &value, &problem) && value == 20u << 20);
+    const char *const sizes[] = {"", "0", "-1", "M", "1MB", "1T", "1.5M", "99999999999999999999"};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        assert_false(options_size(sizes[i], &value, &problem));
 }
 
 int main(void)
