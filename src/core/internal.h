@@ -436,8 +436,7 @@ sotto_error receipt_owed(struct sotto *core, const struct store_room *room, bool
 sotto_error receipts_queue(struct room *room, const struct store_room *row, struct arena *arena);
 /* Inside a transaction: sender's receipts came. */
 sotto_error receipts_apply(struct sotto *core, const struct room_id *room,
-                           const struct account_id *sender, const struct content_message *content,
-                           struct arena *arena);
+                           const struct account_id *sender, const struct content_message *content);
 /* The message's status with what receipts say. */
 enum sotto_message_status receipt_status(struct sotto *core, const struct store_message *message,
                                          const struct store_room *room);

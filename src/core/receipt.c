@@ -98,8 +98,7 @@ sotto_error receipts_queue(struct room *room, const struct store_room *row, stru
 /* ---- Receiving ---- */
 
 sotto_error receipts_apply(struct sotto *core, const struct room_id *room,
-                           const struct account_id *sender, const struct content_message *content,
-                           struct arena *arena)
+                           const struct account_id *sender, const struct content_message *content)
 {
     bool on = false;
     TRY(receipts_on(core, &on));
@@ -107,14 +106,12 @@ sotto_error receipts_apply(struct sotto *core, const struct room_id *room,
         return SOTTO_OK;
     for (size_t i = 0; i < content->status_count; i++) {
         const struct content_status *status = &content->statuses[i];
-        struct store_message message;
+        int64_t local = 0;
         if (status->status != CONTENT_DELIVERED && status->status != CONTENT_READ)
             continue;
-        sotto_error error = store_message_meant(
-            core->store, room, sotto_bytes_of(status->id, CONTENT_ID_SIZE), arena, &message);
-        if (error == SOTTO_NOT_FOUND ||
-            (error == SOTTO_OK && (!message.own || (message.kind != SOTTO_KIND_TEXT &&
-                                                    message.kind != SOTTO_KIND_FILE))))
+        sotto_error error = store_receipt_about(
+            core->store, room, sotto_bytes_of(status->id, CONTENT_ID_SIZE), &local);
+        if (error == SOTTO_NOT_FOUND)
             continue; /* it is gone, or nobody's who waits for that */
         TRY(error);
         const struct store_receipt receipt = {
@@ -122,7 +119,7 @@ sotto_error receipts_apply(struct sotto *core, const struct room_id *room,
             .state = status->status == CONTENT_READ ? STORE_READ : STORE_DELIVERED,
             .time_s = core_now_s(core),
         };
-        TRY(store_receipt_put(core->store, message.local, &receipt));
+        TRY(store_receipt_put(core->store, local, &receipt));
     }
     return SOTTO_OK;
 }

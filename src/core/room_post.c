@@ -18,14 +18,24 @@ enum {
     LOOK_MS = 60000, /* how often a clock that may be set is looked at */
 };
 
+/* Whether the device left its account, as far as is known. */
+static bool is_revoked(struct sotto *core, const struct store_outgoing *outgoing,
+                       struct arena *arena)
+{
+    struct manifest manifest;
+    bool found = false;
+    return manifest_newest(core, &outgoing->account, arena, &manifest, &found) == SOTTO_OK &&
+           found && manifest_device(&manifest, &outgoing->device) == NULL;
+}
+
 /* Whose account is not there may have moved, and say so in a room that was not read yet: then the
  * Welcome, without which they are in a group that they know nothing of, follows them
  * (statement.c). */
 static bool may_have_moved(struct sotto *core, const struct message *answer,
-                           const struct store_outgoing *outgoing)
+                           const struct store_outgoing *outgoing, struct arena *arena)
 {
     return answer->error.code == WIRE_CODE_NO_ACCOUNT && outgoing->client_id[0] == '\0' &&
-           core_now_s(core) < outgoing->created_s + AWAY_S;
+           core_now_s(core) < outgoing->created_s + AWAY_S && !is_revoked(core, outgoing, arena);
 }
 
 static uint64_t away_pause_s(uint32_t tries)
@@ -34,14 +44,14 @@ static uint64_t away_pause_s(uint32_t tries)
 }
 
 static enum outcome outcome_of(struct sotto *core, sotto_error error, const struct message *answer,
-                               const struct store_outgoing *outgoing)
+                               const struct store_outgoing *outgoing, struct arena *arena)
 {
     if (net_transient(error, answer))
         return OUTCOME_LATER;
     if (outgoing->capability.size > 0 && (answer->error.code == WIRE_CODE_CAPABILITY_USED ||
                                           answer->error.code == WIRE_CODE_CAPABILITY_UNKNOWN))
         return OUTCOME_PLAIN;
-    return may_have_moved(core, answer, outgoing) ? OUTCOME_AWAY : OUTCOME_NEVER;
+    return may_have_moved(core, answer, outgoing, arena) ? OUTCOME_AWAY : OUTCOME_NEVER;
 }
 
 /* *tell: the person has not heard of that refusal yet. */
@@ -56,7 +66,7 @@ static sotto_error posted_store(struct room *room, sotto_error error, const stru
         return store_commit(core->store); /* done by another process */
     TRY(found);
     enum outcome outcome =
-        error == SOTTO_OK ? OUTCOME_NEVER : outcome_of(core, error, answer, &outgoing);
+        error == SOTTO_OK ? OUTCOME_NEVER : outcome_of(core, error, answer, &outgoing, arena);
     if (error == SOTTO_OK)
         TRY(store_token_erase(core->store,
                               sotto_bytes_of(outgoing.request.bytes, REQUEST_ID_SIZE)));

@@ -321,7 +321,7 @@ static sotto_error message_received(struct receiving *r, const struct entry *ent
     }
     if (content.kind == CONTENT_STATUS) {
         r->quiet = true;
-        return receipts_apply(r->room->core, &r->room->id, &sender, &content, r->arena);
+        return receipts_apply(r->room->core, &r->room->id, &sender, &content);
     }
     bool may = false;
     TRY(may_write(r, &sender, &may));

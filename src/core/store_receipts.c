@@ -73,6 +73,23 @@ sotto_error store_receipts_time_put(struct store *store, const struct room_id *r
 
 /* ---- Of others ------------------------------------------------------------------------------ */
 
+sotto_error store_receipt_about(struct store *store, const struct room_id *room,
+                                sotto_bytes content_id, int64_t *local)
+{
+    struct query q;
+    query_read(&q, store,
+               "SELECT local FROM message WHERE room = ?1 AND content_id = ?2"
+               " AND own AND kind IN (1, 9)" /* SOTTO_KIND_TEXT, SOTTO_KIND_FILE */
+               " UNION ALL SELECT local FROM message WHERE own AND kind IN (1, 9) AND local ="
+               " (SELECT local FROM revision WHERE room = ?1 AND content_id = ?2) LIMIT 1");
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    query_bytes(&q, content_id);
+    int64_t found = query_next(&q) ? column_i64(&q) : 0;
+    TRY(query_end_one(&q));
+    *local = found;
+    return SOTTO_OK;
+}
+
 sotto_error store_receipt_put(struct store *store, int64_t local,
                               const struct store_receipt *receipt)
 {

@@ -39,6 +39,10 @@ struct store_receipt {
     uint64_t time_s; /* when this device stored it */
 };
 
+/* The text or file of one's own that this content id, or that of an edit, means. NOT_FOUND: none.
+ * In a group most receipts are about others' messages. */
+sotto_error store_receipt_about(struct store *store, const struct room_id *room,
+                                sotto_bytes content_id, int64_t *local);
 /* [tx] Unless that account said as much or more before. */
 sotto_error store_receipt_put(struct store *store, int64_t local,
                               const struct store_receipt *receipt);

@@ -367,7 +367,7 @@ static void serve_step(void *ctx, const struct pollfd *fds, size_t count)
     serving->next_ms = world->now_ms + chance_around(&client->chance, 20 * SECOND_MS);
     if (!some_conversation(client, world->options.busy, &id))
         return;
-    if (chance_of(&client->chance, 800000))
+    if (chance_of(&client->chance, 800000) || world->options.busy)
         say(client, &id);
     else
         change(client, &id);
