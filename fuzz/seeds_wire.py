@@ -63,6 +63,7 @@ def messages():
     yield "ack", message(0x0107, number(9, 8))
     yield "grant", message(0x0108, ID32 + number(1000, 8) + number(1, 4))
     yield "revoke", message(0x0109, ID32)
+    yield "delete_account", message(0x010A, proof + b"\1")
     yield "inbox_envelope", message(0x4106, number(1, 8) + vector(b"sealed"))
     yield "get_manifest", message(0x0201, CAPABILITY + ID32)
     yield "take", message(0x0202, NONE + ID16 + ID32 + ID16)

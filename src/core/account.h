@@ -45,6 +45,18 @@ const char *account_moving_from(struct sotto *core, struct arena *arena);
  * force: even if that cannot be done. Network. */
 sotto_error account_move_abandon(struct sotto *core, bool force);
 
+/* ---- account_left.c ---- */
+
+/* For so long what waits at the old relay is looked for: as long as an inbox keeps anything. */
+enum { ACCOUNT_MOVE_S = 30 * 86400 };
+
+/* Inside a transaction: this device follows the account, which moved with that manifest. */
+sotto_error account_left_put(struct sotto *core, const char *from, const char *to, uint64_t number);
+/* Fetches what was posted there, and forgets it when the account is not there any more. Network. */
+sotto_error account_left_look(struct sotto *core);
+/* The account ends: there too. force: even if that cannot be done. Network. */
+sotto_error account_left_abandon(struct sotto *core, bool force);
+
 /* ---- account_delete.c ---- */
 
 /* ACCOUNT_DELETED, if it is being deleted. */
@@ -55,6 +67,10 @@ sotto_error account_told_end(struct sotto *core);
  * try. fetch: after what waits in its inbox was fetched. OK: it is gone, or was before. Network. */
 sotto_error account_end_at(struct sotto *core, const struct inbox_place *place, uint64_t number,
                            bool fetch);
+/* Fetches what waits in the inbox at that place. *gone: the account is not there any more. Network.
+ */
+sotto_error account_look_at(struct sotto *core, const struct inbox_place *place, uint64_t number,
+                            bool *gone);
 /* Outside of any transaction and answer: wipes the profile if its account ended. ACCOUNT_DELETED if
  * it was wiped, by whichever process. */
 sotto_error account_end_check(struct sotto *core);

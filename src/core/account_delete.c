@@ -222,8 +222,9 @@ static bool is_gone(struct sotto *core, const char *relay, uint64_t number)
     return gone;
 }
 
-sotto_error account_end_at(struct sotto *core, const struct inbox_place *place, uint64_t number,
-                           bool fetch)
+/* One run of the account connection for that alone. *gone: the account is not there now. */
+static sotto_error run_at(struct sotto *core, const struct inbox_place *place, uint64_t number,
+                          bool fetch, bool *gone)
 {
     struct inbox *inbox = &core->inbox;
     bool patient = core->patient;
@@ -232,12 +233,14 @@ sotto_error account_end_at(struct sotto *core, const struct inbox_place *place, 
     if (place != NULL)
         inbox_sign_in_anew(core);
     inbox->place = place;
-    inbox->deleted = false;
+    inbox->deleted = inbox->visited = false;
     inbox->wanted = true;
     inbox->visiting = fetch;
     inbox->deleting = !fetch;
     sotto_error error = run_until_settled(core);
-    bool deleted = inbox->deleted;
+    bool done = inbox->deleted || inbox->visited;
+    *gone = inbox->deleted;
+    inbox->visited = false;
     inbox->wanted = inbox->visiting = inbox->deleting = inbox->deleted = false;
     inbox->place = NULL;
     if (place != NULL) {
@@ -247,16 +250,30 @@ sotto_error account_end_at(struct sotto *core, const struct inbox_place *place, 
     core->patient = patient;
     /* An earlier run did it, and was killed before it could note that; or was only this device
      * removed? */
-    if (!deleted && error != SOTTO_OK &&
+    if (!done && error != SOTTO_OK &&
         (core->problem.code == SOTTO_CODE_SIGN_IN_FAILED ||
          core->problem.code == SOTTO_CODE_WITHDRAWN))
-        deleted = is_gone(core, place != NULL ? place->relay : core->profile.relay, number);
-    if (deleted)
+        *gone = is_gone(core, place != NULL ? place->relay : core->profile.relay, number);
+    if (done || *gone)
         return SOTTO_OK;
     return error != SOTTO_OK ? error
                              : problem_set(&core->problem, SOTTO_TIMEOUT, SOTTO_CODE_TIMEOUT,
                                            "Run the command again: it goes on where it stopped.",
                                            "The relay did not answer in time.");
+}
+
+sotto_error account_end_at(struct sotto *core, const struct inbox_place *place, uint64_t number,
+                           bool fetch)
+{
+    bool gone = false;
+    return run_at(core, place, number, fetch, &gone);
+}
+
+sotto_error account_look_at(struct sotto *core, const struct inbox_place *place, uint64_t number,
+                            bool *gone)
+{
+    BUG_UNLESS(place->only_fetch);
+    return run_at(core, place, number, true, gone);
 }
 
 /* ---- */

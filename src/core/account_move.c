@@ -4,8 +4,10 @@
  *     the new relay registers it; in one transaction the profile is there, and every room has in
  *     its outbox a statement that says where the account is, that of one's own devices too
  *     MOVED     the statements leave; contacts follow when they read them, and one's other devices,
- *     which say so
+ *     which say so, and look at the old relay's inbox until it is gone: whoever has not read the
+ *     statement posts there
  *     when all have: the inbox at the old relay is fetched once more, and the account there deleted
+ *     unless another device's has something
  *
  * Rooms stay where they are: their relays ask nobody for an account. What is pending stands in one
  * value; each step asks it, the outbox or the relays how far it is, so that a kill costs nothing.
@@ -21,7 +23,7 @@
 #define FOLLOW "account.follow" /* on another device: where to */
 #define CHANGES "account.relays"
 enum {
-    WAIT_S = 30 * 86400,
+    WAIT_S = ACCOUNT_MOVE_S,
     LOOK_MS = 2000,   /* how often a listener looks whether all know of the move, */
     VISIT_MS = 60000, /* and how often it tries to leave the old relay then */
 };
@@ -317,7 +319,10 @@ static sotto_error finish(struct sotto *core, struct move *move)
     if (!told)
         return SOTTO_OK;
     core->leave_ms = net_now_ms(core) + VISIT_MS;
-    const struct inbox_place old = {.relay = move->from, .sign_in = move->old_seed};
+    /* As long as an inbox keeps anything; behind that nothing waits for anybody. */
+    const struct inbox_place old = {.relay = move->from,
+                                    .sign_in = move->old_seed,
+                                    .unless_waiting = core_now_s(core) <= move->begun_s + WAIT_S};
     TRY(account_end_at(core, &old, move->number, true));
     error = store_begin(core->store);
     if (error == SOTTO_OK)
@@ -330,6 +335,7 @@ static sotto_error finish(struct sotto *core, struct move *move)
 sotto_error account_move_abandon(struct sotto *core, bool force)
 {
     struct move move;
+    TRY(account_left_abandon(core, force));
     memset(&move, 0, sizeof move);
     arena_init(&move.arena, core->env);
     sotto_error error = move_get(core, &move);
@@ -375,6 +381,7 @@ static sotto_error follow_in(struct sotto *core, const char *relay, uint64_t num
     struct move move;
     sotto_buf record;
     TRY(store_profile_get(core->store, arena, &profile));
+    TRY(account_left_put(core, profile.relay, relay, number));
     profile.relay = relay;
     profile.inbox_seq = 0;
     TRY(store_profile_put(core->store, &profile));
@@ -474,17 +481,19 @@ sotto_error account_move_go_on(struct sotto *core)
         return SOTTO_OK;
     if (core->patient && net_now_ms(core) < core->leave_ms)
         return SOTTO_OK;
+    bool wanted = core->inbox.wanted, envelopes = core->inbox.want_envelopes;
     memset(&move, 0, sizeof move);
     arena_init(&move.arena, core->env);
     sotto_error error = move_get(core, &move);
     if (error == SOTTO_OK && has_moved(core, &move)) {
-        bool wanted = core->inbox.wanted, envelopes = core->inbox.want_envelopes;
         core->leave_ms = net_now_ms(core) + LOOK_MS;
         error = finish(core, &move);
-        core->inbox.wanted = wanted;
-        core->inbox.want_envelopes = envelopes;
     }
     arena_free(&move.arena);
+    if (!error_is_local(error))
+        error = account_left_look(core);
+    core->inbox.wanted = wanted;
+    core->inbox.want_envelopes = envelopes;
     core->problem = before; /* what could not be done now is tried again */
     return error_is_local(error) ? core_store_problem(core, error, "moving") : SOTTO_OK;
 }

@@ -201,11 +201,21 @@ static void on_account_deleted(void *ctx, sotto_error error, const struct messag
         core->inbox.deleted = true;
 }
 
+/* For a device that has the account's key. */
 static bool delete_account(struct sotto *core)
 {
     struct message message;
+    uint8_t key[SIGN_KEY_SIZE], sign_in_hash[HASH_SIZE];
+    const struct identity *own = &core->identity;
+    BUG_UNLESS(own->account_private.size == SIGN_SEED_SIZE);
+    wire_sign_public(sign_in_seed(core), key);
+    wire_hash(sotto_bytes_of(key, sizeof key), sign_in_hash);
     memset(&message, 0, sizeof message);
     message.type = MESSAGE_DELETE_ACCOUNT;
+    ending_proof_make(own->account_private.data, link_hello(core->inbox.conn->link)->challenge,
+                      &own->account, &own->device, sign_in_hash, &message.delete_account.proof);
+    message.delete_account.unless_waiting =
+        core->inbox.place != NULL && core->inbox.place->unless_waiting;
     return ask(core, &message, on_account_deleted);
 }
 
@@ -492,7 +502,7 @@ static bool count_keys(struct sotto *core)
 
 /* ---- One step ---- */
 
-/* Fetches what waits, then ends the account there. */
+/* Fetches what waits, then ends the account there, or leaves. */
 static bool visit_step(struct sotto *core)
 {
     struct inbox *inbox = &core->inbox;
@@ -504,7 +514,13 @@ static bool visit_step(struct sotto *core)
         return ack(core);
     /* Nothing that waits goes with the account. What does not come at all ends the run; perhaps
      * another process of this profile has fetched it, and the next visit finds that. */
-    return inbox->seen < inbox->head || delete_account(core);
+    if (inbox->seen < inbox->head)
+        return true;
+    if (inbox->place != NULL && inbox->place->only_fetch) {
+        inbox->visited = true;
+        return false;
+    }
+    return delete_account(core);
 }
 
 static bool signed_in_step(struct sotto *core)
@@ -543,7 +559,7 @@ static bool signed_in_step(struct sotto *core)
 bool inbox_step(struct sotto *core)
 {
     struct inbox *inbox = &core->inbox;
-    if (!inbox->wanted || inbox->deleted || (inbox->failed && !core->patient))
+    if (!inbox->wanted || inbox->deleted || inbox->visited || (inbox->failed && !core->patient))
         return false;
     const char *relay = inbox->place != NULL ? inbox->place->relay : core->profile.relay;
     inbox->conn = net_conn(core, relay, CONNECTION_ACCOUNT);

@@ -134,6 +134,8 @@ struct inbox_place {
     const char *relay;
     sotto_bytes sign_in;                 /* the seed of the key there */
     const struct store_profile *profile; /* registering there makes it this one; else NULL */
+    bool unless_waiting; /* the account is not deleted there while its inboxes have something */
+    bool only_fetch;     /* a visit leaves the account there as it is */
 };
 
 /* The signed-in connection's work: registering or signing in, grants, the inbox, KeyPackages. */
@@ -156,6 +158,7 @@ struct inbox {
     struct sotto_problem problem;
     const struct sotto_registration *registering; /* sotto_register is under way */
     bool visiting;          /* an account that moved away: what waits is fetched, then it goes */
+    bool visited;           /* unless it was only to be fetched, and was */
     bool deleting, deleted; /* the account at the relay shall go; it is gone */
     sotto_bytes manifest;   /* to be published; empty: none, or the relay has it */
     uint8_t granting[CAPABILITY_SIZE];

@@ -51,7 +51,8 @@ struct connection {
     bool signed_in;
     struct session session;
     struct account_id account;
-    uint8_t sign_in_hash[HASH_SIZE]; /* shown by the sign-in under way */
+    struct device_id device;
+    uint8_t sign_in_hash[HASH_SIZE]; /* shown by the sign-in, or registration */
     char code[CODE_DIGITS + 1];      /* made for the registration under way */
     struct inbox inbox;
 

@@ -88,6 +88,7 @@ static void on_registered(struct store_op *op)
         connection->signed_in = true;
         connection->session = want->session;
         connection->account = want->account;
+        connection->device = want->device;
     }
     connection_done_empty(op, MESSAGE_REGISTER_OK);
 }
@@ -104,6 +105,7 @@ static bool check_registration(struct connection *connection, const struct messa
         sign_in_failed(connection, message->request);
         return false;
     }
+    wire_hash(sotto_bytes_of(body->proof.sign_in_key, SIGN_KEY_SIZE), connection->sign_in_hash);
     if (body->phone.size > 0 && !phone_is_valid(body->phone)) {
         connection_refuse(connection, message->request, WIRE_CODE_PHONE_NEEDED, 0);
         return false;
@@ -202,6 +204,7 @@ static void on_signed_in(struct store_op *op)
         connection->signed_in = true;
         connection->session = found->session;
         connection->account = found->account;
+        connection->device = found->device;
         remember_address(connection);
         connection_answer(connection, MESSAGE_SIGN_IN_OK, op->request);
     }
@@ -285,12 +288,19 @@ static void on_deleted(struct store_op *op)
 
 static void delete_account(struct connection *connection, const struct message *message)
 {
+    const struct delete_account *body = &message->delete_account;
     if (!connection_is_signed_in(connection, message->request))
         return;
+    if (ending_proof_verify(&body->proof, connection->challenge, &connection->account,
+                            &connection->device, connection->sign_in_hash) != SOTTO_OK) {
+        connection_refuse(connection, message->request, WIRE_CODE_ACCOUNT_KEY_NEEDED, 0);
+        return;
+    }
     struct store_op *op = connection_op(connection, message->request, STORE_DELETE_ACCOUNT);
     if (op == NULL)
         return;
-    op->session = connection->session;
+    op->delete_account.session = connection->session;
+    op->delete_account.unless_waiting = body->unless_waiting;
     connection->barrier = true;
     connection_submit(connection, op, on_deleted);
 }

@@ -187,6 +187,11 @@ struct store_register {
     struct session session;           /* out */
 };
 
+struct store_delete_account {
+    struct session session;
+    bool unless_waiting; /* INBOX_WAITS, with how many, while an inbox of it has something */
+};
+
 struct store_put_manifest {
     struct session session;
     sotto_bytes manifest; /* verified; of this account */
@@ -398,7 +403,7 @@ struct store_op {
         struct store_post post;
         struct store_ack ack;
         struct store_grant grant; /* REVOKE too */
-        struct session session;   /* DELETE_ACCOUNT */
+        struct store_delete_account delete_account;
         struct store_seen seen;
         struct store_invite invite;
         struct store_withdrawal withdrawal;

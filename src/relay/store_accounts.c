@@ -238,11 +238,27 @@ void accounts_erase(struct exec *exec, int64_t account)
     exec->erased = true;
 }
 
+static uint64_t waiting(struct exec *exec, int64_t account)
+{
+    db_query *query =
+        db_prepare(exec->db, "SELECT coalesce(sum(inbox_count),0) FROM devices WHERE account=?");
+    db_bind_int(query, 1, account);
+    uint64_t count = db_row(exec->db, query) ? db_u64(query, 0) : 0;
+    db_end(query);
+    return count;
+}
+
 void accounts_delete(struct exec *exec, struct store_op *op)
 {
+    const struct store_delete_account *body = &op->delete_account;
     sotto_bytes manifest;
-    if (session_manifest(exec, op, &op->session, &manifest))
-        accounts_erase(exec, op->session.account);
-    else
+    if (!session_manifest(exec, op, &body->session, &manifest)) {
         refuse(op, WIRE_CODE_NOT_SIGNED_IN, 0);
+        return;
+    }
+    uint64_t envelopes = body->unless_waiting ? waiting(exec, body->session.account) : 0;
+    if (envelopes > 0)
+        refuse(op, WIRE_CODE_INBOX_WAITS, envelopes);
+    else
+        accounts_erase(exec, body->session.account);
 }

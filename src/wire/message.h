@@ -134,11 +134,13 @@ enum connection_kind { CONNECTION_ACCOUNT = 1, CONNECTION_ROOM = 2 };
     X(TOKEN_SPENT, 26, "token_spent", "the token was spent before")                              \
     X(TOKEN_NEEDED, 27, "token_needed", "this relay takes tokens of its own people only")        \
     X(WITHDRAWN, 28, "withdrawn", "the relay has left this jurisdiction")                        \
+    X(ACCOUNT_KEY_NEEDED, 29, "account_key_needed", "the account's own key has to sign that")    \
     X(NO_ROOM, 30, "no_room", "no such room, or not open to this client")                        \
     X(ROOM_EXISTS, 31, "room_exists", "a room of this id exists already")                        \
     X(STALE_EPOCH, 32, "stale_epoch", "the room has moved on; catch up first")                   \
     X(GATE_CLOSED, 33, "gate_closed", "this client's access to the room has ended")              \
     X(ROOM_FULL, 34, "room_full", "the room is full until a token is spent on it")               \
+    X(INBOX_WAITS, 35, "inbox_waits", "something waits in the account's inboxes")                \
     X(NO_BLOB, 40, "no_blob", "no such file, or it has expired")                                 \
     X(BLOB_EXISTS, 41, "blob_exists", "a file of this id exists already")                        \
     X(BLOB_INCOMPLETE, 42, "blob_incomplete", "a part of the file is missing")                   \
@@ -204,6 +206,11 @@ struct sign_in {
     struct account_id account;
     struct device_id device;
     struct proof proof;
+};
+
+struct delete_account {
+    struct ending_proof proof;
+    bool unless_waiting; /* not while something waits in an inbox of the account */
 };
 
 struct publish_key_packages {
@@ -376,6 +383,7 @@ struct message {
         struct wire_error error;
         struct register_request register_request;
         struct sign_in sign_in;
+        struct delete_account delete_account;
         sotto_bytes log_path; /* LOG_GET */
         sotto_bytes log_file; /* LOG_GET_OK */
         sotto_bytes manifest; /* PUT_MANIFEST, GET_MANIFEST_OK; FIND_OK: empty, nobody is found */

@@ -62,6 +62,23 @@ static void write_put_manifest(struct writer *writer, const struct message *mess
     writer_limited(writer, message->manifest, 1, WIRE_MANIFEST_MAX);
 }
 
+static void read_delete(struct reader *reader, struct arena *arena, struct message *message)
+{
+    (void)arena;
+    struct delete_account *body = &message->delete_account;
+    reader_copy(reader, body->proof.account_key, SIGN_KEY_SIZE, "delete_account.account_key");
+    reader_copy(reader, body->proof.signature, SIGNATURE_SIZE, "delete_account.signature");
+    body->unless_waiting = reader_choice(reader, 0, 1, "delete_account.unless_waiting") != 0;
+}
+
+static void write_delete(struct writer *writer, const struct message *message)
+{
+    const struct delete_account *body = &message->delete_account;
+    writer_fixed(writer, sotto_bytes_of(body->proof.account_key, SIGN_KEY_SIZE));
+    writer_fixed(writer, sotto_bytes_of(body->proof.signature, SIGNATURE_SIZE));
+    writer_u8(writer, body->unless_waiting);
+}
+
 static sotto_bytes read_key_package(struct reader *reader)
 {
     return reader_limited(reader, 1, WIRE_KEY_PACKAGE_MAX, "publish_key_packages.key_package");
@@ -328,7 +345,8 @@ const struct message_row message_rows_account[] = {
     ROW_REQUEST(MESSAGE_INBOX_ACK, "inbox_ack", CONNECTION_ACCOUNT, read_ack, write_ack),
     ROW_REQUEST(MESSAGE_GRANT, "grant", CONNECTION_ACCOUNT, read_grant, write_grant),
     ROW_REQUEST(MESSAGE_REVOKE, "revoke", CONNECTION_ACCOUNT, read_revoke, write_revoke),
-    ROW_REQUEST(MESSAGE_DELETE_ACCOUNT, "delete_account", CONNECTION_ACCOUNT, NULL, NULL),
+    ROW_REQUEST(MESSAGE_DELETE_ACCOUNT, "delete_account", CONNECTION_ACCOUNT, read_delete,
+                write_delete),
     ROW_REQUEST(MESSAGE_ISSUE_TOKENS, "issue_tokens", CONNECTION_ACCOUNT, read_issue, write_issue),
     ROW_REQUEST(MESSAGE_SET_USERNAME, "set_username", CONNECTION_ACCOUNT, read_set_username,
                 write_set_username),

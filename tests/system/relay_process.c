@@ -466,3 +466,21 @@ uint16_t member_sign_in(struct member *member, struct link *link)
     prove(member, link, &message.sign_in.proof);
     return client_ask(link, &message);
 }
+
+uint16_t member_delete(const struct member *member, const struct member *signer, struct link *link,
+                       bool unless_waiting, uint64_t *detail)
+{
+    struct reply reply;
+    struct message message = {.type = MESSAGE_DELETE_ACCOUNT,
+                              .delete_account = {.unless_waiting = unless_waiting}};
+    uint8_t key[SIGN_KEY_SIZE], hash[HASH_SIZE];
+    wire_sign_public(member->sign_in_seed, key);
+    wire_hash(sotto_bytes_of(key, sizeof key), hash);
+    ending_proof_make(signer->seed, link_hello(link)->challenge, &member->account, &member->device,
+                      hash, &message.delete_account.proof);
+    uint16_t answer = client_call(link, &message, &reply);
+    if (detail != NULL)
+        *detail = reply.detail;
+    reply_free(&reply);
+    return answer;
+}

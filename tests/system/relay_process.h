@@ -104,5 +104,8 @@ void member_end(struct member *member);
 uint16_t member_register(struct member *member, struct link *link, const char *phone,
                          const char *invitation, const char *code, uint64_t *detail);
 uint16_t member_sign_in(struct member *member, struct link *link);
+/* signer: whose key says so. */
+uint16_t member_delete(const struct member *member, const struct member *signer, struct link *link,
+                       bool unless_waiting, uint64_t *detail);
 
 #endif

@@ -135,6 +135,28 @@ def test_late():
             assert device.conversation("Late")["state"] == "active", device.profile
 
 
+def test_posted_after():
+    """what is posted to a device at the old relay after it has followed is fetched there all the same"""
+    with Two("Alice", "Bob") as (world, other, alice, bob):
+        friends(world, alice, bob)
+        laptop = link(world, alice)
+        alice.ok("account", "move", "--relay", other.address)
+        sync(laptop)
+        assert account(laptop)["relay"] == other.address
+        posted = lambda: bob.sql("SELECT count(*) FROM outgoing WHERE kind = 5")
+        bob.ok("group", "create", "Late", "Alice")  # Bob has not read anything yet
+        assert posted() == [(0,)], posted()
+        sync(alice)
+        assert account(alice)["movingFrom"] == world.address  # something waits for the laptop
+        sync(laptop, laptop, alice, alice)
+        for device in (alice, laptop):
+            assert device.conversation("Late")["state"] == "active", device.profile
+        assert "movingFrom" not in account(alice)
+        sync(laptop)
+        assert laptop.sql("SELECT count(*) FROM value WHERE name = 'account.left'") == [(0,)]
+        assert not relay_has(world, bytes.fromhex(account(alice)["account"]))
+
+
 def test_welcome_follows():
     """who is added while they move gets the Welcome where they are, though nobody was at the place that it was for"""
     with Two("Alice", "Bob") as (world, other, alice, bob):
@@ -312,5 +334,5 @@ def test_daemons():
             assert daemon.stop().code == 0
 
 
-main([test_move, test_devices, test_late, test_welcome_follows, test_linked_meanwhile, test_linked_after,
+main([test_move, test_devices, test_late, test_posted_after, test_welcome_follows, test_linked_meanwhile, test_linked_after,
       test_same_relay, test_deleted_meanwhile, test_code, test_dead, test_killed, test_daemons])

@@ -226,12 +226,68 @@ static void an_envelope_is_pushed_once_it_is_posted(void **state)
     assert_int_equal(ears.last_envelope, 2);
     struct message ack = {.type = MESSAGE_INBOX_ACK, .seq = 2};
     assert_int_equal(client_ask(link, &ack), 0);
-    struct message delete_it = {.type = MESSAGE_DELETE_ACCOUNT};
-    assert_int_equal(client_ask(link, &delete_it), 0);
+    assert_int_equal(member_delete(&anna, &anna, link, true, NULL), 0);
     client_run(link, 5000, NULL, NULL);
     assert_int_not_equal(link_error(link), SOTTO_OK); /* the relay closed it */
     post.post_envelope.post_id.bytes[0] = 3;
     assert_int_equal(client_ask(room, &post), WIRE_CODE_NO_ACCOUNT);
+    link_free(link);
+    link_free(room);
+    member_end(&anna);
+}
+
+static void only_the_accounts_key_ends_it(void **state)
+{
+    struct relay_process *relay = *state;
+    struct member anna, thief;
+    struct link *link = client_open(relay, CONNECTION_ACCOUNT), *later;
+    member_begin(&anna, 1);
+    member_begin(&thief, 2);
+    assert_int_equal(member_register(&anna, link, NULL, NULL, NULL, NULL), 0);
+    /* A device that is signed in is not enough, nor is somebody else's key. */
+    assert_int_equal(member_delete(&anna, &thief, link, false, NULL), WIRE_CODE_ACCOUNT_KEY_NEEDED);
+    /* A proof of another connection's challenge. */
+    later = client_open(relay, CONNECTION_ACCOUNT);
+    assert_int_equal(member_sign_in(&anna, later), 0);
+    struct message old = {.type = MESSAGE_DELETE_ACCOUNT};
+    uint8_t key[SIGN_KEY_SIZE], hash[HASH_SIZE];
+    wire_sign_public(anna.sign_in_seed, key);
+    wire_hash(sotto_bytes_of(key, sizeof key), hash);
+    ending_proof_make(anna.seed, link_hello(link)->challenge, &anna.account, &anna.device, hash,
+                      &old.delete_account.proof);
+    assert_int_equal(client_ask(later, &old), WIRE_CODE_ACCOUNT_KEY_NEEDED);
+    /* Or one that was made where another sign-in key is used: at another relay. */
+    hash[0] ^= 1;
+    ending_proof_make(anna.seed, link_hello(later)->challenge, &anna.account, &anna.device, hash,
+                      &old.delete_account.proof);
+    assert_int_equal(client_ask(later, &old), WIRE_CODE_ACCOUNT_KEY_NEEDED);
+    assert_int_equal(member_delete(&anna, &anna, later, false, NULL), 0);
+    link_free(later);
+    later = client_open(relay, CONNECTION_ACCOUNT);
+    assert_int_equal(member_sign_in(&anna, later), WIRE_CODE_SIGN_IN_FAILED);
+    link_free(link);
+    link_free(later);
+    member_end(&thief);
+    member_end(&anna);
+}
+
+static void an_account_that_moves_is_not_deleted_over_what_waits(void **state)
+{
+    struct relay_process *relay = *state;
+    struct member anna;
+    struct link *link = client_open(relay, CONNECTION_ACCOUNT);
+    struct link *room = client_open(relay, CONNECTION_ROOM);
+    uint64_t waiting = 0;
+    struct message post = {.type = MESSAGE_POST_ENVELOPE,
+                           .post_envelope = {.sealed = sotto_bytes_str("sealed")}};
+    member_begin(&anna, 1);
+    assert_int_equal(member_register(&anna, link, NULL, NULL, NULL, NULL), 0);
+    post.post_envelope.account = anna.account;
+    post.post_envelope.device = anna.device;
+    assert_int_equal(client_ask(room, &post), 0);
+    assert_int_equal(member_delete(&anna, &anna, link, true, &waiting), WIRE_CODE_INBOX_WAITS);
+    assert_int_equal(waiting, 1);
+    assert_int_equal(member_delete(&anna, &anna, link, false, NULL), 0);
     link_free(link);
     link_free(room);
     member_end(&anna);
@@ -571,6 +627,8 @@ int main(void)
         TEST_WITH(a_command_reads_the_number_and_the_code_from_its_input, begin_command),
         TEST_WITH(the_command_makes_invitations_while_the_relay_serves, begin_invite),
         TEST(an_envelope_is_pushed_once_it_is_posted),
+        TEST(only_the_accounts_key_ends_it),
+        TEST(an_account_that_moves_is_not_deleted_over_what_waits),
         TEST(a_capability_does_not_create_rooms),
         TEST_WITH(one_address_may_do_so_much_and_no_more, begin_limited),
         TEST(the_log_of_orders_is_given_to_anybody_and_nothing_beside_it),

@@ -556,7 +556,7 @@ uint16_t do_inbox(struct relay_world *world, struct person *person, uint64_t fro
 uint16_t do_delete(struct relay_world *world, struct person *person)
 {
     struct store_op *op = begin(world, STORE_DELETE_ACCOUNT);
-    op->session = person->session;
+    op->delete_account.session = person->session;
     return finish(world, op);
 }
 

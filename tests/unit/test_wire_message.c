@@ -149,6 +149,10 @@ static void specimen_account(struct message *message)
     case MESSAGE_REVOKE:
         fill(&message->capability_hash, GATE_SIZE, 4);
         break;
+    case MESSAGE_DELETE_ACCOUNT:
+        fill(&message->delete_account.proof, sizeof(struct ending_proof), 7);
+        message->delete_account.unless_waiting = true;
+        break;
     case MESSAGE_INBOX_ENVELOPE:
         message->inbox_envelope = (struct inbox_envelope){9, opaque()};
         break;
