@@ -166,8 +166,9 @@ sotto_error sotto_gather_end(struct sotto *core);
 
 /* Local: queues what message `id` says, or the file that it is, for that conversation as a message
  * of one's own; who wrote it is not told. client_id, client_id_out and what may be wrong with the
- * conversation: as sotto_send's. NOT_FOUND: also the message; CANNOT_CHANGE: it is neither text nor
- * file, or the file lies at another relay than the conversation. */
+ * conversation: as sotto_send's. A file of one's own is named again; of somebody else's, or at
+ * another relay, a copy is made when it is sent, which fails (FILE_GONE) if it is not there any
+ * more. NOT_FOUND: also the message; CANNOT_CHANGE: it is neither text nor file. */
 sotto_error sotto_forward(struct sotto *core, int64_t id, const struct sotto_id *conversation,
                           const char *client_id, char *client_id_out);
 

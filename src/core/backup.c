@@ -8,6 +8,7 @@
 
 #include "codec/writer.h"
 #include "core/new_file.h"
+#include "core/own_blobs.h"
 #include "core/own_settings.h"
 
 enum { PAGE = 32 }; /* messages in memory at once: each may have a megabyte */
@@ -199,6 +200,8 @@ static sotto_error write_page(struct backing *b, int64_t *last)
     }
     if (error == SOTTO_OK)
         error = own_receipts_write(b->core, messages, within, &arena, &b->sink);
+    if (error == SOTTO_OK)
+        error = own_blobs_write(b->core, messages, within, &arena, &b->sink);
     if (within > 0)
         *last = messages[within - 1].position;
     b->done += within;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/file_copy.h"
 #include "core/file_name.h"
 #include "core/preview.h"
 #include "core/room_settings.h"
@@ -389,9 +390,10 @@ static sotto_error queue_again(struct sotto *core, const struct store_room *row,
     return error;
 }
 
-/* Inside a transaction. sending NULL: the relay has the file. */
+/* Inside a transaction. sending NULL: the relay has the file, or it is a copy. */
 static sotto_error again(struct sotto *core, const struct room_id *room, const char *client_id,
-                         const struct sending *sending, struct arena *arena)
+                         const struct sending *sending, const struct store_upload *copy,
+                         struct arena *arena)
 {
     struct store_message message;
     struct store_room row;
@@ -409,6 +411,13 @@ static sotto_error again(struct sotto *core, const struct room_id *room, const c
         content.file.album = album;
         TRY(store_upload_erase(core->store, room, client_id));
         TRY(upload_store(&row, sending, client_id));
+    } else if (copy != NULL) {
+        struct store_upload anew;
+        content.file.blob = copy->digest;
+        TRY(file_copy_make(core, room, client_id, (const char *)copy->path.data, &content, arena,
+                           &anew));
+        TRY(store_upload_erase(core->store, room, client_id));
+        TRY(file_copy_store(core, &row, &anew));
     }
     content.expires_s = message.timer_s;
     return queue_again(core, &row, &message, &content);
@@ -441,15 +450,16 @@ sotto_error file_retry(struct sotto *core, const struct room_id *room, const cha
     struct sending *sending = NULL;
     arena_init(&arena, core->env);
     sotto_error error = store_upload_get(core->store, room, client_id, &arena, &upload);
-    bool anew = error == SOTTO_OK;
-    if (anew) {
+    const struct store_upload *copy =
+        error == SOTTO_OK && upload.form == STORE_UPLOAD_COPY ? &upload : NULL;
+    if (error == SOTTO_OK && copy == NULL) {
         sending = sending_new(core, room, client_id);
         error = sending == NULL ? SOTTO_NO_MEMORY : prepare_again(sending, &upload, &arena);
     }
     if (error == SOTTO_OK || error == SOTTO_NOT_FOUND) {
         error = store_begin(core->store);
         if (error == SOTTO_OK)
-            error = again(core, room, client_id, sending, &arena);
+            error = again(core, room, client_id, sending, copy, &arena);
         error = finish(core, error);
     } else if (core->problem.code == SOTTO_CODE_OK)
         (void)core_store_problem(core, error, "reading the file");

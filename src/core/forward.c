@@ -1,31 +1,39 @@
 /* Sending again: what somebody wrote, elsewhere; and what failed, once more. */
 #include <string.h>
 
+#include "core/file_copy.h"
 #include "core/people.h"
 #include "core/room_settings.h"
 
 /* ---- Forwarding ---- */
 
-/* A file is not fetched and sent once more: the message names the same blob and key, so it has to
- * be at the relay that the other conversation uses. Inside a transaction. */
+/* One's own file is not sent once more: the message names the same blob. What somebody else put
+ * there goes when they take it back, and what is at another relay is not where that conversation's
+ * members look: of that a copy is made. Inside a transaction. */
 static sotto_error file_forward(struct sotto *core, const struct store_message *from,
                                 const struct store_room *to, const char *client_id,
                                 struct arena *arena)
 {
     struct content_message content;
     struct store_room there;
+    struct store_blob blob;
+    struct store_upload copy;
     sotto_fault fault;
     TRY(store_room_get(core->store, &from->room, arena, &there));
-    if (strcmp(there.relay, to->relay) != 0)
-        return problem_set(&core->problem, SOTTO_STATE, SOTTO_CODE_CANNOT_CHANGE,
-                           "Save it, and send it from there.",
-                           "The file lies at another relay than that conversation.");
     TRY(content_read(from->content, &from->sender, &from->room, arena, &content, &fault));
     content.expires_s = content.expires_at_s = 0;
     content.file.album = (struct content_album){0};
     TRY(store_room_timer(core->store, &to->room, &content.expires_s));
+    sotto_error error = store_blob_get(core->store, content.file.blob, arena, &blob);
+    if (error == SOTTO_OK && strcmp(blob.relay, to->relay) == 0) {
+        TRY(file_message_queue(core, to, &content, client_id));
+        return store_blob_refer(core->store, &to->room, client_id, content.file.blob);
+    }
+    if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
+        return error;
+    TRY(file_copy_make(core, &to->room, client_id, there.relay, &content, arena, &copy));
     TRY(file_message_queue(core, to, &content, client_id));
-    return store_blob_refer(core->store, &to->room, client_id, content.file.blob);
+    return file_copy_store(core, to, &copy);
 }
 
 /* Inside a transaction. */

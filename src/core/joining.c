@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "core/own_joiners.h"
 #include "wire/join.h"
 
 #define TROUBLE_ASKED "You asked to join. Whoever made the link has to let you in."
@@ -116,8 +117,10 @@ static sotto_error consider(struct considered *c)
         return SOTTO_NO_MEMORY;
     bool may = rules_may(&settings, rules_role(c->room->group, &settings, &core->identity.account),
                          SOTTO_POLICY_ADD);
-    if (settings.join != SOTTO_JOIN_OPEN || !may)
-        return store_joiner_put(core->store, &joiner);
+    if (settings.join != SOTTO_JOIN_OPEN || !may) {
+        TRY(store_joiner_put(core->store, &joiner));
+        return own_joiner_tell(core, &joiner);
+    }
     c->room->wake = c->room->in_scope = true;
     return joiner_add(core, &joiner);
 }
@@ -378,6 +381,8 @@ static sotto_error approve(struct room *room, const struct store_joiner *joiner,
         error = joiner_add(core, joiner);
     if (error == SOTTO_OK)
         error = store_joiner_erase(core->store, joiner->id);
+    if (error == SOTTO_OK)
+        error = own_joiner_gone_tell(core, joiner);
     return error == SOTTO_OK ? error : core_store_problem(core, error, "letting them in");
 }
 
@@ -412,13 +417,18 @@ sotto_error sotto_join_refuse(struct sotto *core, int64_t id)
     TRY(core_need_account(core));
     arena_init(&arena, core->env);
     sotto_error error = joiner_find(core, id, &arena, &joiner);
-    arena_free(&arena);
-    TRY(error);
+    if (error != SOTTO_OK) {
+        arena_free(&arena);
+        return error;
+    }
     error = store_begin(core->store);
     if (error == SOTTO_OK)
         error = store_joiner_erase(core->store, id);
     if (error == SOTTO_OK)
+        error = own_joiner_gone_tell(core, &joiner);
+    if (error == SOTTO_OK)
         error = store_commit(core->store);
+    arena_free(&arena);
     if (error == SOTTO_OK)
         return error;
     store_rollback(core->store);

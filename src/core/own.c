@@ -6,6 +6,8 @@
 #include "codec/writer.h"
 #include "core/account.h"
 #include "core/listing.h"
+#include "core/own_blobs.h"
+#include "core/own_joiners.h"
 #include "core/own_settings.h"
 #include "core/profile_picture.h"
 
@@ -406,6 +408,12 @@ static sotto_error record_read(struct sotto *core, uint8_t record, struct reader
         return own_receipts_read(core, reader);
     case OWN_FOLLOWED:
         return account_followed_read(core, reader);
+    case OWN_BLOB:
+        return own_blob_read(core, reader, arena);
+    case OWN_JOINER:
+        return own_joiner_read(core, reader, arena);
+    case OWN_JOINER_GONE:
+        return own_joiner_gone_read(core, reader);
     case OWN_SETTING:
         return own_setting_read(core, reader);
     case OWN_PROGRESS:

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "codec/writer.h"
+#include "core/own_blobs.h"
+#include "core/own_joiners.h"
 #include "core/listing.h"
 
 enum {
@@ -170,6 +172,7 @@ sotto_error own_rooms_write(struct sotto *core, struct arena *arena, struct own_
         TRY(room_write(&rooms[i], &sink->records));
         TRY(own_sink_flush(sink, false));
     }
+    TRY(own_joiners_write(core, arena, sink));
     return listings_write(core, rooms, count, arena, sink);
 }
 
@@ -262,6 +265,7 @@ static sotto_error piece_give(struct sotto *core, struct store_history *history,
     TRY(own_sink_flush(sink, true));
     /* Apart: a message can fill a piece. */
     TRY(own_receipts_write(core, piece.messages, piece.count, arena, sink));
+    TRY(own_blobs_write(core, piece.messages, piece.count, arena, sink));
     TRY(own_sink_flush(sink, true));
     *queued = true;
     return all ? store_history_erase(core->store, &history->device)

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "core/downloads.h"
 #include "core/listing.h"
+#include "core/own_blobs.h"
 #include "core/profile_picture.h"
 #include "core/rejoin.h"
 #include "core/successor.h"
@@ -115,6 +116,8 @@ static sotto_error own_message(struct receiving *r, const struct store_outgoing 
                                                 queued.content, queued.content_id, &(int64_t){0});
         if (error == SOTTO_OK)
             error = listing_came(r->room->core, &r->room->id, true, false);
+        if (error == SOTTO_OK && queued.intent == MESSAGE_INTENT_FILE)
+            error = own_blob_tell(r->room->core, &r->room->id, outgoing->client_id, r->arena);
         if (error != SOTTO_OK && error != SOTTO_EXISTS && error != SOTTO_NOT_FOUND)
             return error;
     }
@@ -230,6 +233,8 @@ static sotto_error content_store(struct receiving *r, const struct entry *entry,
     TRY(error);
     if (file && !message.own)
         TRY(downloads_came(core, local, sender, &content->file));
+    if (message.own && file) /* this device may have been told of the blob before */
+        TRY(store_blob_refer_local(core->store, local, content->file.blob));
     typing_said(core, &r->room->id, sender);
     return blocked ? SOTTO_OK
                    : listing_came(core, &r->room->id, message.own, message.mentions_self);

@@ -28,6 +28,15 @@ static sotto_error one_blob(struct query *q, struct arena *arena, struct store_b
     return SOTTO_OK;
 }
 
+sotto_error store_blob_get(struct store *store, sotto_bytes blob, struct arena *arena,
+                           struct store_blob *out)
+{
+    struct query q;
+    query_read(&q, store, "SELECT blob, relay, write_token FROM blob WHERE blob = ?");
+    query_bytes(&q, blob);
+    return one_blob(&q, arena, out);
+}
+
 /* ---- Messages that speak of them ------------------------------------------------------------- */
 
 sotto_error store_blob_refer(struct store *store, const struct room_id *room, const char *client_id,
@@ -45,6 +54,28 @@ sotto_error store_blob_refer(struct store *store, const struct room_id *room, co
     query_write(&q, store, "UPDATE blob SET delete_s = NULL WHERE blob = ?");
     query_bytes(&q, blob);
     return query_run(&q);
+}
+
+sotto_error store_blob_refer_local(struct store *store, int64_t local, sotto_bytes blob)
+{
+    struct query q;
+    query_write(&q, store,
+                "INSERT OR REPLACE INTO message_blob (local, blob) SELECT ?1, ?2"
+                " WHERE EXISTS (SELECT 1 FROM blob WHERE blob = ?2)");
+    query_i64(&q, local);
+    query_bytes(&q, blob);
+    return query_run(&q);
+}
+
+sotto_error store_blob_of(struct store *store, int64_t local, struct arena *arena,
+                          struct store_blob *out)
+{
+    struct query q;
+    query_read(&q, store,
+               "SELECT blob, relay, write_token FROM blob WHERE blob ="
+               " (SELECT blob FROM message_blob WHERE local = ?)");
+    query_i64(&q, local);
+    return one_blob(&q, arena, out);
 }
 
 sotto_error store_blob_release(struct store *store, int64_t local, uint64_t from_s)

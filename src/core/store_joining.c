@@ -105,6 +105,33 @@ sotto_error store_joiner_get(struct store *store, int64_t id, struct arena *aren
     return SOTTO_OK;
 }
 
+sotto_error store_joiner_of(struct store *store, const struct room_id *room,
+                            const struct account_id *account, struct arena *arena,
+                            struct store_joiner *joiner)
+{
+    struct query q;
+    struct store_joiner found = {0};
+    query_read(&q, store, "SELECT " JOINER_COLUMNS " FROM joiner WHERE room = ? AND account = ?");
+    query_fixed(&q, room->bytes, ROOM_ID_SIZE);
+    query_fixed(&q, account->bytes, ACCOUNT_ID_SIZE);
+    if (query_next(&q))
+        read_joiner(&q, arena, &found);
+    TRY(query_end_one(&q));
+    *joiner = found;
+    return SOTTO_OK;
+}
+
+sotto_error store_joiner_answered(struct store *store, const struct room_id *room,
+                                  const struct account_id *account, uint64_t time_s)
+{
+    struct query q;
+    query_write(&q, store, "DELETE FROM joiner WHERE room = ? AND account = ? AND time_s <= ?");
+    query_fixed(&q, room->bytes, ROOM_ID_SIZE);
+    query_fixed(&q, account->bytes, ACCOUNT_ID_SIZE);
+    query_u64(&q, time_s);
+    return query_run(&q);
+}
+
 sotto_error store_joiners(struct store *store, struct arena *arena, struct store_joiner **joiners,
                           size_t *count)
 {

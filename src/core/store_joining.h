@@ -40,6 +40,13 @@ sotto_error store_joiners(struct store *store, struct arena *arena, struct store
                           size_t *count);
 /* [tx] */
 sotto_error store_joiner_put(struct store *store, const struct store_joiner *joiner);
+/* Of that room and account. NOT_FOUND. */
+sotto_error store_joiner_of(struct store *store, const struct room_id *room,
+                            const struct account_id *account, struct arena *arena,
+                            struct store_joiner *joiner);
+/* [tx] Erases what that account had asked by then. NOT_FOUND is no error. */
+sotto_error store_joiner_answered(struct store *store, const struct room_id *room,
+                                  const struct account_id *account, uint64_t time_s);
 /* [tx] NOT_FOUND is no error. */
 sotto_error store_joiner_erase(struct store *store, int64_t id);
 

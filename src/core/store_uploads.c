@@ -1,4 +1,5 @@
 #include "core/store_query.h"
+#include "wire/limits.h"
 
 #include <string.h>
 
@@ -73,12 +74,15 @@ static void read_upload(struct query *q, struct arena *arena, struct store_uploa
     out->size = column_u64(q);
     out->mtime_ns = column_i64(q);
     out->inode = (uint64_t)column_i64(q);
-    out->form = column_between(q, STORE_UPLOAD_FILE, STORE_UPLOAD_PICTURE);
+    out->form = column_between(q, STORE_UPLOAD_FILE, STORE_UPLOAD_COPY);
     out->sent = column_u64(q);
     out->digest = column_bytes(q, arena);
     out->failed = column_bool(q);
-    if (q->error == SOTTO_OK && (out->blob.size != BLOB_ID_SIZE ||
-                                 out->write_token.size != TOKEN_SIZE || out->path.size == 0))
+    if (q->error == SOTTO_OK &&
+        (out->blob.size != BLOB_ID_SIZE || out->write_token.size != TOKEN_SIZE ||
+         out->path.size == 0 ||
+         (out->form == STORE_UPLOAD_COPY &&
+          (out->digest.size != BLOB_ID_SIZE || out->path.size > WIRE_ADDRESS_MAX))))
         q->error = store_fail(q->store, SOTTO_VALUE, "upload");
 }
 

@@ -11,6 +11,7 @@
 enum store_upload_form {
     STORE_UPLOAD_FILE = 0,    /* as it lies there */
     STORE_UPLOAD_PICTURE = 1, /* picture_strip's output of it, made anew whenever it is needed */
+    STORE_UPLOAD_COPY = 2,    /* another blob, as it is there (file_copy.h) */
 };
 
 struct store_upload {
@@ -19,13 +20,13 @@ struct store_upload {
     sotto_bytes blob;        /* 32 bytes, its id */
     sotto_bytes key;         /* 32 bytes; a secret */
     sotto_bytes write_token; /* 32 bytes; a secret */
-    sotto_bytes path;        /* absolute; ends with NUL behind its size */
+    sotto_bytes path;        /* absolute; COPY: the relay it is at; ends with NUL behind its size */
     uint64_t size;           /* of the file */
     int64_t mtime_ns;
     uint64_t inode;
     enum store_upload_form form;
     uint64_t sent;      /* PICTURE: bytes of what is sent; else 0 */
-    sotto_bytes digest; /* PICTURE: its SHA-256; else empty */
+    sotto_bytes digest; /* PICTURE: its SHA-256; COPY: the blob's id there; else empty */
     bool failed;        /* only kept so that it can be tried anew */
 };
 

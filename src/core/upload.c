@@ -19,7 +19,12 @@ struct upload {
     uint8_t write_token[TOKEN_SIZE];
     struct file_cipher cipher;
     struct file_source source;
-    uint64_t size; /* of the file */
+    struct conn *from_conn; /* of a copy: where the other blob is; else NULL */
+    char from_relay[WIRE_ADDRESS_MAX + 1];
+    struct blob_id from;
+    bool is_copy, fetching;
+    uint64_t fetched; /* the chunk that is on its way here */
+    uint64_t size;    /* of the file */
     int64_t mtime_ns;
     uint64_t inode;
     struct transfer transfer;
@@ -167,6 +172,17 @@ static sotto_error source_check(const struct upload *upload, const struct store_
                                                                                  : SOTTO_STATE;
 }
 
+static sotto_error file_open_source(struct upload *upload, const struct store_upload *row)
+{
+    sotto_error error =
+        file_source_open(&upload->source, upload->room->core->env, (const char *)row->path.data);
+    if (error == SOTTO_OK && row->form == STORE_UPLOAD_PICTURE)
+        error = file_source_strip(&upload->source);
+    if (error == SOTTO_OK)
+        error = source_check(upload, row);
+    return error == SOTTO_OK || error == SOTTO_NO_MEMORY ? error : SOTTO_STATE; /* gone, another */
+}
+
 static sotto_error open_source(struct room *room, const struct store_upload *row,
                                struct upload **out)
 {
@@ -180,14 +196,15 @@ static sotto_error open_source(struct room *room, const struct store_upload *row
     upload->size = row->size;
     upload->mtime_ns = row->mtime_ns;
     upload->inode = row->inode;
-    sotto_error error =
-        file_source_open(&upload->source, room->core->env, (const char *)row->path.data);
-    if (error == SOTTO_OK && row->form == STORE_UPLOAD_PICTURE)
-        error = file_source_strip(&upload->source);
-    if (error == SOTTO_OK)
-        error = source_check(upload, row);
-    if (error != SOTTO_OK && error != SOTTO_NO_MEMORY)
-        error = SOTTO_STATE; /* gone, or another one */
+    upload->source.fd = -1;
+    upload->is_copy = row->form == STORE_UPLOAD_COPY;
+    sotto_error error = SOTTO_OK;
+    if (upload->is_copy) {
+        (void)snprintf(upload->from_relay, sizeof upload->from_relay, "%s",
+                       (const char *)row->path.data);
+        memcpy(upload->from.bytes, row->digest.data, BLOB_ID_SIZE);
+    } else
+        error = file_open_source(upload, row);
     if (error == SOTTO_OK)
         error = file_cipher_init(&upload->cipher, row->key,
                                  row->form == STORE_UPLOAD_PICTURE ? row->sent : row->size);
@@ -225,15 +242,21 @@ static bool begin(struct room *room)
 
 /* ---- Requests ------------------------------------------------------------------------------- */
 
-static bool request(struct upload *upload, const struct message *message, link_answer_fn *done)
+static bool request_on(struct upload *upload, struct conn *conn, const struct message *message,
+                       link_answer_fn *done)
 {
-    sotto_error error = link_request(upload->conn->link, message, done, upload, NULL);
+    sotto_error error = link_request(conn->link, message, done, upload, NULL);
     if (error == SOTTO_OK) {
         upload->in_flight++;
         upload->room->progress = ROOM_BUSY;
     } else if (error != SOTTO_LIMIT || upload->in_flight == 0)
         stop_request(upload, error, NULL);
     return error == SOTTO_OK;
+}
+
+static bool request(struct upload *upload, const struct message *message, link_answer_fn *done)
+{
+    return request_on(upload, upload->conn, message, done);
 }
 
 static bool request_owner(struct upload *upload, uint16_t type, link_answer_fn *done)
@@ -314,25 +337,83 @@ static void on_finished(void *ctx, sotto_error error, const struct message *answ
 
 static void on_put(void *ctx, sotto_error error, const struct message *answer);
 
-static bool put_next(struct upload *upload)
+static bool put(struct upload *upload, sotto_bytes sealed)
 {
     struct message message;
     memset(&message, 0, sizeof message);
+    message.type = MESSAGE_BLOB_PUT;
+    message.blob_put.blob = upload->blob;
+    message.blob_put.write_token = sotto_bytes_of(upload->write_token, TOKEN_SIZE);
+    message.blob_put.offset = upload->next * FILE_SEALED;
+    message.blob_put.bytes = sealed;
+    if (!request(upload, &message, on_put))
+        return false;
+    upload->next++;
+    return true;
+}
+
+static bool put_next(struct upload *upload)
+{
     if (!file_source_chunk(&upload->source, &upload->cipher, upload->next, upload->chunk)) {
         stop_changed(upload);
         return false;
     }
     file_seal(&upload->cipher, upload->next, upload->chunk, upload->sealed);
-    message.type = MESSAGE_BLOB_PUT;
-    message.blob_put.blob = upload->blob;
-    message.blob_put.write_token = sotto_bytes_of(upload->write_token, TOKEN_SIZE);
-    message.blob_put.offset = upload->next * FILE_SEALED;
-    message.blob_put.bytes =
-        sotto_bytes_of(upload->sealed, file_chunk_sealed(&upload->cipher, upload->next));
-    if (!request(upload, &message, on_put))
+    return put(upload,
+               sotto_bytes_of(upload->sealed, file_chunk_sealed(&upload->cipher, upload->next)));
+}
+
+/* ---- Of a copy ---- */
+
+static void go_on(struct upload *upload);
+
+static void stop_gone(struct upload *upload)
+{
+    struct sotto_problem problem;
+    (void)problem_set(&problem, SOTTO_REFUSED, SOTTO_CODE_FILE_GONE,
+                      "Ask for it to be sent again, or send it from where you saved it.",
+                      "The file that was to be forwarded is not at its relay any more, or not what "
+                      "it was.");
+    stop(upload, &problem, true);
+}
+
+static void on_got(void *ctx, sotto_error error, const struct message *answer)
+{
+    struct upload *upload = ctx;
+    uint16_t code = error == SOTTO_REFUSED && answer != NULL ? answer->error.code : 0;
+    upload->in_flight--;
+    upload->fetching = false;
+    look_whether_wanted(upload);
+    if (code == WIRE_CODE_NO_BLOB || code == WIRE_CODE_LIMIT) {
+        stop_gone(upload);
+    } else if (error != SOTTO_OK) {
+        struct sotto_problem problem;
+        problem_clear(&problem);
+        net_problem(upload->from_conn, error, answer, &problem);
+        stop(upload, &problem, !net_transient(error, answer));
+    } else if (!upload->stopped && upload->fetched == upload->next) { /* nobody else put it */
+        if (file_open(&upload->cipher, upload->next, answer->blob_bytes, upload->chunk) != SOTTO_OK)
+            stop_gone(upload);
+        else
+            (void)put(upload, answer->blob_bytes);
+    }
+    go_on(upload);
+}
+
+/* One at a time: it is as long away as the chunks that are put. */
+static bool get_next(struct upload *upload)
+{
+    struct message message;
+    if (upload->fetching)
         return false;
-    upload->next++;
-    return true;
+    memset(&message, 0, sizeof message);
+    message.type = MESSAGE_BLOB_GET;
+    message.blob_get.blob = upload->from;
+    message.blob_get.offset = upload->next * FILE_SEALED;
+    message.blob_get.length = (uint32_t)file_chunk_sealed(&upload->cipher, upload->next);
+    upload->fetched = upload->next;
+    upload->fetching = request_on(upload, upload->from_conn, &message, on_got);
+    return upload->fetching;
 }
 
 /* What was encrypted is what was hashed when the person sent it, as far as the file system knows.
@@ -340,7 +421,7 @@ static bool put_next(struct upload *upload)
 static void finish(struct upload *upload)
 {
     struct stat found;
-    if (!upload->source.stripped &&
+    if (!upload->is_copy && !upload->source.stripped &&
         (fstat(upload->source.fd, &found) != 0 ||
          !is_same_file(&found, upload->size, upload->mtime_ns, upload->inode)))
         stop_changed(upload);
@@ -350,7 +431,8 @@ static void finish(struct upload *upload)
 
 static void go_on(struct upload *upload)
 {
-    while (upload->in_flight < WINDOW && upload->next < upload->cipher.chunks && put_next(upload))
+    while (!upload->stopped && upload->in_flight < WINDOW && upload->next < upload->cipher.chunks &&
+           (upload->is_copy ? get_next(upload) : put_next(upload)))
         continue;
     if (!upload->stopped && upload->in_flight == 0)
         finish(upload);
@@ -472,15 +554,21 @@ void upload_go_on(struct room *room, const struct store_room *row)
         return;
     }
     upload->conn = net_blob_conn(room->core, row->relay);
-    if (upload->conn == NULL) {
+    upload->from_conn = upload->is_copy ? net_blob_conn(room->core, upload->from_relay) : NULL;
+    if (upload->conn == NULL || (upload->is_copy && upload->from_conn == NULL)) {
         room_local_failure(room, SOTTO_NO_MEMORY, "connecting");
-    } else if (conn_up(upload->conn)) {
+        return;
+    }
+    struct conn *down = !conn_up(upload->conn)                           ? upload->conn
+                        : upload->is_copy && !conn_up(upload->from_conn) ? upload->from_conn
+                                                                         : NULL;
+    if (down == NULL) {
         if (!request_owner(upload, MESSAGE_BLOB_STATUS, on_status))
             end_if_quiet(upload);
-    } else if (conn_failed(upload->conn)) {
-        room_stuck(room, &upload->conn->problem);
+    } else if (conn_failed(down)) {
+        room_stuck(room, &down->problem);
     } else {
         room->progress = ROOM_BUSY;
-        room->retry_ms = upload->conn->retry_ms;
+        room->retry_ms = down->retry_ms;
     }
 }

@@ -177,6 +177,39 @@ def test_in_step():
         assert alice.ok("status").of("status")[0]["conversations"] == 2
 
 
+def test_requests_in_step():
+    """who asks to join is shown on all devices, and any of them answers for all"""
+    with World("Alice", "Bob", "Carol", "Dave") as (world, alice, bob, carol, dave):
+        two(world)
+        carol.register()
+        dave.register()
+        laptop = link(world, alice, "Laptop")
+        alice.ok("group", "create", "Kitchen", "Bob")
+        sync(alice, laptop, alice, laptop)
+        invitation = alice.ok("group", "link", "Kitchen", "--uses", "2").of("invitation")[0]["link"]
+        carol.ok("group", "ask", invitation)
+        dave.ok("group", "ask", invitation)
+        sync(alice)
+        asking = lambda device: device.ok("group", "requests").of("joinRequest")
+        assert [r["name"] for r in asking(alice)] == ["Carol", "Dave"], asking(alice)
+        assert asking(laptop) == []
+        tablet = link(world, alice, "Tablet", 3)
+        sync(laptop, alice, tablet)
+        for device in (laptop, tablet):
+            assert [(r["name"], r["title"]) for r in asking(device)] == [("Carol", "Kitchen"), ("Dave", "Kitchen")], device.profile
+        before = [r["request"] for r in asking(alice)]
+        sync(alice)  # what it told itself gives nobody another number
+        assert [r["request"] for r in asking(alice)] == before
+        laptop.ok("group", "approve", str(asking(laptop)[0]["request"]))
+        tablet.ok("group", "refuse", str([r for r in asking(tablet) if r["name"] == "Dave"][0]["request"]))
+        sync(laptop, tablet, alice, laptop, tablet, carol)
+        for device in (alice, laptop, tablet):
+            assert asking(device) == [], device.profile
+        carol.ok("send", "Kitchen", "thank you")
+        sync(alice)
+        assert sorted({m["name"] for m in alice.ok("group", "members", "Kitchen").of("member")}) == ["Alice", "Bob", "Carol"]
+
+
 def test_history():
     """a long history with edits, reactions and files comes whole, killed at any moment, once"""
     with pair() as (world, alice, bob):
@@ -349,5 +382,5 @@ def test_refused():
         assert limited.run("device", "revoke", devices(alice)["Kiosk"]["device"]).error == "limited_device"
 
 
-main([test_link, test_groups, test_in_step, test_history, test_revoke, test_removed_by_others,
+main([test_link, test_groups, test_in_step, test_requests_in_step, test_history, test_revoke, test_removed_by_others,
       test_refused])

@@ -139,7 +139,7 @@ def test_posted_after():
     """what is posted to a device at the old relay after it has followed is fetched there all the same"""
     with Two("Alice", "Bob") as (world, other, alice, bob):
         friends(world, alice, bob)
-        laptop = link(world, alice)
+        laptop = link(alice)
         alice.ok("account", "move", "--relay", other.address)
         sync(laptop)
         assert account(laptop)["relay"] == other.address
@@ -194,7 +194,7 @@ def test_linked_meanwhile():
         friends(world, alice, bob)
         asked = alice.run("account", "move", "--relay", other.address, "--phone", "+4930123456")
         assert asked.error == "code_needed", asked
-        laptop = link(world, alice)
+        laptop = link(alice)
         moved = alice.ok("account", "move", "--relay", other.address, "--phone", "+4930123456",
                          "--code", other.last_code()).of("account")[0]
         assert moved["movingFrom"] == world.address, moved
@@ -209,9 +209,9 @@ def test_linked_after():
     """a device that is linked at the new relay has nothing to follow, and does not hold up the end of the move"""
     with Two("Alice") as (world, other, alice):
         alice.register()
-        laptop = link(world, alice)
+        laptop = link(alice)
         assert alice.ok("account", "move", "--relay", other.address).of("account")[0]["movingFrom"]
-        tablet = link(other, alice, 3)
+        tablet = link(alice, 3)
         sync(laptop, alice, tablet, alice)
         assert "movingFrom" not in account(alice), account(alice)
         assert not relay_has(world, bytes.fromhex(account(alice)["account"]))
@@ -238,7 +238,7 @@ def test_deleted_meanwhile():
     """an account that is deleted while it moves is gone from both relays"""
     with Two("Alice", "Bob") as (world, other, alice, bob):
         friends(world, alice, bob)
-        link(world, alice)  # does not follow
+        link(alice)  # does not follow
         id_ = bytes.fromhex(account(alice)["account"])
         assert alice.ok("account", "move", "--relay", other.address).of("account")[0]["movingFrom"]
         assert relay_has(world, id_) and relay_has(other, id_)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 
+from linking import Device, begin
 from rpc import Daemon
 from world import World, eventually, main
 
@@ -276,6 +277,76 @@ def test_deleted():
         assert owed(a) == (0, 0, 0, 0)
 
 
+def test_deleted_elsewhere():
+    """whichever device takes a file back, or has it from another one's past, deletes it at the relay"""
+    with World("Ada", "Ben") as (world, a, b):
+        a.register()
+        b.register()
+        world.befriend(a, b)
+        a.ok("send", "Ben", "--file", str(make_file(world, "old.raw", 30000)))
+        laptop = Device(world, "Ada", 2)
+        process, text = begin(laptop)
+        a.ok("device", "add", text)
+        assert laptop.finish(process).code == 0
+        for device in (a, laptop, a, laptop):
+            device.ok("sync")
+        a.ok("send", "Ben", "--file", str(make_file(world, "new.raw", 30000)))
+        a.ok("sync")
+        laptop.ok("sync")
+        for name, left in (("old.raw", 1), ("new.raw", 0)):
+            assert len(blobs(world)) == left + 1
+            (one,) = [m for m in files(laptop, "Ben") if m["fileName"] == name]
+            laptop.ok("delete", str(one["id"]))
+            laptop.ok("sync")
+            eventually(lambda: laptop.ok("sync") and len(blobs(world)) == left, "the blob's end")
+        assert owed(laptop)[0] == 0
+
+
+def test_forwarded_of_others():
+    """somebody else's file that is sent on is one's own: it stays when they take theirs back, at whichever relay"""
+    with World("Ada", "Ben", "Cleo") as (world, a, b, c), World() as other:
+        a.register()
+        b.register()
+        c.register(relay=other[0].address)
+        world.befriend(a, b)
+        world.befriend(b, c)  # at Cleo's relay
+        path = make_file(world, "photo.raw", 3 * MB)
+        a.ok("send", "Ben", "--file", str(path))
+        b.ok("sync")
+        (theirs,) = files(b, "Ada")
+        b.ok("group", "create", "Kitchen", "Cleo")  # at Ben's
+        c.ok("sync")
+        for number, to in enumerate(("Cleo", "Kitchen")):
+            for round in range(4):
+                b.killed(0.02 + 0.05 * round, "forward", str(theirs["id"]), to, "--id", "copy-%d" % number)
+            b.ok("forward", str(theirs["id"]), to, "--id", "copy-%d" % number)
+        b.ok("sync")
+        assert sorted(len(blobs(w)) for w in (world, other[0])) == [1, 2]
+        a.ok("delete", str(files(a, "Ben")[0]["id"]))
+        eventually(lambda: a.ok("sync") and len(blobs(world)) == 1, "the first blob's end")
+        c.ok("sync")
+        for number, of in enumerate(("Ben", "Kitchen")):
+            target = os.path.join(world.directory, "cleo-%d.raw" % number)
+            c.ok("save", str(files(c, of)[0]["id"]), "--to", target)
+            assert pathlib.Path(target).read_bytes() == path.read_bytes()
+        # What is gone before it was copied is said to be; once more is no use, and does no harm.
+        a.ok("send", "Ben", "--file", str(make_file(world, "gone.raw", 3000)))
+        b.ok("sync")
+        gone = files(b, "Ada")[-1]["id"]
+        a.ok("delete", str(files(a, "Ben")[-1]["id"]))
+        eventually(lambda: a.ok("sync") and len(blobs(world)) == 1, "the blob's end")
+        assert b.run("forward", str(gone), "Cleo", "--id", "gone").error == "file_gone"
+        assert b.run("retry", "Cleo", "gone").error == "file_gone"
+        assert files(b, "Cleo")[-1]["status"] == "failed"
+        b.ok("send", "Cleo", "afterwards")
+        c.ok("sync")
+        assert [t for _, t in c.texts("Ben")] == ["afterwards"]
+        # One's own copy goes as any file does.
+        b.ok("delete", str(files(b, "Cleo")[0]["id"]))
+        b.ok("delete", str(files(b, "Kitchen")[0]["id"]))
+        eventually(lambda: b.ok("sync") and not blobs(world) and not blobs(other[0]), "the copies' end")
+
+
 def test_expired():
     """the file of a message that disappears goes later, for those who read later"""
     with pair() as (world, a, b):
@@ -327,4 +398,4 @@ def test_retry():
 
 
 main([test_cancelled_before, test_cancelled_midway, test_cancel_killed, test_daemon_sending, test_daemon_fetching,
-      test_bars, test_deleted, test_expired, test_retry])
+      test_bars, test_deleted, test_deleted_elsewhere, test_forwarded_of_others, test_expired, test_retry])
