@@ -72,6 +72,8 @@ def pair(**options):
         a.register()
         b.register()
         world.befriend(a, b)
+        for person in (a, b):  # what is saved here comes from the relay; test_downloads.py has the other way
+            person.ok("downloads", "off")
         yield world, a, b
 
 
