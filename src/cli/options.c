@@ -177,6 +177,24 @@ static bool count_check(const struct command *command, const struct args *args,
     return true;
 }
 
+/* Of one that has two words, what can stand as the second. */
+static void no_command(const char *first, const char *second, struct sotto_problem *problem)
+{
+    char next[400] = "";
+    size_t size = strlen(first), used = 0;
+    for (const struct command *command = commands; command->name != NULL; command++)
+        if (strncmp(command->name, first, size) == 0 && command->name[size] == ' ' &&
+            used < sizeof next)
+            used += (size_t)snprintf(next + used, sizeof next - used, "%s%s",
+                                     used == 0 ? "There are: " : ", ", command->name + size + 1);
+    if (used == 0)
+        problem_usage(problem, "See `sotto --help` for all commands.", "There is no command `%s`.",
+                      first);
+    else
+        problem_usage(problem, next, "There is no command `%s%s%s`.", first,
+                      second[0] != '\0' ? " " : "", second);
+}
+
 bool options_parse(int argc, char **argv, struct globals *globals, const struct command **command,
                    struct args *args, const char **words, struct sotto_problem *problem)
 {
@@ -212,8 +230,10 @@ bool options_parse(int argc, char **argv, struct globals *globals, const struct 
         return false;
     if (*command == NULL) {
         if (named)
-            problem_usage(problem, "See `sotto --help` for all commands.",
-                          "There is no command `%s`.", argv[first]);
+            no_command(argv[first],
+                       first + 1 < argc && strncmp(argv[first + 1], "--", 2) != 0 ? argv[first + 1]
+                                                                                  : "",
+                       problem);
         else
             problem_usage(problem, "See `sotto --help` for all commands.", "No command was given.");
         return false;

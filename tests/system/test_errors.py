@@ -32,6 +32,8 @@ def test_usage():
                         ["invite", "--uses", "0"], ["invite", "--expires", "7w"], ["status", "extra"],
                         ["listen", "--once=yes"], ["group", "add", "G"]):
             said(alice.run(*command), 2, "usage")
+        wrong = alice.run("group", "frobnicate").out
+        assert "`group frobnicate`" in wrong and "create, add" in wrong, wrong
         for command in (["--help"], ["send", "--help"], ["group", "create", "--help"], ["--version"]):
             done = alice.run(*command)
             assert done.code == 0 and len(done.out) > 5, done
