@@ -350,7 +350,8 @@ void fetch_file(struct client *client, bool strict)
     check_error(client, sotto_history(client->core, &id, 30, 0, on_file, &picked), "reading");
     if (picked.message == 0)
         return;
-    (void)snprintf(path, sizeof path, "%s/saved-%u", world->folder, client->number);
+    /* What is fetched lies beside: in a folder of its own, for others fetch the same. */
+    (void)snprintf(path, sizeof path, "%s/saved", client->folder);
     (void)unlink(path);
     client_tells(client, "fetches file", (long long)picked.number);
     sotto_error error = sotto_save(client->core, picked.message, path, saved, sizeof saved);

@@ -506,6 +506,17 @@ static bool round_begins(struct world *world, unsigned round)
     return round < HEAL_QUIET || world->rounds[round] != world->rounds[round - HEAL_QUIET];
 }
 
+/* At first far apart, so that what waits for its time has had it; then close together, for where
+ * there are many somebody has something to say every few hours: keys to be renewed. */
+static uint64_t round_ms(const struct client *client, unsigned round)
+{
+    uint64_t begins_ms = client->world->end_ms;
+    if (round < HEAL_FAR)
+        return begins_ms + round * 2 * HOUR_MS + client->number * MINUTE_MS;
+    return begins_ms + HEAL_FAR * 2 * HOUR_MS + (round - HEAL_FAR) * 10 * MINUTE_MS +
+           client->number * SECOND_MS;
+}
+
 /* Everything that went wrong is over: rounds until nobody has anything to say any more, and all has
  * to be well. */
 static void heal(struct client *client)
@@ -514,7 +525,7 @@ static void heal(struct client *client)
     struct sotto_id id;
     client->steps_left = 0;
     for (unsigned round = 0; round < HEAL_ROUNDS; round++) {
-        uint64_t at = world->end_ms + round * 2 * HOUR_MS + client->number * MINUTE_MS;
+        uint64_t at = round_ms(client, round);
         if (at > world->now_ms)
             task_sleep(&client->task, at);
         if (!round_begins(world, round))

@@ -378,7 +378,7 @@ struct sent {
     uint32_t timer_s; /* after which it disappears; 0: never */
 };
 
-enum { HEAL_ROUNDS = 40, HEAL_QUIET = 4 };
+enum { HEAL_ROUNDS = 48, HEAL_FAR = 30, HEAL_QUIET = 4 };
 
 struct options {
     uint64_t seed;
