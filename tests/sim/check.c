@@ -414,6 +414,36 @@ static void view_tell(const struct view *view)
     arena_free(&arena);
 }
 
+struct sought {
+    const char *device;
+    bool found;
+};
+
+static void on_sought(void *ctx, const struct sotto_member *member)
+{
+    struct sought *sought = ctx;
+    sought->found |= strcmp(member->device, sought->device) == 0;
+}
+
+/* Who was put out while it was away for longer than the relay keeps entries and closed gates is not
+ * told, and asks in vain to be let in. */
+static bool out_unknowingly(const struct room_check *c, const struct view *view)
+{
+    bool shut = false;
+    for (size_t i = 0; c->room != NULL && i < c->room->lapse_count; i++)
+        shut |= c->room->lapses[i].client == view->client && c->room->lapses[i].shut;
+    for (size_t i = 0; shut && i < c->count; i++) {
+        struct sought sought = {.device = view->client->device};
+        if (c->views[i]->state != SOTTO_ROOM_ACTIVE || c->views[i]->epoch <= view->epoch)
+            continue;
+        check_error(c->views[i]->client,
+                    sotto_members(c->views[i]->client->core, &view->id, on_sought, &sought),
+                    "listing members");
+        return !sought.found;
+    }
+    return false;
+}
+
 static void check_room(struct world *world, struct view *const *views, size_t count)
 {
     const struct view *first = NULL;
@@ -422,7 +452,7 @@ static void check_room(struct world *world, struct view *const *views, size_t co
         if (world->options.trace)
             view_tell(views[i]);
         view_alone(world, views[i]);
-        if (views[i]->state != SOTTO_ROOM_ACTIVE)
+        if (views[i]->state != SOTTO_ROOM_ACTIVE || out_unknowingly(&c, views[i]))
             continue;
         if (views[i]->client->revoked) {
             world_fails(world, "client %u was revoked and is still in a room",

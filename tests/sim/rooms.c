@@ -195,7 +195,7 @@ static void room_subscribe(struct conn_sim *conn, const struct message *message)
     if (log != NULL && (gate == NULL || body->from_seq < log->first_seq))
         *(struct lapse *)sim_grow((void **)&room->lapses, &room->lapse_count, &room->lapse_room,
                                   sizeof *room->lapses) =
-            (struct lapse){conn->client, body->from_seq};
+            (struct lapse){conn->client, body->from_seq, gate == NULL};
     if (gate == NULL) {
         relay_refuse(conn, message->request, WIRE_CODE_NO_ROOM, 0);
         return;

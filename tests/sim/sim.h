@@ -236,6 +236,7 @@ struct sim_log {
 struct lapse {
     struct client *client;
     uint64_t from_seq;
+    bool shut; /* its gate had expired too: the relay told it nothing */
 };
 
 enum sim_fork { FORK_NONE, FORK_OPEN, FORK_HEALED };
