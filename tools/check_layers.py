@@ -15,7 +15,7 @@ MAY_INCLUDE = {
     # The office: of the relay only its settings and what it hands over to it, see EXCEPT; never its store.
     "order": {"base", "tlog", "wire", "order"},
     "audit": {"base", "tlog", "audit"},
-    "core": {"base", "codec", "crypto", "mls", "wire", "core"},
+    "core": {"base", "codec", "crypto", "mls", "tlog", "wire", "core"},
     "preview": {"base", "codec", "core", "preview"},
     "keyring": {"base", "core", "keyring"},
     "rpc": {"base", "core", "rpc"},

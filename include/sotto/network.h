@@ -6,6 +6,7 @@
 
 #include "sotto/contact.h"
 #include "sotto/message.h"
+#include "sotto/relay.h"
 
 SOTTO_API_BEGIN
 
@@ -28,6 +29,8 @@ struct sotto_listener {
     /* After a batch: what was given is flushed. False: it could not be, so it counts as not given.
      */
     bool (*flush)(void *ctx);
+    /* The relay tells the account something; each once. May be NULL. */
+    sotto_notice_fn *told;
 };
 
 /* Network. Stays connected for seconds (0: until sotto_stop), reconnecting as needed, and calls the
@@ -100,17 +103,20 @@ enum sotto_event_kind {
     SOTTO_EVENT_MESSAGE_CHANGED = 2, /* its status, text, kind or reactions */
     SOTTO_EVENT_CONVERSATION = 3,    /* made, changed (title, state, members, unread), or erased */
     SOTTO_EVENT_CONTACT = 4,
-    SOTTO_EVENT_REQUEST = 5,              /* made, or answered */
-    SOTTO_EVENT_ACCOUNT = 6,              /* one's own: registered, another name, another setting */
-    SOTTO_EVENT_MESSAGE_ERASED = 7,       /* its time was over */
-    SOTTO_EVENT_JOIN_REQUEST = 20,        /* somebody asks to join, or was answered */
+    SOTTO_EVENT_REQUEST = 5,        /* made, or answered */
+    SOTTO_EVENT_ACCOUNT = 6,        /* one's own: registered, another name, another setting */
+    SOTTO_EVENT_MESSAGE_ERASED = 7, /* its time was over */
+    SOTTO_EVENT_JOIN_REQUEST = 20,  /* somebody asks to join, or was answered */
+    SOTTO_EVENT_NOTICE = 25,        /* the relay tells the account something, or it was read */
+    SOTTO_EVENT_RELAY = 26,         /* the relay's log of orders grew, or is convicted */
     SOTTO_EVENT_CONVERSATION_ERASED = 35, /* all that was said there: read it anew */
 };
 
 struct sotto_event {
     uint64_t number; /* grows by one with each; never given twice */
     enum sotto_event_kind kind;
-    struct sotto_id about; /* the conversation; of a contact, the account; zero for one's account */
+    struct sotto_id about; /* the conversation; of a contact, the account; zero for one's account
+                            * and relay; of a NOTICE, its id */
     int64_t erased;        /* MESSAGE_ERASED: the id that it had; 0: it never left */
     const struct sotto_message *message; /* as it is now; NULL: of another kind, or erased since */
 };

@@ -130,7 +130,8 @@ enum sotto_trouble {
     X(BAD_PICTURE, "bad_picture", USAGE)                 \
     X(BAD_EXPORT, "bad_export", FAILURE)                 \
     X(NO_KEYRING, "no_keyring", PERSON)                  \
-    X(WITHDRAWN, "withdrawn", REFUSED)
+    X(WITHDRAWN, "withdrawn", REFUSED)                   \
+    X(ORDER_LOG, "order_log", SECURITY)
 
 enum sotto_code {
 #define SOTTO_CODE_ENUM(name, text, trouble) SOTTO_CODE_##name,

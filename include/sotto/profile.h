@@ -59,6 +59,8 @@ struct sotto_status {
     /* How far this machine's clock is ahead of one's own relay's (behind: below 0), in seconds, as
      * of the last connection; 0 where it is less than SOTTO_CLOCK_OFF. Messages go all the same. */
     int64_t clock_off_s;
+    uint64_t notices;     /* of the relay's to the account, unread */
+    bool relay_convicted; /* the relay contradicts its log of orders: sotto_relay says in what */
 };
 
 /* Local. *status: what there is in this profile; numbers are 0 where there is no account. */

@@ -44,5 +44,6 @@
 #include "sotto/network.h"
 #include "sotto/problem.h"
 #include "sotto/profile.h"
+#include "sotto/relay.h"
 
 #endif

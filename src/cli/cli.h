@@ -147,6 +147,10 @@ struct output {
     /* The connection: problem NULL when it is back. */
     void (*notice)(struct cli *cli, const struct sotto_problem *problem);
     void (*problem)(struct cli *cli, const struct sotto_problem *problem);
+    void (*relay)(struct cli *cli, const struct sotto_relay *relay);
+    void (*evidence)(struct cli *cli, const struct sotto_order_evidence *evidence);
+    /* What the relay tells the account. */
+    void (*told)(struct cli *cli, const struct sotto_notice *notice);
 };
 
 extern const struct output output_text, output_json;
@@ -245,6 +249,9 @@ int run_passphrase_change(struct cli *cli, const struct args *args);
 int run_passphrase_remove(struct cli *cli, const struct args *args);
 int run_passphrase_keyring(struct cli *cli, const struct args *args);
 int run_config_proxy(struct cli *cli, const struct args *args);
+int run_relay(struct cli *cli, const struct args *args);
+int run_notices(struct cli *cli, const struct args *args);
+int run_notice_read(struct cli *cli, const struct args *args);
 int run_fingerprint(struct cli *cli, const struct args *args);
 int run_invite(struct cli *cli, const struct args *args);
 int run_accept(struct cli *cli, const struct args *args);

@@ -166,6 +166,12 @@ static const struct option_spec call_options[] = {
 static const struct option_spec group_picture_options[] = {
     {"save", "PATH", "write the present one to a new file"}, {NULL, NULL, NULL}};
 
+static const struct option_spec relay_options[] = {
+    {"evidence", NULL, "and what logs of orders were convicted by"},
+    {"follow-anew", NULL, "take the log for what it says next; the evidence is kept"},
+    {NULL, NULL, NULL}};
+static const struct option_spec notices_options[] = {{"unread", NULL, "those alone"},
+                                                     {NULL, NULL, NULL}};
 const struct command commands[] = {
     {"register", "", "Make an account at a relay",
      "Makes your keys in the profile and registers them. Where the relay sends a code, a terminal "
@@ -238,6 +244,20 @@ const struct command commands[] = {
      " in the profile, encrypted, until their message goes, and `sotto save` then needs no network."
      " Of people who are no contacts none is fetched. This device alone.",
      "sotto downloads 20M", no_options, 1, 1, run_downloads, false},
+    {"relay", "", "Show what your relay says of lawful orders, and whether it stays with it",
+     "Relays keep a log of every order that a court or an authority gave them, and of what they "
+     "answered: a phone number and a last IP address at most, for they hold nothing else. With "
+     "each "
+     "connection it is looked at whether the log goes on from what was seen before. Exit code 7: "
+     "it "
+     "does not. --evidence prints what it signed then; --follow-anew takes it for what it says "
+     "next, for somebody who knows why it is another one.",
+     "sotto relay", relay_options, 0, 0, run_relay, false},
+    {"notices", "", "List what your relay tells you, such as an order about your account",
+     "Shown is what the key of the relay's log signed, for you.", "sotto notices --unread",
+     notices_options, 0, 0, run_notices, false},
+    {"notice read", "[NUMBER]", "Mark a notice, or all, as read on all your devices", NULL,
+     "sotto notice read 1", no_options, 0, 1, run_notice_read, false},
     {"config proxy", "[PROXY]", "Show or set the SOCKS5 proxy that relays are reached through",
      "PROXY is socks5://HOST:PORT, such as socks5://127.0.0.1:9050 for Tor: each connection then "
      "shows credentials of its own, which keeps them on circuits of their own. A proxy that knows "

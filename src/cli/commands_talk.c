@@ -310,6 +310,12 @@ static void listen_notice(void *ctx, const struct sotto_problem *problem)
     cli->output->notice(cli, problem);
 }
 
+static void listen_told(void *ctx, const struct sotto_notice *notice)
+{
+    struct cli *cli = ctx;
+    cli->output->told(cli, notice);
+}
+
 static bool listen_flush(void *ctx)
 {
     (void)ctx;
@@ -328,8 +334,8 @@ int run_listen(struct cli *cli, const struct args *args)
     listening = cli->core;
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
-    struct sotto_listener listener = {cli, listen_message, listen_request, listen_notice,
-                                      listen_flush};
+    struct sotto_listener listener = {cli,           listen_message, listen_request,
+                                      listen_notice, listen_flush,   listen_told};
     bool once = args->options[0] != NULL;
     sotto_error error = sotto_listen(cli->core, (uint32_t)seconds, once, &listener);
     (void)signal(SIGINT, SIG_DFL);
@@ -349,6 +355,9 @@ int run_sync(struct cli *cli, const struct args *args)
     if (status.requests > 0)
         cli->output->done(cli, "synced", NULL,
                           "All fetched and sent. Someone wants to write to you: sotto requests");
+    else if (status.notices > 0)
+        cli->output->done(cli, "synced", NULL,
+                          "All fetched and sent. Your relay tells you something: sotto notices");
     else
         cli->output->done(cli, "synced", NULL, "All fetched and sent.");
     return EXIT_OK;

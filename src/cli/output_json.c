@@ -215,6 +215,21 @@ static void json_notice(struct cli *cli, const struct sotto_problem *problem)
     (void)fflush(stdout);
 }
 
+static void json_relay(struct cli *cli, const struct sotto_relay *relay)
+{
+    print_as("relay", object_relay(cli->env, relay));
+}
+
+static void json_evidence(struct cli *cli, const struct sotto_order_evidence *evidence)
+{
+    print_as("evidence", object_evidence(cli->env, evidence));
+}
+
+static void json_told(struct cli *cli, const struct sotto_notice *notice)
+{
+    print_as("notice", object_notice(cli->env, notice));
+}
+
 static void json_problem(struct cli *cli, const struct sotto_problem *problem)
 {
     json_t *object = json_object();
@@ -230,5 +245,5 @@ const struct output output_json = {
     json_backup,       json_exported, json_imported,     json_restored,    json_device_link,
     json_phrase,       json_device,   json_progress,     json_fingerprint, json_proxy,
     json_sending,      json_saved,    json_message_link, json_done,        json_nothing,
-    json_notice,       json_problem,
+    json_notice,       json_problem,  json_relay,        json_evidence,    json_told,
 };

@@ -6,9 +6,9 @@
 
 #include <sodium.h>
 
-#include "cli/cli.h"
+#include "cli/output_text.h"
 
-static void time_print(uint64_t seconds)
+void time_print(uint64_t seconds)
 {
     time_t when = (time_t)seconds;
     struct tm local;
@@ -505,6 +505,11 @@ static void text_status(struct cli *cli, const struct sotto_account *account,
     text_tokens(status);
     printf("%u conversations, %u contacts, %u requests, %u messages waiting to be sent\n",
            status->conversations, status->contacts, status->requests, status->waiting);
+    if (status->notices > 0)
+        printf("%" PRIu64 " unread %s of your relay: sotto notices\n", status->notices,
+               status->notices == 1 ? "notice" : "notices");
+    if (status->relay_convicted)
+        puts("YOUR RELAY CONTRADICTS ITS OWN LOG OF LAWFUL ORDERS: sotto relay");
     if (status->clock_off_s != 0)
         printf("Clock    seems wrong: it is %" PRIu64 " hours %s the relay's\n",
                (uint64_t)(status->clock_off_s > 0 ? status->clock_off_s : -status->clock_off_s) /
@@ -726,5 +731,5 @@ const struct output output_text = {
     text_backup,       text_exported, text_imported,     text_restored,    text_device_link,
     text_phrase,       text_device,   text_progress,     text_fingerprint, text_proxy,
     text_sending,      text_saved,    text_message_link, text_done,        text_nothing,
-    text_notice,       text_problem,
+    text_notice,       text_problem,  text_relay,        text_evidence,    text_told,
 };

@@ -8,6 +8,7 @@
 
 #include "core/account.h"
 #include "core/downloads.h"
+#include "core/order_log.h"
 #include "core/store_wipe.h"
 #include "core/typing.h"
 
@@ -313,6 +314,7 @@ void sotto_close(struct sotto *core)
         return;
     downloads_free(core);
     net_close(core);
+    order_log_free(core);
     room_free_all(core);
     typing_free(core);
     sotto_mls_free(core->mls);

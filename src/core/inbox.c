@@ -5,6 +5,7 @@
 #include "core/account.h"
 #include "core/internal.h"
 #include "core/joining.h"
+#include "core/notices.h"
 #include "core/rejoin.h"
 #include "wire/join.h"
 #include "wire/rejoin.h"
@@ -326,7 +327,9 @@ static sotto_error envelope_apply(struct sotto *core, const struct inbox_envelop
     bool fresh = error == SOTTO_OK;
     if (error == SOTTO_EXISTS)
         error = SOTTO_OK; /* dealt with before, perhaps by another process */
-    if (error == SOTTO_OK && fresh) {
+    if (error == SOTTO_OK && fresh && tlog_notice_is(envelope->sealed)) {
+        error = notices_consider(core, envelope->sealed, core_now_s(core));
+    } else if (error == SOTTO_OK && fresh) {
         error = identity_open(core->crypto, &core->identity, envelope->sealed, &opened, &fault);
         if (error == SOTTO_OK)
             error = opened_apply(core, sotto_buf_view(&opened));

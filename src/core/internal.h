@@ -216,6 +216,7 @@ struct sotto {
     struct tokens tokens;
     struct blobs blobs;
     struct downloads downloads;
+    struct order_log *order_log;    /* order_log.h; NULL: not looked at yet */
     sotto_transfer_fn *on_transfer; /* NULL: nobody wants to know */
     void *on_transfer_ctx;
 

@@ -6,6 +6,7 @@
 #include "codec/writer.h"
 #include "core/account.h"
 #include "core/listing.h"
+#include "core/notices.h"
 #include "core/own_blobs.h"
 #include "core/own_joiners.h"
 #include "core/own_settings.h"
@@ -210,6 +211,7 @@ sotto_error own_snapshot(struct sotto *core, struct arena *arena, struct own_sin
         TRY(own_sink_flush(sink, false));
     }
     TRY(profile_pictures_write(core, arena, sink));
+    TRY(notices_write(core, arena, sink));
     return own_sink_flush(sink, true);
 }
 
@@ -428,6 +430,10 @@ static sotto_error record_read(struct sotto *core, uint8_t record, struct reader
         return profile_picture_read(core, reader);
     case OWN_DECLINED:
         return people_declined_read(core, reader);
+    case OWN_NOTICE:
+        return notice_own_read(core, reader, arena);
+    case OWN_NOTICE_READ:
+        return notice_seen_read(core, reader);
     default:
         return SOTTO_UNSUPPORTED; /* of a newer version */
     }

@@ -4,6 +4,8 @@
 #include "core/downloads.h"
 #include "core/file_name.h"
 #include "core/listing.h"
+#include "core/notices.h"
+#include "core/order_log.h"
 #include "core/people.h"
 #include "core/rejoin.h"
 #include "core/room_settings.h"
@@ -589,6 +591,10 @@ sotto_error sotto_status(struct sotto *core, struct sotto_status *status)
         error = own_history_status(core, &status->history, &status->history_of);
     if (error == SOTTO_OK)
         error = clock_off(core, &status->clock_off_s);
+    if (error == SOTTO_OK)
+        error = store_notices_count(core->store, true, &status->notices);
+    if (error == SOTTO_OK)
+        error = order_log_is_convicted(core, &arena, &status->relay_convicted);
     arena_free(&arena);
     if (error != SOTTO_OK)
         return core_store_problem(core, error, "reading the profile");

@@ -609,11 +609,53 @@ static const char version_22[] =
     " DELETE FROM download WHERE local = OLD.local; END;"
     "PRAGMA user_version = 22;";
 
+/* Logs of lawful orders, and what relays tell the account: store_order_log.h, store_notices.h. */
+static const char version_23[] =
+    "CREATE TABLE order_log ("
+    " relay TEXT PRIMARY KEY,"
+    " key TEXT NOT NULL,"
+    " note BLOB NOT NULL,"
+    " counted BLOB NOT NULL,"
+    " looked_s INTEGER NOT NULL,"
+    " grew_s INTEGER NOT NULL,"
+    " verdict INTEGER NOT NULL,"
+    " convicted_s INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE order_evidence ("
+    " number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " relay TEXT NOT NULL,"
+    " verdict INTEGER NOT NULL,"
+    " time_s INTEGER NOT NULL,"
+    " key TEXT NOT NULL,"
+    " other_key TEXT NOT NULL,"
+    " old_note BLOB NOT NULL,"
+    " new_note BLOB NOT NULL) STRICT;"
+    "CREATE TABLE notice ("
+    " number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " hash BLOB NOT NULL UNIQUE,"
+    " relay TEXT NOT NULL,"
+    " note BLOB NOT NULL,"
+    " received_s INTEGER NOT NULL,"
+    " good INTEGER NOT NULL,"
+    " entry INTEGER NOT NULL,"
+    " read INTEGER NOT NULL) STRICT;"
+    "CREATE TRIGGER order_log_added AFTER INSERT ON order_log BEGIN"
+    " INSERT INTO event (kind) VALUES (26); END;"
+    "CREATE TRIGGER order_log_changed AFTER UPDATE ON order_log WHEN OLD.key <> NEW.key"
+    " OR OLD.note <> NEW.note OR OLD.counted <> NEW.counted OR OLD.verdict <> NEW.verdict BEGIN"
+    " INSERT INTO event (kind) VALUES (26); END;"
+    "CREATE TRIGGER order_evidence_added AFTER INSERT ON order_evidence BEGIN"
+    " INSERT INTO event (kind) VALUES (26); END;"
+    "CREATE TRIGGER notice_added AFTER INSERT ON notice WHEN NEW.good = 1 BEGIN"
+    " INSERT INTO event (kind, about) VALUES (25, NEW.hash); END;"
+    "CREATE TRIGGER notice_changed AFTER UPDATE ON notice WHEN NEW.good = 1 BEGIN"
+    " INSERT INTO event (kind, about) VALUES (25, NEW.hash); END;"
+    "PRAGMA user_version = 23;";
+
 /* steps[n]: from version n to n + 1 */
 static const char *const steps[STORE_VERSION] = {
     version_1,  version_2,  version_3,  version_4,  version_5,  version_6,  version_7,  version_8,
     version_9,  version_10, version_11, version_12, version_13, version_14, version_15, version_16,
-    version_17, version_18, version_19, version_20, version_21, version_22};
+    version_17, version_18, version_19, version_20, version_21, version_22, version_23};
 
 const char *store_schema_step(uint64_t version)
 {

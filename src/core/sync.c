@@ -5,6 +5,8 @@
 #include "core/account.h"
 #include "core/downloads.h"
 #include "core/listing.h"
+#include "core/notices.h"
+#include "core/order_log.h"
 #include "core/typing.h"
 #include "core/successor.h"
 
@@ -119,6 +121,7 @@ static bool step_all(struct sotto *core, uint64_t *next_ms)
         else if (room->retry_ms != 0 && room->retry_ms < *next_ms)
             *next_ms = room->retry_ms;
     }
+    working |= order_log_step(core); /* last: what it asks for is asked behind everything else */
     return working;
 }
 
@@ -134,7 +137,7 @@ static uint64_t until(const struct sotto *core, uint64_t when_ms, uint64_t most)
 static uint64_t progress_mark(struct sotto *core)
 {
     uint64_t mark = core->inbox.phase + core->inbox.subscribed * 2u + core->inbox.quiet_ms +
-                    downloads_mark(core);
+                    downloads_mark(core) + order_log_mark(core);
     for (const struct room *room = core->rooms; room != NULL; room = room->next)
         mark = mark * 31 + room->generation + room->head + (uint64_t)room->doing_row +
                room->subscribed + room->busy + upload_mark(room);
@@ -154,6 +157,10 @@ static sotto_error outcome(struct sotto *core)
         }
     if (core->tokens.problem.code != SOTTO_CODE_OK) {
         core->problem = core->tokens.problem;
+        return core->problem.error;
+    }
+    if (order_log_problem(core) != NULL && core->inbox.want_envelopes) {
+        core->problem = *order_log_problem(core);
         return core->problem.error;
     }
     return SOTTO_OK;
@@ -280,6 +287,7 @@ struct listening {
     const struct sotto_listener *listener;
     uint64_t position; /* the last message that was given */
     int64_t request;   /* the last request that was given */
+    int64_t notice;    /* the last notice that was given */
 };
 
 static sotto_error position_put(struct listening *l)
@@ -292,6 +300,8 @@ static sotto_error position_put(struct listening *l)
         error = store_number_put(store, "listened", l->position);
     if (error == SOTTO_OK)
         error = store_number_put(store, "listened-request", (uint64_t)l->request);
+    if (error == SOTTO_OK)
+        error = store_number_put(store, "listened-notice", (uint64_t)l->notice);
     if (error == SOTTO_OK)
         error = store_commit(store);
     if (error != SOTTO_OK)
@@ -366,9 +376,25 @@ static void give_request(void *ctx, const struct sotto_request *request)
     l->request = request->id;
 }
 
+static sotto_error give_notices(struct listening *l)
+{
+    struct sotto *core = l->core;
+    struct arena arena;
+    struct store_notice *notices = NULL;
+    size_t count = 0;
+    arena_init(&arena, core->env);
+    sotto_error error = store_notices_after(core->store, l->notice, &arena, &notices, &count);
+    for (size_t i = 0; i < count && error == SOTTO_OK; i++) {
+        error = notices_show(core, &notices[i], l->listener->told, l->listener->ctx);
+        l->notice = notices[i].number;
+    }
+    arena_free(&arena);
+    return error == SOTTO_OK ? error : core_store_problem(core, error, "reading the notices");
+}
+
 static sotto_error give(struct listening *l)
 {
-    int64_t request = l->request;
+    int64_t request = l->request, notice = l->notice;
     bool more = true;
     while (more) {
         sotto_error error = give_batch(l, &more);
@@ -382,7 +408,9 @@ static sotto_error give(struct listening *l)
     }
     if (l->listener->request != NULL)
         TRY(sotto_requests(l->core, give_request, l));
-    if (l->request != request && l->listener->flush(l->listener->ctx) &&
+    if (l->listener->told != NULL)
+        TRY(give_notices(l));
+    if ((l->request != request || l->notice != notice) && l->listener->flush(l->listener->ctx) &&
         position_put(l) != SOTTO_OK)
         return core_store_problem(l->core, SOTTO_IO, "noting what was shown");
     return SOTTO_OK;
@@ -519,15 +547,18 @@ sotto_error sotto_serve(struct sotto *core, const struct sotto_host *host)
 sotto_error sotto_listen(struct sotto *core, uint32_t seconds, bool once,
                          const struct sotto_listener *listener)
 {
-    struct listening l = {core, listener, 0, 0};
-    uint64_t request = 0;
+    struct listening l = {.core = core, .listener = listener};
+    uint64_t request = 0, notice = 0;
     TRY(core_need_account(core));
     sotto_error error = store_number_get(core->store, "listened", &l.position);
     if (error == SOTTO_OK)
         error = store_number_get(core->store, "listened-request", &request);
+    if (error == SOTTO_OK)
+        error = store_number_get(core->store, "listened-notice", &notice);
     if (error != SOTTO_OK)
         return core_store_problem(core, error, "reading what was shown before");
     l.request = (int64_t)request;
+    l.notice = (int64_t)notice;
     if (once) {
         error = sotto_sync(core);
         struct sotto_problem problem = core->problem;

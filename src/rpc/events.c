@@ -66,6 +66,10 @@ static const char *type_name(enum sotto_event_kind kind)
         return "joinRequest";
     case SOTTO_EVENT_ACCOUNT:
         return "account";
+    case SOTTO_EVENT_NOTICE:
+        return "notice";
+    case SOTTO_EVENT_RELAY:
+        return "relay";
     }
     return "conversation";
 }
@@ -80,6 +84,18 @@ static void take_contact(void *ctx, const struct sotto_contact *contact)
 {
     struct push *push = ctx;
     (void)json_object_set_new(push->params, "contact", object_contact(push->env, contact));
+}
+
+static void take_notice(void *ctx, const struct sotto_notice *notice)
+{
+    struct push *push = ctx;
+    (void)json_object_set_new(push->params, "notice", object_notice(push->env, notice));
+}
+
+static void take_relay(void *ctx, const struct sotto_relay *relay)
+{
+    struct push *push = ctx;
+    (void)json_object_set_new(push->params, "relay", object_relay(push->env, relay));
 }
 
 /* As it is now: what is gone is left out. */
@@ -111,6 +127,12 @@ static void add_object(struct push *push, const struct sotto_event *event)
         if (sotto_account(push->core, &account) == SOTTO_OK)
             (void)json_object_set_new(push->params, "account", object_account(push->env, &account));
         break;
+    case SOTTO_EVENT_NOTICE:
+        (void)sotto_notice(push->core, &event->about, take_notice, push);
+        break;
+    case SOTTO_EVENT_RELAY:
+        (void)sotto_relay(push->core, take_relay, push);
+        break;
     }
 }
 
@@ -120,7 +142,7 @@ static void push_event(void *ctx, const struct sotto_event *event)
     push->params = json_object();
     object_set_number(push->params, "number", event->number);
     object_set_text(push->env, push->params, "type", type_name(event->kind));
-    if (event->kind != SOTTO_EVENT_ACCOUNT)
+    if (event->kind != SOTTO_EVENT_ACCOUNT && event->kind != SOTTO_EVENT_RELAY)
         object_set_id(push->params, "about", &event->about);
     add_object(push, event);
     client_send(push->client, notification("event", push->params));

@@ -88,6 +88,16 @@ static const struct rpc_field draft[] = {
     CONVERSATION, MAYBE("text", SOTTO_DRAFT_MAX, "what was written so far; left out: nothing"),
     MARKDOWN, MAYBE_NUMBER("replyTo", 1, INT64_MAX, "the id of the message that it answers"), END};
 
+static const struct rpc_field notices[] = {{.name = "unread",
+                                            .type = RPC_BOOLEAN,
+                                            .optional = true,
+                                            .text = "those alone that were not read (false)"},
+                                           PAGE,
+                                           END};
+static const struct rpc_field notice[] = {
+    {.name = "notice", .type = RPC_ID, .text = "the notice's id"}, END};
+static const struct rpc_field notice_number[] = {
+    MAYBE_NUMBER("number", 1, INT64_MAX, "the notice's number; left out: all that there are"), END};
 static const struct rpc_field registration[] = {
     MAYBE("relay", RPC_STRING_MAX, "host:port or host:port#PIN; left out: that of an earlier try"),
     MAYBE("name", 256, "the name that others see"),
@@ -649,6 +659,21 @@ const struct rpc_method rpc_methods[] = {
     {"group.refuse", "Do not; who asked is not told", request, "Nothing", false, group_refuse},
     {"group.standings", "Who has a role of their own, and who is banned", members, "Standings",
      false, group_standings},
+
+    {"relay.get",
+     "What the account's relay says of lawful orders, and whether it stays with what it said", none,
+     "Relay", false, relay_get},
+    {"relay.evidence", "What logs of orders were convicted by: signed checkpoints", page,
+     "EvidencePage", false, relay_evidence},
+    {"relay.followAnew",
+     "Take the relay's log of orders for what it says next, as on the first day: for a person who"
+     " knows why it is another one. The evidence is kept",
+     none, "Relay", false, relay_follow_anew},
+    {"notice.list", "What relays told the account, the newest first", notices, "Notices", false,
+     notice_list},
+    {"notice.get", "One notice", notice, "Notice", false, notice_get},
+    {"notice.markRead", "It was read, on all devices", notice_number, "Nothing", false,
+     notice_mark_read},
 
     {"sync", "Fetch and send all that waits, and answer then", none, "Nothing", true, rpc_sync},
 

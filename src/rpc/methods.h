@@ -144,6 +144,14 @@ bool group_list_requests(struct call *call);
 bool group_approve(struct call *call);
 bool group_refuse(struct call *call);
 
+/* methods_relay.c */
+bool relay_get(struct call *call);
+bool relay_evidence(struct call *call);
+bool relay_follow_anew(struct call *call);
+bool notice_list(struct call *call);
+bool notice_get(struct call *call);
+bool notice_mark_read(struct call *call);
+
 /* server.c */
 bool calls_stop(struct call *call);
 bool events_subscribe(struct call *call);

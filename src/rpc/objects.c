@@ -397,6 +397,8 @@ void object_set_status(json_t *object, const struct sotto_status *status)
     object_set_number(object, "waiting", status->waiting);
     object_set_number(object, "requests", status->requests);
     object_set_number(object, "contacts", status->contacts);
+    object_set_number(object, "notices", status->notices);
+    set_bool(object, "relayConvicted", status->relay_convicted);
     object_set_number(object, "tokens", status->tokens);
     object_set_number(object, "tokenKey", status->token_key);
     set_hex(object, "tokenKeyHash", status->token_key_hash);

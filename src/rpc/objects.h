@@ -44,6 +44,9 @@ json_t *object_sending(const sotto_env *env, const struct sotto_id *conversation
 json_t *object_transfer(const sotto_env *env, const struct sotto_transfer *transfer);
 json_t *object_problem(const sotto_env *env, const struct sotto_problem *problem);
 
+json_t *object_relay(const sotto_env *env, const struct sotto_relay *relay);
+json_t *object_evidence(const sotto_env *env, const struct sotto_order_evidence *evidence);
+json_t *object_notice(const sotto_env *env, const struct sotto_notice *notice);
 json_t *object_labels(const sotto_env *env, const struct sotto_labels *labels);
 json_t *object_found(const sotto_env *env, const struct sotto_found *found);
 

@@ -81,6 +81,8 @@ static const struct rpc_field status[] = {
     NUMBER("waiting", "messages in the outbox"),
     NUMBER("requests", "people who want to write and wait for an answer"),
     NUMBER("contacts", "how many there are"),
+    NUMBER("notices", "of the relay's to the account, unread"),
+    BOOLEAN("relayConvicted", "whether the relay contradicts its log of orders: see relay.get"),
     NUMBER("tokens", "anonymous tokens in stock"),
     MAYBE_NUMBER("clockAhead", "by how many seconds this machine's clock is ahead of the relay's;"
                                " absent: it is not, or less than two hours"),
@@ -503,6 +505,90 @@ static const struct rpc_field messages[] = {
     BOOLEAN("more", "whether there are older ones: ask with before set to the oldest one's id"),
     END};
 
+#define LONG_TEXT(name_, text_)                                                            \
+    {                                                                                      \
+        .name = name_, .type = RPC_STRING, .optional = true, .most = 131072, .text = text_ \
+    }
+static const struct rpc_field counts[] = {
+    NUMBER("read", "so many entries, from the first on, were read so far; the rest is about them"),
+    NUMBER("answered", "orders that got something"),
+    NUMBER("phoneNumbers", "how many got a phone number"),
+    NUMBER("lastIps", "how many got a last IP address"),
+    NUMBER("notHeld", "orders for what the relay does not hold, such as content"),
+    NUMBER("unknownRecipient", "orders about accounts that are not there"),
+    NUMBER("refused", "orders that were none"),
+    NUMBER("withdrawals", "announcements that the relay leaves a jurisdiction"),
+    NUMBER("stayings", "that it stays after all"),
+    NUMBER("left", "jurisdictions that it has left"),
+    NUMBER("others", "entries of kinds that this version does not know"),
+    END};
+static const struct rpc_field relay[] = {
+    STRING("relay", "the account's"),
+    ONE_OF("state", "unknown|none|followed|convicted",
+           "of its log of lawful orders. unknown: not asked yet; none: it keeps none; convicted: it"
+           " contradicts what it signed"),
+    MAYBE_NUMBER("looked", "when it was asked last, to some hours, in seconds since 1970"),
+    MAYBE("log", "the log's name; absent, like all below: there is none"),
+    MAYBE("key", "its verifier key (C2SP signed-note), which is held to"),
+    MAYBE_NUMBER("size", "entries of the newest good checkpoint"),
+    MAYBE_ID("root", "of that"),
+    MAYBE_NUMBER("grew", "when that came"),
+    LONG_TEXT("checkpoint", "as the log signed it"),
+    MAYBE("witnesses", "names beneath it besides the log's, separated by spaces: unverified here,"
+                       " sotto-audit verifies them"),
+    OBJECT("counts", "OrderCounts", "what its entries say"),
+    MAYBE_NUMBER("convicted", "since when it is"),
+    OBJECT("trouble", "Problem", "of what"),
+    END};
+static const struct rpc_field evidence[] = {
+    NUMBER("number", "its number"),
+    STRING("relay", "whose log it is"),
+    NUMBER("time", "when it was found, in seconds since 1970"),
+    ONE_OF("what", "unsigned|shrunk|forked|withheld|different|gone|other_key|bad_entry",
+           "of what the log is convicted"),
+    STRING("key", "its verifier key"),
+    MAYBE("otherKey", "that of the log in its place"),
+    LONG_TEXT("before", "the signed checkpoint that was seen before; may be empty"),
+    LONG_TEXT("after", "the one that contradicts it; may be empty"),
+    END};
+static const struct rpc_field evidence_page[] = {
+    OBJECTS("evidence", "Evidence", "a page of it, the oldest first"),
+    NUMBER("total", "how much there is in all"), END};
+static const struct rpc_field notice[] = {
+    NUMBER("number", "its number on this device"),
+    ID("notice", "its id, the same on all devices"),
+    ONE_OF("kind", "order|withdrawal|staying",
+           "order: a lawful order about this account was answered; withdrawal: the relay leaves the"
+           " jurisdiction; staying: it does not, after all"),
+    NUMBER("received", "when it came, in seconds since 1970"),
+    BOOLEAN("read", "whether it was read, on any device"),
+    STRING("relay", "that it came from"),
+    STRING("log", "whose key signed it"),
+    NUMBER("logEntry", "which of its entries it is about, counted from 0"),
+    ONE_OF("entry", "unchecked|confirmed|missing|other",
+           "whether that is there and says the same; other: it says something else"),
+    STRING("date", "of the decision, such as 2026-11-26"),
+    STRING("jurisdiction", "such as DE"),
+    MAYBE("authority", "of kind order: court, prosecutor, police or administrative"),
+    MAYBE("issuer", "likewise: who ordered it"),
+    MAYBE("reference", "likewise: the authority's own"),
+    {.name = "asked",
+     .type = RPC_STRINGS,
+     .optional = true,
+     .most = 64,
+     .text = "likewise: what was asked for"},
+    {.name = "gavePhoneNumber", .type = RPC_BOOLEAN, .optional = true, .text = "likewise"},
+    {.name = "gaveLastIp", .type = RPC_BOOLEAN, .optional = true, .text = "likewise"},
+    LONG_TEXT("legalBasis", "likewise"),
+    LONG_TEXT("reasons", "likewise; or why they are withheld"),
+    {.name = "reasonsWithheld", .type = RPC_BOOLEAN, .optional = true, .text = "likewise"},
+    LONG_TEXT("redress", "likewise: what the person can do about it"),
+    MAYBE("on", "of the other kinds: the day"),
+    LONG_TEXT("reason", "likewise; may be empty"),
+    LONG_TEXT("text", "all of it in plain words; others' words in lines that begin with > "),
+    END};
+static const struct rpc_field notices[] = {OBJECTS("notices", "Notice", "a page of them"),
+                                           NUMBER("total", "how many there are in all"), END};
 static const struct rpc_field conversation_id[] = {ID("conversation", "its id"), END};
 static const struct rpc_field preview[] = {
     STRING("mediaType", "image/jpeg"),
@@ -524,16 +610,19 @@ static const struct rpc_field event[] = {
     NUMBER("number", "grows by one with each; kept over restarts"),
     ONE_OF("type",
            "message|messageChanged|messageErased|conversation|conversationErased|contact|request|"
-           "account|joinRequest",
+           "account|joinRequest|notice|relay",
            "what changed; messageErased: its time was over; conversationErased: all that was said"
            " there is gone"),
-    MAYBE_ID("about", "the conversation's id; of type contact, the account's"),
+    MAYBE_ID("about", "the conversation's id; of type contact, the account's; of type notice,"
+                      " the notice's"),
     MAYBE_NUMBER("erased", "of type messageErased: the id that it had"),
     OBJECT("message", "Message", "of types message and messageChanged, unless it is gone"),
     OBJECT("conversation", "Conversation",
            "of types conversation and conversationErased, unless it is gone"),
     OBJECT("contact", "Contact", "of type contact, unless it is none any more, nor blocked"),
     OBJECT("account", "Account", "of type account"),
+    OBJECT("notice", "Notice", "of type notice"),
+    OBJECT("relay", "Relay", "of type relay: its log of orders grew, was read, or is convicted"),
     END,
 };
 static const struct rpc_field typing[] = {
@@ -624,6 +713,13 @@ const struct rpc_object rpc_objects[] = {
     {"Sending", "How far an own message is, or an own change of one.", sending},
     {"Preview", "A small picture of a picture.", preview},
     {"Saved", "A file that was fetched.", saved},
+    {"Relay", "The account's relay, as far as lawful orders go.", relay},
+    {"OrderCounts", "What the entries of a log of orders say; none can say that content was given.",
+     counts},
+    {"Evidence", "What a log of orders was convicted by.", evidence},
+    {"EvidencePage", "A page of it.", evidence_page},
+    {"Notice", "What a relay told the account, signed by its log of orders.", notice},
+    {"Notices", "A page of them.", notices},
     {"Subscription", "From where on events come.", subscription},
     {"Event", "Something that changed: the parameters of the notification `event`.", event},
     {"Overflow", "The parameters of the notification `overflow`.", overflow},
