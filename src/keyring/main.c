@@ -22,7 +22,9 @@ static const SecretSchema schema = {.name = "sotto.Profile",
 /* Without the bus or the service there is no keyring; with them it did not do what it was asked. */
 static enum keyring_answer failed(GError *error)
 {
-    bool away = error->domain == G_DBUS_ERROR || error->domain == G_IO_ERROR;
+    bool away = error->domain == G_DBUS_ERROR || error->domain == G_IO_ERROR ||
+                /* no bus, and nothing that starts one */
+                error->domain == G_SPAWN_ERROR || error->domain == G_FILE_ERROR;
     g_error_free(error);
     return away ? KEYRING_AWAY : KEYRING_REFUSED;
 }
