@@ -153,6 +153,28 @@ def test_what_the_relays_log_did_not_sign():
         world.close()
 
 
+def test_a_relay_that_leaves():
+    """that the relay leaves the person's jurisdiction, and that it stays after all, is told with what one can do"""
+    world = phone_world()
+    try:
+        alice = world.people[0]
+        office, _ = office_of(world)
+        day = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 60 * 86400))
+        office.ok("withdraw", "--jurisdiction", "DE", "--on", day, "--reason", "A law demands it.", "--announce")
+        (told,) = eventually(lambda: alice.ok("sync") and notices(alice), "the notice")
+        assert (told["kind"], told["entry"], told["on"], told["reason"]) == ("withdrawal", "confirmed", day, "A law demands it."), told
+        words = text(alice, "notices")
+        for part in ("leaves the jurisdiction DE", "> A law demands it.", "sotto account move", "sotto backup", "sotto export"):
+            assert part in words, (part, words)
+        office.ok("withdraw", "--jurisdiction", "DE", "--cancel", "--reason", "Repealed.")
+        eventually(lambda: alice.ok("sync") and len(notices(alice)) == 2, "the other notice")
+        assert notices(alice)[0]["kind"] == "staying" and "You need do nothing" in notices(alice)[0]["text"]
+        counts = relay_of(alice)["counts"]
+        assert (counts["withdrawals"], counts["stayings"], counts["answered"]) == (1, 1, 0), counts
+    finally:
+        world.close()
+
+
 def test_on_all_devices():
     """a notice is on every device, those that come later too, and read on one is read on all"""
     world = phone_world()
@@ -372,5 +394,5 @@ def test_killed_at_any_point():
 
 
 if __name__ == "__main__":
-    main([test_an_order_is_shown, test_what_the_relays_log_did_not_sign, test_on_all_devices, test_a_daemon_tells,
+    main([test_an_order_is_shown, test_what_the_relays_log_did_not_sign, test_a_relay_that_leaves, test_on_all_devices, test_a_daemon_tells,
           test_a_relay_that_lies, test_a_long_log, test_killed_at_any_point])
