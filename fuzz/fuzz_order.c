@@ -1,5 +1,6 @@
-/* What an authority, or whoever says to be one, may send. */
+/* What an authority, or whoever says to be one, may send; and what the office hands over. */
 #include "order/cms.h"
+#include "relay/withdrawal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -9,6 +10,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char problem[ORDER_PROBLEM_MAX];
     struct order_document document;
     struct order_signed is_signed;
+    static struct withdrawal withdrawal;
+    uint64_t accounts, time_s;
+    if (withdrawal_read(input, &withdrawal) == SOTTO_OK)
+        BUG_UNLESS(withdrawal_on_s(&withdrawal) % 86400 == 0);
+    (void)withdrawal_left_read(input, &accounts, &time_s);
     if (order_document_read(input, &document, problem) == SOTTO_OK)
         order_document_free(&document);
     if (order_signed_read(input, &is_signed, problem) == SOTTO_OK) {

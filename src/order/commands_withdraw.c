@@ -206,7 +206,7 @@ int command_withdraw(struct command_line *line)
     const bool now = args_has(args, "announce"), dry = args_has(args, "dry-run");
     const char *jurisdiction = args_value(args, "jurisdiction"), *reason;
     const uint64_t now_s = line->office->env->now(line->office->env->ctx);
-    struct affected affected;
+    struct affected affected = {0};
     if (args->count != 1 || jurisdiction == NULL || (now && dry) ||
         (args_has(args, "cancel") && (now || dry)))
         return EXIT_USAGE;

@@ -338,6 +338,17 @@ def test_the_relay_was_off():
         relay.start_relay()
         assert cara.run("sync").error == "withdrawn"
         sync(ben, dora)
+        # What root does is the relay's.
+        if os.geteuid() == 0:
+            relay.stop_relay()
+            relay.shift = 0
+            for folder, folders, files in os.walk(relay.data):
+                for name in [folder, *(os.path.join(folder, one) for one in folders + files)]:
+                    os.chown(name, 65534, 65534, follow_symlinks=False)
+            relay.announce(jurisdiction="FR")
+            owners = {os.lstat(os.path.join(folder, one)).st_uid for folder, folders, files in os.walk(relay.data)
+                      for one in folders + files}
+            assert owners == {65534}, owners
 
 
 def killed_over_and_over(relay, make, check, step):
@@ -396,15 +407,34 @@ def test_killed_at_any_point():
         cancel.command = ("withdraw", "--jurisdiction", "DE", "--cancel", "--reason", "The law was repealed.")
         assert killed_over_and_over(relay, cancel, lambda number: settled(), 4) > 10
         assert "The relay does it" not in settled()
-        # The day comes to a relay that is off, and the command that does it is killed.
         relay.ok(*announce.command)
         whole = os.path.join(relay.directory, "whole")
         shutil.copytree(relay.data, whole, ignore=shutil.ignore_patterns("control"))
-        relay.shift = 10 * DAY
 
-        def erase():
+        def bring_back():
+            relay.shift = 0
             shutil.rmtree(relay.data)
             shutil.copytree(whole, relay.data)
+        bring_back.command = cancel.command
+        ends = set()
+
+        def too_late(number):
+            # Nobody looks before the day: what was taken back counts if the relay can see it, and nothing is in between.
+            relay.shift = 10 * DAY
+            relay.ok("withdraw", "list")
+            listed, accounts = relay.ok("withdraw", "list"), relay.sql("SELECT count(*) FROM accounts")[0][0]
+            stays = listed.splitlines()[-1].startswith("  Taken back")
+            ends.add(stays)
+            assert stays or "Left; 2 accounts" in listed, (number, listed)
+            assert accounts == (4 if stays else 2), (number, accounts)
+            assert relay.leaves()[-1]["type"] == ("staying" if stays else "left"), relay.leaves()
+        killed_over_and_over(relay, bring_back, too_late, 5)
+        assert ends == {True, False}, ends
+
+        # The day comes to a relay that is off, and the command that does it is killed.
+        def erase():
+            bring_back()
+            relay.shift = 10 * DAY
         erase.command = ("withdraw", "list")
 
         def erased(number):

@@ -52,8 +52,8 @@ bool killed_possible(void)
 /* Of the child; its threads inherit it. */
 static void follow(pid_t child)
 {
-    const uintptr_t options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC | PTRACE_O_TRACECLONE |
-                              PTRACE_O_EXITKILL;
+    const uintptr_t options =
+        PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL;
     assert_int_equal(ptrace(PTRACE_SETOPTIONS, child, NULL, (void *)options), 0);
 }
 
