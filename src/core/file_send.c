@@ -370,26 +370,6 @@ sotto_error file_send(struct sotto *core, const struct sotto_id *conversation,
 /* ---- Once more --------------------------------------------------------------------------------
  */
 
-/* Inside a transaction: the message that failed waits again, with what its content is now. */
-static sotto_error queue_again(struct sotto *core, const struct store_room *row,
-                               const struct store_message *message, struct content_message *content)
-{
-    sotto_buf bytes;
-    sotto_buf_init(&bytes, core->env);
-    sotto_error error =
-        content_write(core->env, content, &core->identity.account, &row->room, &bytes);
-    const sotto_bytes id = sotto_bytes_of(content->id, CONTENT_ID_SIZE);
-    if (error == SOTTO_OK)
-        error = store_message_again(core->store, message->local, id, sotto_buf_view(&bytes));
-    if (error == SOTTO_OK)
-        error = room_queue_profile_if_owed(core, &row->room, row->epoch);
-    if (error == SOTTO_OK)
-        error = room_queue_content(core, &row->room, MESSAGE_INTENT_FILE, id,
-                                   sotto_buf_view(&bytes), message->client_id);
-    sotto_buf_free(&bytes);
-    return error;
-}
-
 /* Inside a transaction. sending NULL: the relay has the file, or it is a copy. */
 static sotto_error again(struct sotto *core, const struct room_id *room, const char *client_id,
                          const struct sending *sending, const struct store_upload *copy,
@@ -420,7 +400,7 @@ static sotto_error again(struct sotto *core, const struct room_id *room, const c
         TRY(file_copy_store(core, &row, &anew));
     }
     content.expires_s = message.timer_s;
-    return queue_again(core, &row, &message, &content);
+    return message_again(core, &row, &message, &content);
 }
 
 /* Reads the file that failed again, to be sent as what it was. */

@@ -95,22 +95,24 @@ sotto_error sotto_forward(struct sotto *core, int64_t id, const struct sotto_id 
 
 /* ---- Once more ---- */
 
-/* Inside a transaction: the same row waits again, under the same name. */
-static sotto_error again(struct sotto *core, const struct store_room *row,
-                         const struct store_message *message, struct content_message *content)
+sotto_error message_again(struct sotto *core, const struct store_room *row,
+                          const struct store_message *message, struct content_message *content)
 {
+    const bool file = content->kind == CONTENT_FILE;
     sotto_buf bytes;
     sotto_buf_init(&bytes, core->env);
     sotto_error error =
         content_write(core->env, content, &core->identity.account, &row->room, &bytes);
     const sotto_bytes id = sotto_bytes_of(content->id, CONTENT_ID_SIZE);
-    if (error == SOTTO_OK)
-        error = store_message_again(core->store, message->local, id, sotto_bytes_of(NULL, 0));
+    if (error == SOTTO_OK) /* of a text the row has what is said */
+        error = store_message_again(core->store, message->local, id,
+                                    file ? sotto_buf_view(&bytes) : sotto_bytes_of(NULL, 0));
     if (error == SOTTO_OK)
         error = room_queue_profile_if_owed(core, &row->room, row->epoch);
     if (error == SOTTO_OK)
-        error = room_queue_content(core, &row->room, MESSAGE_INTENT_TEXT, id,
-                                   sotto_buf_view(&bytes), message->client_id);
+        error =
+            room_queue_content(core, &row->room, file ? MESSAGE_INTENT_FILE : MESSAGE_INTENT_TEXT,
+                               id, sotto_buf_view(&bytes), message->client_id);
     sotto_buf_free(&bytes);
     return error;
 }
@@ -142,7 +144,7 @@ static sotto_error retry(struct sotto *core, const struct room_id *room, const c
         memcpy(content.target, message.target.data, CONTENT_ID_SIZE);
     }
     content.expires_s = message.timer_s;
-    return again(core, &row, &message, &content);
+    return message_again(core, &row, &message, &content);
 }
 
 sotto_error sotto_retry(struct sotto *core, const struct sotto_id *conversation,

@@ -454,6 +454,13 @@ void upload_free(struct room *room);
 /* Part of the run's measure of progress. */
 uint64_t upload_mark(const struct room *room);
 
+/* ---- forward.c ---- */
+
+/* Inside a transaction: the message that failed waits again, under the same name, with what its
+ * content is now. */
+sotto_error message_again(struct sotto *core, const struct store_room *row,
+                          const struct store_message *message, struct content_message *content);
+
 /* ---- file_send.c ---- */
 
 /* Inside a transaction: the waiting message about a file, and its row in the outbox. */
