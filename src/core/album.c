@@ -12,6 +12,7 @@ static void album_id(const struct sotto *core, const struct room_id *room, const
 {
     static const char label[] = "sotto album";
     uint8_t bytes[sizeof label + ACCOUNT_ID_SIZE + ROOM_ID_SIZE + SOTTO_CLIENT_ID_MAX];
+    const sotto_bytes text = sotto_bytes_str(client_id);
     uint8_t hash[HASH_SIZE];
     size_t size = 0;
     memcpy(bytes, label, sizeof label);
@@ -20,8 +21,8 @@ static void album_id(const struct sotto *core, const struct room_id *room, const
     size += ACCOUNT_ID_SIZE;
     memcpy(bytes + size, room->bytes, ROOM_ID_SIZE);
     size += ROOM_ID_SIZE;
-    memcpy(bytes + size, client_id, strlen(client_id));
-    size += strlen(client_id);
+    memcpy(bytes + size, text.data, text.size);
+    size += text.size;
     wire_hash(sotto_bytes_of(bytes, size), hash);
     memcpy(id, hash, CONTENT_ALBUM_SIZE);
 }
