@@ -81,3 +81,28 @@ sotto_error commit_queue(struct sotto *core, const struct room_id *room,
     sotto_buf_free(&bytes);
     return error;
 }
+
+/* ---- Leaves ---- */
+
+void commit_leave_id(const struct account_id *account, char out[static STORE_CLIENT_ID_MAX + 1])
+{
+    char hex[65];
+    core_id_hex(account->bytes, sizeof account->bytes, hex);
+    (void)snprintf(out, STORE_CLIENT_ID_MAX + 1, "leave.%.50s", hex);
+}
+
+sotto_error commit_left(struct sotto *core, const struct room_id *room,
+                        const struct account_id *account, int64_t but, bool *asked)
+{
+    struct arena arena;
+    struct store_outgoing row;
+    char client_id[STORE_CLIENT_ID_MAX + 1];
+    commit_leave_id(account, client_id);
+    arena_init(&arena, core->env);
+    sotto_error error = store_outgoing_by_client(core->store, room, client_id, &arena, &row);
+    *asked = error == SOTTO_OK;
+    if (*asked && row.id != but)
+        error = store_outgoing_erase(core->store, row.id);
+    arena_free(&arena);
+    return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
+}

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/groups.h"
+#include "core/leaving.h"
 #include "base/text.h"
 
 /* ---- Making ---- */
@@ -167,7 +168,7 @@ sotto_error groups_begin(struct sotto *core, const struct sotto_id *conversation
     sotto_error error = *room != NULL ? store_begin(core->store) : SOTTO_NO_MEMORY;
     if (error == SOTTO_OK)
         error = room_enter(*room, arena, row);
-    if (error == SOTTO_OK && (*room)->group == NULL && row->state != STORE_ROOM_REJOINING)
+    if (error == SOTTO_OK && !store_room_alive(row->state))
         error = SOTTO_STATE; /* ended between the two looks */
     if (error == SOTTO_OK && (*room)->group != NULL)
         return SOTTO_OK;
@@ -330,7 +331,7 @@ static sotto_error leave_queue(struct room *room)
     outgoing.room = room->id;
     outgoing.kind = STORE_OUT_LEAVE;
     outgoing.state = STORE_OUT_WANTED;
-    outgoing.client_id = "leave.self";
+    outgoing.client_id = OUT_LEAVE;
     outgoing.relay = outgoing.error = "";
     outgoing.created_s = core_now_s(core);
     TRY(core->env->random(core->env->ctx, outgoing.request.bytes, REQUEST_ID_SIZE));

@@ -6,7 +6,7 @@
  * are asynchronous; their answers change the store in one transaction and wake the room again.
  *
  *     CREATING --take KeyPackages, room_create--> ACTIVE --commit removes us--> REMOVED
- *                                                   |  |--own leave accepted--> LEFT
+ *                                                   |  |--own leave accepted--> LEFT (leaving.h)
  *                                                   |--log contradicts itself--> FORKED
  *                                                   |--entries expired--> REJOINING (rejoin.h)
  *
@@ -78,6 +78,7 @@ struct room {
     bool wake;     /* something changed: take a step */
     bool busy;     /* one request of this room is under way */
     bool gone;     /* erased from the store */
+    bool left;     /* by this device: what goes wrong there is nobody's problem any more */
     enum room_progress progress;
     uint64_t retry_ms;
     struct sotto_problem problem;
@@ -93,6 +94,7 @@ struct room {
     uint64_t full_size;       /* not 0: it is full, and holds so much */
     uint64_t wanted_size;     /* that it shall hold */
     uint64_t await_ms;        /* since when head or await_epoch is ahead of what was applied */
+    unsigned silences;        /* how often in a row that was waited for in vain */
     bool unknown;             /* the relay says that there is no such room */
 
     /* What is told to whoever listens (typing.c). */
@@ -285,8 +287,9 @@ const char *names_title(struct sotto *core, const struct store_room *room, struc
 /* The room in memory, made if needed; NULL: no memory. */
 struct room *room_of(struct sotto *core, const struct room_id *id);
 void room_free_all(struct sotto *core);
-/* Inside a transaction: reads the row and, if the room is CREATING or ACTIVE, sees to it that
- * room->group is the stored group. The row lives in arena. */
+/* Inside a transaction: reads the row and, if the room is CREATING or ACTIVE, or was left and is
+ * followed still (leaving.h), sees to it that room->group is the stored group. The row lives in
+ * arena. */
 sotto_error room_enter(struct room *room, struct arena *arena, struct store_room *row);
 /* Inside a transaction: saves the group's changes and the row, with epoch, members, authenticator.
  */
@@ -300,6 +303,8 @@ sotto_error room_load_group(struct room *room);
 void room_abort_all(struct sotto *core);
 /* The connection to the room's relay; false: not now, progress says why. */
 bool room_connect(struct room *room, const struct store_room *row);
+/* Nothing of it is pushed any more. */
+void room_unsubscribe(struct room *room);
 /* One step; sets room->progress. */
 void room_step(struct room *room);
 /* Marks it stuck for this run, or pauses it where the core is patient. */
@@ -547,6 +552,14 @@ sotto_error commit_make(struct room *room, struct store_room *row, int64_t *carr
  * lives in row_arena. */
 sotto_error commit_won(struct room *room, struct store_room *row, struct arena *row_arena,
                        const struct store_outgoing *carrier, uint64_t seq);
+
+/* What a LEAVE of that account is called in the outbox. */
+void commit_leave_id(const struct account_id *account, char out[static STORE_CLIENT_ID_MAX + 1]);
+/* Inside a transaction, where a commit takes an account out of the group: whether it had asked to
+ * leave. That is done then, and does not take it out again when it has come back; row `but` is the
+ * caller's to erase. */
+sotto_error commit_left(struct sotto *core, const struct room_id *room,
+                        const struct account_id *account, int64_t but, bool *asked);
 
 /* Whether an ADD has come about. */
 bool commit_add_done(struct sotto *core, const sotto_mls_group *group,

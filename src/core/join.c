@@ -1,6 +1,7 @@
 /* Welcomes: which are let in at once, which wait for the person, and joining. */
 #include <string.h>
 
+#include "core/leaving.h"
 #include "core/people.h"
 #include "core/rejoin.h"
 #include "core/renew.h"
@@ -157,6 +158,8 @@ static sotto_error joined_store(struct joining *j)
     TRY(row_fill(j, &info));
     if (!j->known)
         TRY(store_room_add(core->store, &j->row));
+    else if (j->before.state == STORE_ROOM_LEFT)
+        TRY(leaving_forget(core, &j->room->id));
     else
         TRY(store_records_clear(core->store, &j->room->id));
     TRY(store_room_judged_put(core->store, &j->room->id, 0));

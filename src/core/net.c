@@ -180,7 +180,7 @@ bool conn_up(struct conn *conn)
         return false;
     }
     conn->generation++;
-    conn->dead = conn->ready = false;
+    conn->dead = conn->ready = conn->doubted = false;
     conn->stepped_ms = net_now_ms(core);
     return true;
 }
@@ -307,8 +307,16 @@ void net_reconnect(struct sotto *core)
 static void unwatched_end(struct sotto *core)
 {
     for (struct conn *conn = core->conns; conn != NULL; conn = conn->next)
-        if (conn->link != NULL && net_now_ms(core) - conn->stepped_ms >= LINK_PING_MS)
+        if (conn->link != NULL &&
+            (conn->doubted || net_now_ms(core) - conn->stepped_ms >= LINK_PING_MS))
             conn_bury(conn);
+}
+
+void net_doubt(struct conn *conn)
+{
+    conn->doubted = true;
+    if (conn->core->patient && conn->link != NULL && !conn->dead)
+        on_ended(conn, SOTTO_TIMEOUT, "the relay does not send what it tells of");
 }
 
 void net_fresh(struct sotto *core)

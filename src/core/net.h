@@ -21,6 +21,7 @@ struct conn {
     uint32_t generation;          /* of links: what was subscribed on an earlier one is gone */
     uint64_t retry_ms;            /* not before */
     uint64_t stepped_ms;          /* when it was looked at last */
+    bool doubted;                 /* the next run takes another one */
     unsigned failures;            /* in a row */
     struct sotto_problem problem; /* why it is down; code OK while it is up or never tried */
 };
@@ -46,6 +47,10 @@ void net_step(struct sotto *core, uint64_t timeout_ms);
 
 /* Ends all connections, which are opened anew when they are wanted. */
 void net_reconnect(struct sotto *core);
+
+/* The relay does not do there what it says: another one is opened, at once where the core is
+ * patient. */
+void net_doubt(struct conn *conn);
 
 /* Forgets failures, and connections that nobody has looked at for a while, so that a new run tries
  * anew: before it asks for anything. */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/joining.h"
+#include "core/leaving.h"
 #include "core/successor.h"
 #include "core/rejoin.h"
 #include "core/renew.h"
@@ -64,7 +65,10 @@ sotto_error room_enter(struct room *room, struct arena *arena, struct store_room
 {
     struct sotto *core = room->core;
     TRY(store_room_get(core->store, &room->id, arena, row));
-    if (row->state != STORE_ROOM_ACTIVE && row->state != STORE_ROOM_CREATING) {
+    bool grouped = row->state == STORE_ROOM_ACTIVE || row->state == STORE_ROOM_CREATING;
+    if (row->state == STORE_ROOM_LEFT)
+        TRY(leaving_goes_on(core, &room->id, &grouped));
+    if (!grouped) {
         room_forget_group(room);
         return SOTTO_OK;
     }
@@ -151,7 +155,7 @@ bool group_has(const sotto_mls_group *group, const struct account_id *account,
 
 void room_note(struct room *room, const struct sotto_problem *problem)
 {
-    if (problem->code != SOTTO_CODE_OK && room->problem.code == SOTTO_CODE_OK)
+    if (problem->code != SOTTO_CODE_OK && room->problem.code == SOTTO_CODE_OK && !room->left)
         room->problem = *problem;
 }
 
@@ -232,6 +236,8 @@ static void room_expired(struct room *room)
         error = room_enter(room, &arena, &row);
     if (error == SOTTO_OK && row.state == STORE_ROOM_ACTIVE)
         error = rejoin_begin(room, &row, 0);
+    else if (error == SOTTO_OK && row.state == STORE_ROOM_LEFT)
+        error = leaving_end(room);
     if (error == SOTTO_OK)
         error = store_commit(core->store);
     if (error != SOTTO_OK) {
@@ -271,10 +277,21 @@ static sotto_error cursor_read(struct room *room, uint64_t *next_seq)
     return error;
 }
 
+/* On another link its number may be another room's. */
+void room_unsubscribe(struct room *room)
+{
+    if (room->subscribed != ROOM_UNSUBSCRIBED && room->conn != NULL && room->conn->link != NULL &&
+        room->conn->generation == room->conn_generation)
+        link_unsubscribe(room->conn->link, room->subscription);
+    room->subscribed = ROOM_UNSUBSCRIBED;
+}
+
 static void on_subscribed(void *ctx, sotto_error error, const struct message *answer)
 {
     struct room *room = ctx;
     room->wake = true;
+    if (room->subscribed != ROOM_SUBSCRIBING)
+        return; /* it was taken back meanwhile */
     if (error != SOTTO_OK) {
         room->subscribed = ROOM_UNSUBSCRIBED;
         struct sotto_problem problem;
@@ -282,7 +299,10 @@ static void on_subscribed(void *ctx, sotto_error error, const struct message *an
         net_problem(room->conn, error, answer, &problem);
         if (error == SOTTO_REFUSED && answer != NULL && answer->error.code == WIRE_CODE_NO_ROOM) {
             room_note(room, &problem);
-            room_unknown(room);
+            if (room->left)
+                room_expired(room);
+            else
+                room_unknown(room);
         } else
             room_stuck(room, &problem);
         return;
@@ -328,11 +348,14 @@ static void on_push(void *ctx, const struct message *push)
         arena_init(&arena, room->core->env);
         /* The commit that closed the gate came before: either it removed this device, or it gave
          * the new token. Neither: the relay shuts out somebody whom no member removed. */
-        if (store_room_get(room->core->store, &room->id, &arena, &row) == SOTTO_OK &&
-            row.state == STORE_ROOM_ACTIVE && row.next_seq > room->head &&
-            memcmp(row.read_token, room->subscribed_token, TOKEN_SIZE) == 0)
+        bool shut_out = store_room_get(room->core->store, &room->id, &arena, &row) == SOTTO_OK &&
+                        row.next_seq > room->head &&
+                        memcmp(row.read_token, room->subscribed_token, TOKEN_SIZE) == 0;
+        if (shut_out && row.state == STORE_ROOM_ACTIVE)
             room_contradiction(room, "The relay shut this device out although no member removed "
                                      "it. This conversation was stopped; begin a new one.");
+        else if (shut_out && row.state == STORE_ROOM_LEFT)
+            room_expired(room);
         arena_free(&arena);
         return;
     }
@@ -386,21 +409,41 @@ bool room_connect(struct room *room, const struct store_room *row)
     return false;
 }
 
+/* Told of and not pushed. It is asked for anew, where the core is patient over another connection
+ * too; then the run goes on without this room, and says so. */
+static void room_withheld(struct room *room)
+{
+    struct sotto *core = room->core;
+    room_unsubscribe(room);
+    room->wake = true;
+    if (++room->silences == 1)
+        return;
+    if (room->silences == 2)
+        net_doubt(room->conn);
+    struct sotto_problem problem;
+    problem_clear(&problem);
+    (void)problem_set(&problem, SOTTO_TIMEOUT, SOTTO_CODE_TIMEOUT,
+                      "Try again later: sotto sync. If it stays so, ask whoever runs the relay.",
+                      "The relay says that there is more in a conversation, and does not send it.");
+    room_stuck(room, &problem);
+    uint64_t pause_ms = (uint64_t)RESUBSCRIBE_MS << (room->silences < 8 ? room->silences - 2 : 6);
+    if (core->patient && room->silences > 2)
+        room->retry_ms = net_now_ms(core) + pause_ms + net_jitter(core, pause_ms);
+}
+
 /* Whether all that the relay told of was applied. */
 static bool room_caught_up(struct room *room, const struct store_room *row)
 {
-    if (row->next_seq > room->head && row->epoch >= room->await_epoch)
+    if (row->next_seq > room->head && row->epoch >= room->await_epoch) {
+        room->silences = 0;
         return true;
+    }
     room->progress = ROOM_BUSY;
     uint64_t now = net_now_ms(room->core);
-    if (now - room->await_ms < RESUBSCRIBE_MS) {
+    if (now - room->await_ms < RESUBSCRIBE_MS)
         room->retry_ms = room->await_ms + RESUBSCRIBE_MS;
-        return false;
-    }
-    /* Told of and not pushed: ask anew. */
-    link_unsubscribe(room->conn->link, room->subscription);
-    room->subscribed = ROOM_UNSUBSCRIBED;
-    room->wake = true;
+    else
+        room_withheld(room);
     return false;
 }
 
@@ -415,29 +458,43 @@ static void step_rejoining(struct room *room, const struct store_room *row)
     room_stuck(room, &problem);
 }
 
+/* Whether all that the relay has is applied; else that is under way, or progress says why not. */
+static bool room_follow(struct room *room, const struct store_room *row)
+{
+    if (!room_connect(room, row))
+        return false;
+    if (room->subscribed == ROOM_SUBSCRIBED &&
+        memcmp(row->read_token, room->subscribed_token, TOKEN_SIZE) != 0) {
+        /* Rotated, perhaps by another process: the old token opens nothing that comes. */
+        room_unsubscribe(room);
+    }
+    if (room->subscribed == ROOM_UNSUBSCRIBED) {
+        room_subscribe(room, row);
+        return false;
+    }
+    if (room->subscribed == ROOM_SUBSCRIBING) {
+        room->progress = ROOM_BUSY;
+        return false;
+    }
+    return room_caught_up(room, row);
+}
+
+/* Out already to its person, and perhaps not yet to the others. */
+static void step_left(struct room *room, const struct store_room *row)
+{
+    if (room_post_next(room)) /* Welcomes are owed even if one left since */
+        return;
+    if (room_follow(room, row))
+        (void)room_send_next(room);
+}
+
 static void step_active(struct room *room, const struct store_room *row)
 {
     if (room->unknown) {
         step_rejoining(room, row);
         return;
     }
-    if (!room_connect(room, row))
-        return;
-    if (room->subscribed == ROOM_SUBSCRIBED &&
-        memcmp(row->read_token, room->subscribed_token, TOKEN_SIZE) != 0) {
-        /* Rotated, perhaps by another process: the old token opens nothing that comes. */
-        link_unsubscribe(room->conn->link, room->subscription);
-        room->subscribed = ROOM_UNSUBSCRIBED;
-    }
-    if (room->subscribed == ROOM_UNSUBSCRIBED) {
-        room_subscribe(room, row);
-        return;
-    }
-    if (room->subscribed == ROOM_SUBSCRIBING) {
-        room->progress = ROOM_BUSY;
-        return;
-    }
-    if (!room_caught_up(room, row))
+    if (!room_follow(room, row))
         return;
     if (row->kind == STORE_ROOM_GROUP && successor_close(room))
         return;
@@ -580,12 +637,15 @@ void room_step(struct room *room)
     struct store_room row;
     arena_init(&arena, room->core->env);
     sotto_error error = store_room_get(room->core->store, &room->id, &arena, &row);
+    room->left = error == SOTTO_OK && row.state == STORE_ROOM_LEFT;
     if (error == SOTTO_NOT_FOUND)
         room->gone = true;
     else if (error != SOTTO_OK)
         room_local_failure(room, error, "reading the conversation");
     else if (row.state == STORE_ROOM_ACTIVE)
         step_active(room, &row);
+    else if (room->left && leaving_look(room))
+        step_left(room, &row);
     else if (row.state == STORE_ROOM_CREATING)
         step_creating(room, &row);
     else if (row.state == STORE_ROOM_REJOINING)
@@ -593,10 +653,8 @@ void room_step(struct room *room)
     else if (row.state == STORE_ROOM_ASKED)
         joining_step(room, &row);
     else {
-        if (room->subscribed != ROOM_UNSUBSCRIBED && room->conn != NULL && room->conn->link != NULL)
-            link_unsubscribe(room->conn->link, room->subscription);
-        room->subscribed = ROOM_UNSUBSCRIBED;
-        (void)room_post_next(room); /* Welcomes are owed even if one left since */
+        room_unsubscribe(room);
+        (void)room_post_next(room); /* Welcomes are owed even if one was removed since */
     }
     arena_free(&arena);
 }

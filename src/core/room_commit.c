@@ -744,6 +744,8 @@ static sotto_error won_one(struct winning *w, const struct commit_made *made)
         if (own && made->action == COMMIT_REJOIN) /* what it missed, this one may have */
             TRY(store_history_begin(core->store, &made->device));
     }
+    if (made->action == COMMIT_LEAVE)
+        TRY(commit_left(core, &w->room->id, &made->account, w->carrier->id, &(bool){false}));
     return won_event(w, made);
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "core/downloads.h"
+#include "core/leaving.h"
 #include "core/listing.h"
 #include "core/own_blobs.h"
 #include "core/profile_picture.h"
@@ -125,16 +126,22 @@ static sotto_error own_message(struct receiving *r, const struct store_outgoing 
     return queued.intent == MESSAGE_INTENT_OWN ? own_said(r, queued.content) : SOTTO_OK;
 }
 
-static sotto_error own_leave(struct receiving *r, const struct entry *entry)
+static sotto_error left_line(struct receiving *r, const struct entry *entry)
 {
     struct sotto *core = r->room->core;
-    r->row.state = STORE_ROOM_LEFT;
-    room_forget_group(r->room);
-    TRY(store_records_clear(core->store, &r->room->id));
-    TRY(room_fail_outbox(core, &r->room->id));
     sotto_error error = event_add(core, &r->room->id, entry->seq, 0, SOTTO_KIND_LEFT,
                                   &core->identity.account, &core->identity.account);
     return error == SOTTO_EXISTS ? SOTTO_OK : error;
+}
+
+/* The person left, on another device, which sees to it. */
+static sotto_error other_left(struct receiving *r, const struct entry *entry)
+{
+    struct sotto *core = r->room->core;
+    r->row.state = STORE_ROOM_LEFT;
+    TRY(room_fail_outbox(core, &r->room->id));
+    TRY(leaving_end(r->room));
+    return left_line(r, entry);
 }
 
 static sotto_error own_entry(struct receiving *r, const struct store_outgoing *outgoing,
@@ -150,7 +157,8 @@ static sotto_error own_entry(struct receiving *r, const struct store_outgoing *o
     case STORE_OUT_COMMIT:
         return commit_won(r->room, &r->row, r->arena, outgoing, entry->seq);
     case STORE_OUT_LEAVE:
-        return own_leave(r, entry);
+        TRY(leaving_said(r->room, &r->row, outgoing->id, r->arena));
+        return left_line(r, entry);
     case STORE_OUT_CREATE:
     case STORE_OUT_ENVELOPE:
         break;
@@ -355,13 +363,11 @@ static sotto_error proposal_received(struct receiving *r, const struct entry *en
         sotto_mls_member(r->room->group, received->sender, &leaf) != SOTTO_OK ||
         identity_leaf_ids(&leaf, &intent.account, &intent.device) != SOTTO_OK)
         return SOTTO_OK;
-    /* The person left, on another device. */
     if (core_is_own(core, &intent.account))
-        return own_leave(r, entry);
+        return other_left(r, entry);
     memset(&intent.device, 0, sizeof intent.device);
-    char account[65], client_id[STORE_CLIENT_ID_MAX + 1];
-    core_id_hex(intent.account.bytes, sizeof intent.account.bytes, account);
-    (void)snprintf(client_id, sizeof client_id, "leave.%.50s", account);
+    char client_id[STORE_CLIENT_ID_MAX + 1];
+    commit_leave_id(&intent.account, client_id);
     /* Where people are connected all the time, not all of them jump at once. */
     uint64_t pause = core->patient ? net_jitter(core, 4) : 0;
     sotto_error error = commit_queue(core, &r->room->id, &intent, client_id,
@@ -487,16 +493,10 @@ static sotto_error commit_events(struct receiving *r, const struct entry *entry,
         *adds |= kind == SOTTO_KIND_ADDED;
         /* Whoever asked to go was not thrown out. */
         if (kind == SOTTO_KIND_REMOVED) {
-            char account[65], client_id[STORE_CLIENT_ID_MAX + 1];
-            core_id_hex(subject.bytes, sizeof subject.bytes, account);
-            (void)snprintf(client_id, sizeof client_id, "leave.%.50s", account);
-            struct store_outgoing row;
-            sotto_error asked =
-                store_outgoing_by_client(core->store, &r->room->id, client_id, r->arena, &row);
-            if (asked == SOTTO_OK)
+            bool asked = false;
+            TRY(commit_left(core, &r->room->id, &subject, 0, &asked));
+            if (asked)
                 kind = SOTTO_KIND_LEFT;
-            else if (asked != SOTTO_NOT_FOUND)
-                return asked;
         }
         const struct account_id *who = kind == SOTTO_KIND_LEFT ? &subject : committer;
         sotto_error error = event_add(core, &r->room->id, entry->seq, part++, kind, who, &subject);
@@ -685,8 +685,11 @@ static sotto_error apply_all(struct receiving *r, const struct entry *entries, s
     TRY(store_messages_unread(store, &r->room->id, &before));
     TRY(store_outgoing_any(store, &r->room->id, &r->own_sent));
     TRY(receipt_owed(r->room->core, &r->row, &r->owes));
-    for (size_t i = 0; i < count && r->row.state == STORE_ROOM_ACTIVE; i++)
-        TRY(apply(r, &entries[i]));
+    for (size_t i = 0; i < count; i++)
+        if (r->row.state == STORE_ROOM_ACTIVE)
+            TRY(apply(r, &entries[i]));
+        else if (r->row.state == STORE_ROOM_LEFT)
+            TRY(leaving_entry(r->room, &r->row, r->arena, &entries[i]));
     TRY(room_save(r->room, &r->row));
     TRY(store_messages_unread(store, &r->room->id, &unread));
     if (unread != before) /* once for all of them */
@@ -697,8 +700,7 @@ static sotto_error apply_all(struct receiving *r, const struct entry *entries, s
 /* What was pushed comes again after the next subscription; nothing behind it may come before. */
 static void unkept(struct room *room, sotto_error error)
 {
-    link_unsubscribe(room->conn->link, room->subscription);
-    room->subscribed = ROOM_UNSUBSCRIBED;
+    room_unsubscribe(room);
     room_local_failure(room, error, "storing what came");
 }
 

@@ -3,6 +3,7 @@
 
 #include "codec/reader.h"
 #include "codec/writer.h"
+#include "core/leaving.h"
 #include "core/profile_picture.h"
 #include "core/successor.h"
 
@@ -426,9 +427,9 @@ static sotto_error seal(struct room *room, struct store_outgoing *outgoing, sott
 
 /* ---- Appending ---- */
 
-/* Accepted. What was accepted is applied when the log shows it; a leave alone ends here, for who
- * has left may not be shown anything more. */
-static sotto_error appended_leave(struct room *room, uint64_t seq)
+/* Accepted. What was accepted is applied when the log shows it; a leave alone counts from here on,
+ * for who has left may not be shown anything more. */
+static sotto_error appended_leave(struct room *room, int64_t out, uint64_t seq)
 {
     struct sotto *core = room->core;
     struct arena arena;
@@ -437,15 +438,12 @@ static sotto_error appended_leave(struct room *room, uint64_t seq)
     sotto_error error = store_begin(core->store);
     if (error == SOTTO_OK)
         error = room_enter(room, &arena, &row);
-    if (error == SOTTO_OK && row.state == STORE_ROOM_ACTIVE) {
-        row.state = STORE_ROOM_LEFT;
-        room_forget_group(room);
-        error = store_records_clear(core->store, &room->id);
-        if (error == SOTTO_OK)
-            error = room_fail_outbox(core, &room->id);
-        if (error == SOTTO_OK)
-            error = event_add(core, &room->id, seq, 0, SOTTO_KIND_LEFT, &core->identity.account,
-                              &core->identity.account);
+    bool first = error == SOTTO_OK && row.state == STORE_ROOM_ACTIVE;
+    if (first || (error == SOTTO_OK && row.state == STORE_ROOM_LEFT))
+        error = leaving_said(room, &row, out, &arena);
+    if (first && error == SOTTO_OK) {
+        error = event_add(core, &room->id, seq, 0, SOTTO_KIND_LEFT, &core->identity.account,
+                          &core->identity.account);
         if (error == SOTTO_OK || error == SOTTO_EXISTS)
             error = room_save(room, &row);
     }
@@ -454,7 +452,7 @@ static sotto_error appended_leave(struct room *room, uint64_t seq)
     if (error != SOTTO_OK)
         room_abort(room);
     arena_free(&arena);
-    return error;
+    return error == SOTTO_NOT_FOUND ? SOTTO_OK : error; /* the log was faster */
 }
 
 void room_outgoing_refused(struct room *room, int64_t id)
@@ -482,7 +480,7 @@ static void append_accepted(struct append_slot *slot, uint64_t seq)
 {
     struct room *room = slot->room;
     if (slot->leave) {
-        sotto_error error = appended_leave(room, seq);
+        sotto_error error = appended_leave(room, slot->row, seq);
         if (error != SOTTO_OK)
             room_local_failure(room, error, "leaving the conversation");
     } else if (seq > room->head) {
@@ -655,6 +653,8 @@ static sotto_error choose_among(struct room *room, struct store_room *row, const
             break;
         TRY(error);
         after = next->id;
+        if (next->state == STORE_OUT_SAID)
+            continue;
         if (next->not_before_s > core_now_s(core)) {
             if (core->patient && room->retry_ms == 0)
                 room->retry_ms = net_now_ms(room->core) + 1000;
@@ -699,7 +699,7 @@ bool room_send_next(struct room *room)
     sotto_error error = store_begin(core->store);
     if (error == SOTTO_OK)
         error = room_enter(room, &arena, &row);
-    if (error == SOTTO_OK && row.state != STORE_ROOM_ACTIVE)
+    if (error == SOTTO_OK && (row.state != STORE_ROOM_ACTIVE && row.state != STORE_ROOM_LEFT))
         error = SOTTO_NOT_FOUND;
     /* Another process may have applied more in the meantime; what matters is that the group that
      * encrypts is the stored one, and room_enter saw to that. */

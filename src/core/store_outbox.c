@@ -10,7 +10,7 @@ static void read_outgoing(struct query *q, struct arena *arena, struct store_out
     out->id = column_i64(q);
     column_fixed(q, out->room.bytes, sizeof out->room.bytes);
     out->kind = column_between(q, STORE_OUT_CREATE, STORE_OUT_ENVELOPE);
-    out->state = column_between(q, STORE_OUT_WANTED, STORE_OUT_READY);
+    out->state = column_between(q, STORE_OUT_WANTED, STORE_OUT_SAID);
     out->client_id = column_text(q, arena);
     out->intent = column_bytes(q, arena);
     column_fixed(q, out->request.bytes, sizeof out->request.bytes);
@@ -234,10 +234,12 @@ sotto_error store_outgoing_count(struct store *store, const struct room_id *room
     struct query q;
     if (room != NULL) {
         query_read(&q, store,
-                   "SELECT count(*) FROM outgoing WHERE room = ? AND kind BETWEEN ? AND ?");
+                   "SELECT count(*) FROM outgoing WHERE room = ? AND kind BETWEEN ? AND ?"
+                   " AND state <> 3"); /* STORE_OUT_SAID */
         query_fixed(&q, room->bytes, sizeof room->bytes);
     } else {
-        query_read(&q, store, "SELECT count(*) FROM outgoing WHERE kind BETWEEN ? AND ?");
+        query_read(&q, store,
+                   "SELECT count(*) FROM outgoing WHERE kind BETWEEN ? AND ? AND state <> 3");
     }
     bind_sort(&q, sort);
     uint32_t found = query_next(&q) ? column_u32(&q) : 0;

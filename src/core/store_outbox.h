@@ -20,6 +20,7 @@ enum store_outgoing_kind {
 enum store_outgoing_state {
     STORE_OUT_WANTED = 1, /* intent alone */
     STORE_OUT_READY = 2,  /* bytes are made, perhaps sent, not known to be accepted */
+    STORE_OUT_SAID = 3,   /* a leave that was accepted, until a commit shows what became of it */
 };
 
 struct store_outgoing {
@@ -91,7 +92,7 @@ sotto_error store_outgoing_named_next(struct store *store, const struct room_id 
                                       const char *prefix, int64_t after, struct arena *arena,
                                       struct store_outgoing *outgoing);
 
-/* How many; room NULL: in all. */
+/* How many wait to be sent; room NULL: in all. */
 sotto_error store_outgoing_count(struct store *store, const struct room_id *room,
                                  enum store_outgoing_sort sort, uint32_t *count);
 /* The rooms that owe anything. */

@@ -20,21 +20,30 @@ enum {
 
 /* ---- What is in scope ---- */
 
+static bool is_among(const struct room_id *rooms, size_t count, const struct room_id *room)
+{
+    for (size_t i = 0; i < count; i++)
+        if (memcmp(rooms[i].bytes, room->bytes, ROOM_ID_SIZE) == 0)
+            return true;
+    return false;
+}
+
 static sotto_error scope_set(struct sotto *core, const struct sotto_id *only)
 {
     struct arena arena;
     struct store_room *rooms = NULL;
-    size_t count = 0;
+    struct room_id *owing = NULL;
+    size_t count = 0, owing_count = 0;
     for (struct room *room = core->rooms; room != NULL; room = room->next)
         room->in_scope = false;
     arena_init(&arena, core->env);
     sotto_error error = store_rooms(core->store, &arena, &rooms, &count);
+    if (error == SOTTO_OK)
+        error = store_outgoing_rooms(core->store, &arena, &owing, &owing_count);
     for (size_t i = 0; i < count && error == SOTTO_OK; i++) {
         if (only != NULL && memcmp(only->bytes, rooms[i].room.bytes, ROOM_ID_SIZE) != 0)
             continue;
-        uint32_t owed = 0;
-        error = store_outgoing_count(core->store, &rooms[i].room, STORE_OUT_ALL, &owed);
-        if (!store_room_alive(rooms[i].state) && owed == 0)
+        if (!store_room_alive(rooms[i].state) && !is_among(owing, owing_count, &rooms[i].room))
             continue;
         struct room *room = room_of(core, &rooms[i].room);
         if (room == NULL)
@@ -43,6 +52,7 @@ static sotto_error scope_set(struct sotto *core, const struct sotto_id *only)
             break;
         room->in_scope = room->wake = true;
         room->progress = ROOM_BUSY;
+        room->silences = 0;
         problem_clear(&room->problem);
     }
     arena_free(&arena);
@@ -249,6 +259,14 @@ static bool any_awake(const struct sotto *core)
     return false;
 }
 
+/* What the relay told while nobody was listening is asked of it, not waited for. */
+static void rooms_ask_anew(struct sotto *core)
+{
+    for (struct room *room = core->rooms; room != NULL; room = room->next)
+        if (room->in_scope && room->subscribed == ROOM_SUBSCRIBED)
+            room_unsubscribe(room);
+}
+
 sotto_error sotto_sync(struct sotto *core)
 {
     TRY(core_need_account(core));
@@ -259,6 +277,7 @@ sotto_error sotto_sync(struct sotto *core)
     if (error != SOTTO_OK)
         return core_store_problem(core, error, "reading the conversations");
     core->downloads.wanted = true;
+    rooms_ask_anew(core);
     error = run_until_settled(core);
     sotto_error revisited = revisit(core);
     if (revisited == SOTTO_OK && any_awake(core)) {

@@ -1,6 +1,7 @@
 /* Requests to be let into a room again: who is answered, and who is not. */
 #include <stdlib.h>
 
+#include "core/leaving.h"
 #include "core/rejoin.h"
 #include "unit/check.h"
 #include "unit/core_account.h"
@@ -344,6 +345,85 @@ static void a_device_that_is_let_in_a_second_time_waits_for_its_welcome(void **s
         sotto_buf_free(all[i]);
 }
 
+static void bob_is_shown(uint64_t seq, uint8_t kind, const struct request_id *append_id,
+                         sotto_bytes bytes)
+{
+    struct entry entry = {
+        .seq = seq, .epoch = sotto_mls_epoch(alices), .kind = kind, .bytes = bytes};
+    if (append_id != NULL)
+        entry.append_id = *append_id;
+    struct room *bobs = room_of(bob.core, &room);
+    assert_non_null(bobs);
+    room_receive(bobs, &entry, 1);
+}
+
+/* Alice commits: nothing, or that Bob is out. */
+static void bob_is_shown_a_commit(uint64_t seq, bool out)
+{
+    sotto_buf commit, welcome;
+    sotto_mls_staged *staged = NULL;
+    sotto_mls_proposal remove = {.type = SOTTO_MLS_REMOVE};
+    sotto_buf_init(&commit, sotto_env_system());
+    sotto_buf_init(&welcome, sotto_env_system());
+    assert_true(group_has(alices, &bob.core->identity.account, NULL, &remove.u.remove.index));
+    const sotto_mls_commit_options options = {.proposals = &remove, .proposal_count = out ? 1 : 0};
+    assert_ok(sotto_mls_commit(alices, &options, &commit, &welcome, &staged));
+    bob_is_shown(seq, ENTRY_COMMIT, NULL, sotto_buf_view(&commit));
+    sotto_mls_staged_apply(alices, staged);
+    sotto_buf_free(&commit);
+    sotto_buf_free(&welcome);
+}
+
+/* What Bob's room is, and what became of his wish to leave; 0: it is over. */
+static void bob_has(enum store_room_state state, uint64_t next_seq, int wish, size_t waiting)
+{
+    struct arena arena;
+    struct store_room row;
+    struct store_outgoing out;
+    uint32_t count = 0;
+    arena_init(&arena, sotto_env_system());
+    assert_ok(store_room_get(bob.core->store, &room, &arena, &row));
+    assert_int_equal(row.state, state);
+    assert_int_equal(row.next_seq, next_seq);
+    sotto_error error = store_outgoing_by_client(bob.core->store, &room, OUT_LEAVE, &arena, &out);
+    assert_int_equal(error, wish == 0 ? SOTTO_NOT_FOUND : SOTTO_OK);
+    assert_int_equal(error == SOTTO_OK ? (int)out.state : 0, wish);
+    assert_ok(store_outgoing_count(bob.core->store, &room, STORE_OUT_ALL, &count));
+    assert_int_equal(count, waiting);
+    arena_free(&arena);
+}
+
+/* What he asked is accepted, and a commit of somebody who had not seen it comes behind it. */
+static void who_leaves_asks_until_a_commit_takes_them_out(void **state)
+{
+    (void)state;
+    struct sotto_id id;
+    struct arena arena;
+    struct store_outgoing out;
+    memcpy(id.bytes, room.bytes, ROOM_ID_SIZE);
+    assert_ok(sotto_group_leave(bob.core, &id));
+    bob_has(STORE_ROOM_ACTIVE, 2, STORE_OUT_WANTED, 2); /* his name is the other one */
+    arena_init(&arena, sotto_env_system());
+    assert_ok(store_begin(bob.core->store));
+    assert_ok(store_outgoing_by_client(bob.core->store, &room, OUT_LEAVE, &arena, &out));
+    out.state = STORE_OUT_READY;
+    out.epoch = sotto_mls_epoch(alices);
+    out.bytes = sotto_bytes_str("what he asked");
+    assert_ok(store_outgoing_put(bob.core->store, &out));
+    assert_ok(store_commit(bob.core->store));
+    bob_is_shown(2, ENTRY_MESSAGE, &out.request, out.bytes);
+    arena_free(&arena);
+    bob_has(STORE_ROOM_LEFT, 3, STORE_OUT_SAID, 0);
+    bob_is_shown(3, ENTRY_MESSAGE, NULL, sotto_bytes_str("of others"));
+    bob_is_shown_a_commit(4, false);
+    bob_has(STORE_ROOM_LEFT, 5, STORE_OUT_WANTED, 1); /* again, in the next epoch */
+    bob_is_shown_a_commit(5, true);
+    bob_has(STORE_ROOM_LEFT, 6, 0, 0);
+    assert_null(room_of(bob.core, &room)->group);
+    bob_is_shown(6, ENTRY_MESSAGE, NULL, sotto_bytes_str("of others"));
+    bob_has(STORE_ROOM_LEFT, 6, 0, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -356,6 +436,7 @@ int main(void)
         TEST(a_blocked_person_is_not_answered),
         TEST(an_answer_is_given_up_where_the_log_went_on),
         TEST(a_device_that_is_let_in_a_second_time_waits_for_its_welcome),
+        TEST(who_leaves_asks_until_a_commit_takes_them_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
