@@ -207,8 +207,10 @@ static void view_fill(struct view *view)
     for (size_t i = 1; i < view->line_count; i++)
         if (view->lines[i].number != 0 && !view->lines[i].edited &&
             view->lines[i].number == view->lines[i - 1].number)
-            world_fails(world, "client %u shows message %llu twice", client->number,
-                        (unsigned long long)view->lines[i].number);
+            world_fails(world, "client %u shows message %llu twice, as entries %llu and %llu",
+                        client->number, (unsigned long long)view->lines[i].number,
+                        (unsigned long long)view->lines[i - 1].seq,
+                        (unsigned long long)view->lines[i].seq);
     qsort(view->lines, view->line_count, sizeof *view->lines, by_seq);
     for (size_t i = 0; i < view->line_count; i++)
         if (view->lines[i].gap_begins || view->lines[i].gap_ends || view->lines[i].missing)
@@ -400,10 +402,10 @@ static void view_tell(const struct view *view)
     struct arena arena;
     memcpy(id.bytes, view->id.bytes, sizeof id.bytes);
     arena_init(&arena, &view->client->env);
-    printf("room %02x%02x of client %u: state %d, epoch %llu, seq %llu, waits %u; %s\n",
-           id.bytes[0], id.bytes[1], view->client->number, (int)view->state,
-           (unsigned long long)view->epoch, (unsigned long long)view->seq, view->waiting,
-           view->trouble);
+    printf("(%.12s) room %02x%02x of client %u: state %d, epoch %llu, seq %llu, waits %u; %s\n",
+           view->client->person->account, id.bytes[0], id.bytes[1], view->client->number,
+           (int)view->state, (unsigned long long)view->epoch, (unsigned long long)view->seq,
+           view->waiting, view->trouble);
     for (int64_t after = 0;
          store_outgoing_next(store, &id, STORE_OUT_ALL, after, &arena, &outgoing) == SOTTO_OK;
          after = outgoing.id)

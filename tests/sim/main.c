@@ -66,6 +66,8 @@ static void habits_choose(struct world *world)
     world->habits.labels = chance_below(&chance, 4) == 0;
     if (!world->options.calm && chance_below(&chance, 5) == 0)
         world->weather.keep_days = 1 + (uint32_t)chance_below(&chance, 4);
+    if (!world->options.calm && chance_below(&chance, 4) == 0)
+        world->weather.mute = (uint32_t)chance_below(&chance, 50000);
 }
 
 static sotto_error world_random(void *ctx, uint8_t *out, size_t size)

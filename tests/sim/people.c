@@ -15,6 +15,9 @@
 /* Turns of a core that does not wait: a burst of answers may have so many. */
 enum { SPINS_MAX = 2000 };
 
+/* Whatever the relay does, a run comes to an end. */
+#define SYNC_MAX_MS (20 * MINUTE_MS)
+
 static const char relay_address[] = "relay.example:7443";
 
 /* ---- The outside of a core ---------------------------------------------------------------------
@@ -263,6 +266,16 @@ static void register_self(struct client *client)
 /* ---- Sessions ----------------------------------------------------------------------------------
  */
 
+static void sync_all(struct client *client, const char *doing)
+{
+    struct world *world = client->world;
+    const uint64_t begun_ms = world->now_ms;
+    check_error(client, sotto_sync(client->core), doing);
+    if (world->now_ms - begun_ms > SYNC_MAX_MS && !client->dead)
+        world_fails(world, "client %u, %s: it took %llu s", client->number, doing,
+                    (unsigned long long)((world->now_ms - begun_ms) / SECOND_MS));
+}
+
 /* What people do in some runs only. */
 static void do_beside(struct client *client)
 {
@@ -416,7 +429,7 @@ static void session(struct client *client)
         crowd_gather(client);
     unsigned first = (unsigned)chance_below(&client->chance, 4);
     if (first == 0 && !client->dead)
-        check_error(client, sotto_sync(client->core), "syncing");
+        sync_all(client, "syncing");
     if (client->person->device_link != NULL && client->person->linking != client && !client->dead &&
         !client->revoked)
         device_add(client);
@@ -434,7 +447,7 @@ static void session(struct client *client)
             check_error(client, sotto_settle(client->core, &id), "settling");
         return;
     default:
-        check_error(client, sotto_sync(client->core), "syncing");
+        sync_all(client, "syncing");
     }
 }
 
@@ -537,7 +550,7 @@ static void heal(struct client *client)
                 if (some_conversation(client, false, &id))
                     check_error(client, sotto_group_update(client->core, &id), "renewing keys");
         if (client->registered)
-            check_error(client, sotto_sync(client->core), "syncing at the end");
+            sync_all(client, "syncing at the end");
         if (round > 0)
             forget_lost(client);
     }
@@ -592,7 +605,6 @@ static void calm_begins(struct world *world, void *ctx, sotto_buf *bytes, uint64
         printf("calm\n");
     world->down = false;
     rooms_heal(world);
-    net_cut_all(world); /* subscriptions that fell silent are asked for anew */
 }
 
 void people_begin(struct world *world)

@@ -138,6 +138,18 @@ static void subscription_end(struct subscription *sub)
     free(sub);
 }
 
+/* For some hours, whatever connection it asks on. */
+static bool muted(const struct subscription *sub)
+{
+    const struct world *world = sub->conn->world;
+    uint64_t place;
+    memcpy(&place, sub->room->id.bytes, sizeof place);
+    struct chance chance = {place + world->now_ms / (6 * UINT64_C(3600000)) * 1000003 +
+                            sub->conn->client->number};
+    (void)chance_next(&chance);
+    return !world->calm && chance_of(&chance, world->weather.mute);
+}
+
 /* What it has not got yet. The subscription may be over afterwards. */
 static void pump(struct subscription *sub)
 {
@@ -159,7 +171,7 @@ static void pump(struct subscription *sub)
             };
             bytes += from->bytes.size;
         }
-        if (!world->calm && chance_of(&world->chance, world->weather.withhold)) {
+        if (muted(sub) || (!world->calm && chance_of(&world->chance, world->weather.withhold))) {
             sub->withheld = true;
             return;
         }

@@ -276,6 +276,7 @@ struct weather {
     uint32_t refuse_connection;
     uint32_t repeat_push, repeat_answer;
     uint32_t withhold;                  /* a subscription falls silent */
+    uint32_t mute;                      /* a room does, for a client, however often it asks */
     uint32_t reorder, reorder_ms;       /* one room's pushes overtake another's */
     uint32_t outage_days, outage_hours; /* every so many days, for so long at most */
     uint32_t fork;                      /* of each commit appended: two histories from there on */
