@@ -145,7 +145,8 @@ void downloads_free(struct sotto *core)
     struct downloading *d = core->downloads.now;
     if (d == NULL)
         return;
-    /* An answer that is under way speaks to memory that goes now. */
+    core->downloads.now = NULL;
+    /* An answer that is under way is one to nobody. */
     if (d->asked && d->conn->link != NULL) {
         link_free(d->conn->link);
         d->conn->link = NULL;
@@ -153,7 +154,6 @@ void downloads_free(struct sotto *core)
     }
     if (d->fd >= 0)
         (void)close(d->fd);
-    core->downloads.now = NULL;
     mem_free(core->env, d, sizeof *d);
 }
 
@@ -311,6 +311,8 @@ static void on_got(void *ctx, sotto_error error, const struct message *answer)
     struct sotto *core = ctx;
     struct downloading *d = core->downloads.now;
     const uint16_t code = error == SOTTO_REFUSED && answer != NULL ? answer->error.code : 0;
+    if (d == NULL)
+        return;
     d->asked = false;
     if (error != SOTTO_OK) {
         if (code == WIRE_CODE_NO_BLOB || code == WIRE_CODE_LIMIT)

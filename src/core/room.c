@@ -328,7 +328,8 @@ static void on_push(void *ctx, const struct message *push)
 {
     struct room *room = ctx;
     if (push->type == MESSAGE_ROOM_WHISPERED) {
-        typing_heard(room, push->whispered);
+        if (!room->left)
+            typing_heard(room, push->whispered);
         return;
     }
     room->wake = true;
