@@ -3,7 +3,7 @@
 import glob
 import os
 
-from linking import Device, link
+from linking import Device, begin, link
 from rpc import Daemon
 from world import Person, World, eventually, main, sync, texts
 
@@ -211,7 +211,10 @@ def test_linked_after():
         alice.register()
         laptop = link(alice)
         assert alice.ok("account", "move", "--relay", other.address).of("account")[0]["movingFrom"]
-        tablet = link(alice, 3)
+        tablet = Device(other, "Alice", 3)
+        process, text = begin(tablet)
+        alice.ok("device", "add", text)
+        assert tablet.finish(process).code == 0
         sync(laptop, alice, tablet, alice)
         assert "movingFrom" not in account(alice), account(alice)
         assert not relay_has(world, bytes.fromhex(account(alice)["account"]))
