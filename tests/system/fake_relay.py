@@ -202,6 +202,9 @@ class FakeRelay:
         start = r.number(4)
         c.send(0x8003, q, u(self.tokens_a_day, 4) + vector(b"".join(self.chains[c.kind][max(start, 1) - 1:])))
 
+    def on_0004(self, c, q, r):
+        c.error(q, 2)  # a relay that keeps no log of orders
+
     def on_010b(self, c, q, r):
         r.number(4)
         self.issued += 1
