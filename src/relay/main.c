@@ -11,6 +11,7 @@
 #include "relay/check.h"
 #include "relay/commands.h"
 #include "relay/config.h"
+#include "relay/memory.h"
 #include "relay/reload.h"
 #include "relay/sandbox.h"
 #include "relay/serve.h"
@@ -57,6 +58,7 @@ int main(int argc, char **argv)
 {
     static struct config config;
     char problem[CONFIG_TEXT] = "";
+    memory_of_libraries();
     if (sodium_init() < 0) {
         fprintf(stderr, "sottod: libsodium does not start.\n");
         return 1;

@@ -22,8 +22,7 @@ void tlog_verdict_say(enum tlog_verdict verdict, const struct tlog_checkpoint *s
         [TLOG_WITHHELD] = "the log does not give out whole what its checkpoint promises",
         [TLOG_DIFFERENT] = "the log's tiles do not lead to its checkpoint",
         [TLOG_GONE] = "the log is gone",
-        [TLOG_OTHER_KEY] = "the log's key is not the one that was followed so far: it is another "
-                           "log",
+        [TLOG_OTHER_KEY] = "the log has another key than was followed so far: it is another one",
         [TLOG_BAD_ENTRY] = "an entry of the log is not one that a log may have",
     };
     if (verdict == TLOG_SHRUNK)
