@@ -17,7 +17,7 @@ static void counts_print(const struct sotto_relay *relay)
     printf("This relay has answered %" PRIu64 " %s; it has never been able to answer with "
            "content.\n",
            counts->answered, counts->answered == 1 ? "order" : "orders");
-    printf("  %" PRIu64 " times with a phone number, %" PRIu64 " times with a last IP address.\n",
+    printf("  Phone numbers given: %" PRIu64 ". Last IP addresses given: %" PRIu64 ".\n",
            counts->phone_numbers, counts->last_ips);
     printf("  Not held: %" PRIu64 ". No such account: %" PRIu64 ". Refused: %" PRIu64 ".\n",
            counts->not_held, counts->unknown_recipient, counts->refused);
@@ -53,7 +53,8 @@ void text_relay(struct cli *cli, const struct sotto_relay *relay)
     }
     line_print("Log        ", relay->log);
     line_print("Key        ", relay->key);
-    printf("Checkpoint %" PRIu64 " entries, since ", relay->size);
+    printf("Checkpoint %" PRIu64 " %s, since ", relay->size,
+           relay->size == 1 ? "entry" : "entries");
     time_print(relay->grew_s);
     fputs(", looked at ", stdout);
     time_print(relay->looked_s);

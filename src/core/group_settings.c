@@ -74,14 +74,14 @@ sotto_error sotto_group_standings(struct sotto *core, const struct sotto_id *con
     memcpy(id.bytes, conversation->bytes, ROOM_ID_SIZE);
     arena_init(&arena, core->env);
     sotto_error error = room_settings_known(core, &id, &arena, &settings, NULL, NULL);
-    for (size_t i = 0; i < settings.role_count && error == SOTTO_OK; i++) {
+    for (size_t i = 0; error == SOTTO_OK && i < settings.role_count; i++) {
         struct sotto_standing one = {.role = (enum sotto_role)settings.roles[i].role};
         memcpy(one.account.bytes, settings.roles[i].account.bytes, ACCOUNT_ID_SIZE);
         one.name = names_of(core, &settings.roles[i].account, &arena);
         one.own = core_is_own(core, &settings.roles[i].account);
         each(ctx, &one);
     }
-    for (size_t i = 0; i < settings.banned_count && error == SOTTO_OK; i++) {
+    for (size_t i = 0; error == SOTTO_OK && i < settings.banned_count; i++) {
         struct sotto_standing one = {.role = (enum sotto_role)settings.others, .banned = true};
         memcpy(one.account.bytes, settings.banned[i].bytes, ACCOUNT_ID_SIZE);
         one.name = names_of(core, &settings.banned[i], &arena);

@@ -188,6 +188,14 @@ static sotto_error joined_store(struct joining *j)
     return room_queue_profile(core, &j->room->id, sotto_mls_epoch(j->room->group));
 }
 
+/* A Welcome that was posted late: of a membership that the log has shown to be over. (A room that
+ * is to be come back into, or that was forked, may have had another log.) */
+static bool is_earlier(const struct envelope *envelope, const struct store_room *row)
+{
+    return row->state != STORE_ROOM_REJOINING && row->state != STORE_ROOM_FORKED &&
+           envelope->next_seq <= row->next_seq;
+}
+
 static sotto_error join_run(struct joining *j)
 {
     struct sotto *core = j->core;
@@ -198,6 +206,8 @@ static sotto_error join_run(struct joining *j)
     if (j->known)
         TRY(rejoin_expects(core, &j->envelope->room, j->envelope->key_package_ref, &j->sender,
                            &j->asked));
+    if (j->known && !j->asked && is_earlier(j->envelope, &j->before))
+        return SOTTO_VALUE;
     TRY(store_key_package_get(core->store, j->envelope->key_package_ref, &j->arena, &j->package));
     j->room = room_of(core, &j->envelope->room);
     if (j->room == NULL)
@@ -266,11 +276,31 @@ static sotto_error manifests_learn(struct considering *c)
     return SOTTO_OK;
 }
 
+/* Whether one of a later membership waits: who added one later may have been quicker to post. */
+static sotto_error later_waits(struct considering *c, bool *later)
+{
+    struct store_request *requests = NULL;
+    struct envelope envelope;
+    sotto_fault fault;
+    size_t count = 0;
+    *later = false;
+    TRY(store_requests(c->core->store, c->arena, &requests, &count));
+    for (size_t i = 0; i < count && !*later; i++)
+        *later = memcmp(requests[i].room.bytes, c->envelope.room.bytes, ROOM_ID_SIZE) == 0 &&
+                 envelope_read(requests[i].envelope, &envelope, &fault) == SOTTO_OK &&
+                 envelope.next_seq > c->envelope.next_seq;
+    return SOTTO_OK;
+}
+
 static sotto_error keep(struct considering *c)
 {
     struct store *store = c->core->store;
     struct store_request request;
-    TRY(store_request_erase_of(store, &c->envelope.room)); /* the newer one counts */
+    bool later = false;
+    TRY(later_waits(c, &later));
+    if (later)
+        return SOTTO_OK;
+    TRY(store_request_erase_of(store, &c->envelope.room)); /* the later one counts */
     memset(&request, 0, sizeof request);
     request.room = c->envelope.room;
     request.sender = c->sender;
