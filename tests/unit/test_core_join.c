@@ -1,6 +1,8 @@
 /* Envelopes and the Welcomes in them, without a network: who is let in, and who lies. */
 #include <stdlib.h>
 
+#include <sodium.h>
+
 #include "core/internal.h"
 #include "unit/check.h"
 #include "unit/core_account.h"
@@ -80,7 +82,8 @@ static void key_package(struct person *person, sotto_buf *package, sotto_buf *re
     arena_free(&arena);
 }
 
-/* maker makes a group with other and Bob in it; itself: which says that it goes on from itself. */
+/* maker makes a group with other and Bob in it, of that id if it is not zero; itself: which says
+ * that it goes on from itself. */
 static void make_welcome_of(struct person *maker, struct person *other, bool itself,
                             struct room_id *room, sotto_buf *welcome, sotto_buf *reference)
 {
@@ -97,7 +100,8 @@ static void make_welcome_of(struct person *maker, struct person *other, bool its
     assert_ok(identity_room_write(&info, &extension));
     sotto_mls_group *group = NULL;
     sotto_mls_staged *staged = NULL;
-    assert_ok(maker->core->env->random(maker->core->env->ctx, room->bytes, ROOM_ID_SIZE));
+    if (sodium_is_zero(room->bytes, ROOM_ID_SIZE))
+        assert_ok(maker->core->env->random(maker->core->env->ctx, room->bytes, ROOM_ID_SIZE));
     settings_init(&settings);
     settings.roles = &owner;
     settings.role_count = 1;
@@ -136,9 +140,8 @@ static void make_welcome(struct person *maker, struct person *other, struct room
 
 /* Bob gets an envelope with that Welcome which names `named` as its sender, and his invitation if
  * with_invitation; whether he is in. */
-static bool bob_joins_with(struct person *named, const struct room_id *room,
-                           const sotto_buf *welcome, const sotto_buf *reference,
-                           bool with_invitation)
+static bool bob_joins_at(struct person *named, const struct room_id *room, const sotto_buf *welcome,
+                         const sotto_buf *reference, bool with_invitation, uint64_t next_seq)
 {
     static const uint8_t token[TOKEN_SIZE] = {1};
     struct sotto *core = bob.core;
@@ -153,7 +156,7 @@ static bool bob_joins_with(struct person *named, const struct room_id *room,
         .relay = sotto_bytes_str(RELAY),
         .room = *room,
         .read_token = sotto_bytes_of(token, sizeof token),
-        .next_seq = 2,
+        .next_seq = next_seq,
         .manifest = named->core->profile.manifest,
         .relay_of_sender = sotto_bytes_str(RELAY),
         .key_package_ref = sotto_buf_view(reference),
@@ -171,6 +174,13 @@ static bool bob_joins_with(struct person *named, const struct room_id *room,
     sotto_buf_free(&plain);
     arena_free(&arena);
     return error == SOTTO_OK;
+}
+
+static bool bob_joins_with(struct person *named, const struct room_id *room,
+                           const sotto_buf *welcome, const sotto_buf *reference,
+                           bool with_invitation)
+{
+    return bob_joins_at(named, room, welcome, reference, with_invitation, 2);
 }
 
 static bool bob_joins(struct person *named, const struct room_id *room, const sotto_buf *welcome,
@@ -193,7 +203,7 @@ static size_t requests_of_bob(void)
 static void a_contact_lets_one_in(void **state)
 {
     (void)state;
-    struct room_id room;
+    struct room_id room = {{0}};
     sotto_buf welcome, reference;
     sotto_buf_init(&welcome, sotto_env_system());
     sotto_buf_init(&reference, sotto_env_system());
@@ -203,16 +213,79 @@ static void a_contact_lets_one_in(void **state)
     sotto_buf_free(&reference);
 }
 
+/* Alice lets Bob into that room by the entry before next_seq. */
+static void alice_adds_bob(struct room_id *room, uint64_t next_seq)
+{
+    sotto_buf welcome, reference;
+    sotto_buf_init(&welcome, sotto_env_system());
+    sotto_buf_init(&reference, sotto_env_system());
+    make_welcome(&alice, &mallory, room, &welcome, &reference);
+    assert_true(bob_joins_at(&alice, room, &welcome, &reference, false, next_seq));
+    sotto_buf_free(&welcome);
+    sotto_buf_free(&reference);
+}
+
+static enum store_room_state bob_is(const struct room_id *room, uint64_t *next_seq)
+{
+    struct arena arena;
+    struct store_room row;
+    arena_init(&arena, bob.core->env);
+    assert_ok(store_room_get(bob.core->store, room, &arena, &row));
+    *next_seq = row.next_seq;
+    arena_free(&arena);
+    return row.state;
+}
+
+static void bob_was_put_out(const struct room_id *room, uint64_t next_seq)
+{
+    struct arena arena;
+    struct store_room row;
+    arena_init(&arena, bob.core->env);
+    assert_ok(store_begin(bob.core->store));
+    assert_ok(store_room_get(bob.core->store, room, &arena, &row));
+    row.state = STORE_ROOM_REMOVED;
+    row.next_seq = next_seq;
+    assert_ok(store_room_put(bob.core->store, &row));
+    assert_ok(store_commit(bob.core->store));
+    arena_free(&arena);
+}
+
+/* Who added Bob first was slower to post than who added him again, when he had been put out. */
+static void a_welcome_that_is_late_takes_nobody_back(void **state)
+{
+    (void)state;
+    struct room_id room = {{0}};
+    uint64_t next_seq = 0;
+    alice_adds_bob(&room, 32);
+    assert_int_equal(bob_is(&room, &next_seq), STORE_ROOM_ACTIVE);
+    bob_was_put_out(&room, 40);
+    alice_adds_bob(&room, 20);
+    assert_int_equal(bob_is(&room, &next_seq), STORE_ROOM_REMOVED);
+    alice_adds_bob(&room, 50);
+    assert_int_equal(bob_is(&room, &next_seq), STORE_ROOM_ACTIVE);
+    assert_int_equal(next_seq, 50);
+    assert_int_equal(requests_of_bob(), 0);
+    /* While he does not know yet that he was put out, the later one waits, in whichever order. */
+    alice_adds_bob(&room, 90);
+    alice_adds_bob(&room, 70);
+    assert_int_equal(requests_of_bob(), 1);
+    bob_was_put_out(&room, 80);
+    assert_ok(join_revisit(bob.core));
+    assert_int_equal(bob_is(&room, &next_seq), STORE_ROOM_ACTIVE);
+    assert_int_equal(next_seq, 90);
+}
+
 /* Not even of a contact: looking at the group before would be looking at this one. */
 static void a_room_that_goes_on_from_itself_is_none(void **state)
 {
     (void)state;
-    struct room_id room;
+    struct room_id room = {{0}};
     for (int i = 0; i < 2; i++) {
         sotto_buf welcome, reference;
         sotto_buf_init(&welcome, sotto_env_system());
         sotto_buf_init(&reference, sotto_env_system());
         struct person *maker = i == 0 ? &alice : &mallory;
+        room = (struct room_id){{0}};
         make_welcome_of(maker, i == 0 ? &mallory : &alice, true, &room, &welcome, &reference);
         assert_false(bob_joins(maker, &room, &welcome, &reference));
         sotto_buf_free(&welcome);
@@ -224,7 +297,7 @@ static void a_room_that_goes_on_from_itself_is_none(void **state)
 static void a_stranger_cannot_come_in_a_contacts_name(void **state)
 {
     (void)state;
-    struct room_id room;
+    struct room_id room = {{0}};
     sotto_buf welcome, reference;
     sotto_buf_init(&welcome, sotto_env_system());
     sotto_buf_init(&reference, sotto_env_system());
@@ -250,7 +323,7 @@ static void request_is(void *ctx, const struct sotto_request *request)
 static void a_request_says_who_asks(void **state)
 {
     (void)state;
-    struct room_id room;
+    struct room_id room = {{0}};
     struct sotto_id conversation;
     struct arena arena;
     struct store_contact contact;
@@ -294,7 +367,7 @@ static void bob_believes(struct person *of, bool contact, const char *relay, uin
 static void an_invitation_lets_in_who_proves_to_hold_it(void **state)
 {
     (void)state;
-    struct room_id room;
+    struct room_id room = {{0}};
     sotto_buf welcome, reference;
     struct person carol;
     person_make(&carol, "Carol");
@@ -311,6 +384,7 @@ static void an_invitation_lets_in_who_proves_to_hold_it(void **state)
     sotto_buf_free(&reference);
     sotto_buf_init(&welcome, sotto_env_system());
     sotto_buf_init(&reference, sotto_env_system());
+    room = (struct room_id){{0}};
     make_welcome(&carol, &alice, &room, &welcome, &reference);
     assert_false(bob_joins_with(&carol, &room, &welcome, &reference, true));
     assert_int_equal(requests_of_bob(), 1);
@@ -325,6 +399,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_contact_lets_one_in, start, stop),
+        cmocka_unit_test_setup_teardown(a_welcome_that_is_late_takes_nobody_back, start, stop),
         cmocka_unit_test_setup_teardown(a_room_that_goes_on_from_itself_is_none, start, stop),
         cmocka_unit_test_setup_teardown(a_stranger_cannot_come_in_a_contacts_name, start, stop),
         cmocka_unit_test_setup_teardown(a_request_says_who_asks, start, stop),
