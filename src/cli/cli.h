@@ -76,9 +76,10 @@ struct globals {
 bool options_parse(int argc, char **argv, struct globals *globals, const struct command **command,
                    struct args *args, const char **words, struct sotto_problem *problem);
 
-/* on or off. False: problem. */
-/* Bytes, as 500K, 20M or 1G. */
+/* Bytes, as 500K, 20M or 1G. False: problem. */
 bool options_size(const char *text, uint64_t *size, struct sotto_problem *problem);
+
+/* on or off. False: problem. */
 bool options_switch(const char *text, bool *on, struct sotto_problem *problem);
 
 /* A decimal number from 1 to max. False: problem. */
