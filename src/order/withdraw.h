@@ -4,8 +4,9 @@
  * Each step is durable before the next, and the next opening of the office goes on from there:
  *
  *     announced   record and entry, one transaction; then the file for the relay, which tells
- * people returning   the record; then the file, from which on the relay stays; then the entry left
- * the relay's word that all are erased; then record and entry, one transaction
+ *                 people
+ *     returning   the record; then the file, from which on the relay stays; then the entry
+ *     left        the relay's word that all are erased; then record and entry, one transaction
  */
 #ifndef ORDER_WITHDRAW_H
 #define ORDER_WITHDRAW_H

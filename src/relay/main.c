@@ -64,7 +64,7 @@ int main(int argc, char **argv)
         return 1;
     }
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* counting allocations takes a lock for each */
-    if (argc > 1 && strcmp(argv[1], "withdraw") == 0)
+    if (strcmp(first_word(argv), "withdraw") == 0)
         withdrawals_go_on_now(argc, argv); /* the office cannot: it has no way to erase */
     become_office(argv);
     if (!config_read(&config, argc, argv, problem)) {

@@ -230,6 +230,7 @@ void expiry_expire(struct exec *exec, struct store_op *op)
     struct store_expire *expire = &op->expire;
     expire->more = false;
     expire->erased = 0;
+    exec->erased = exec->erased || exec->log_owed; /* what a reader, or a kill, was in the way of */
     uint64_t retention = expire->retention_days;
     uint64_t room_days = expire->room_days > retention ? expire->room_days : retention;
     if (expire->today <= room_days || expire->today <= REPEAT_DAYS)

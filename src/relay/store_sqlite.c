@@ -400,6 +400,7 @@ static void set_up_writer(struct db *db)
 static sotto_error open_writer(struct engine *engine, const char **why)
 {
     struct db *db = &engine->db;
+    engine->log_owed = true; /* whoever wrote it may have died before emptying it */
     TRY(make_file(engine->options.path));
     int code = db_open(db, engine->options.path, SQLITE_OPEN_READWRITE, engine->options.vfs);
     if (code != SQLITE_OK) {

@@ -315,6 +315,43 @@ static void between_the_day_and_the_erasing_nobody_signs_in(void **state)
     person_end(&anna);
 }
 
+static bool log_has(const struct relay_world *world, const char *what)
+{
+    static char bytes[1 << 20];
+    char path[sizeof world->path + 8];
+    snprintf(path, sizeof path, "%s-wal", world->path);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    const size_t size = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    return memmem(bytes, size, what, strlen(what)) != NULL;
+}
+
+/* Somebody looks at the database all the while, and the relay dies before the log is emptied. */
+static void it_is_not_done_before_the_log_is_emptied(void **state)
+{
+    struct relay_world *world = *state;
+    struct person anna;
+    struct withdrawal withdrawal = germany;
+    sqlite3 *looks = NULL;
+    join(world, &anna, 1, "+491555012345");
+    assert_int_equal(go(world, &withdrawal, NULL), WITHDRAWAL_ANNOUNCED);
+    assert_int_equal(sqlite3_open(world->path, &looks), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(looks, "BEGIN; SELECT count(*) FROM accounts", NULL, NULL, NULL),
+                     SQLITE_OK);
+    world->now = withdrawal_on_s(&withdrawal);
+    assert_int_equal(go(world, &withdrawal, NULL), WITHDRAWAL_LEFT);
+    assert_true(log_has(world, "+491555012345"));
+    world_close(world); /* the log stays, as after a kill: another has it open */
+    assert_int_equal(sqlite3_exec(looks, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    assert_true(log_has(world, "+491555012345"));
+    world_reopen(world, NULL);
+    assert_int_equal(go(world, &withdrawal, NULL), WITHDRAWAL_ERASED);
+    assert_false(log_has(world, "+491555012345"));
+    sqlite3_close(looks);
+    person_end(&anna);
+}
+
 static void many_are_erased_in_steps(void **state)
 {
     struct relay_world *world = *state;
@@ -342,6 +379,7 @@ int main(void)
         TEST(those_there_are_told_once_and_whoever_comes_too),
         TEST(on_the_day_they_are_erased_and_told_why),
         TEST(between_the_day_and_the_erasing_nobody_signs_in),
+        TEST(it_is_not_done_before_the_log_is_emptied),
         TEST(many_are_erased_in_steps),
     };
     return cmocka_run_group_tests_name("relay_withdrawals", tests, NULL, NULL);
