@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/write.h"
+
 #define LOCK_FILE "profile.lock"
 
 static sotto_error of_errno(void)
@@ -52,20 +54,6 @@ static sotto_error sync_directory(const char *directory)
     return error;
 }
 
-static sotto_error write_all(int fd, const uint8_t *data, size_t size)
-{
-    while (size > 0) {
-        ssize_t n = write(fd, data, size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return of_errno();
-        data += n;
-        size -= (size_t)n;
-    }
-    return SOTTO_OK;
-}
-
 sotto_error disk_read(const char *directory, const char *name, size_t max, sotto_buf *out)
 {
     int fd = -1;
@@ -107,7 +95,8 @@ static sotto_error overwrite(int fd, nlink_t names)
         return SOTTO_OK;
     for (off_t left = status.st_size; left > 0;) {
         size_t n = left < (off_t)sizeof zeros ? (size_t)left : sizeof zeros;
-        TRY(write_all(fd, zeros, n));
+        if (!write_whole(fd, sotto_bytes_of(zeros, n)))
+            return of_errno();
         left -= (off_t)n;
     }
     return fsync(fd) == 0 ? SOTTO_OK : of_errno();
@@ -123,7 +112,7 @@ sotto_error disk_replace(const char *directory, const char *name, sotto_bytes by
     /* Of a process that was killed. It may hold a key. */
     TRY(disk_erase(directory, fresh_name));
     TRY(open_in(directory, fresh_name, O_WRONLY | O_CREAT | O_EXCL, &fd));
-    sotto_error error = write_all(fd, bytes.data, bytes.size);
+    sotto_error error = write_whole(fd, bytes) ? SOTTO_OK : of_errno();
     sotto_error synced = sync_and_close(fd);
     if (error == SOTTO_OK)
         error = synced;

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/write.h"
+
 enum { PIECE = 64 * 1024 };
 
 /* Of a regular file. */
@@ -41,15 +43,7 @@ sotto_error whole_file_write(struct sotto *core, const char *path, sotto_bytes b
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     bool exists = fd < 0 && errno == EEXIST;
-    size_t at = 0;
-    while (fd >= 0 && at < bytes.size) {
-        ssize_t put = write(fd, bytes.data + at, bytes.size - at);
-        if (put > 0)
-            at += (size_t)put;
-        else if (errno != EINTR)
-            break;
-    }
-    bool written = fd >= 0 && at == bytes.size;
+    bool written = fd >= 0 && write_whole(fd, bytes);
     if (fd >= 0 && close(fd) != 0)
         written = false;
     if (fd >= 0 && !written)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "base/write.h"
 #include "core/process.h"
 #include "keyring/keyring.h"
 
@@ -29,20 +30,6 @@ static enum keyring_answer failed(GError *error)
     return away ? KEYRING_AWAY : KEYRING_REFUSED;
 }
 
-static bool write_all(const char *bytes, size_t size)
-{
-    while (size > 0) {
-        ssize_t n = write(STDOUT_FILENO, bytes, size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        bytes += n;
-        size -= (size_t)n;
-    }
-    return true;
-}
-
 static enum keyring_answer get(const char *name)
 {
     GError *error = NULL;
@@ -53,8 +40,9 @@ static enum keyring_answer get(const char *name)
         return failed(error);
     if (value == NULL)
         return KEYRING_NOTHING;
-    const char *bytes = secret_value_get(value, &size);
-    bool written = size > 0 && size <= SOTTO_PASSPHRASE_MAX && write_all(bytes, size);
+    const uint8_t *bytes = (const uint8_t *)secret_value_get(value, &size);
+    bool written = size > 0 && size <= SOTTO_PASSPHRASE_MAX &&
+                   write_whole(STDOUT_FILENO, sotto_bytes_of(bytes, size));
     secret_value_unref(value); /* wipes */
     return written ? KEYRING_DONE : KEYRING_REFUSED;
 }

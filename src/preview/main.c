@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/write.h"
 #include "core/picture.h"
 #include "preview/preview.h"
 
@@ -19,20 +20,6 @@ static bool read_all(uint8_t *file, size_t *size)
             return n == 0 && *size <= PICTURE_MAX;
         *size += (size_t)n;
     }
-}
-
-static bool write_all(const uint8_t *bytes, size_t size)
-{
-    while (size > 0) {
-        ssize_t n = write(STDOUT_FILENO, bytes, size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        bytes += n;
-        size -= (size_t)n;
-    }
-    return true;
 }
 
 static bool run(void)
@@ -52,7 +39,8 @@ static bool run(void)
                 picture_look(sotto_bytes_of(file, size), &picture, &fault) == SOTTO_OK &&
                 decoders[picture.type](file, size, &whole) &&
                 scale_down(&whole, picture.orientation, &small) &&
-                encode_jpeg(&small, &preview, &length) && write_all(preview, length);
+                encode_jpeg(&small, &preview, &length) &&
+                write_whole(STDOUT_FILENO, sotto_bytes_of(preview, length));
     free(file);
     free(whole.rgb);
     free(small.rgb);
@@ -65,7 +53,7 @@ static bool listen_to(void)
     uint8_t said[VOICE_SIZE], *file = malloc(PICTURE_MAX + 1);
     size_t size = 0;
     bool good = file != NULL && read_all(file, &size) && voice_measure(file, size, said) &&
-                write_all(said, sizeof said);
+                write_whole(STDOUT_FILENO, sotto_bytes_of(said, sizeof said));
     free(file);
     return good;
 }

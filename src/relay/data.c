@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/write.h"
+
 bool data_path(const struct config *config, enum data_file file, char path[static PATH_MAX])
 {
     static const char *const names[] = {
@@ -150,18 +152,6 @@ int command_fail(const char *format, ...)
     return 1;
 }
 
-static sotto_error write_all(int fd, sotto_bytes content)
-{
-    while (content.size > 0) {
-        ssize_t size = write(fd, content.data, content.size);
-        if (size < 0 && errno != EINTR)
-            return errno == ENOSPC ? SOTTO_FULL : SOTTO_IO;
-        if (size > 0)
-            content = sotto_bytes_of(content.data + size, content.size - (size_t)size);
-    }
-    return SOTTO_OK;
-}
-
 sotto_error data_write(const char *path, sotto_bytes content)
 {
     char temporary[PATH_MAX];
@@ -170,7 +160,9 @@ sotto_error data_write(const char *path, sotto_bytes content)
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return SOTTO_IO;
-    sotto_error error = write_all(fd, content);
+    sotto_error error = SOTTO_OK;
+    if (!write_whole(fd, content))
+        error = errno == ENOSPC ? SOTTO_FULL : SOTTO_IO;
     close(fd);
     if (error == SOTTO_OK && rename(temporary, path) != 0)
         error = SOTTO_IO;

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/write.h"
+
 enum { COPY_BYTES = 1 << 20 };
 
 /* Calls each(folder/name) for what lies in a folder, or stops where it fails. */
@@ -45,14 +47,10 @@ static bool copy_bytes(int from, int to)
     }
     if (size == 0)
         return true;
-    char bytes[16384];
-    while ((size = read(from, bytes, sizeof bytes)) > 0) {
-        for (ssize_t done = 0, wrote; done < size; done += wrote) {
-            wrote = write(to, bytes + done, (size_t)(size - done));
-            if (wrote < 0)
-                return false;
-        }
-    }
+    uint8_t bytes[16384];
+    while ((size = read(from, bytes, sizeof bytes)) > 0)
+        if (!write_whole(to, sotto_bytes_of(bytes, (size_t)size)))
+            return false;
     return size == 0;
 }
 

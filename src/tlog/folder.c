@@ -7,20 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- Files ---------------------------------------------------------------------------------- */
+#include "base/write.h"
 
-static bool write_all(int fd, sotto_bytes bytes)
-{
-    while (bytes.size > 0) {
-        ssize_t wrote = write(fd, bytes.data, bytes.size);
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote <= 0)
-            return false;
-        bytes = sotto_bytes_of(bytes.data + wrote, bytes.size - (size_t)wrote);
-    }
-    return true;
-}
+/* ---- Files ---------------------------------------------------------------------------------- */
 
 static bool sync_folder(const char *path)
 {
@@ -69,7 +58,7 @@ sotto_error tlog_folder_put(const char *folder, const char *path, sotto_bytes by
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0)
         return SOTTO_IO;
-    bool good = write_all(fd, bytes) && fsync(fd) == 0;
+    bool good = write_whole(fd, bytes) && fsync(fd) == 0;
     const int kept = errno;
     good = close(fd) == 0 && good;
     if (good && rename(temporary, whole) == 0) {

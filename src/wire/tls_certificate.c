@@ -11,24 +11,11 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "base/write.h"
 #include "wire/tls.h"
 
 /* A certificate without a date at which it stops: the pin decides, RFC 5280, 4.1.2.5. */
 #define NOT_AFTER "99991231235959Z"
-
-static bool write_all(int fd, const char *data, size_t size)
-{
-    while (size > 0) {
-        ssize_t written = write(fd, data, size);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return false;
-        data += written;
-        size -= (size_t)written;
-    }
-    return true;
-}
 
 /* A new name in a folder is durable when the folder is. */
 static bool sync_folder(const char *path)
@@ -60,7 +47,7 @@ static sotto_error write_file(const char *path, mode_t mode, const char *data, s
     int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
     if (fd < 0)
         return SOTTO_IO;
-    bool written = write_all(fd, data, size) && fsync(fd) == 0;
+    bool written = write_whole(fd, sotto_bytes_of((const uint8_t *)data, size)) && fsync(fd) == 0;
     written = close(fd) == 0 && written;
     bool linked = written && link(beside, path) == 0;
     sotto_error error = linked ? SOTTO_OK : written && errno == EEXIST ? SOTTO_EXISTS : SOTTO_IO;

@@ -5,7 +5,7 @@ import os
 import subprocess
 
 from linking import Device, begin
-from world import World, main
+from world import World, main, texts
 
 PICTURE = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5E"
                            "rkJggg==")
@@ -36,10 +36,6 @@ def agree(people, title):
 
 def members(person, title):
     return sorted(m["name"] for m in person.ok("group", "members", title).of("member"))
-
-
-def texts(person, title):
-    return [t for _, t in person.texts(title)]
 
 
 def lines(person, title):
