@@ -5,15 +5,15 @@
 #include <string.h>
 
 #include <openssl/crypto.h>
-#include <sodium.h>
 #include <sqlite3.h>
 
-/* What it has room for, and not what was asked for: no caller's mistake in a size is repeated. */
+#include "base/base.h"
+
 static void give_back(void *block)
 {
     if (block == NULL)
         return;
-    sodium_memzero(block, malloc_usable_size(block));
+    wipe(block, malloc_usable_size(block)); /* all of it: nobody says what was asked for */
     free(block);
 }
 
@@ -30,26 +30,6 @@ static void *grow(void *block, size_t size)
         memcpy(moved, block, size < had ? size : had);
     give_back(block);
     return moved;
-}
-
-/* ---- The relay's own ------------------------------------------------------------------------ */
-
-static void *env_resize(void *ctx, void *block, size_t old_size, size_t new_size)
-{
-    (void)ctx;
-    (void)old_size;
-    if (new_size > 0)
-        return grow(block, new_size);
-    give_back(block);
-    return NULL;
-}
-
-const sotto_env *memory_env(void)
-{
-    static sotto_env env;
-    env = *sotto_env_system();
-    env.resize = env_resize;
-    return &env;
 }
 
 /* ---- SQLite --------------------------------------------------------------------------------- */
@@ -114,8 +94,8 @@ void memory_of_libraries(void)
         sqlite_malloc,  give_back,   sqlite_realloc,  sqlite_size,
         sqlite_roundup, sqlite_init, sqlite_shutdown, NULL,
     };
-    (void)sqlite3_config(SQLITE_CONFIG_MALLOC, &methods);
+    BUG_UNLESS(sqlite3_config(SQLITE_CONFIG_MALLOC, &methods) == SQLITE_OK);
     /* Small blocks that a connection hands out again and again without asking for memory. */
-    (void)sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0);
-    (void)CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free);
+    BUG_UNLESS(sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0) == SQLITE_OK);
+    BUG_UNLESS(CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) == 1);
 }

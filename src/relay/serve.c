@@ -17,7 +17,6 @@
 #include "relay/data.h"
 #include "relay/listen.h"
 #include "relay/loop.h"
-#include "relay/memory.h"
 #include "relay/monitor.h"
 #include "relay/notices.h"
 #include "relay/notify.h"
@@ -511,7 +510,7 @@ int serve(const struct config *config)
 {
     char problem[CONFIG_TEXT] = "";
     sigset_t signals;
-    const sotto_env *env = memory_env();
+    const sotto_env *env = sotto_env_system();
     struct serving *serving = mem_alloc(env, sizeof *serving);
     if (serving == NULL)
         return 1;
