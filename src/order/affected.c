@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "order/door.h"
 #include "order/places.h"
 
 struct column {
@@ -44,22 +45,7 @@ sotto_error affected_open(const char *path, enum affected_kind kind, struct affe
                           char problem[static ORDER_PROBLEM_MAX])
 {
     *door = (struct affected_door){.kind = kind};
-    int code = sqlite3_open_v2(
-        path, &door->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
-    if (code == SQLITE_OK)
-        code = sqlite3_busy_timeout(door->db, 10000);
-    if (code == SQLITE_OK)
-        code = sqlite3_db_config(door->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    if (code == SQLITE_OK)
-        code = sqlite3_db_config(door->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    if (code == SQLITE_OK)
-        code = sqlite3_set_authorizer(door->db, authorize, (void *)readable[kind]);
-    if (code == SQLITE_OK)
-        return SOTTO_OK;
-    snprintf(problem, ORDER_PROBLEM_MAX, "the relay's database cannot be read: %s",
-             sqlite3_errstr(code));
-    affected_close(door);
-    return SOTTO_IO;
+    return door_open(path, authorize, (void *)readable[kind], &door->db, problem);
 }
 
 void affected_close(struct affected_door *door)

@@ -4,6 +4,8 @@
 
 #include <sodium.h>
 
+#include "order/door.h"
+
 /* What may be read; everything that is not named here is refused, functions and pragmas too. */
 static const struct {
     const char *table, *column;
@@ -31,23 +33,7 @@ sotto_error disclosure_open(const char *path, struct disclosure_door *door,
                             char problem[static ORDER_PROBLEM_MAX])
 {
     *door = (struct disclosure_door){0};
-    int code = sqlite3_open_v2(
-        path, &door->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
-    if (code == SQLITE_OK)
-        code = sqlite3_busy_timeout(door->db, 10000);
-    /* Before the first statement: the schema may not be able to reach anything either. */
-    if (code == SQLITE_OK)
-        code = sqlite3_db_config(door->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    if (code == SQLITE_OK)
-        code = sqlite3_db_config(door->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    if (code == SQLITE_OK)
-        code = sqlite3_set_authorizer(door->db, authorize, NULL);
-    if (code == SQLITE_OK)
-        return SOTTO_OK;
-    snprintf(problem, ORDER_PROBLEM_MAX, "the relay's database cannot be read: %s",
-             sqlite3_errstr(code));
-    disclosure_close(door);
-    return SOTTO_IO;
+    return door_open(path, authorize, NULL, &door->db, problem);
 }
 
 void disclosure_close(struct disclosure_door *door)

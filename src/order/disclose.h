@@ -1,7 +1,7 @@
 /* The one door to the relay's database for a lawful order: two columns, of one account. Whatever
  * else is asked of this connection, SQLite refuses (a read-only file, and an authorizer that knows
- * five columns, one of which is only to find an account by). Nothing else under src/order opens
- * relay.db. */
+ * five columns, one of which is only to find an account by). Besides it only affected.h, for
+ * withdrawals, opens relay.db under src/order. */
 #ifndef ORDER_DISCLOSE_H
 #define ORDER_DISCLOSE_H
 

@@ -19,8 +19,7 @@
 
 enum { SEED_SIZE = crypto_sign_SEEDBYTES, KEY_FILE_MAX = 64 * 1024 };
 
-__attribute__((format(printf, 3, 4))) static sotto_error
-fail(struct office *office, sotto_error error, const char *format, ...)
+sotto_error office_fail(struct office *office, sotto_error error, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -29,9 +28,11 @@ fail(struct office *office, sotto_error error, const char *format, ...)
     return error;
 }
 
-static sotto_error of_records(struct office *office, sotto_error error)
+sotto_error office_of_records(struct office *office, sotto_error error)
 {
-    return error == SOTTO_OK ? error : fail(office, error, "%s", office->records.problem);
+    return error == SOTTO_OK || error == SOTTO_NOT_FOUND
+               ? error
+               : office_fail(office, error, "%s", office->records.problem);
 }
 
 /* PATH_MAX leaves room for what is put behind the folder. */
@@ -48,14 +49,14 @@ sotto_error office_read(struct office *office, const char *path, size_t max, sot
     const size_t at = out->size;
     FILE *file = fopen(path, "re");
     if (file == NULL)
-        return fail(office, SOTTO_IO, "%.400s cannot be read: %s", path, strerror(errno));
+        return office_fail(office, SOTTO_IO, "%.400s cannot be read: %s", path, strerror(errno));
     sotto_error error = SOTTO_OK;
     for (size_t got; error == SOTTO_OK && (got = fread(chunk, 1, sizeof chunk, file)) > 0;)
         error = out->size - at + got > max
-                    ? fail(office, SOTTO_LIMIT, "%.400s is larger than %zu bytes", path, max)
+                    ? office_fail(office, SOTTO_LIMIT, "%.400s is larger than %zu bytes", path, max)
                     : sotto_buf_append(out, chunk, got);
     if (error == SOTTO_OK && ferror(file) != 0)
-        error = fail(office, SOTTO_IO, "%.400s cannot be read: %s", path, strerror(errno));
+        error = office_fail(office, SOTTO_IO, "%.400s cannot be read: %s", path, strerror(errno));
     fclose(file);
     wipe(chunk, sizeof chunk);
     return error;
@@ -68,7 +69,7 @@ static sotto_error write_key(struct office *office, const char *path, const uint
     char hex[2 * SEED_SIZE + 2];
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
-        return fail(office, SOTTO_IO, "%.400s cannot be made: %s", path, strerror(errno));
+        return office_fail(office, SOTTO_IO, "%.400s cannot be made: %s", path, strerror(errno));
     sodium_bin2hex(hex, sizeof hex, seed, SEED_SIZE);
     hex[2 * SEED_SIZE] = '\n';
     bool good = write(fd, hex, 2 * SEED_SIZE + 1) == 2 * SEED_SIZE + 1 && fsync(fd) == 0;
@@ -77,7 +78,7 @@ static sotto_error write_key(struct office *office, const char *path, const uint
     if (good)
         return SOTTO_OK;
     unlink(path);
-    return fail(office, SOTTO_IO, "%.400s cannot be written: %s", path, strerror(errno));
+    return office_fail(office, SOTTO_IO, "%.400s cannot be written: %s", path, strerror(errno));
 }
 
 static sotto_error log_seed(struct office *office, uint8_t seed[static SEED_SIZE])
@@ -96,7 +97,8 @@ static sotto_error log_seed(struct office *office, uint8_t seed[static SEED_SIZE
                               sodium_hex2bin(seed, SEED_SIZE, (const char *)text.data,
                                              2 * SEED_SIZE, NULL, &size, NULL) != 0 ||
                               size != SEED_SIZE))
-        error = fail(office, SOTTO_KEY, "%.400s is damaged: bring it back from a backup", path);
+        error =
+            office_fail(office, SOTTO_KEY, "%.400s is damaged: bring it back from a backup", path);
     sotto_buf_free(&text);
     return error;
 }
@@ -121,15 +123,16 @@ static sotto_error log_key(struct office *office, const char *origin)
         if (origin == NULL || origin[0] == '\0')
             origin = made_up;
         if (tlog_key_make(origin, TLOG_KEY_LOG, public_key, &office->key) != SOTTO_OK)
-            return fail(office, SOTTO_VALUE, "a log cannot be named \"%.200s\": no spaces, no plus",
-                        origin);
-        return of_records(office, records_set(&office->records, "origin", origin));
+            return office_fail(office, SOTTO_VALUE,
+                               "a log cannot be named \"%.200s\": no spaces, no plus", origin);
+        return office_of_records(office, records_set(&office->records, "origin", origin));
     }
     if (error != SOTTO_OK)
-        return of_records(office, error);
+        return office_of_records(office, error);
     error = tlog_key_make(name, TLOG_KEY_LOG, public_key, &office->key);
-    return error == SOTTO_OK ? error
-                             : fail(office, error, "the log's name in the records is damaged");
+    return error == SOTTO_OK
+               ? error
+               : office_fail(office, error, "the log's name in the records is damaged");
 }
 
 static sotto_error answer_key(struct office *office)
@@ -140,7 +143,8 @@ static sotto_error answer_key(struct office *office)
     path_of(office, "answer.key", key);
     if (access(certificate, F_OK) != 0 || access(key, F_OK) != 0)
         if (tls_make_certificate(office->env, certificate, key, &why) != SOTTO_OK)
-            return fail(office, SOTTO_IO, "the certificate for answers cannot be made: %s", why);
+            return office_fail(office, SOTTO_IO, "the certificate for answers cannot be made: %s",
+                               why);
     FILE *file = fopen(certificate, "re");
     office->certificate = file == NULL ? NULL : PEM_read_X509(file, NULL, NULL, NULL);
     if (file != NULL)
@@ -151,9 +155,10 @@ static sotto_error answer_key(struct office *office)
         fclose(file);
     if (office->certificate == NULL || office->answer_key == NULL ||
         X509_check_private_key(office->certificate, office->answer_key) != 1)
-        return fail(office, SOTTO_KEY,
-                    "answer.pem and answer.key in %.300s are no certificate and its key in PEM",
-                    office->folder);
+        return office_fail(
+            office, SOTTO_KEY,
+            "answer.pem and answer.key in %.300s are no certificate and its key in PEM",
+            office->folder);
     return SOTTO_OK;
 }
 
@@ -163,7 +168,7 @@ static sotto_error make_folder(struct office *office, const char *path)
 {
     if (mkdir(path, 0700) == 0 || errno == EEXIST)
         return SOTTO_OK;
-    return fail(office, SOTTO_IO, "%.400s cannot be made: %s", path, strerror(errno));
+    return office_fail(office, SOTTO_IO, "%.400s cannot be made: %s", path, strerror(errno));
 }
 
 /* One command at a time: of two that publish at once the slower one would put an older checkpoint
@@ -174,10 +179,11 @@ static sotto_error lock(struct office *office)
     office->lock =
         open(path_of(office, "lock", path), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (office->lock < 0)
-        return fail(office, SOTTO_IO, "%.400s cannot be made: %s", path, strerror(errno));
+        return office_fail(office, SOTTO_IO, "%.400s cannot be made: %s", path, strerror(errno));
     while (flock(office->lock, LOCK_EX) != 0)
         if (errno != EINTR)
-            return fail(office, SOTTO_IO, "%.400s cannot be locked: %s", path, strerror(errno));
+            return office_fail(office, SOTTO_IO, "%.400s cannot be locked: %s", path,
+                               strerror(errno));
     return SOTTO_OK;
 }
 
@@ -197,20 +203,21 @@ sotto_error office_open(const char *data, const char *origin, const sotto_env *e
     office->lock = -1;
     office->env = env;
     if (strlen(data) + 32 >= sizeof office->folder)
-        return fail(office, SOTTO_LIMIT, "the data directory's name is too long");
+        return office_fail(office, SOTTO_LIMIT, "the data directory's name is too long");
     snprintf(office->folder, sizeof office->folder, "%s/orders", data);
     snprintf(office->database, sizeof office->database, "%s/relay.db", data);
     if (access(office->database, F_OK) != 0)
-        return fail(office, SOTTO_NOT_FOUND,
-                    "there is no relay in %.400s: choose its data directory with --data", data);
+        return office_fail(office, SOTTO_NOT_FOUND,
+                           "there is no relay in %.400s: choose its data directory with --data",
+                           data);
     sotto_error error = make_folder(office, office->folder);
     if (error == SOTTO_OK)
         error = lock(office);
     if (error == SOTTO_OK)
         error = make_folder(office, path_of(office, "outgoing", path));
     if (error == SOTTO_OK)
-        error = of_records(office,
-                           records_open(path_of(office, "orders.db", path), env, &office->records));
+        error = office_of_records(
+            office, records_open(path_of(office, "orders.db", path), env, &office->records));
     if (error == SOTTO_OK)
         error = log_key(office, origin);
     if (error == SOTTO_OK)
@@ -259,8 +266,8 @@ sotto_error office_checkpoint(struct office *office, struct tlog_checkpoint *che
         error = sotto_buf_append(note, bytes.data, bytes.size);
     sotto_buf_free(&bytes);
     if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
-        fail(office, error, "the published checkpoint is not this log's: %s",
-             sotto_error_text(error));
+        office_fail(office, error, "the published checkpoint is not this log's: %s",
+                    sotto_error_text(error));
     return error;
 }
 
@@ -288,9 +295,9 @@ static sotto_error walk_log(struct office *office, const struct tlog_checkpoint 
     }
     sotto_buf_free(&entries.entry);
     if (error != SOTTO_NOT_FOUND)
-        return of_records(office, error);
+        return office_of_records(office, error);
     if (!continues)
-        return fail(
+        return office_fail(
             office, SOTTO_STATE,
             "the log that was published has entries which the records lack, or others: the "
             "records are older than the log. Bring back newer ones: a checkpoint over these "
@@ -316,9 +323,9 @@ static sotto_error sign_checkpoint(struct office *office, const char *log,
     if (error == SOTTO_OK)
         error = tlog_folder_put(log, "checkpoint", sotto_buf_view(&note));
     sotto_buf_free(&note);
-    return error == SOTTO_OK
-               ? error
-               : fail(office, error, "the checkpoint cannot be written: %s", strerror(errno));
+    return error == SOTTO_OK ? error
+                             : office_fail(office, error, "the checkpoint cannot be written: %s",
+                                           strerror(errno));
 }
 
 sotto_error office_publish(struct office *office)
@@ -351,14 +358,16 @@ sotto_error office_publish(struct office *office)
     }
     sotto_buf_free(&entries.entry);
     if (error != SOTTO_OK)
-        return fail(office, error, "the log in %.400s cannot be written: %s", log, strerror(errno));
+        return office_fail(office, error, "the log in %.400s cannot be written: %s", log,
+                           strerror(errno));
     memcpy(checkpoint.origin, office->key.name, sizeof checkpoint.origin);
     checkpoint.size = frontier.size;
     tlog_key_write(&office->key, key);
     const size_t length = strlen(key);
     key[length] = '\n';
     if (tlog_folder_put(log, "key", sotto_bytes_of((const uint8_t *)key, length + 1)) != SOTTO_OK)
-        return fail(office, SOTTO_IO, "the log's key cannot be written: %s", strerror(errno));
+        return office_fail(office, SOTTO_IO, "the log's key cannot be written: %s",
+                           strerror(errno));
     return sign_checkpoint(office, log, &checkpoint);
 }
 
@@ -389,12 +398,12 @@ static bool hand_over(void *ctx, uint64_t number, sotto_bytes account, uint64_t 
         error = tlog_folder_put(path_of(office, "outgoing", path), name, sotto_buf_view(&note));
     sotto_buf_free(&note);
     if (error != SOTTO_OK)
-        fail(office, error, "the notice cannot be written: %s", strerror(errno));
+        office_fail(office, error, "the notice cannot be written: %s", strerror(errno));
     return error == SOTTO_OK;
 }
 
 sotto_error office_hand_over(struct office *office)
 {
-    TRY(of_records(office, records_notices(&office->records, hand_over, office)));
+    TRY(office_of_records(office, records_notices(&office->records, hand_over, office)));
     return withdraw_hand_over(office);
 }

@@ -29,6 +29,12 @@ struct office {
     char problem[ORDER_PROBLEM_MAX];
 };
 
+/* Says what is wrong in problem, and returns the error. */
+__attribute__((format(printf, 3, 4))) sotto_error
+office_fail(struct office *office, sotto_error error, const char *format, ...);
+/* The same with the problem of the records, if there is one; what they lack is none. */
+sotto_error office_of_records(struct office *office, sotto_error error);
+
 /* Opens the office of the relay in that data directory, and makes it where there is none: its log
  * is then named origin for ever (NULL: one is made up from the key). An unfinished publication is
  * finished. Waits for another command that runs. Errors: problem. */

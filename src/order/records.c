@@ -383,7 +383,7 @@ sotto_error records_approvals(struct records *records, const struct tlog_hash *d
 
 /* ---- Decisions and the log ------------------------------------------------------------------ */
 
-sotto_error records_next_index(struct records *records, uint64_t *index)
+static sotto_error next_index(struct records *records, uint64_t *index)
 {
     sqlite3_stmt *row = records_prepare(records, "SELECT count(*) FROM leaves", "");
     sotto_error error = records_step(records, row);
@@ -393,13 +393,32 @@ sotto_error records_next_index(struct records *records, uint64_t *index)
     return error;
 }
 
-sotto_error records_put_leaf(struct records *records, uint64_t index, sotto_bytes entry,
-                             uint64_t now_s)
+static sotto_error put_leaf(struct records *records, uint64_t index, sotto_bytes entry,
+                            uint64_t now_s)
 {
     return records_finish(records,
                           records_prepare(records, "INSERT INTO leaves VALUES(?1, ?2, ?3)", "ibi",
                                           (int64_t)index, entry.data, entry.size, (int64_t)now_s),
                           NULL);
+}
+
+sotto_error records_log(struct records *records, uint64_t now_s, records_log_fn *write, void *ctx)
+{
+    uint64_t index = 0;
+    sotto_buf entry;
+    TRY(records_run(records, "BEGIN IMMEDIATE"));
+    sotto_buf_init(&entry, records->env);
+    sotto_error error = next_index(records, &index);
+    if (error == SOTTO_OK)
+        error = write(ctx, index, &entry);
+    if (error == SOTTO_OK)
+        error = put_leaf(records, index, sotto_buf_view(&entry), now_s);
+    if (error == SOTTO_OK)
+        error = records_run(records, "COMMIT");
+    if (error != SOTTO_OK)
+        sqlite3_exec(records->db, "ROLLBACK", NULL, NULL, NULL);
+    sotto_buf_free(&entry);
+    return error;
 }
 
 static sotto_error put_decision(struct records *records, const struct decision *decision)
@@ -432,38 +451,37 @@ static sotto_error put_notice(struct records *records, const struct decision *de
                           NULL);
 }
 
+struct deciding {
+    struct records *records;
+    struct decision *decision;
+    records_make_fn *make;
+    void *ctx;
+};
+
+static sotto_error write_decision(void *ctx, uint64_t index, sotto_buf *entry)
+{
+    const struct deciding *deciding = ctx;
+    struct records *records = deciding->records;
+    struct decision *decision = deciding->decision;
+    struct order_row known;
+    sotto_error error = records_order_get(records, &decision->order.digest, &known);
+    if (error == SOTTO_OK && known.leaf >= 0)
+        return SOTTO_EXISTS;
+    if (error == SOTTO_NOT_FOUND)
+        error = records_order_receive(records, &decision->order, decision->file);
+    if (error != SOTTO_OK)
+        return error;
+    decision->order.leaf = (int64_t)index;
+    TRY(deciding->make(deciding->ctx, index, decision, entry));
+    TRY(put_decision(records, decision));
+    return put_notice(records, decision);
+}
+
 sotto_error records_decide(struct records *records, struct decision *decision,
                            records_make_fn *make, void *ctx)
 {
-    uint64_t index = 0;
-    sotto_buf entry;
-    sotto_buf_init(&entry, records->env);
-    sotto_error error = records_run(records, "BEGIN IMMEDIATE");
-    if (error != SOTTO_OK)
-        return error;
-    struct order_row known;
-    error = records_order_get(records, &decision->order.digest, &known);
-    if (error == SOTTO_OK && known.leaf >= 0)
-        error = SOTTO_EXISTS;
-    if (error == SOTTO_NOT_FOUND)
-        error = records_order_receive(records, &decision->order, decision->file);
-    if (error == SOTTO_OK)
-        error = records_next_index(records, &index);
-    decision->order.leaf = (int64_t)index;
-    if (error == SOTTO_OK)
-        error = make(ctx, index, decision, &entry);
-    if (error == SOTTO_OK)
-        error = records_put_leaf(records, index, sotto_buf_view(&entry), decision->order.decided_s);
-    if (error == SOTTO_OK)
-        error = put_decision(records, decision);
-    if (error == SOTTO_OK)
-        error = put_notice(records, decision);
-    if (error == SOTTO_OK)
-        error = records_run(records, "COMMIT");
-    if (error != SOTTO_OK)
-        sqlite3_exec(records->db, "ROLLBACK", NULL, NULL, NULL);
-    sotto_buf_free(&entry);
-    return error;
+    struct deciding deciding = {records, decision, make, ctx};
+    return records_log(records, decision->order.decided_s, write_decision, &deciding);
 }
 
 sotto_error records_decision(struct records *records, const struct tlog_hash *digest,

@@ -19,9 +19,9 @@ sotto_bytes records_column_bytes(sqlite3_stmt *row, int column);
 /* False: of another size. */
 bool records_column_fixed(sqlite3_stmt *row, int column, uint8_t *out, size_t size);
 
-/* Of the log, inside a transaction: the next entry's number, and the entry. */
-sotto_error records_next_index(struct records *records, uint64_t *index);
-sotto_error records_put_leaf(struct records *records, uint64_t index, sotto_bytes entry,
-                             uint64_t now_s);
+/* The log's next entry and what belongs to it, in one transaction: write is given the entry's
+ * number, makes it, and puts the rest. */
+typedef sotto_error records_log_fn(void *ctx, uint64_t index, sotto_buf *entry);
+sotto_error records_log(struct records *records, uint64_t now_s, records_log_fn *write, void *ctx);
 
 #endif

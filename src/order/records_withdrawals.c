@@ -17,28 +17,25 @@ sotto_error records_withdrawal_put(struct records *records, const struct withdra
         NULL);
 }
 
+struct logging {
+    struct records *records;
+    struct withdrawal_record *record;
+    records_withdrawal_fn *make;
+    void *ctx;
+};
+
+static sotto_error write_record(void *ctx, uint64_t index, sotto_buf *entry)
+{
+    const struct logging *logging = ctx;
+    TRY(logging->make(logging->ctx, index, logging->record, entry));
+    return records_withdrawal_put(logging->records, logging->record);
+}
+
 sotto_error records_withdrawal_log(struct records *records, struct withdrawal_record *record,
                                    uint64_t now_s, records_withdrawal_fn *make, void *ctx)
 {
-    uint64_t index = 0;
-    sotto_buf entry;
-    sotto_buf_init(&entry, records->env);
-    sotto_error error = records_run(records, "BEGIN IMMEDIATE");
-    if (error != SOTTO_OK)
-        return error;
-    error = records_next_index(records, &index);
-    if (error == SOTTO_OK)
-        error = make(ctx, index, record, &entry);
-    if (error == SOTTO_OK)
-        error = records_put_leaf(records, index, sotto_buf_view(&entry), now_s);
-    if (error == SOTTO_OK)
-        error = records_withdrawal_put(records, record);
-    if (error == SOTTO_OK)
-        error = records_run(records, "COMMIT");
-    if (error != SOTTO_OK)
-        sqlite3_exec(records->db, "ROLLBACK", NULL, NULL, NULL);
-    sotto_buf_free(&entry);
-    return error;
+    struct logging logging = {records, record, make, ctx};
+    return records_log(records, now_s, write_record, &logging);
 }
 
 sotto_error records_withdrawal_get(struct records *records, size_t place,

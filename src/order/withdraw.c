@@ -1,29 +1,11 @@
 #include "order/withdraw.h"
 
-#include <stdarg.h>
 #include <errno.h>
 #include <string.h>
 
 #include "order/affected.h"
 #include "tlog/folder.h"
 #include "tlog/notice.h"
-
-__attribute__((format(printf, 3, 4))) static sotto_error
-fail(struct office *office, sotto_error error, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(office->problem, sizeof office->problem, format, args);
-    va_end(args);
-    return error;
-}
-
-static sotto_error of_records(struct office *office, sotto_error error)
-{
-    return error == SOTTO_OK || error == SOTTO_NOT_FOUND
-               ? error
-               : fail(office, error, "%s", office->records.problem);
-}
 
 static uint64_t now_of(const struct office *office)
 {
@@ -123,7 +105,8 @@ static sotto_error put_file(struct office *office, const struct withdrawal_recor
         tlog_folder_put(folder_of(office, path), name, sotto_buf_view(&record->file));
     return error == SOTTO_OK
                ? error
-               : fail(office, error, "the withdrawal cannot be handed over: %s", strerror(errno));
+               : office_fail(office, error, "the withdrawal cannot be handed over: %s",
+                             strerror(errno));
 }
 
 /* ---- Entries of the log --------------------------------------------------------------------- */
@@ -185,7 +168,7 @@ static sotto_error each_record(struct office *office, each_fn *each, void *ctx)
     sotto_buf_init(&record.file, office->env);
     sotto_error error = SOTTO_OK;
     for (size_t i = 0; error == SOTTO_OK; i++) {
-        error = of_records(office, records_withdrawal_get(&office->records, i, &record));
+        error = office_of_records(office, records_withdrawal_get(&office->records, i, &record));
         if (error == SOTTO_OK)
             error = each(office, &record, ctx);
     }
@@ -219,14 +202,15 @@ sotto_error withdraw_announce(struct office *office, struct withdrawal *withdraw
     struct making making = {office, withdrawal};
     TRY(each_record(office, count, &counting));
     if (counting.open || counting.left)
-        return fail(office, SOTTO_EXISTS,
-                    counting.left ? "this relay has left %s already"
-                                  : "the withdrawal from %s is announced already: `sottod withdraw "
-                                    "list` shows it, --cancel takes it back",
-                    withdrawal->jurisdiction);
+        return office_fail(office, SOTTO_EXISTS,
+                           counting.left
+                               ? "this relay has left %s already"
+                               : "the withdrawal from %s is announced already: `sottod withdraw "
+                                 "list` shows it, --cancel takes it back",
+                           withdrawal->jurisdiction);
     if (counting.count >= WITHDRAWALS_MAX)
-        return fail(office, SOTTO_LIMIT, "%d withdrawals are recorded, and no more can be",
-                    WITHDRAWALS_MAX);
+        return office_fail(office, SOTTO_LIMIT, "%d withdrawals are recorded, and no more can be",
+                           WITHDRAWALS_MAX);
     TRY(office->env->random(office->env->ctx, withdrawal->id, sizeof withdrawal->id));
     memcpy(record->id, withdrawal->id, sizeof record->id);
     memcpy(record->jurisdiction, withdrawal->jurisdiction, sizeof record->jurisdiction);
@@ -238,9 +222,9 @@ sotto_error withdraw_announce(struct office *office, struct withdrawal *withdraw
     const sotto_error error = records_withdrawal_log(&office->records, record, record->announced_s,
                                                      make_announced, &making);
     if (error == SOTTO_VALUE)
-        return fail(office, error, "the reason has to be one line of at most %d bytes",
-                    TLOG_LEAF_REASON_MAX);
-    return of_records(office, error);
+        return office_fail(office, error, "the reason has to be one line of at most %d bytes",
+                           TLOG_LEAF_REASON_MAX);
+    return office_of_records(office, error);
 }
 
 /* ---- Taking it back ------------------------------------------------------------------------- */
@@ -262,7 +246,7 @@ static sotto_error go_back(struct office *office, struct withdrawal_record *reco
     record->end_leaf = -1;
     record->end_reason[0] = '\0';
     TRY(turn_file(office, record, false));
-    TRY(of_records(office, records_withdrawal_put(&office->records, record)));
+    TRY(office_of_records(office, records_withdrawal_put(&office->records, record)));
     return put_file(office, record);
 }
 
@@ -286,8 +270,8 @@ static sotto_error settle_returning(struct office *office, struct withdrawal_rec
         if (state != WITHDRAWAL_STAYING)
             return SOTTO_OK; /* it has not looked yet */
     }
-    return of_records(office, records_withdrawal_log(&office->records, record, now_of(office),
-                                                     make_staying, &making));
+    return office_of_records(office, records_withdrawal_log(&office->records, record,
+                                                            now_of(office), make_staying, &making));
 }
 
 struct finding {
@@ -320,20 +304,21 @@ sotto_error withdraw_return(struct office *office, const char *jurisdiction, con
     TRY(each_record(office, find, &finding));
     TRY(each_record(office, count, &counting));
     if (!finding.found && counting.left)
-        return fail(office, SOTTO_STATE,
-                    "this relay has left %s: the accounts are erased, and "
-                    "nothing brings them back",
-                    jurisdiction);
+        return office_fail(office, SOTTO_STATE,
+                           "this relay has left %s: the accounts are erased, and "
+                           "nothing brings them back",
+                           jurisdiction);
     if (!finding.found)
-        return fail(office, SOTTO_NOT_FOUND, "no withdrawal from %s is announced", jurisdiction);
+        return office_fail(office, SOTTO_NOT_FOUND, "no withdrawal from %s is announced",
+                           jurisdiction);
     if (now_of(office) >= day_of(record))
-        return fail(office, SOTTO_STATE,
-                    "it is too late: the day of the withdrawal from %s (%s) "
-                    "has come",
-                    jurisdiction, record->on);
+        return office_fail(office, SOTTO_STATE,
+                           "it is too late: the day of the withdrawal from %s (%s) "
+                           "has come",
+                           jurisdiction, record->on);
     if (strlen(reason) > TLOG_LEAF_REASON_MAX)
-        return fail(office, SOTTO_VALUE, "the reason has to be one line of at most %d bytes",
-                    TLOG_LEAF_REASON_MAX);
+        return office_fail(office, SOTTO_VALUE, "the reason has to be one line of at most %d bytes",
+                           TLOG_LEAF_REASON_MAX);
     const sotto_error error = office_checkpoint(office, &checkpoint, NULL);
     if (error != SOTTO_OK)
         return error;
@@ -342,13 +327,14 @@ sotto_error withdraw_return(struct office *office, const char *jurisdiction, con
     record->end_leaf = (int64_t)checkpoint.size; /* all that is recorded is published: the next */
     snprintf(record->end_reason, sizeof record->end_reason, "%s", reason);
     TRY(turn_file(office, record, true));
-    TRY(of_records(office, records_withdrawal_put(&office->records, record)));
+    TRY(office_of_records(office, records_withdrawal_put(&office->records, record)));
     TRY(settle_returning(office, record));
     return record->stage == WITHDRAWAL_STAGE_STAYING
                ? SOTTO_OK
-               : fail(office, SOTTO_STATE,
-                      "the day came while this was written: `sottod withdraw list` says what "
-                      "counts, once the relay has run");
+               : office_fail(
+                     office, SOTTO_STATE,
+                     "the day came while this was written: `sottod withdraw list` says what "
+                     "counts, once the relay has run");
 }
 
 /* ---- Going on ------------------------------------------------------------------------------- */
@@ -364,8 +350,8 @@ static sotto_error read_left(struct office *office, const struct withdrawal_reco
     sotto_error error = tlog_folder_get(folder_of(office, path), name, WITHDRAWAL_FILE_MAX, &file);
     if (error == SOTTO_OK &&
         withdrawal_left_read(sotto_buf_view(&file), accounts, time_s) != SOTTO_OK)
-        error = fail(office, SOTTO_VALUE, "%.300s/%s is damaged: remove it, and let the relay run",
-                     path, name);
+        error = office_fail(office, SOTTO_VALUE,
+                            "%.300s/%s is damaged: remove it, and let the relay run", path, name);
     sotto_buf_free(&file);
     return error;
 }
@@ -385,7 +371,7 @@ static sotto_error settle(struct office *office, struct withdrawal_record *recor
         return error;
     record->accounts = accounts;
     record->ended_s = time_s;
-    return of_records(
+    return office_of_records(
         office, records_withdrawal_log(&office->records, record, now_of(office), make_left, NULL));
 }
 
