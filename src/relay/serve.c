@@ -381,6 +381,8 @@ static void leave(struct serving *serving)
     if (done.left > 0)
         log_event(&relay->log, LOG_WARNING, "withdrawn",
                   (struct log_field[]){log_number("accounts", (int64_t)done.accounts), LOG_END});
+    if (done.more)
+        serving->notices_ms = 0;
 }
 
 static void log_proxy_refused(struct relay *relay)

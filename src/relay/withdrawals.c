@@ -9,7 +9,8 @@
 
 enum {
     AGAIN_MS = 3600 * 1000, /* after which full inboxes are tried again */
-    TRIES = 4,              /* to empty the write-ahead log */
+    TRIES = 4,              /* rounds in a row, to empty the write-ahead log */
+    STEPS = 64,             /* at a time */
 };
 
 /* One withdrawal, in the works. */
@@ -21,6 +22,7 @@ struct work {
     struct withdrawal withdrawal;
     enum withdrawal_state state;
     uint64_t accounts;
+    unsigned steps; /* that are left */
 };
 
 static bool step(struct work *work, int64_t *after)
@@ -35,23 +37,26 @@ static bool step(struct work *work, int64_t *after)
         good = op->code == 0;
         work->state = op->withdrawal.state;
         work->accounts = op->withdrawal.accounts;
-        *after = op->withdrawal.after;
+        if (good) /* else nothing of it happened */
+            *after = op->withdrawal.after;
     }
     store_op_free(op);
     return good;
 }
 
-/* All accounts once. False: something could not be done now. */
-static bool sweep(struct work *work)
+/* To the end of the round. False: it does not end now, or has not ended it all. */
+static bool sweep(struct work *work, struct withdrawal_seen *seen)
 {
-    for (unsigned tries = 0; tries < TRIES; tries++) {
-        int64_t after = 0;
-        do {
-            if (!step(work, &after))
-                return false;
-        } while (after != 0);
-        if (work->state != WITHDRAWAL_LEFT)
-            return true;
+    while (work->steps > 0) {
+        work->steps--;
+        if (!step(work, &seen->after))
+            return false;
+        if (seen->after != 0)
+            continue;
+        const bool all = work->state != WITHDRAWAL_LEFT;
+        seen->tries = all ? 0 : (seen->tries + 1) % TRIES;
+        if (seen->tries == 0)
+            return all;
     }
     return false;
 }
@@ -94,21 +99,25 @@ static void go_on(struct withdrawals *withdrawals, struct work *work, uint64_t n
                   struct withdrawals_done *done)
 {
     const size_t at = place_of(withdrawals, work);
+    const bool staying = work->withdrawal.staying;
     const bool due = work->now_s >= withdrawal_on_s(&work->withdrawal);
     bool told = false;
     if (at == WITHDRAWALS_MAX)
         return;
-    if (now_ms < withdrawals->seen[at].again_ms &&
-        withdrawals->seen[at].staying == work->withdrawal.staying &&
-        withdrawals->seen[at].due == due)
-        return;
-    if (!sweep(work) || (work->state == WITHDRAWAL_ERASED && !tell_office(work, &told)))
+    struct withdrawal_seen *seen = &withdrawals->seen[at];
+    if (seen->staying != staying || seen->due != due) {
+        seen->staying = staying;
+        seen->due = due;
+        seen->after = 0;
+        seen->tries = 0;
+        seen->again_ms = 0;
+    }
+    if (now_ms < seen->again_ms || !sweep(work, seen) ||
+        (work->state == WITHDRAWAL_ERASED && !tell_office(work, &told)))
         return;
     done->left += told;
     done->accounts += told ? work->accounts : 0;
-    withdrawals->seen[at].staying = work->withdrawal.staying;
-    withdrawals->seen[at].due = due;
-    withdrawals->seen[at].again_ms = now_ms + AGAIN_MS;
+    seen->again_ms = now_ms + AGAIN_MS;
 }
 
 void withdrawals_go_on(struct withdrawals *withdrawals, const struct config *config,
@@ -124,6 +133,7 @@ void withdrawals_go_on(struct withdrawals *withdrawals, const struct config *con
     work->env = env;
     work->port = port;
     work->now_s = now_s;
+    work->steps = STEPS;
     DIR *dir = data_path(config, DATA_WITHDRAWALS, work->folder) ? opendir(work->folder) : NULL;
     for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
         sotto_buf_clear(&file);
@@ -132,6 +142,7 @@ void withdrawals_go_on(struct withdrawals *withdrawals, const struct config *con
             withdrawal_read(sotto_buf_view(&file), &work->withdrawal) == SOTTO_OK)
             go_on(withdrawals, work, now_ms, done);
     }
+    done->more = work->steps == 0;
     if (dir != NULL)
         closedir(dir);
     sotto_buf_free(&file);
@@ -172,7 +183,9 @@ void withdrawals_go_on_now(int argc, char **argv)
         return;
     if (data_store(&config, env, NULL, NULL, &store, problem) &&
         store_port_open(store, NULL, NULL, &port) == SOTTO_OK)
-        withdrawals_go_on(&withdrawals, &config, env, port, env->now(env->ctx), 0, &done);
+        do
+            withdrawals_go_on(&withdrawals, &config, env, port, env->now(env->ctx), 0, &done);
+        while (done.more);
     store_close(store);
     store_port_close(port);
 }

@@ -85,6 +85,13 @@ class Relay(World):
         with contextlib.closing(sqlite3.connect("file:%s/relay.db?mode=ro" % self.data, uri=True)) as db:
             return db.execute(statement).fetchall()
 
+    def crowd(self, count):
+        """So many accounts more, of nobody, with the label: more than are erased at a time."""
+        with contextlib.closing(sqlite3.connect(os.path.join(self.data, "relay.db"))) as db:
+            db.executemany("INSERT INTO accounts(account_id, manifest, label) VALUES(?, x'00', 'DE')",
+                           [(os.urandom(32),) for _ in range(count)])
+            db.commit()
+
     def told(self):
         """(account, notice's type) of all notices that wait in inboxes."""
         return sorted((account.hex(), re.search(rb"^type (\w+)$", sealed, re.M).group(1).decode())
@@ -324,6 +331,7 @@ def test_the_relay_was_off():
         relay.stop_relay()
         relay.ok("restore", backup, "--force")
         assert relay.sql("SELECT count(*) FROM accounts") == [(4,)]
+        relay.crowd(3000)
         relay.start_relay()
         eventually(lambda: relay.sql("SELECT count(*) FROM accounts") == [(2,)], "the erasing after the restore")
         assert len(relay.leaves()) == 2 and anna.run("sync").error == "withdrawn"
@@ -332,7 +340,8 @@ def test_the_relay_was_off():
         shutil.rmtree(relay.data)
         relay.ok("restore", backup)
         assert relay.has(bytes.fromhex(me))
-        assert "Left; 2 accounts" in relay.ok("withdraw", "list")
+        relay.crowd(3000)
+        assert "Left; 3002 accounts" in relay.ok("withdraw", "list")
         assert not relay.has(bytes.fromhex(me)) and not relay.has(b"+4930123456")
         assert "no row is left" in relay.ok("withdraw", "check")
         relay.start_relay()
