@@ -51,7 +51,7 @@ class Relay(World):
         return [*faked(self.shift), *super().relay_command(*more)]
 
     def operate(self, *args, before=()):
-        done = subprocess.run([*before, *faked(self.shift), SOTTOD, *args, "--data", self.data], capture_output=True,
+        done = subprocess.run([*before, *faked(self.shift), SOTTOD, "--data", self.data, *args], capture_output=True,
                               encoding="utf-8", timeout=PATIENCE)
         assert "Sanitizer" not in done.stderr and "bug:" not in done.stderr, done.stderr
         return done

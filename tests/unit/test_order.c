@@ -23,14 +23,15 @@ static int make_database(void **state)
         db,
         "PRAGMA journal_mode = WAL;"
         "CREATE TABLE accounts(key INTEGER PRIMARY KEY, account_id BLOB, phone TEXT UNIQUE,"
-        " last_ip TEXT, last_ip_time INTEGER, manifest BLOB, username TEXT);"
+        " last_ip TEXT, last_ip_time INTEGER, manifest BLOB, username TEXT,"
+        " label TEXT);"
         "CREATE TABLE envelopes(device INTEGER, sealed BLOB);"
         "CREATE VIEW everything AS SELECT * FROM accounts, envelopes;"
         "INSERT INTO accounts VALUES(1, zeroblob(32), '+4930123456', '192.0.2.1', 1700000000, "
-        "x'01', 'alice');"
+        "x'01', 'alice', 'DE');"
         "INSERT INTO accounts VALUES(2, x'"
         "0101010101010101010101010101010101010101010101010101010101010101', NULL, NULL, NULL, "
-        "x'02', NULL);",
+        "x'02', NULL, NULL);",
         NULL, NULL, NULL);
     sqlite3_close(db);
     return code == SQLITE_OK ? 0 : -1;
@@ -47,6 +48,8 @@ static void the_door_opens_to_two_fields_and_to_nothing_else(void **state)
     (void)state;
     static const char *const forbidden[] = {
         "SELECT manifest FROM accounts",
+        "SELECT label FROM accounts",
+        "SELECT phone FROM accounts WHERE label = 'DE'",
         "SELECT * FROM accounts",
         "SELECT key FROM accounts",
         "SELECT rowid FROM accounts",
