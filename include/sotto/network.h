@@ -36,7 +36,8 @@ struct sotto_listener {
 /* Network. Stays connected for seconds (0: until sotto_stop), reconnecting as needed, and calls the
  * listener's message for every message stored in this profile that no listener was given yet, also
  * those that another process stored. once: ends when all is caught up. Errors of the network are
- * reported to notice and do not end it, unless once. */
+ * reported to notice and do not end it, unless once; nor does a profile that another process holds,
+ * or whose disk is full: what could not be stored is fetched again, until it can be. */
 sotto_error sotto_listen(struct sotto *core, uint32_t seconds, bool once,
                          const struct sotto_listener *listener);
 
@@ -61,6 +62,7 @@ struct sotto_host {
 
 /* Network. As sotto_listen without messages, for a program that serves others beside: it stays
  * connected until sotto_stop, with or without an account, and waits for the host's descriptors too.
+ * It bears what sotto_listen bears.
  * The host may make local calls of this core in its step; what they queue leaves at once. */
 sotto_error sotto_serve(struct sotto *core, const struct sotto_host *host);
 

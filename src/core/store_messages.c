@@ -616,6 +616,30 @@ sotto_error store_messages_after(struct store *store, int64_t after, uint32_t li
     return many_messages(&q, arena, messages, count);
 }
 
+sotto_error store_messages_unread_between(struct store *store, int64_t after, int64_t last,
+                                          struct arena *arena, struct store_unread **rooms,
+                                          size_t *count)
+{
+    struct query q;
+    struct rows found = {.arena = arena, .size = sizeof **rooms};
+    query_read(&q, store,
+               "SELECT room, max(position) FROM message"
+               " WHERE position > ? AND position <= ? AND unread = 1 GROUP BY room");
+    query_i64(&q, after);
+    query_i64(&q, last);
+    while (query_next(&q)) {
+        struct store_unread *row = rows_add(&found, &q);
+        if (row == NULL)
+            continue;
+        column_fixed(&q, row->room.bytes, sizeof row->room.bytes);
+        row->position = column_i64(&q);
+    }
+    TRY(query_end(&q));
+    *rooms = (void *)found.data;
+    *count = found.count;
+    return SOTTO_OK;
+}
+
 sotto_error store_messages_of(struct store *store, const struct room_id *room, int64_t after,
                               uint32_t limit, struct arena *arena, struct store_message **messages,
                               size_t *count)

@@ -118,6 +118,15 @@ sotto_error store_messages_waiting(struct store *store, const struct room_id *ro
 sotto_error store_messages_after(struct store *store, int64_t after, uint32_t limit,
                                  struct arena *arena, struct store_message **messages,
                                  size_t *count);
+/* The rooms that have unread messages with positions above `after` and up to `last`, each with the
+ * newest of them. */
+struct store_unread {
+    struct room_id room;
+    int64_t position;
+};
+sotto_error store_messages_unread_between(struct store *store, int64_t after, int64_t last,
+                                          struct arena *arena, struct store_unread **rooms,
+                                          size_t *count);
 /* Those of which a text fits an FTS5 query, the one that was stored last first: in one room (NULL:
  * in all), stored before the one of position `before` (0: no bound; then those that wait too). */
 sotto_error store_messages_search(struct store *store, const char *query,

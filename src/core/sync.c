@@ -307,16 +307,42 @@ struct listening {
     uint64_t position; /* the last message that was given */
     int64_t request;   /* the last request that was given */
     int64_t notice;    /* the last notice that was given */
+    bool owed;         /* none of which is in the store yet */
 };
 
-static sotto_error position_put(struct listening *l)
+/* What was shown is read. */
+static sotto_error note_read(struct listening *l)
+{
+    struct sotto *core = l->core;
+    struct arena arena;
+    struct store_unread *rooms = NULL;
+    size_t count = 0;
+    uint64_t before = 0;
+    arena_init(&arena, core->env);
+    sotto_error error = store_number_get(core->store, "listened", &before);
+    if (error == SOTTO_OK)
+        error = store_messages_unread_between(core->store, (int64_t)before, (int64_t)l->position,
+                                              &arena, &rooms, &count);
+    for (size_t i = 0; i < count && error == SOTTO_OK; i++) {
+        struct room *room = room_of(core, &rooms[i].room);
+        error = own_read(core, &rooms[i].room, rooms[i].position);
+        if (room != NULL)
+            room->wake = true; /* a receipt may be owed */
+    }
+    if (error == SOTTO_OK && before < l->position)
+        error = store_number_put(core->store, "listened", l->position);
+    arena_free(&arena);
+    return error;
+}
+
+/* Notes what was shown. What cannot be noted now is still owed: a later call notes all of it. */
+static sotto_error note_shown(struct listening *l)
 {
     struct store *store = l->core->store;
+    if (!l->owed)
+        return SOTTO_OK;
     TRY(store_begin(store));
-    uint64_t stored = 0;
-    sotto_error error = store_number_get(store, "listened", &stored);
-    if (error == SOTTO_OK && stored < l->position)
-        error = store_number_put(store, "listened", l->position);
+    sotto_error error = note_read(l);
     if (error == SOTTO_OK)
         error = store_number_put(store, "listened-request", (uint64_t)l->request);
     if (error == SOTTO_OK)
@@ -325,34 +351,8 @@ static sotto_error position_put(struct listening *l)
         error = store_commit(store);
     if (error != SOTTO_OK)
         store_rollback(store);
+    l->owed = error != SOTTO_OK;
     return error;
-}
-
-/* Whether none behind it is of its room: reading the last one reads those before. */
-static bool is_last_of_room(const struct store_message *messages, size_t count, size_t at)
-{
-    for (size_t i = at + 1; i < count; i++)
-        if (memcmp(messages[i].room.bytes, messages[at].room.bytes, ROOM_ID_SIZE) == 0)
-            return false;
-    return true;
-}
-
-static void give_read(struct listening *l, const struct store_message *messages, size_t count)
-{
-    struct store *store = l->core->store;
-    sotto_error error = store_begin(store);
-    for (size_t i = 0; i < count && error == SOTTO_OK; i++) {
-        if (!is_last_of_room(messages, count, i))
-            continue;
-        struct room *room = room_of(l->core, &messages[i].room);
-        error = own_read(l->core, &messages[i].room, messages[i].position);
-        if (room != NULL)
-            room->wake = true; /* a receipt may be owed */
-    }
-    if (error == SOTTO_OK)
-        error = store_commit(store);
-    if (error != SOTTO_OK)
-        store_rollback(store);
 }
 
 /* One batch. *more: there may be another. */
@@ -378,8 +378,8 @@ static sotto_error give_batch(struct listening *l, bool *more)
             error = SOTTO_IO;
         else {
             l->position = (uint64_t)messages[count - 1].position;
-            error = position_put(l);
-            give_read(l, messages, count);
+            l->owed = true;
+            error = note_shown(l);
         }
     }
     arena_free(&arena);
@@ -429,35 +429,47 @@ static sotto_error give(struct listening *l)
         TRY(sotto_requests(l->core, give_request, l));
     if (l->listener->told != NULL)
         TRY(give_notices(l));
-    if ((l->request != request || l->notice != notice) && l->listener->flush(l->listener->ctx) &&
-        position_put(l) != SOTTO_OK)
-        return core_store_problem(l->core, SOTTO_IO, "noting what was shown");
-    return SOTTO_OK;
+    if ((l->request != request || l->notice != notice) && l->listener->flush(l->listener->ctx))
+        l->owed = true;
+    sotto_error error = note_shown(l);
+    return error == SOTTO_OK ? error : core_store_problem(l->core, error, "noting what was shown");
+}
+
+/* The profile is held by another process, or its disk is full. Nothing was done and nothing is
+ * lost, so whoever stays connected bears it and goes on. */
+static bool passes(sotto_error error)
+{
+    return error == SOTTO_BUSY || error == SOTTO_FULL;
+}
+
+static sotto_error listen_turn(struct listening *l, uint64_t end_ms)
+{
+    struct sotto *core = l->core;
+    uint64_t next_ms = 0, version = 0;
+    (void)step_all(core, &next_ms);
+    uint64_t most = until(core, end_ms, TICK_MS);
+    net_step(core, until(core, next_ms, most));
+    if (store_data_version(core->store, &version) == SOTTO_OK && version != core->data_version) {
+        core->data_version = version;
+        proxy_check(core);
+        scope_refresh(core);
+    }
+    TRY(account_end_check(core));
+    TRY(account_relay_check_changes(core));
+    TRY(account_move_go_on(core));
+    TRY(revisit(core));
+    expire_sweep_now_and_then(core);
+    return give(l);
 }
 
 static sotto_error listen_loop(struct listening *l, uint32_t seconds)
 {
     struct sotto *core = l->core;
     uint64_t end_ms = seconds > 0 ? net_now_ms(core) + (uint64_t)seconds * 1000 : UINT64_MAX;
-    while (!core->stop && net_now_ms(core) < end_ms) {
-        uint64_t next_ms = 0, version = 0;
-        (void)step_all(core, &next_ms);
-        uint64_t most = until(core, end_ms, TICK_MS);
-        net_step(core, until(core, next_ms, most));
-        if (store_data_version(core->store, &version) == SOTTO_OK &&
-            version != core->data_version) {
-            core->data_version = version;
-            proxy_check(core);
-            scope_refresh(core);
-        }
-        TRY(account_end_check(core));
-        TRY(account_relay_check_changes(core));
-        TRY(account_move_go_on(core));
-        TRY(revisit(core));
-        expire_sweep_now_and_then(core);
-        TRY(give(l));
-    }
-    return SOTTO_OK;
+    sotto_error error = give(l);
+    while ((error == SOTTO_OK || passes(error)) && !core->stop && net_now_ms(core) < end_ms)
+        error = listen_turn(l, end_ms);
+    return error;
 }
 
 /* ---- Serving ---- */
@@ -543,7 +555,10 @@ static sotto_error serve_turn(struct sotto *core)
     if (!on || (!foreign && core->revisited == store_changes(core->store)))
         return SOTTO_OK;
     core->revisited = store_changes(core->store);
-    return revisit(core);
+    error = revisit(core);
+    if (error != SOTTO_OK)
+        core->revisited = UINT64_MAX;
+    return error;
 }
 
 sotto_error sotto_serve(struct sotto *core, const struct sotto_host *host)
@@ -552,7 +567,7 @@ sotto_error sotto_serve(struct sotto *core, const struct sotto_host *host)
     sotto_error error = SOTTO_OK;
     core->patient = core->downloads.wanted = true;
     core->host = host;
-    while (!core->stop && error == SOTTO_OK)
+    while (!core->stop && (error == SOTTO_OK || passes(error)))
         error = serve_turn(core);
     core->inbox.wanted = core->inbox.want_envelopes = false;
     downloads_end(core);
@@ -594,8 +609,6 @@ sotto_error sotto_listen(struct sotto *core, uint32_t seconds, bool once,
     if (error != SOTTO_OK)
         (void)core_store_problem(core, error, "reading the conversations");
     else
-        error = give(&l);
-    if (error == SOTTO_OK)
         error = listen_loop(&l, seconds);
     core->inbox.wanted = core->inbox.want_envelopes = false;
     downloads_end(core);

@@ -7,8 +7,10 @@ import os
 import shutil
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 
@@ -119,6 +121,10 @@ def test_history_of_changes():
         assert "perfect" in texts(bob, "Alice") and "perfect" in texts(alice, "Bob")
 
 
+def in_pipe(file):
+    return struct.unpack("i", fcntl.ioctl(file, termios.FIONREAD, struct.pack("i", 0)))[0]
+
+
 def test_held_by_another():
     """a profile whose lock another process holds is waited for, said so, and nothing is lost"""
     with World("Alice", "Bob") as (world, alice, bob):
@@ -126,14 +132,16 @@ def test_held_by_another():
         bob.register()
         world.befriend(alice, bob)
         listener = bob.start("listen")
+        long = "before " + "x" * 100000  # more than the pipe takes: it is not noted as shown before it is read here
         try:
-            alice.ok("send", "Bob", "before")
-            for line in listener.stdout:
-                if '"text":"before"' in line:
-                    break
+            alice.ok("send", "Bob", text=long)
+            eventually(lambda: in_pipe(listener.stdout) > 32768, "the listener is about to show it")
             with open(os.path.join(bob.profile, "profile.db-shm"), "r+b") as file:
                 # SQLite's lock of whoever writes: the 121st byte of the log's index.
                 fcntl.lockf(file, fcntl.LOCK_EX, 1, 120)
+                for line in listener.stdout:
+                    if '"text":"before' in line:
+                        break
                 alice.ok("send", "Bob", "meanwhile")
                 # Waits longer than a lock is waited for; the listener has to bear that as well.
                 refused = bob.run("send", "Alice", "not taken")
@@ -146,11 +154,12 @@ def test_held_by_another():
                     break
             else:
                 raise AssertionError("the listener ended: %r" % listener.stderr.read())
+            eventually(lambda: bob.conversation("Alice")["unread"] == 0, "what was shown is noted as read")
         finally:
             listener.terminate()
             listener.communicate()
         for one, other in ((bob, "Alice"), (alice, "Bob")):
-            assert texts(one, other) == ["before", "meanwhile"], (one.name, one.history(other))
+            assert texts(one, other) == [long, "meanwhile"], (one.name, one.history(other))
 
 
 class Small(World):

@@ -456,6 +456,7 @@ static void messages_are_stored_exactly_once_and_in_order(void **state)
 {
     (void)state;
     struct store_message message, *list;
+    struct store_unread *rooms;
     int64_t position, local, head;
     size_t count;
     uint32_t unread;
@@ -505,6 +506,12 @@ static void messages_are_stored_exactly_once_and_in_order(void **state)
     assert_ok(store_messages_after(store, 2, 10, &arena, &list, &count));
     assert_int_equal(count, 3);
     assert_memory_equal(&list[0].room, &room_b, sizeof room_b);
+    assert_ok(store_messages_unread_between(store, 0, 2, &arena, &rooms, &count));
+    assert_int_equal(count, 1);
+    assert_memory_equal(&rooms[0].room, &room_a, sizeof room_a);
+    assert_int_equal(rooms[0].position, 2);
+    assert_ok(store_messages_unread_between(store, 2, 5, &arena, &rooms, &count));
+    assert_int_equal(count, 2);
     assert_ok(store_messages_head(store, &head));
     assert_int_equal(head, 5);
     assert_ok(store_message_by_content(store, &room_a, str("id"), &arena, &message));
