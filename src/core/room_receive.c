@@ -117,7 +117,8 @@ static sotto_error own_message(struct receiving *r, const struct store_outgoing 
                                                 queued.content, queued.content_id, &(int64_t){0});
         if (error == SOTTO_OK)
             error = listing_came(r->room->core, &r->room->id, true, false);
-        if (error == SOTTO_OK && queued.intent == MESSAGE_INTENT_FILE)
+        /* EXISTS: it was given as the past, before this device had seen that it was sent. */
+        if ((error == SOTTO_OK || error == SOTTO_EXISTS) && queued.intent == MESSAGE_INTENT_FILE)
             error = own_blob_tell(r->room->core, &r->room->id, outgoing->client_id, r->arena);
         if (error != SOTTO_OK && error != SOTTO_EXISTS && error != SOTTO_NOT_FOUND)
             return error;

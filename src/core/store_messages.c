@@ -317,10 +317,61 @@ static sotto_error is_here(struct store *store, const struct store_message *mess
     return SOTTO_OK;
 }
 
+/* One's own of that content id that waits here to be sent, or failed; 0: none. */
+static sotto_error find_unplaced(struct store *store, const struct store_message *message,
+                                 int64_t *local)
+{
+    struct query q;
+    *local = 0;
+    if (!message->own || message->content_id.size == 0)
+        return SOTTO_OK;
+    query_read(&q, store,
+               "SELECT local FROM message WHERE room = ? AND content_id = ? AND own"
+               " AND position IS NULL");
+    query_fixed(&q, message->room.bytes, sizeof message->room.bytes);
+    query_bytes(&q, message->content_id);
+    int64_t found = query_next(&q) ? column_i64(&q) : 0;
+    TRY(query_end(&q));
+    *local = found;
+    return SOTTO_OK;
+}
+
+/* It was sent, and this device had not seen that yet: the row takes its place, under its name. */
+static sotto_error place_given(struct store *store, int64_t local, const struct store_message *m,
+                               int64_t position)
+{
+    struct query q;
+    query_write(&q, store,
+                "UPDATE message SET seq = ?, part = ?, kind = ?, state = ?, time_s = ?,"
+                " content = ?, text = ?, edited_s = ?, markdown = ?, timer_s = ?, erase_s = ?,"
+                " position = ? WHERE local = ?");
+    query_u64(&q, m->seq);
+    query_u64(&q, m->part);
+    query_u64(&q, m->kind);
+    query_u64(&q, m->state);
+    query_u64(&q, m->time_s);
+    query_bytes(&q, m->content);
+    query_utf8(&q, m->text);
+    query_u64(&q, m->edited_s);
+    query_u64(&q, m->markdown);
+    query_u64(&q, m->timer_s);
+    query_u64(&q, m->erase_s);
+    query_i64(&q, position);
+    query_i64(&q, local);
+    store->unindexed = true;
+    TRY(query_run_one(&q));
+    /* Not the newest of its conversation, perhaps, as one that is placed otherwise is. */
+    query_write(&q, store,
+                "UPDATE listing SET last = (SELECT local FROM message WHERE room = ?1"
+                " ORDER BY position DESC LIMIT 1) WHERE room = ?1");
+    query_fixed(&q, m->room.bytes, sizeof m->room.bytes);
+    return query_run(&q);
+}
+
 sotto_error store_message_import(struct store *store, const struct store_message *message,
                                  int64_t *local)
 {
-    int64_t position = 0, row = 0;
+    int64_t position = 0, row = 0, unplaced = 0;
     bool here = false;
     BUG_UNLESS(message->seq != 0);
     if ((message->part & STORE_PART_IMPORTED) != 0)
@@ -334,9 +385,13 @@ sotto_error store_message_import(struct store *store, const struct store_message
     }
     if (here)
         return SOTTO_EXISTS;
+    TRY(find_unplaced(store, message, &unplaced));
     TRY(position_for(store, message, &position));
-    TRY(insert_message(store, message, position));
-    *local = sqlite3_last_insert_rowid(store->db);
+    if (unplaced != 0)
+        TRY(place_given(store, unplaced, message, position));
+    else
+        TRY(insert_message(store, message, position));
+    *local = unplaced != 0 ? unplaced : sqlite3_last_insert_rowid(store->db);
     return SOTTO_OK;
 }
 

@@ -55,7 +55,8 @@ sotto_error store_message_add(struct store *store, const struct store_message *m
 /* [tx] Inserts a message of the past with the position that another device of this account gave it.
  * Where that is taken, not between those of its neighbours in the log, or above what this device
  * gave so far, it gets another one: between them, else behind the one in front of it, else the next
- * that is given. EXISTS: it was stored before, or said there at
+ * that is given. One's own that waits here, or failed, under the same content id takes that place:
+ * it was sent, which this device had not seen. EXISTS: it was stored before, or said there at
  * another place. */
 sotto_error store_message_import(struct store *store, const struct store_message *message,
                                  int64_t *local);

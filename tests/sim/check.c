@@ -413,6 +413,8 @@ static void view_tell(const struct view *view)
                (int)outgoing.kind, (int)outgoing.state,
                (long long)outgoing.not_before_s - (long long)client_now_s(view->client),
                outgoing.intent.size > 0 ? outgoing.intent.data[0] : 0, outgoing.error);
+    for (size_t i = 0; i < view->line_count; i++)
+        printf("    %llu %s\n", (unsigned long long)view->lines[i].seq, view->lines[i].shown);
     arena_free(&arena);
 }
 
@@ -504,7 +506,8 @@ static void check_sent(struct world *world, const struct views *all, const struc
     const struct sim_room *room = room_of_view(world, view);
     bool forked = room != NULL && room->fork != FORK_NONE;
     if (status == SOTTO_STATUS_WAITING && active && !forked)
-        world_fails(world, "message %llu of client %u still waits", number, client->number);
+        world_fails(world, "message %llu of client %u, room %02x%02x, still waits", number,
+                    client->number, sent->room.bytes[0], sent->room.bytes[1]);
     bool over = !active || forked;
     for (size_t i = 0; i < view->change_count; i++)
         over |= view->changes[i].gap_begins;

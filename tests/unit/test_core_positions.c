@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/store_listing.h"
 #include "core/store_query.h"
 #include "sotto/sotto.h"
 #include "unit/folder.h"
@@ -114,6 +115,62 @@ static void what_waits_takes_a_place_of_its_own(void **state)
     expect_order(&kitchen, 2);
 }
 
+/* This device died before it saw that a message was sent; another one gives it as the past. */
+static void what_waits_here_and_was_sent_takes_the_place_that_is_given(void **state)
+{
+    (void)state;
+    static const char *const ids[] = {"waits", "failed"};
+    struct store_message message = message_of(&kitchen, 0), stored;
+    struct store_listing listing;
+    int64_t position, local, placed;
+    received(&kitchen, 1);
+    assert_ok(store_number_put(store, "message.position", 1000));
+    for (unsigned i = 0; i < 2; i++) {
+        message.seq = 0;
+        message.state = STORE_MESSAGE_WAITING;
+        message.own = true;
+        message.client_id = ids[i];
+        message.content_id = sotto_bytes_str(ids[i]);
+        message.text = sotto_bytes_str("as it was written");
+        assert_ok(store_message_add(store, &message, &position, &local));
+        if (i == 1)
+            assert_ok(store_message_fail(store, &kitchen, "failed"));
+        if (i == 0)
+            received(&kitchen, 9);
+        message.seq = 5 + i;
+        message.state = STORE_MESSAGE_SENT;
+        message.client_id = "";
+        message.position = 50 + i;
+        message.text = sotto_bytes_str("as it was edited");
+        assert_ok(store_message_import(store, &message, &placed));
+        assert_int_equal(placed, local);
+        assert_ok(store_message_by_client(store, &kitchen, ids[i], &arena, &stored));
+        assert_int_equal(stored.seq, 5 + i);
+        assert_int_equal(stored.state, STORE_MESSAGE_SENT);
+        assert_bytes(stored.text, message.text);
+        /* The log shows it, or says it once more. */
+        assert_error(store_message_place(store, &kitchen, ids[i], 5 + i, 7, (sotto_bytes){0},
+                                         message.content_id, &position),
+                     EXISTS);
+        assert_ok(store_listing_get(store, &kitchen, &arena, &listing));
+        assert_ok(store_message_local(store, listing.last, &arena, &stored));
+        assert_int_equal(stored.seq, 9);
+    }
+    expect_order(&kitchen, 4);
+    /* Of somebody else, or without an id, is another one. */
+    message.seq = 0;
+    message.state = STORE_MESSAGE_WAITING;
+    message.client_id = "c3";
+    message.content_id = sotto_bytes_str("mine");
+    assert_ok(store_message_add(store, &message, &position, &local));
+    message.seq = 20;
+    message.state = STORE_MESSAGE_RECEIVED;
+    message.own = false;
+    message.client_id = "";
+    assert_ok(store_message_import(store, &message, &placed));
+    assert_true(placed != local);
+}
+
 static void what_fits_keeps_its_position(void **state)
 {
     (void)state;
@@ -148,6 +205,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             what_is_received_after_the_past_was_given_is_not_taken_for_a_repeat, setup, teardown),
         cmocka_unit_test_setup_teardown(what_waits_takes_a_place_of_its_own, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_waits_here_and_was_sent_takes_the_place_that_is_given,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(what_fits_keeps_its_position, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_here_stays_where_it_is, setup, teardown),
     };
