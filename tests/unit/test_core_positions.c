@@ -171,6 +171,21 @@ static void what_waits_here_and_was_sent_takes_the_place_that_is_given(void **st
     assert_true(placed != local);
 }
 
+/* Who came back into a room says again what may not have come. */
+static void what_is_said_again_at_another_place_is_there_once(void **state)
+{
+    (void)state;
+    struct store_message message = message_of(&kitchen, 4);
+    int64_t position, local;
+    message.content_id = sotto_bytes_str("the same id");
+    assert_ok(store_message_add(store, &message, &position, &local));
+    message.seq = 9;
+    assert_error(store_message_add(store, &message, &position, &local), EXISTS);
+    message.content_id = sotto_bytes_str("another id");
+    assert_ok(store_message_add(store, &message, &position, &local));
+    assert_int_equal(position, 2); /* what was not stored took none */
+}
+
 static void what_fits_keeps_its_position(void **state)
 {
     (void)state;
@@ -207,6 +222,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_waits_takes_a_place_of_its_own, setup, teardown),
         cmocka_unit_test_setup_teardown(what_waits_here_and_was_sent_takes_the_place_that_is_given,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_said_again_at_another_place_is_there_once, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(what_fits_keeps_its_position, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_here_stays_where_it_is, setup, teardown),
     };

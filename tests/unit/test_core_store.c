@@ -434,24 +434,6 @@ static struct store_message message_of(const struct room_id *room, uint64_t seq,
                                   .text = str(text)};
 }
 
-/* Who came back into a room says again what may not have come. */
-static void what_is_said_again_at_another_place_is_there_once(void **state)
-{
-    (void)state;
-    int64_t position, local;
-    add_room(&room_a);
-    assert_ok(store_begin(store));
-    struct store_message message = message_of(&room_a, 4, "said");
-    message.content_id = str("the same id");
-    assert_ok(store_message_add(store, &message, &position, &local));
-    message.seq = 9;
-    assert_error(store_message_add(store, &message, &position, &local), EXISTS);
-    message.content_id = str("another id");
-    assert_ok(store_message_add(store, &message, &position, &local));
-    assert_int_equal(position, 2); /* what was not stored took none */
-    assert_ok(store_commit(store));
-}
-
 static void messages_are_stored_exactly_once_and_in_order(void **state)
 {
     (void)state;
@@ -886,7 +868,6 @@ int main(void)
         TEST(takes_and_requests_are_kept),
         TEST(rooms_are_kept_and_their_cursor_moves_by_one),
         TEST(mls_records_are_kept_and_counted),
-        TEST(what_is_said_again_at_another_place_is_there_once),
         TEST(messages_are_stored_exactly_once_and_in_order),
         TEST(the_outbox_keeps_its_order_and_its_bytes),
         TEST(what_was_rolled_back_never_was),
