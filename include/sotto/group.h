@@ -126,8 +126,8 @@ sotto_error sotto_group_continue(struct sotto *core, const struct sotto_id *conv
 /* Network. A link with which people can ask to join: so many (uses, 1 to 1000), for lifetime_s
  * seconds. What becomes of it is the group's rule (enum sotto_join_rule). Appended to link, with a
  * NUL; whoever has it can ask.
- * The requests come to this device alone. NOT_ALLOWED: one may not add people, or the rule is
- * CLOSED. */
+ * The requests come to this device, which tells the account's others; any of them lists the link,
+ * revokes it, and answers who asks. NOT_ALLOWED: one may not add people, or the rule is CLOSED. */
 sotto_error sotto_group_link(struct sotto *core, const struct sotto_id *conversation, uint32_t uses,
                              uint64_t lifetime_s, sotto_buf *link);
 struct sotto_join_link {
@@ -137,13 +137,15 @@ struct sotto_join_link {
     uint64_t expires_s;
 };
 
-/* Local. Calls each with ctx for every link that this device made. */
+/* Local. Calls each with ctx for every link that a device of the account made. Numbers are this
+ * device's own. */
 sotto_error sotto_group_links(struct sotto *core,
                               void (*each)(void *ctx, const struct sotto_join_link *link),
                               void *ctx);
 
-/* Network. From now on the link of that number is good for nothing, here at once; the relay learns
- * it with the next connection if it cannot be reached now. NOT_FOUND. */
+/* Network. From now on the link of that number is good for nothing, here at once, whichever device
+ * made it; the relay learns it with the next connection if it cannot be reached now, the account's
+ * other devices at the next settling. So are links of a conversation that is erased. NOT_FOUND. */
 sotto_error sotto_group_unlink(struct sotto *core, int64_t number);
 
 /* Network. Asks with a link of sotto_group_link. conversation is in state SOTTO_ROOM_ASKED until

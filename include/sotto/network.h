@@ -108,7 +108,8 @@ enum sotto_event_kind {
     SOTTO_EVENT_REQUEST = 5,        /* made, or answered */
     SOTTO_EVENT_ACCOUNT = 6,        /* one's own: registered, another name, another setting */
     SOTTO_EVENT_MESSAGE_ERASED = 7, /* its time was over */
-    SOTTO_EVENT_JOIN_REQUEST = 20,  /* somebody asks to join, or was answered */
+    SOTTO_EVENT_JOIN_REQUEST = 20,  /* somebody asks to join, or was answered; or a link to join
+                                       was made, used or revoked */
     SOTTO_EVENT_NOTICE = 25,        /* the relay tells the account something, or it was read */
     SOTTO_EVENT_RELAY = 26,         /* the relay's log of orders grew, or is convicted */
     SOTTO_EVENT_CONVERSATION_ERASED = 35, /* all that was said there: read it anew */

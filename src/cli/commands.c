@@ -506,7 +506,7 @@ const struct command commands[] = {
     {"group link", "TITLE", "Make a link with which people can ask to join a group",
      "Their requests come to this device; `sotto group join` says what becomes of them.",
      "sotto group link Kitchen --uses 5", invite_options, 1, 1, run_group_link, false},
-    {"group links", "", "List the links that this device made", NULL, "sotto group links",
+    {"group links", "", "List the links that your devices made", NULL, "sotto group links",
      no_options, 0, 0, run_group_links, false},
     {"group unlink", "NUMBER", "Make a link good for nothing", NULL, "sotto group unlink 1",
      no_options, 1, 1, run_group_unlink, false},

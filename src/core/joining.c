@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "core/own_joiners.h"
+#include "core/own_links.h"
 #include "wire/join.h"
 
 #define TROUBLE_ASKED "You asked to join. Whoever made the link has to let you in."
@@ -39,6 +40,16 @@ static sotto_error who_asks(struct considered *c)
     return SOTTO_OK;
 }
 
+static sotto_error use_tell(struct sotto *core, sotto_bytes capability)
+{
+    struct store_invitation invitation;
+    sotto_error error = store_invitation_get(core->store, capability, &invitation);
+    if (error == SOTTO_OK)
+        error = own_link_used_tell(core, &invitation);
+    wipe(&invitation, sizeof invitation);
+    return error;
+}
+
 /* The group that the link is for, entered. NOT_FOUND: there is none that one could be added to. */
 static sotto_error which_room(struct considered *c)
 {
@@ -51,6 +62,7 @@ static sotto_error which_room(struct considered *c)
     if (revoked)
         return SOTTO_NOT_FOUND;
     TRY(store_invitation_use(core->store, c->request.link, c->now_s));
+    TRY(use_tell(core, c->request.link));
     c->room = room_of(core, &id);
     if (c->room == NULL)
         return SOTTO_NO_MEMORY;
@@ -181,6 +193,8 @@ static sotto_error capability_grant(struct sotto *core, uint32_t uses, uint64_t 
     invitation->expires_s = invitation->created_s + lifetime_s;
     sotto_error error = store_begin(core->store);
     if (error == SOTTO_OK)
+        error = store_invitations_expire(core->store, invitation->created_s);
+    if (error == SOTTO_OK)
         error = core->env->random(core->env->ctx, invitation->capability, CAPABILITY_SIZE);
     if (error == SOTTO_OK)
         error = store_invitation_put(core->store, invitation);
@@ -254,6 +268,8 @@ sotto_error sotto_group_link(struct sotto *core, const struct sotto_id *conversa
         if (error == SOTTO_OK)
             error = store_join_link_add(core->store, &made);
         if (error == SOTTO_OK)
+            error = own_link_tell(core, &made, &invitation);
+        if (error == SOTTO_OK)
             error = join_link_format(&join, link);
         if (error == SOTTO_OK)
             error = sotto_buf_append(link, (const uint8_t *)"", 1);
@@ -303,9 +319,15 @@ sotto_error sotto_group_links(struct sotto *core,
 sotto_error sotto_group_unlink(struct sotto *core, int64_t number)
 {
     TRY(core_need_account(core));
+    struct store_join_link link;
     sotto_error error = store_begin(core->store);
     if (error == SOTTO_OK)
+        error = store_join_link_at(core->store, number, &link);
+    if (error == SOTTO_OK)
         error = store_join_link_revoke(core->store, number);
+    if (error == SOTTO_OK)
+        error = own_link_revoked_tell(core, &link);
+    wipe(&link, sizeof link);
     if (error == SOTTO_OK)
         error = store_commit(core->store);
     if (error != SOTTO_OK)
@@ -340,14 +362,14 @@ sotto_error sotto_join_requests(struct sotto *core,
     for (size_t i = 0; i < count && error == SOTTO_OK; i++) {
         struct sotto_join_request one = {.id = joiners[i].id, .time_s = joiners[i].time_s};
         struct store_room row;
+        if (store_room_get(core->store, &joiners[i].room, &arena, &row) != SOTTO_OK)
+            continue; /* this device is not there yet */
         memcpy(one.conversation.bytes, joiners[i].room.bytes, ROOM_ID_SIZE);
         memcpy(one.account.bytes, joiners[i].account.bytes, ACCOUNT_ID_SIZE);
         one.name = names_of(core, &joiners[i].account, &arena);
         if (one.name[0] == '\0')
             one.name = joiners[i].name;
-        one.title = store_room_get(core->store, &joiners[i].room, &arena, &row) == SOTTO_OK
-                        ? row.title
-                        : "";
+        one.title = row.title;
         each(ctx, &one);
     }
     arena_free(&arena);

@@ -9,6 +9,7 @@
 #include "core/notices.h"
 #include "core/own_blobs.h"
 #include "core/own_joiners.h"
+#include "core/own_links.h"
 #include "core/own_settings.h"
 #include "core/profile_picture.h"
 
@@ -416,6 +417,12 @@ static sotto_error record_read(struct sotto *core, uint8_t record, struct reader
         return own_joiner_read(core, reader, arena);
     case OWN_JOINER_GONE:
         return own_joiner_gone_read(core, reader);
+    case OWN_LINK:
+        return own_link_read(core, reader);
+    case OWN_LINK_USED:
+        return own_link_used_read(core, reader);
+    case OWN_LINK_REVOKED:
+        return own_link_revoked_read(core, reader);
     case OWN_SETTING:
         return own_setting_read(core, reader);
     case OWN_PROGRESS:

@@ -6,8 +6,9 @@
 
 #include "codec/writer.h"
 #include "core/own_blobs.h"
-#include "core/own_joiners.h"
 #include "core/listing.h"
+#include "core/own_joiners.h"
+#include "core/own_links.h"
 
 enum {
     PIECE_COUNT = 200,
@@ -173,6 +174,7 @@ sotto_error own_rooms_write(struct sotto *core, struct arena *arena, struct own_
         TRY(own_sink_flush(sink, false));
     }
     TRY(own_joiners_write(core, arena, sink));
+    TRY(own_links_write(core, arena, sink));
     return listings_write(core, rooms, count, arena, sink);
 }
 

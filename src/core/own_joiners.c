@@ -74,9 +74,10 @@ sotto_error own_joiner_read(struct sotto *core, struct reader *reader, struct ar
         reader_fail(reader, SOTTO_LENGTH, "own.capability");
     TRY(reader->fault.error);
     sotto_error error = store_room_get(core->store, &joiner.room, arena, &row);
-    if (error == SOTTO_NOT_FOUND || (error == SOTTO_OK && row.kind != STORE_ROOM_GROUP))
-        return SOTTO_OK; /* none of this device's */
-    TRY(error);
+    if (error == SOTTO_OK && row.kind != STORE_ROOM_GROUP)
+        return SOTTO_OK;
+    if (error != SOTTO_OK && error != SOTTO_NOT_FOUND) /* this device may be added later */
+        return error;
     error = store_joiner_of(core->store, &joiner.room, &joiner.account, arena, &known);
     if (error == SOTTO_OK && known.time_s >= joiner.time_s)
         return SOTTO_OK; /* it is here, under the number that people were given */

@@ -80,6 +80,11 @@ sotto_error store_invitations(struct store *store, struct arena *arena,
 sotto_error store_invitations_expire(struct store *store, uint64_t before_s)
 {
     struct query q;
+    query_write(&q, store,
+                "DELETE FROM join_link WHERE revoked = 0 AND capability IN"
+                " (SELECT capability FROM invitation WHERE expires_s < ?)");
+    query_u64(&q, before_s);
+    TRY(query_run(&q));
     query_write(&q, store, "DELETE FROM invitation WHERE expires_s < ?");
     query_u64(&q, before_s);
     return query_run(&q);

@@ -30,6 +30,21 @@ sotto_error store_join_link_get(struct store *store, sotto_bytes capability,
     return error;
 }
 
+sotto_error store_join_link_at(struct store *store, int64_t number, struct store_join_link *link)
+{
+    struct query q;
+    struct store_join_link found = {0};
+    query_read(&q, store, "SELECT " LINK_COLUMNS " FROM join_link WHERE number = ?");
+    query_i64(&q, number);
+    if (query_next(&q))
+        read_link(&q, &found);
+    sotto_error error = query_end_one(&q);
+    if (error == SOTTO_OK)
+        *link = found;
+    wipe(&found, sizeof found);
+    return error;
+}
+
 sotto_error store_join_links(struct store *store, struct arena *arena,
                              struct store_join_link **links, size_t *count)
 {
@@ -62,6 +77,18 @@ sotto_error store_join_link_revoke(struct store *store, int64_t number)
     query_write(&q, store, "UPDATE join_link SET revoked = 1 WHERE number = ?");
     query_i64(&q, number);
     return query_run_one(&q);
+}
+
+sotto_error store_join_link_used(struct store *store, sotto_bytes capability, uint32_t used)
+{
+    struct query q;
+    query_write(&q, store,
+                "UPDATE invitation SET used = min(uses, ?) WHERE capability = ? AND used < ?"
+                " AND capability IN (SELECT capability FROM join_link)");
+    query_u64(&q, used);
+    query_bytes(&q, capability);
+    query_u64(&q, used);
+    return query_run(&q);
 }
 
 sotto_error store_join_link_erase(struct store *store, sotto_bytes capability)

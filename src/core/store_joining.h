@@ -1,11 +1,12 @@
-/* Links with which people ask to join groups: made here, asked with from elsewhere, taken by
- * oneself. See store.h. */
+/* Links with which people ask to join groups: made by this account, asked with from elsewhere,
+ * taken by oneself. See store.h. */
 #ifndef CORE_STORE_JOINING_H
 #define CORE_STORE_JOINING_H
 
 #include "core/store.h"
 
-/* A link that was made here; uses and lifetime are those of the invitation of that capability. */
+/* A link that a device of the account made; uses and lifetime are those of the invitation of that
+ * capability. */
 struct store_join_link {
     int64_t number; /* given by the store */
     uint8_t capability[CAPABILITY_SIZE];
@@ -14,12 +15,16 @@ struct store_join_link {
 };
 sotto_error store_join_link_get(struct store *store, sotto_bytes capability,
                                 struct store_join_link *link); /* NOT_FOUND */
+sotto_error store_join_link_at(struct store *store, int64_t number,
+                               struct store_join_link *link); /* NOT_FOUND */
 sotto_error store_join_links(struct store *store, struct arena *arena,
                              struct store_join_link **links, size_t *count);
 /* [tx] */
 sotto_error store_join_link_add(struct store *store, const struct store_join_link *link);
 /* [tx] NOT_FOUND. */
 sotto_error store_join_link_revoke(struct store *store, int64_t number);
+/* [tx] So many asked with it, if it is here and fewer did by what is known. */
+sotto_error store_join_link_used(struct store *store, sotto_bytes capability, uint32_t used);
 /* [tx] With its invitation. NOT_FOUND is no error. */
 sotto_error store_join_link_erase(struct store *store, sotto_bytes capability);
 

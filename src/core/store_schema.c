@@ -651,11 +651,57 @@ static const char version_23[] =
     " INSERT INTO event (kind, about) VALUES (25, NEW.hash); END;"
     "PRAGMA user_version = 23;";
 
+/* Links to join groups, and who asks, may come from one's other devices before their room is known
+ * here. A link of a conversation that was erased is over: the relay is told. */
+static const char version_24[] =
+    "CREATE TABLE link_24 ("
+    " number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " capability BLOB NOT NULL UNIQUE,"
+    " room BLOB NOT NULL,"
+    " revoked INTEGER NOT NULL) STRICT;"
+    "INSERT INTO link_24 SELECT number, capability, room, revoked FROM join_link;"
+    "DROP TABLE join_link;"
+    "ALTER TABLE link_24 RENAME TO join_link;"
+    "CREATE TABLE joiner_24 ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " room BLOB NOT NULL,"
+    " account BLOB NOT NULL,"
+    " device BLOB NOT NULL,"
+    " relay TEXT NOT NULL,"
+    " capability BLOB NOT NULL,"
+    " name TEXT NOT NULL,"
+    " time_s INTEGER NOT NULL,"
+    " UNIQUE (room, account)) STRICT;"
+    "INSERT INTO joiner_24 SELECT id, room, account, device, relay, capability, name, time_s"
+    " FROM joiner;"
+    "DROP TABLE joiner;"
+    "ALTER TABLE joiner_24 RENAME TO joiner;"
+    "CREATE TRIGGER joiner_added AFTER INSERT ON joiner BEGIN"
+    " INSERT INTO event (kind, about) VALUES (20, NEW.room); END;"
+    "CREATE TRIGGER joiner_erased AFTER DELETE ON joiner BEGIN"
+    " INSERT INTO event (kind, about) VALUES (20, OLD.room); END;"
+    "CREATE TRIGGER join_link_added AFTER INSERT ON join_link BEGIN"
+    " INSERT INTO event (kind, about) VALUES (20, NEW.room); END;"
+    "CREATE TRIGGER join_link_used AFTER UPDATE OF used ON invitation"
+    " WHEN NEW.used <> OLD.used BEGIN"
+    " INSERT INTO event (kind, about)"
+    " SELECT 20, room FROM join_link WHERE capability = NEW.capability AND revoked = 0; END;"
+    "CREATE TRIGGER join_link_revoked AFTER UPDATE OF revoked ON join_link"
+    " WHEN NEW.revoked <> OLD.revoked BEGIN"
+    " INSERT INTO event (kind, about) VALUES (20, NEW.room); END;"
+    "CREATE TRIGGER room_joining_added AFTER INSERT ON room"
+    " WHEN EXISTS (SELECT 1 FROM joiner WHERE room = NEW.room) BEGIN"
+    " INSERT INTO event (kind, about) VALUES (20, NEW.room); END;"
+    "CREATE TRIGGER room_joining_erased AFTER DELETE ON room BEGIN"
+    " UPDATE join_link SET revoked = 1 WHERE room = OLD.room;"
+    " DELETE FROM joiner WHERE room = OLD.room; END;"
+    "PRAGMA user_version = 24;";
+
 /* steps[n]: from version n to n + 1 */
 static const char *const steps[STORE_VERSION] = {
     version_1,  version_2,  version_3,  version_4,  version_5,  version_6,  version_7,  version_8,
     version_9,  version_10, version_11, version_12, version_13, version_14, version_15, version_16,
-    version_17, version_18, version_19, version_20, version_21, version_22, version_23};
+    version_17, version_18, version_19, version_20, version_21, version_22, version_23, version_24};
 
 const char *store_schema_step(uint64_t version)
 {

@@ -644,7 +644,7 @@ const struct rpc_method rpc_methods[] = {
      conversation, "ConversationId", false, group_continue},
     {"group.createLink", "Make a link with which people can ask to join", create_link, "Invitation",
      true, group_create_link},
-    {"group.listLinks", "The links that this device made", page, "JoinLinks", false,
+    {"group.listLinks", "The links that the account's devices made", page, "JoinLinks", false,
      group_list_links},
     {"group.revokeLink", "A link is good for nothing any more", revoke_link, "Nothing", true,
      group_revoke_link},
@@ -652,7 +652,7 @@ const struct rpc_method rpc_methods[] = {
      "Ask to join with a link. The conversation that it gives is in state `asked` until the answer"
      " comes, and is gone then; the group has an id of its own",
      ask_link, "ConversationId", true, group_ask},
-    {"group.listRequests", "Who asks to join, by links of this device", page, "JoinRequests", false,
+    {"group.listRequests", "Who asks to join, by links of the account", page, "JoinRequests", false,
      group_list_requests},
     {"group.approve", "Let somebody in who asks to join", request, "ConversationId", false,
      group_approve},

@@ -608,11 +608,13 @@ static const struct rpc_field version[] = {STRING("version", "of this program"),
 static const struct rpc_field event[] = {
     OF_ACCOUNT,
     NUMBER("number", "grows by one with each; kept over restarts"),
-    ONE_OF("type",
-           "message|messageChanged|messageErased|conversation|conversationErased|contact|request|"
-           "account|joinRequest|notice|relay",
-           "what changed; messageErased: its time was over; conversationErased: all that was said"
-           " there is gone"),
+    ONE_OF(
+        "type",
+        "message|messageChanged|messageErased|conversation|conversationErased|contact|request|"
+        "account|joinRequest|notice|relay",
+        "what changed; messageErased: its time was over; conversationErased: all that was said"
+        " there is gone; joinRequest: somebody asks to join or was answered, or a link to join was"
+        " made, used or revoked"),
     MAYBE_ID("about", "the conversation's id; of type contact, the account's; of type notice,"
                       " the notice's"),
     MAYBE_NUMBER("erased", "of type messageErased: the id that it had"),

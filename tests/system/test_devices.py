@@ -210,6 +210,45 @@ def test_requests_in_step():
         assert sorted({m["name"] for m in alice.ok("group", "members", "Kitchen").of("member")}) == ["Alice", "Bob", "Carol"]
 
 
+def test_links_in_step():
+    """links to join are listed and revoked on all devices, later ones and a backup's too; before the group is known there"""
+    with World("Alice", "Bob", "Carol", "Dave") as (world, alice, bob, carol, dave):
+        two(world)
+        carol.register()
+        dave.register()
+        laptop = link(world, alice, "Laptop")
+        alice.ok("group", "create", "Kitchen", "Bob")
+        make = lambda: alice.ok("group", "link", "Kitchen", "--uses", "2").of("invitation")[0]["link"]
+        first, second = make(), make()
+        carol.ok("group", "ask", first)
+        sync(alice)
+        sync(laptop, alice, laptop)  # which hears of the links and of Carol, and is added to the group, in whatever order
+        links = lambda device: [(l["conversation"], l["uses"], l["used"]) for l in device.ok("group", "links").of("joinLink")]
+        assert [l[1:] for l in links(alice)] == [(2, 1), (2, 0)], links(alice)
+        assert links(laptop) == links(alice)
+        assert [(r["name"], r["title"]) for r in laptop.ok("group", "requests").of("joinRequest")] == [("Carol", "Kitchen")]
+        tablet = link(world, alice, "Tablet", 3)
+        sync(tablet, alice, tablet)
+        assert links(tablet) == links(alice)
+        backup = os.path.join(world.directory, "links")
+        with open(backup + ".key", "w") as out:
+            out.write(tablet.ok("backup", backup, "--key", "--account-key").of("backup")[0]["key"] + "\n")
+        # Revoked at the relay by a device that did not make it, whether or not the one that did is there.
+        laptop.ok("group", "unlink", str(laptop.ok("group", "links").of("joinLink")[0]["link"]))
+        assert dave.run("group", "ask", first).error == "not_member"
+        sync(laptop, alice, tablet, laptop)
+        for device in (alice, laptop, tablet):
+            assert [l[1:] for l in links(device)] == [(2, 0)], (device.profile, links(device))
+        sync(alice, laptop, tablet)  # what was said before it does not bring it back
+        assert [len(links(d)) for d in (alice, laptop, tablet)] == [1, 1, 1]
+        dave.ok("group", "ask", second)  # the other one is good
+        sync(alice, laptop, alice, laptop, tablet)
+        assert [l[2] for d in (alice, laptop, tablet) for l in links(d)] == [1, 1, 1]
+        restored = Device(world, "Alice", 4)
+        restored.ok("restore", backup, "--passphrase-file", backup + ".key")
+        assert [l[1:] for l in links(restored)] == [(2, 1), (2, 0)], links(restored)
+
+
 def test_history():
     """a long history with edits, reactions and files comes whole, killed at any moment, once"""
     with pair() as (world, alice, bob):
@@ -382,5 +421,5 @@ def test_refused():
         assert limited.run("device", "revoke", devices(alice)["Kiosk"]["device"]).error == "limited_device"
 
 
-main([test_link, test_groups, test_in_step, test_requests_in_step, test_history, test_revoke, test_removed_by_others,
+main([test_link, test_groups, test_in_step, test_requests_in_step, test_links_in_step, test_history, test_revoke, test_removed_by_others,
       test_refused])
