@@ -242,7 +242,8 @@ const struct command commands[] = {
      "At first those of 1M at most, while `sotto listen`, `sotto sync` or a daemon runs. They are "
      "kept"
      " in the profile, encrypted, until their message goes, and `sotto save` then needs no network."
-     " Of people who are no contacts none is fetched. This device alone.",
+     " Of people who are no contacts none is fetched. Each of your devices has its own setting, "
+     "since one may be on a dear connection or a small disk: set it on each.",
      "sotto downloads 20M", no_options, 1, 1, run_downloads, false},
     {"relay", "", "Show what your relay says of lawful orders, and whether it stays with it",
      "Relays keep a log of every order that a court or an authority gave them, and of what they "

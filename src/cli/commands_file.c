@@ -164,8 +164,8 @@ int run_downloads(struct cli *cli, const struct args *args)
     if (sotto_set_downloads(cli->core, most) != SOTTO_OK)
         return cli_fail(cli);
     cli->output->done(cli, "downloads", NULL,
-                      most == 0 ? "No file is fetched unless you save it."
-                                : "Files of contacts are fetched as they come.");
+                      most == 0 ? "On this device no file is fetched unless you save it."
+                                : "On this device files of contacts are fetched as they come.");
     return EXIT_OK;
 }
 

@@ -411,7 +411,7 @@ const struct rpc_method rpc_methods[] = {
      on, "Account", false, account_set_receipts},
     {"account.setDownloads",
      "Which files of contacts are fetched as they come, while the daemon runs; at first those of a"
-     " mebibyte at most. Of this device alone",
+     " mebibyte at most. Each device has its own: the account's others are not told",
      downloads, "Account", false, account_set_downloads},
     {"account.setTyping", "Whether others are told that one types, and one is told of them", on,
      "Account", false, account_set_typing},

@@ -65,6 +65,9 @@ static void what_another_device_tells_counts_here_and_faces_hear_of_it(void **st
     sotto_buf_init(&records, core->env);
     assert_ok(own_settings_write(core, &records));
     assert_int_equal(records.size, 0); /* as it is at first */
+    assert_ok(sotto_set_downloads(core, 0));
+    assert_ok(own_settings_write(core, &records));
+    assert_int_equal(records.size, 0); /* each device's own */
     assert_ok(sotto_set_receipts(core, false));
     assert_ok(sotto_allow_typing(core, false));
     expect(false, false);
