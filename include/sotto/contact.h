@@ -8,8 +8,12 @@ SOTTO_API_BEGIN
 
 /* ---- Meeting -------------------------------------------------------------------------------- */
 
-/* Network. A link for `uses` people (1 to 1000), good for lifetime_s seconds; appended to link,
- * with a NUL. Whoever has it can begin a conversation with this account. TIMEOUT: the relay did not
+#define SOTTO_LINK_USES_MAX 1000
+#define SOTTO_LINK_LIFETIME_MAX (3650 * UINT64_C(86400))
+
+/* Network. A link for `uses` people (1 to SOTTO_LINK_USES_MAX), good for lifetime_s seconds (1 to
+ * SOTTO_LINK_LIFETIME_MAX; the relay may shorten it); appended to link, with a NUL. Whoever has it
+ * can begin a conversation with this account. USAGE: another number. TIMEOUT: the relay did not
  * confirm it: there is none, call again. */
 sotto_error sotto_invite(struct sotto *core, uint32_t uses, uint64_t lifetime_s, sotto_buf *link);
 

@@ -123,11 +123,11 @@ sotto_error sotto_group_unban(struct sotto *core, const struct sotto_id *convers
 sotto_error sotto_group_continue(struct sotto *core, const struct sotto_id *conversation,
                                  struct sotto_id *successor);
 
-/* Network. A link with which people can ask to join: so many (uses, 1 to 1000), for lifetime_s
- * seconds. What becomes of it is the group's rule (enum sotto_join_rule). Appended to link, with a
- * NUL; whoever has it can ask.
- * The requests come to this device, which tells the account's others; any of them lists the link,
- * revokes it, and answers who asks. NOT_ALLOWED: one may not add people, or the rule is CLOSED. */
+/* Network. A link with which people can ask to join: so many (uses), for lifetime_s
+ * seconds, both within the limits of sotto_invite (USAGE). What becomes of it is the group's rule
+ * (enum sotto_join_rule). Appended to link, with a NUL; whoever has it can ask. The requests come
+ * to this device, which tells the account's others; any of them lists the link, revokes it, and
+ * answers who asks. NOT_ALLOWED: one may not add people, or the rule is CLOSED. */
 sotto_error sotto_group_link(struct sotto *core, const struct sotto_id *conversation, uint32_t uses,
                              uint64_t lifetime_s, sotto_buf *link);
 struct sotto_join_link {

@@ -9,7 +9,7 @@ int cli_invite(struct cli *cli, const struct args *args, const struct sotto_id *
     uint64_t uses = 1;
     uint64_t lifetime = 7 * 86400;
     if ((args->options[0] != NULL &&
-         !options_number("uses", args->options[0], 1000, &uses, &problem)) ||
+         !options_number("uses", args->options[0], SOTTO_LINK_USES_MAX, &uses, &problem)) ||
         (args->options[1] != NULL &&
          !options_duration("expires", args->options[1], &lifetime, &problem)))
         return cli_problem(cli, &problem);

@@ -7,6 +7,18 @@
 
 /* ---- Making a link ---- */
 
+sotto_error invite_terms(struct sotto *core, uint32_t uses, uint64_t lifetime_s)
+{
+    if (uses == 0 || uses > SOTTO_LINK_USES_MAX)
+        return problem_set(&core->problem, SOTTO_ARGUMENT, SOTTO_CODE_USAGE, "Give a whole number.",
+                           "A link is for 1 to %d people.", SOTTO_LINK_USES_MAX);
+    if (lifetime_s == 0 || lifetime_s > SOTTO_LINK_LIFETIME_MAX)
+        return problem_set(&core->problem, SOTTO_ARGUMENT, SOTTO_CODE_USAGE, "Choose another time.",
+                           "A link is good for a second to %d days.",
+                           (int)(SOTTO_LINK_LIFETIME_MAX / 86400));
+    return SOTTO_OK;
+}
+
 static sotto_error invitation_new(struct sotto *core, uint32_t uses, uint64_t lifetime_s,
                                   struct store_invitation *invitation)
 {
@@ -60,6 +72,7 @@ static void invitation_forget(struct sotto *core, struct store_invitation *invit
 sotto_error sotto_invite(struct sotto *core, uint32_t uses, uint64_t lifetime_s, sotto_buf *link)
 {
     TRY(core_need_account(core));
+    TRY(invite_terms(core, uses, lifetime_s));
     struct store_invitation invitation, stored;
     sotto_error error = invitation_new(core, uses, lifetime_s, &invitation);
     if (error != SOTTO_OK)

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "core/own_joiners.h"
 #include "core/own_links.h"
+#include "core/people.h"
 #include "wire/join.h"
 
 #define TROUBLE_ASKED "You asked to join. Whoever made the link has to let you in."
@@ -251,6 +252,8 @@ sotto_error sotto_group_link(struct sotto *core, const struct sotto_id *conversa
     struct store_join_link made = {0};
     arena_init(&arena, core->env);
     sotto_error error = link_check(core, conversation, &arena, &row);
+    if (error == SOTTO_OK)
+        error = invite_terms(core, uses, lifetime_s);
     if (error == SOTTO_OK)
         error = capability_grant(core, uses, lifetime_s, &invitation);
     if (error == SOTTO_OK) {

@@ -35,6 +35,9 @@ void people_conflict_note(struct sotto *core, const struct account_id *account,
 sotto_error people_greeting(struct room *room, const struct store_room *row, struct arena *arena,
                             sotto_bytes *greeting);
 
+/* What a link may be good for (sotto_invite). Sets the problem. */
+sotto_error invite_terms(struct sotto *core, uint32_t uses, uint64_t lifetime_s);
+
 /* What the other person scans; with: whom it is shown to, NULL for anybody. Sets the problem. */
 sotto_error verify_link_show(struct sotto *core, const struct account_id *with, char *out,
                              size_t size);

@@ -224,9 +224,9 @@ static const struct rpc_field add_device[] = {
 static const struct rpc_field rename_device[] = {
     DEVICE, TEXT("name", 256, "what it is called from now on"), END};
 static const struct rpc_field which_device[] = {DEVICE, END};
-#define LINK                                                  \
-    MAYBE_NUMBER("uses", 1, 1000, "for how many people (1)"), \
-        MAYBE_NUMBER("lifetime", 1, 3650 * UINT64_C(86400), "seconds (7 days)")
+#define LINK                                                                 \
+    MAYBE_NUMBER("uses", 1, SOTTO_LINK_USES_MAX, "for how many people (1)"), \
+        MAYBE_NUMBER("lifetime", 1, SOTTO_LINK_LIFETIME_MAX, "seconds (7 days)")
 static const struct rpc_field invite[] = {LINK, END};
 static const struct rpc_field link[] = {TEXT("link", RPC_STRING_MAX, "sotto://invite/..., whole"),
                                         END};

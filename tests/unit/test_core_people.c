@@ -439,9 +439,37 @@ static void other_devices_changes_are_taken_over(void **state)
     arena_free(&arena);
 }
 
+static void a_link_is_for_somebody_and_for_some_time(void **state)
+{
+    (void)state;
+    sotto_buf link;
+    sotto_buf_init(&link, core->env);
+    static const struct {
+        uint32_t uses;
+        uint64_t lifetime_s;
+    } refused[] = {{0, 60},
+                   {SOTTO_LINK_USES_MAX + 1, 60},
+                   {1, 0},
+                   {1, SOTTO_LINK_LIFETIME_MAX + 1},
+                   {1, UINT64_MAX}};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        assert_error(sotto_invite(core, refused[i].uses, refused[i].lifetime_s, &link), ARGUMENT);
+        assert_int_equal(sotto_problem(core)->code, SOTTO_CODE_USAGE);
+        struct store_invitation *invitations = NULL;
+        size_t count = 1;
+        struct arena arena;
+        arena_init(&arena, core->env);
+        assert_ok(store_invitations(core->store, &arena, &invitations, &count));
+        assert_int_equal(count, 0);
+        arena_free(&arena);
+    }
+    sotto_buf_free(&link);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_link_is_for_somebody_and_for_some_time, start, stop),
         cmocka_unit_test_setup_teardown(two_lists_of_one_number_are_told_and_not_taken, start,
                                         stop),
         cmocka_unit_test_setup_teardown(
