@@ -62,7 +62,8 @@ struct sotto_conversation {
     struct sotto_settings settings;
     bool blocked;                 /* the other person is */
     enum sotto_verified verified; /* the other person's keys; of a group: unverified */
-    const char *trouble;          /* empty, or why it is forked or waits */
+    const char *trouble;          /* empty, or why it is forked or waits, or that somebody who was
+                                     added is not in yet (sotto_members) */
     char authenticator[65]; /* hex of the epoch authenticator's first 32 bytes; empty if not active
                              */
 };
@@ -156,6 +157,9 @@ struct sotto_member {
     bool own;
     bool blocked;
     enum sotto_verified verified;
+    /* Of whom this device added: */
+    bool waits;          /* not in yet, since their relay has not taken what lets them in */
+    const char *trouble; /* why, once it was refused, and what to do; else empty */
 };
 
 /* Local. Calls each with ctx for every device in the conversation, one's own too. */

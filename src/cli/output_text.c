@@ -443,7 +443,10 @@ static void text_member(struct cli *cli, const struct sotto_member *member)
         fputs("  [verified]", stdout);
     if (member->blocked)
         fputs("  [blocked]", stdout);
-    puts(member->own ? "  (you)" : "");
+    fputs(member->own ? "  (you)" : "", stdout);
+    fputs(member->waits ? "  [not in yet]\n" : "\n", stdout);
+    if (member->trouble[0] != '\0')
+        printf("          %s\n", member->trouble);
 }
 
 static void text_request(struct cli *cli, const struct sotto_request *request)

@@ -1,6 +1,7 @@
 /* What faces read: conversations, messages, members, people, status. All from the store. */
 #include <string.h>
 
+#include "core/arriving.h"
 #include "core/downloads.h"
 #include "core/file_name.h"
 #include "core/listing.h"
@@ -145,6 +146,8 @@ sotto_error conversation_show(struct sotto *core, const struct store_room *row, 
     one.seq = row->next_seq - 1;
     one.members = row->members;
     one.trouble = row->trouble;
+    if (row->trouble[0] == '\0' && row->state == STORE_ROOM_ACTIVE)
+        TRY(arriving_trouble(core, row, arena, &one.trouble));
     if (row->kind == STORE_ROOM_DIRECT && row->has_peer)
         person_show(core, &row->peer, arena, &one.blocked, &one.verified);
     if (row->state == STORE_ROOM_ACTIVE && memcmp(row->authenticator, zeros, sizeof zeros) != 0)
@@ -181,8 +184,10 @@ sotto_error sotto_conversation(struct sotto *core, const struct sotto_id *id,
 
 /* ---- Members ---- */
 
-static void members_show(struct sotto *core, const sotto_mls_group *group, struct arena *arena,
-                         void (*each)(void *ctx, const struct sotto_member *member), void *ctx)
+static sotto_error members_show(struct sotto *core, const struct room_id *room,
+                                const sotto_mls_group *group, struct arena *arena,
+                                void (*each)(void *ctx, const struct sotto_member *member),
+                                void *ctx)
 {
     uint32_t at = 0;
     sotto_mls_leaf leaf;
@@ -198,8 +203,10 @@ static void members_show(struct sotto *core, const sotto_mls_group *group, struc
         member.name = names_of(core, &account, arena);
         member.own = core_is_own(core, &account);
         person_show(core, &account, arena, &member.blocked, &member.verified);
+        TRY(arriving_member(core, room, &account, &device, arena, &member.waits, &member.trouble));
         each(ctx, &member);
     }
+    return SOTTO_OK;
 }
 
 sotto_error sotto_members(struct sotto *core, const struct sotto_id *conversation,
@@ -219,7 +226,7 @@ sotto_error sotto_members(struct sotto *core, const struct sotto_id *conversatio
         error = room_enter(room, &arena, &row);
     store_rollback(core->store); /* nothing was changed */
     if (error == SOTTO_OK && room->group != NULL)
-        members_show(core, room->group, &arena, each, ctx);
+        error = members_show(core, &id, room->group, &arena, each, ctx);
     if (error != SOTTO_OK)
         (void)core_store_problem(core, error, "reading the members");
 out:

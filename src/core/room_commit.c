@@ -11,6 +11,7 @@
 #include "core/rejoin.h"
 #include "core/renew.h"
 #include "core/room_settings.h"
+#include "core/store_arriving.h"
 
 /* ---- Gathering ---- */
 
@@ -734,6 +735,7 @@ static sotto_error came_note(struct winning *w, const struct commit_made *made)
 static sotto_error won_one(struct winning *w, const struct commit_made *made)
 {
     struct sotto *core = w->room->core;
+    TRY(store_arriving_gone(core->store, &w->room->id, &made->account, &made->device));
     if (made->action == COMMIT_ADD || made->action == COMMIT_REJOIN) {
         bool own = core_is_own(core, &made->account);
         w->added |= !own;

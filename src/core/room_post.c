@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/joining.h"
+#include "core/store_arriving.h"
 
 /* What a refusal means for the row. */
 enum outcome {
@@ -36,6 +37,16 @@ static bool may_have_moved(struct sotto *core, const struct message *answer,
 {
     return answer->error.code == WIRE_CODE_NO_ACCOUNT && outgoing->client_id[0] == '\0' &&
            core_now_s(core) < outgoing->created_s + AWAY_S && !is_revoked(core, outgoing, arena);
+}
+
+/* Whether it is a Welcome, and somebody waits for it who is in the group's list. */
+static bool is_missed(struct sotto *core, const struct store_outgoing *outgoing,
+                      struct arena *arena)
+{
+    struct store_room row;
+    return outgoing->client_id[0] == '\0' && !is_revoked(core, outgoing, arena) &&
+           store_room_get(core->store, &outgoing->room, arena, &row) == SOTTO_OK &&
+           row.state == STORE_ROOM_ACTIVE;
 }
 
 static uint64_t away_pause_s(uint32_t tries)
@@ -77,9 +88,14 @@ static sotto_error posted_store(struct room *room, sotto_error error, const stru
         TRY(joining_refused(room, &row));
         outcome = OUTCOME_NEVER; /* the link was all that it had */
     }
-    if (outcome == OUTCOME_NEVER)
+    const char *said = error == SOTTO_REFUSED && answer != NULL ? wire_code_name(answer->error.code)
+                                                                : sotto_error_name(error);
+    if (outcome == OUTCOME_NEVER) {
         TRY(store_outgoing_erase(core->store, outgoing.id));
-    else {
+        if (error != SOTTO_OK && is_missed(core, &outgoing, arena))
+            TRY(store_arriving_give_up(core->store, &room->id, &outgoing.account, &outgoing.device,
+                                       said));
+    } else {
         outgoing.tries++;
         if (outcome == OUTCOME_PLAIN)
             outgoing.capability = sotto_bytes_of(NULL, 0);
@@ -87,9 +103,6 @@ static sotto_error posted_store(struct room *room, sotto_error error, const stru
             outgoing.not_before_s =
                 core_now_s(core) +
                 (outcome == OUTCOME_AWAY ? away_pause_s(outgoing.tries - 1) : TRANSIENT_PAUSE_S);
-        const char *said = error == SOTTO_REFUSED && answer != NULL
-                               ? wire_code_name(answer->error.code)
-                               : sotto_error_name(error);
         *tell = outcome == OUTCOME_LATER ||
                 (outcome == OUTCOME_AWAY && strcmp(outgoing.error, said) != 0);
         outgoing.error = said;

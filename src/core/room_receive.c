@@ -8,6 +8,7 @@
 #include "core/own_blobs.h"
 #include "core/profile_picture.h"
 #include "core/rejoin.h"
+#include "core/store_arriving.h"
 #include "core/successor.h"
 #include "core/typing.h"
 #include "core/statement.h"
@@ -478,6 +479,8 @@ static sotto_error commit_events(struct receiving *r, const struct entry *entry,
             continue;
         if (identity_leaf_ids(&leaf, &subject, &device) != SOTTO_OK)
             continue;
+        if (kind == SOTTO_KIND_REMOVED)
+            TRY(store_arriving_gone(core->store, &r->room->id, &subject, &device));
         bool told = has_last && account_id_equal(&last, &subject);
         last = subject;
         has_last = true;

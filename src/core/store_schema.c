@@ -697,11 +697,32 @@ static const char version_24[] =
     " DELETE FROM joiner WHERE room = OLD.room; END;"
     "PRAGMA user_version = 24;";
 
+/* Who was added and could not be let in: store_arriving.h. */
+static const char version_25[] =
+    "CREATE TABLE unwelcomed ("
+    " room BLOB NOT NULL REFERENCES room ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,"
+    " account BLOB NOT NULL,"
+    " device BLOB NOT NULL,"
+    " error TEXT NOT NULL,"
+    " PRIMARY KEY (room, account, device)) STRICT;"
+    "CREATE TRIGGER unwelcomed_added AFTER INSERT ON unwelcomed BEGIN"
+    " INSERT INTO event (kind, about) VALUES (3, NEW.room); END;"
+    "CREATE TRIGGER unwelcomed_erased AFTER DELETE ON unwelcomed BEGIN"
+    " INSERT INTO event (kind, about) VALUES (3, OLD.room); END;"
+    "CREATE TRIGGER welcome_refused AFTER UPDATE OF error ON outgoing"
+    " WHEN NEW.kind = 5 AND NEW.client_id IS NULL AND NEW.error <> OLD.error BEGIN"
+    " INSERT INTO event (kind, about) VALUES (3, NEW.room); END;"
+    "CREATE TRIGGER welcome_ended AFTER DELETE ON outgoing"
+    " WHEN OLD.kind = 5 AND OLD.client_id IS NULL AND OLD.error <> '' BEGIN"
+    " INSERT INTO event (kind, about) VALUES (3, OLD.room); END;"
+    "PRAGMA user_version = 25;";
+
 /* steps[n]: from version n to n + 1 */
 static const char *const steps[STORE_VERSION] = {
-    version_1,  version_2,  version_3,  version_4,  version_5,  version_6,  version_7,  version_8,
-    version_9,  version_10, version_11, version_12, version_13, version_14, version_15, version_16,
-    version_17, version_18, version_19, version_20, version_21, version_22, version_23, version_24};
+    version_1,  version_2,  version_3,  version_4,  version_5,  version_6,  version_7,
+    version_8,  version_9,  version_10, version_11, version_12, version_13, version_14,
+    version_15, version_16, version_17, version_18, version_19, version_20, version_21,
+    version_22, version_23, version_24, version_25};
 
 const char *store_schema_step(uint64_t version)
 {

@@ -352,6 +352,10 @@ json_t *object_member(const sotto_env *env, const struct sotto_member *member)
     set_bool(object, "own", member->own);
     set_bool(object, "blocked", member->blocked);
     set_verified(env, object, member->verified);
+    if (member->waits)
+        set_bool(object, "waits", true);
+    if (member->trouble[0] != '\0')
+        object_set_text(env, object, "trouble", member->trouble);
     return object;
 }
 

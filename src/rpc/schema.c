@@ -272,6 +272,12 @@ static const struct rpc_field member[] = {
     BOOLEAN("own", "whether it is one's own account"),
     BOOLEAN("blocked", "whether one has blocked them"),
     VERIFIED_FIELDS,
+    {.name = "waits",
+     .type = RPC_BOOLEAN,
+     .optional = true,
+     .text = "this device added them, and they are not in yet, since their relay has not taken what"
+             " lets them in"},
+    MAYBE("trouble", "why, once it was refused, and what to do"),
     END,
 };
 

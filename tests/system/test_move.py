@@ -157,30 +157,64 @@ def test_posted_after():
         assert not relay_has(world, bytes.fromhex(account(alice)["account"]))
 
 
+def added_while_moving(world, other, alice, bob):
+    """Bob has a group with Alice, whose Welcome lies nowhere, and has not read where she moved."""
+    alice.register()
+    bob.register(relay=other.address)
+    world.befriend(bob, alice)
+    world.stop_relay()
+    world.options = ("--rate-limit", "on", "--rate-requests", "2")  # a list of devices, a KeyPackage, no Welcome
+    world.start_relay()
+    assert bob.run("group", "create", "Late", "Alice").error == "rate_limited"
+    assert bob.conversation("Late")["members"] == 2
+    assert "(rate_limited)" in missing(bob)["trouble"] and "members" in bob.conversation("Late")["trouble"]
+    world.stop_relay()
+    world.options = ()
+    world.start_relay()
+    alice.ok("account", "move", "--relay", other.address)
+    assert "movingFrom" not in account(alice)
+
+
+def missing(person):
+    """Who of the group is not in yet."""
+    (one,) = [m for m in person.ok("group", "members", "Late").of("member") if m.get("waits")]
+    return one
+
+
+def test_welcome_given_up():
+    """of whoever cannot be let in any more it is said until they are removed or in, with what to do, which helps"""
+    with Two("Alice", "Bob") as (world, other, alice, bob):
+        added_while_moving(world, other, alice, bob)
+        bob.sql("UPDATE outgoing SET not_before_s = 0, created_s = created_s - 31 * 86400")
+        bob.ok("send", "Late", "hello")
+        assert bob.sql("SELECT count(*) FROM outgoing WHERE kind = 5") == [(0,)]
+        for _ in range(2):
+            assert missing(bob)["name"] == "Alice" and "Remove them and add them again" in missing(bob)["trouble"]
+            assert "members" in bob.conversation("Late")["trouble"]
+            sync(bob)
+        bob.ok("group", "remove", "Late", "Alice")
+        assert bob.conversation("Late").get("trouble", "") == ""
+        bob.ok("group", "add", "Late", "Alice")
+        sync(alice)
+        assert alice.conversation("Late")["state"] == "active"
+        assert [m for m in bob.ok("group", "members", "Late").of("member") if "waits" in m or "trouble" in m] == []
+
+
 def test_welcome_follows():
     """who is added while they move gets the Welcome where they are, though nobody was at the place that it was for"""
     with Two("Alice", "Bob") as (world, other, alice, bob):
-        alice.register()
-        bob.register(relay=other.address)
-        world.befriend(bob, alice)
-        world.stop_relay()
-        world.options = ("--rate-limit", "on", "--rate-requests", "2")  # a list of devices, a KeyPackage, no Welcome
-        world.start_relay()
-        assert bob.run("group", "create", "Late", "Alice").error == "rate_limited"
+        added_while_moving(world, other, alice, bob)
         owed = lambda: bob.sql("SELECT relay FROM outgoing WHERE kind = 5")
-        assert bob.conversation("Late")["members"] == 2 and owed() == [(world.address,)], owed()
-        world.stop_relay()
-        world.options = ()
-        world.start_relay()
-        alice.ok("account", "move", "--relay", other.address)
-        assert "movingFrom" not in account(alice)
+        assert owed() == [(world.address,)], owed()
         # Bob writes there, and has not read what Alice says of herself in their conversation.
         bob.sql("UPDATE outgoing SET not_before_s = 0")
         bob.ok("send", "Late", "hello")
         assert bob.sql("SELECT error FROM outgoing WHERE kind = 5") == [("no_account",)]
         assert owed() == [(world.address,)]
+        assert "30 days" in missing(bob)["trouble"]
         sync(bob)
         assert owed() == []
+        assert bob.conversation("Late").get("trouble", "") == ""
         sync(alice)
         assert alice.conversation("Late")["state"] == "active"
         bob.ok("send", "Late", "there you are")
@@ -337,5 +371,5 @@ def test_daemons():
             assert daemon.stop().code == 0
 
 
-main([test_move, test_devices, test_late, test_posted_after, test_welcome_follows, test_linked_meanwhile, test_linked_after,
+main([test_move, test_devices, test_late, test_posted_after, test_welcome_given_up, test_welcome_follows, test_linked_meanwhile, test_linked_after,
       test_same_relay, test_deleted_meanwhile, test_code, test_dead, test_killed, test_daemons])
