@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "core/process.h"
+#include "core/store.h"
 #include "rpc/call.h"
 #include "rpc/json_memory.h"
 
@@ -91,6 +92,7 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     json_memory_init();
     (void)process_protect(); /* a system without it is no worse than before */
+    store_memory_uncounted();
     struct globals globals = {NULL, false, false, false};
     struct args args = {{NULL}, NULL, 0};
     const struct command *command = NULL;

@@ -228,9 +228,10 @@ static sotto_error account_store(struct sotto *core, const struct pending *pendi
     struct store_profile profile;
     struct reader reader;
     sotto_buf saved;
-    uint64_t head = 0;
-    TRY(store_number_get(core->store, "message.position", &head)); /* of a backup that is here */
-    uint64_t position = own_positions_next(package->position > head ? package->position : head);
+    int64_t head = 0;
+    TRY(store_messages_head(core->store, &head)); /* of a backup that is here */
+    uint64_t before = (uint64_t)head > package->position ? (uint64_t)head : package->position;
+    uint64_t position = own_positions_next(before);
     memset(&profile, 0, sizeof profile);
     sotto_buf_init(&saved, core->env);
     sotto_buf texts;
@@ -254,7 +255,7 @@ static sotto_error account_store(struct sotto *core, const struct pending *pendi
     if (error == SOTTO_OK)
         error = store_profile_put(core->store, &profile);
     if (error == SOTTO_OK)
-        error = store_number_put(core->store, "message.position", position);
+        error = store_messages_head_put(core->store, (int64_t)position);
     if (error == SOTTO_OK)
         error = store_number_put(core->store, "listened", position);
     if (error == SOTTO_OK)

@@ -31,10 +31,11 @@ static bool is_muted(struct sotto *core, const struct store_listing *listing)
     return listing->muted_s > core_now_s(core);
 }
 
-sotto_error listing_came(struct sotto *core, const struct room_id *room, bool own, bool mention)
+sotto_error listing_came(struct sotto *core, const struct room_id *room, bool own, bool mention,
+                         bool *listed)
 {
     struct arena arena;
-    struct store_listing listing;
+    struct store_listing listing = {0};
     arena_init(&arena, core->env);
     sotto_error error = store_listing_get(core->store, room, &arena, &listing);
     bool counts = own || !is_muted(core, &listing) || (mention && !listing.mentions_muted);
@@ -42,6 +43,7 @@ sotto_error listing_came(struct sotto *core, const struct room_id *room, bool ow
         listing.shelf = STORE_SHELF_LIST;
         error = store_listing_put(core->store, &listing);
     }
+    *listed = error == SOTTO_OK && listing.shelf == STORE_SHELF_LIST;
     arena_free(&arena);
     return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
 }

@@ -5,8 +5,10 @@
 #include "core/internal.h"
 
 /* Inside a transaction: a message of people came, or one's own took its place: an archived
- * conversation comes back, unless it is muted. */
-sotto_error listing_came(struct sotto *core, const struct room_id *room, bool own, bool mention);
+ * conversation comes back, unless it is muted. *listed: it is in the list now, where further ones
+ * of this transaction leave it. */
+sotto_error listing_came(struct sotto *core, const struct room_id *room, bool own, bool mention,
+                         bool *listed);
 
 /* Whether a text mentions oneself. */
 bool listing_mentions(const struct sotto *core, sotto_bytes text, bool markdown);

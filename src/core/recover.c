@@ -109,13 +109,13 @@ static bool lists(sotto_bytes bytes, const struct identity *identity, struct are
 static sotto_error positions_begin(struct sotto *core)
 {
     uint16_t random = 0;
-    uint64_t head = 0; /* of a backup that is here, perhaps of a device that was recovered itself */
-    TRY(store_number_get(core->store, "message.position", &head));
+    int64_t head = 0; /* of a backup that is here, perhaps of a device that was recovered itself */
+    TRY(store_messages_head(core->store, &head));
     TRY(core->env->random(core->env->ctx, (uint8_t *)&random, sizeof random));
     uint64_t position = (UINT64_C(4096) + random % 2048) * OWN_POSITIONS;
-    if (position <= head)
-        position = own_positions_next(head);
-    TRY(store_number_put(core->store, "message.position", position));
+    if (position <= (uint64_t)head)
+        position = own_positions_next((uint64_t)head);
+    TRY(store_messages_head_put(core->store, (int64_t)position));
     return store_number_put(core->store, "listened", position);
 }
 

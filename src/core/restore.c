@@ -249,12 +249,12 @@ static sotto_error take_one(struct restoring *r, uint8_t type, sotto_bytes body)
 static sotto_error positions_put(struct restoring *r)
 {
     struct store *store = r->core->store;
-    uint64_t head = 0;
-    TRY(store_number_get(store, "message.position", &head));
-    if (r->merging || head > r->account.position)
+    int64_t head = 0;
+    TRY(store_messages_head(store, &head));
+    if (r->merging || (uint64_t)head > r->account.position)
         return SOTTO_OK; /* by an earlier run */
     uint64_t next = own_positions_next(r->account.position);
-    TRY(store_number_put(store, "message.position", next));
+    TRY(store_messages_head_put(store, (int64_t)next));
     return store_number_put(store, "listened", next);
 }
 

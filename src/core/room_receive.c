@@ -22,6 +22,7 @@ struct receiving {
     /* Looked up once for all entries that come together. */
     bool own_sent; /* something of this device's own may come */
     bool owes;     /* receipts are owed here */
+    bool listed;   /* what came is where people look: what follows changes nothing there */
     bool has_sender, blocked;
     struct account_id sender; /* of the newest message, and whether they are blocked */
 };
@@ -92,6 +93,12 @@ static sotto_error own_change(struct receiving *r, const struct store_outgoing *
     return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
 }
 
+static sotto_error came(struct receiving *r, bool own, bool mention)
+{
+    return r->listed ? SOTTO_OK
+                     : listing_came(r->room->core, &r->room->id, own, mention, &r->listed);
+}
+
 /* What this device told the others counts here at its place among what they told. */
 static sotto_error own_said(struct receiving *r, sotto_bytes bytes)
 {
@@ -117,7 +124,7 @@ static sotto_error own_message(struct receiving *r, const struct store_outgoing 
                                                 entry->seq, core_now_s(r->room->core),
                                                 queued.content, queued.content_id, &(int64_t){0});
         if (error == SOTTO_OK)
-            error = listing_came(r->room->core, &r->room->id, true, false);
+            error = came(r, true, false);
         /* EXISTS: it was given as the past, before this device had seen that it was sent. */
         if ((error == SOTTO_OK || error == SOTTO_EXISTS) && queued.intent == MESSAGE_INTENT_FILE)
             error = own_blob_tell(r->room->core, &r->room->id, outgoing->client_id, r->arena);
@@ -246,8 +253,7 @@ static sotto_error content_store(struct receiving *r, const struct entry *entry,
     if (message.own && file) /* this device may have been told of the blob before */
         TRY(store_blob_refer_local(core->store, local, content->file.blob));
     typing_said(core, &r->room->id, sender);
-    return blocked ? SOTTO_OK
-                   : listing_came(core, &r->room->id, message.own, message.mentions_self);
+    return blocked ? SOTTO_OK : came(r, message.own, message.mentions_self);
 }
 
 static sotto_error sender_blocked(struct receiving *r, const struct account_id *sender,

@@ -92,6 +92,12 @@ static sotto_error commit(struct store *store)
     return run(store, "COMMIT");
 }
 
+/* The transaction is over, done or not. */
+static void forget(struct store *store)
+{
+    store->unindexed = store->position_known = store->position_given = false;
+}
+
 /* No savepoint around a part: SQLite would copy each page that it touches. */
 static sotto_error begin_part(struct store *store)
 {
@@ -131,12 +137,13 @@ sotto_error store_gather_end(struct store *store)
         return SOTTO_OK;
     bool whole = !store->spoiled && !sqlite3_get_autocommit(store->db);
     store->in_transaction = true;
-    sotto_error error = whole ? store_search_index(store) : lost(store);
-    store->in_transaction = store->unindexed = false;
+    sotto_error error = whole ? store_messages_finish(store) : lost(store);
+    store->in_transaction = false;
     if (error == SOTTO_OK)
         error = commit(store);
     if (error != SOTTO_OK && !sqlite3_get_autocommit(store->db))
         sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    forget(store);
     return error;
 }
 
@@ -159,12 +166,14 @@ sotto_error store_commit(struct store *store)
     if (sqlite3_get_autocommit(store->db))
         error = lost(store);
     else if (!store->gathering) {
-        error = store_search_index(store);
+        error = store_messages_finish(store);
         if (error == SOTTO_OK)
             error = commit(store);
     }
     if (error != SOTTO_OK)
         store_rollback(store);
+    else if (!store->gathering)
+        forget(store);
     store->in_transaction = false;
     return error;
 }
@@ -178,7 +187,7 @@ void store_rollback(struct store *store)
     else if (store->in_transaction && !sqlite3_get_autocommit(store->db))
         sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
     if (store->in_transaction && !store->gathering)
-        store->unindexed = false;
+        forget(store);
     store->in_transaction = false;
 }
 

@@ -42,6 +42,10 @@ struct store;
 
 /* ---- Opening -------------------------------------------------------------------------------- */
 
+/* For a program's start, before it opens anything: SQLite does not count the memory that it has,
+ * which takes a lock for each piece. A library does not decide that for a whole process. */
+void store_memory_uncounted(void);
+
 /* How a profile is opened. All zero is allowed. */
 struct store_access {
     /* Appends the passphrase of a locked profile; tries: how many before were wrong. False: none is

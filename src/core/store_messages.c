@@ -6,6 +6,8 @@
     "client_id, content_id, target, content, text, edited_s, markdown, "                    \
     "timer_s, erase_s"
 
+#define POSITION "message.position" /* among the numbers: the last that was given */
+
 static void read_message(struct query *q, struct arena *arena, struct store_message *out)
 {
     out->local = column_i64(q);
@@ -58,20 +60,25 @@ static sotto_error many_messages(struct query *q, struct arena *arena,
 
 /* ---- Writing -------------------------------------------------------------------------------- */
 
-enum { NEXT_POSITION = -1 };
+/* The number is read once in a transaction, and written once, when it is committed. */
+static sotto_error read_position(struct store *store)
+{
+    uint64_t number;
+    if (store->position_known)
+        return SOTTO_OK;
+    TRY(store_number_get(store, POSITION, &number));
+    store->position = (int64_t)number;
+    store->position_known = store->in_transaction; /* outside, others give some */
+    return SOTTO_OK;
+}
 
 /* The next position: never given twice, also when the message that had it is gone. */
 static sotto_error take_position(struct store *store, int64_t *position)
 {
-    struct query q;
-    query_write(&q, store,
-                "UPDATE number SET value = value + 1 WHERE name = 'message.position'"
-                " RETURNING value");
-    int64_t found = query_next(&q) ? column_i64(&q) : 0;
-    while (query_next(&q)) /* to its end, where the change is made */
-        continue;
-    TRY(query_end_one(&q));
-    *position = found;
+    BUG_UNLESS(store->in_transaction);
+    TRY(read_position(store));
+    *position = ++store->position;
+    store->position_given = true;
     return SOTTO_OK;
 }
 
@@ -147,7 +154,7 @@ static sotto_error give_way(struct store *store, const struct room_id *room, uin
     }
 }
 
-/* position: 0 for none, NEXT_POSITION for the one that take_position gives next. */
+/* position: 0 for none. */
 static sotto_error insert_message(struct store *store, const struct store_message *m,
                                   int64_t position)
 {
@@ -156,13 +163,15 @@ static sotto_error insert_message(struct store *store, const struct store_messag
     TRY(give_way(store, &m->room, m->seq, m->part, m->content_id, &said));
     if (said)
         return SOTTO_EXISTS;
+    /* OR FAIL, where ABORT would have SQLite copy each page that the row, its indices and its
+     * triggers touch, so as to put them back: what is not unique is found before anything is
+     * changed. */
     query_write(
         &q, store,
-        "INSERT INTO message (room, seq, part, kind, state, own, unread, sender, subject,"
+        "INSERT OR FAIL INTO message (room, seq, part, kind, state, own, unread, sender, subject,"
         " time_s, client_id, content_id, target, content, text, edited_s, markdown, owed,"
         " timer_s, erase_s, mention, position)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, iif(?22 = -1,"
-        " (SELECT value + 1 FROM number WHERE name = 'message.position'), ?22))");
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     query_fixed(&q, m->room.bytes, sizeof m->room.bytes);
     bind_seq_or_null(&q, m->seq);
     query_u64(&q, m->part);
@@ -217,7 +226,11 @@ sotto_error store_message_add(struct store *store, const struct store_message *m
     bool waits = message->state == STORE_MESSAGE_WAITING || message->state == STORE_MESSAGE_FAILED;
     BUG_UNLESS(waits == (message->seq == 0));
     int64_t next = 0;
-    TRY(insert_message(store, message, waits ? 0 : NEXT_POSITION));
+    if (!waits) {
+        TRY(read_position(store));
+        next = store->position + 1;
+    }
+    TRY(insert_message(store, message, next));
     int64_t row = sqlite3_last_insert_rowid(store->db);
     if (!waits) /* only now is it known that it is new */
         TRY(take_position(store, &next));
@@ -764,11 +777,9 @@ sotto_error store_messages_search(struct store *store, const char *query,
     return many_messages(&q, arena, messages, count);
 }
 
-sotto_error store_search_index(struct store *store)
+static sotto_error index_texts(struct store *store)
 {
     struct query q;
-    if (!store->unindexed)
-        return SOTTO_OK;
     query_write(&q, store,
                 "INSERT INTO search (rowid, text) SELECT local, text FROM message WHERE local >"
                 " (SELECT value FROM number WHERE name = 'search.indexed') AND text <> ''");
@@ -776,8 +787,15 @@ sotto_error store_search_index(struct store *store)
     query_write(&q, store,
                 "UPDATE number SET value = coalesce((SELECT seq FROM sqlite_sequence"
                 " WHERE name = 'message'), 0) WHERE name = 'search.indexed'");
-    TRY(query_run(&q));
-    store->unindexed = false;
+    return query_run(&q);
+}
+
+sotto_error store_messages_finish(struct store *store)
+{
+    if (store->unindexed)
+        TRY(index_texts(store));
+    if (store->position_given)
+        TRY(store_number_put(store, POSITION, (uint64_t)store->position));
     return SOTTO_OK;
 }
 
@@ -817,9 +835,16 @@ sotto_error store_search_merge_step(struct store *store, bool *done)
 
 sotto_error store_messages_head(struct store *store, int64_t *position)
 {
-    uint64_t number;
-    TRY(store_number_get(store, "message.position", &number));
-    *position = (int64_t)number;
+    TRY(read_position(store));
+    *position = store->position;
+    return SOTTO_OK;
+}
+
+sotto_error store_messages_head_put(struct store *store, int64_t position)
+{
+    BUG_UNLESS(store->in_transaction);
+    store->position = position;
+    store->position_known = store->position_given = true;
     return SOTTO_OK;
 }
 

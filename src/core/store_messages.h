@@ -145,8 +145,9 @@ enum store_search_state {
 sotto_error store_search_state(struct store *store, enum store_search_state *state);
 sotto_error store_search_merge(struct store *store);
 sotto_error store_search_merge_step(struct store *store, bool *done);
-/* The highest position given so far. */
+/* The highest position given so far; [tx] those given from here on are above that one. */
 sotto_error store_messages_head(struct store *store, int64_t *position);
+sotto_error store_messages_head_put(struct store *store, int64_t position);
 
 /* [tx] Everything of a room up to entry seq was read, on another device; clocks start here too. */
 sotto_error store_messages_read_seq(struct store *store, const struct room_id *room, uint64_t seq,

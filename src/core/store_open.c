@@ -114,6 +114,11 @@ static sotto_error open_key(struct store *store, const struct store_access *acce
 
 /* ---- The database --------------------------------------------------------------------------- */
 
+void store_memory_uncounted(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* refused: it counts, as before */
+}
+
 static void nap(void)
 {
     struct timespec time = {.tv_nsec = 20 * 1000 * 1000};

@@ -31,8 +31,12 @@ struct store {
     bool in_transaction;
     bool gathering, gathered, spoiled; /* store_gather: asked for; begun; a part of it failed */
     int part_changes;                  /* of the connection, when the part began */
-    bool unindexed; /* texts were added that the search index does not have yet */
-    bool scrub;     /* something was erased that the log still holds */
+    /* Of the transaction: texts were added that the search index does not have yet; the position of
+     * a message that was given last, read already, and to be written. */
+    bool unindexed;
+    bool position_known, position_given;
+    int64_t position;
+    bool scrub; /* something was erased that the log still holds */
     sotto_fault fault;
     char message[300];
     struct {
@@ -109,7 +113,7 @@ sotto_error query_end_rooms(struct query *q, struct arena *arena, struct room_id
                             size_t *count);
 
 /* store_messages.c, inside a transaction, before it is committed. */
-sotto_error store_search_index(struct store *store);
+sotto_error store_messages_finish(struct store *store);
 
 /* store_schema.c: the SQL that leads from that version, below STORE_VERSION, to the next; the last
  * plain databases were of version 3. */

@@ -191,7 +191,7 @@ static void a_gap_is_filled_in_order(void **state)
     int64_t position;
     (void)state;
     assert_ok(store_begin(core->store));
-    assert_ok(store_number_put(core->store, "message.position", 1000)); /* as linking does */
+    assert_ok(store_messages_head_put(core->store, 1000)); /* as linking does */
     assert_ok(store_commit(core->store));
     assert_ok(received(5, 5, "five", &position));
     snprintf(text, sizeof text, HEAD "%s%s%s", line(3, 3, "\"text\":\"three\""),

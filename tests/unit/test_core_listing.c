@@ -93,7 +93,7 @@ static void counts_follow_whatever_happens_to_messages(void **state)
     int64_t position;
     add_room(&room, 1);
     add_room(&other, 1);
-    assert_ok(store_number_put(store, "message.position", 2000)); /* a linked device's */
+    assert_ok(store_messages_head_put(store, 2000)); /* a linked device's */
     int64_t first = add_message(&room, 1, false), second = add_message(&room, 2, true);
     int64_t third = add_message(&room, 3, true);
     expect(&room, 3, 2, third);

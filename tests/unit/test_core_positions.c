@@ -124,7 +124,7 @@ static void what_waits_here_and_was_sent_takes_the_place_that_is_given(void **st
     struct store_listing listing;
     int64_t position, local, placed;
     received(&kitchen, 1);
-    assert_ok(store_number_put(store, "message.position", 1000));
+    assert_ok(store_messages_head_put(store, 1000));
     for (unsigned i = 0; i < 2; i++) {
         message.seq = 0;
         message.state = STORE_MESSAGE_WAITING;
@@ -189,7 +189,7 @@ static void what_is_said_again_at_another_place_is_there_once(void **state)
 static void what_fits_keeps_its_position(void **state)
 {
     (void)state;
-    assert_ok(store_number_put(store, "message.position", 1000));
+    assert_ok(store_messages_head_put(store, 1000));
     received(&kitchen, 9);
     assert_int_equal(given(&kitchen, 5, 50), 50);
     assert_int_equal(given(&kitchen, 6, 60), 60);

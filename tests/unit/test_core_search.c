@@ -270,7 +270,7 @@ static void pages_have_each_message_once_whatever_its_position(void **state)
     (void)state;
     int64_t local;
     assert_ok(store_begin(core->store));
-    assert_ok(store_number_put(core->store, "message.position", 1000));
+    assert_ok(store_messages_head_put(core->store, 1000));
     assert_ok(store_commit(core->store));
     say(&kitchen, "kestrel now");
     static const char *const texts[] = {"kestrel 1", "kestrel 2", "kestrel 3"};
