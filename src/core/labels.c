@@ -235,22 +235,28 @@ static sotto_error not_valid(struct finding *f, const char *what)
         "What the relay gave out for %s is not valid: %s.", f->label, what);
 }
 
-/* Inside a transaction: what was found is known from here on. */
+static sotto_error contact_learn(struct finding *f, sotto_fault *fault)
+{
+    struct sotto *core = f->core;
+    sotto_bytes newest;
+    TRY(manifest_learn(core, &f->account, f->manifest, &f->arena, &newest, fault));
+    TRY(store_contact_get(core->store, &f->account, &f->arena, &f->contact));
+    if (f->contact.relay[0] != '\0')
+        return SOTTO_OK;
+    f->contact.relay = core->profile.relay;
+    return store_contact_put(core->store, &f->contact);
+}
+
+/* Inside a transaction: what was found is known from here on; also where a label leads to oneself,
+ * so that it does not lead elsewhere later without a word. */
 static sotto_error learn(struct finding *f, sotto_fault *fault)
 {
     struct sotto *core = f->core;
     struct manifest manifest;
-    sotto_bytes newest;
     TRY(manifest_read(f->manifest, &f->arena, &manifest, fault));
     account_id_of(manifest.account_key, &f->account);
-    if (core_is_own(core, &f->account))
-        return SOTTO_OK;
-    TRY(manifest_learn(core, &f->account, f->manifest, &f->arena, &newest, fault));
-    TRY(store_contact_get(core->store, &f->account, &f->arena, &f->contact));
-    if (f->contact.relay[0] == '\0') {
-        f->contact.relay = core->profile.relay;
-        TRY(store_contact_put(core->store, &f->contact));
-    }
+    if (!core_is_own(core, &f->account))
+        TRY(contact_learn(f, fault));
     sotto_error error =
         store_pin_get(core->store, core->profile.relay, f->label, &f->arena, &f->pin);
     f->pinned = error == SOTTO_OK;

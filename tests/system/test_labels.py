@@ -148,6 +148,12 @@ def test_lies():
         assert found(alice, "@bob")["changed"]  # looking makes it no better
         alice.ok("add", "@bob", "--changed")
         assert not found(alice, "@bob")["changed"]
+        # What led to oneself leads elsewhere.
+        world.fake.do(lambda relay: relay.labels.update({b"mine": relay.accounts[accounts["Alice"]]}))
+        assert not found(alice, "@mine")["changed"]
+        world.fake.do(lambda relay: relay.labels.update({b"mine": relay.accounts[accounts["Mallory"]]}))
+        one = found(alice, "@mine")
+        assert one["changed"] and one["before"] == accounts["Alice"].hex(), one
         # Keys that no account has signed, and a list that contradicts what is known.
         for broken in (b"nonsense", None):
             def lie(relay):
