@@ -77,6 +77,7 @@ struct view {
     struct line *changes; /* those of them with which its person came or went, or came back */
     size_t change_count, change_room;
     struct digest members;
+    bool stranded; /* nobody can let it in, and it cannot know: see is_stranded */
 };
 
 struct views {
@@ -324,12 +325,25 @@ static bool said_again(const struct room_check *c, const struct view *view, uint
     return false;
 }
 
+/* Whether the two were shown different entries there. Whose branch has expired by the time that all
+ * are shown the other one can be let in there like anybody who was away. */
+static bool on_branches(const struct room_check *c, const struct view *a, const struct view *b,
+                        uint64_t seq)
+{
+    const struct sim_room *room = c->room;
+    if (room == NULL || room->fork == FORK_NONE || seq < room->fork_seq ||
+        ((a->client->person->number ^ b->client->person->number) & 1) == 0)
+        return false;
+    return seq < room->heal_seq || seq < room->logs[1].next_seq;
+}
+
 static void same_history(const struct room_check *c, const struct view *a, const struct view *b)
 {
     struct world *world = c->world;
     for (size_t i = 0; i < a->line_count; i++) {
         const struct line *line = &a->lines[i];
-        if (!is_text(line) || !was_member(a, line->seq) || !was_member(b, line->seq))
+        if (!is_text(line) || !was_member(a, line->seq) || !was_member(b, line->seq) ||
+            on_branches(c, a, b, line->seq))
             continue;
         const struct line *other = text_at(b, line->seq);
         if (other == NULL && (may_be_over(c, line) || may_miss(c, b->client->person, line->seq) ||
@@ -375,7 +389,7 @@ static void view_alone(struct world *world, const struct view *view)
     if (view->state == SOTTO_ROOM_FORKED && !forked)
         world_fails(world, "client %u says that a room is forked that is not: %s", client->number,
                     view->trouble);
-    if (view->state == SOTTO_ROOM_ACTIVE && view->waiting > 0 && !forked)
+    if (view->state == SOTTO_ROOM_ACTIVE && view->waiting > 0 && !forked && !view->stranded)
         world_fails(world, "client %u still has %u in an outbox", client->number, view->waiting);
     for (size_t i = 0; i < view->line_count; i++)
         if (view->lines[i].kind == SOTTO_KIND_UNREADABLE && !forked) {
@@ -406,6 +420,9 @@ static void view_tell(const struct view *view)
            view->client->person->account, id.bytes[0], id.bytes[1], view->client->number,
            (int)view->state, (unsigned long long)view->epoch, (unsigned long long)view->seq,
            view->waiting, view->trouble);
+    for (size_t i = 0; i < view->line_count; i++)
+        printf("    %llu: %s%s%s\n", (unsigned long long)view->lines[i].seq, view->lines[i].shown,
+               view->lines[i].gap_begins ? ", out" : "", view->lines[i].gap_ends ? ", in" : "");
     for (int64_t after = 0;
          store_outgoing_next(store, &id, STORE_OUT_ALL, after, &arena, &outgoing) == SOTTO_OK;
          after = outgoing.id)
@@ -413,39 +430,72 @@ static void view_tell(const struct view *view)
                (int)outgoing.kind, (int)outgoing.state,
                (long long)outgoing.not_before_s - (long long)client_now_s(view->client),
                outgoing.intent.size > 0 ? outgoing.intent.data[0] : 0, outgoing.error);
-    for (size_t i = 0; i < view->line_count; i++)
-        printf("    %llu %s\n", (unsigned long long)view->lines[i].seq, view->lines[i].shown);
     arena_free(&arena);
 }
 
 struct sought {
-    const char *device;
+    const char *account, *device; /* NULL: any device */
     bool found;
 };
 
 static void on_sought(void *ctx, const struct sotto_member *member)
 {
     struct sought *sought = ctx;
-    sought->found |= strcmp(member->device, sought->device) == 0;
+    char account[65];
+    core_id_hex(member->account.bytes, sizeof member->account.bytes, account);
+    sought->found |= strcmp(account, sought->account) == 0 &&
+                     (sought->device == NULL || strcmp(member->device, sought->device) == 0);
+}
+
+static bool lists(const struct view *view, const char *account, const char *device)
+{
+    struct sought sought = {.account = account, .device = device};
+    check_error(view->client, sotto_members(view->client->core, &view->id, on_sought, &sought),
+                "listing members");
+    return sought.found;
+}
+
+/* Whoever has the log's newest epoch; NULL: nobody. */
+static const struct view *head_of(const struct room_check *c)
+{
+    for (size_t i = 0; c->room != NULL && i < c->count; i++)
+        if (c->views[i]->state == SOTTO_ROOM_ACTIVE && c->views[i]->epoch == c->room->logs[0].epoch)
+            return c->views[i];
+    return NULL;
+}
+
+/* What it asks the relay for has expired: some of it, or (shut) its gate too. */
+static bool has_lapsed(const struct room_check *c, const struct view *view, bool shut)
+{
+    for (size_t i = 0; c->room != NULL && i < c->room->lapse_count; i++) {
+        const struct lapse *lapse = &c->room->lapses[i];
+        if (lapse->client == view->client && lapse->from_seq == view->seq + 1 &&
+            (lapse->shut || !shut))
+            return true;
+    }
+    return false;
 }
 
 /* Who was put out while it was away for longer than the relay keeps entries and closed gates is not
- * told, and asks in vain to be let in. */
-static bool out_unknowingly(const struct room_check *c, const struct view *view)
+ * told, and asks in vain to be let in. So does who comes too late into a room where nobody has the
+ * newest epoch any more: the others have left, or were away for as long. */
+static bool is_stranded(const struct room_check *c, const struct view *view)
 {
-    bool shut = false;
-    for (size_t i = 0; c->room != NULL && i < c->room->lapse_count; i++)
-        shut |= c->room->lapses[i].client == view->client && c->room->lapses[i].shut;
-    for (size_t i = 0; shut && i < c->count; i++) {
-        struct sought sought = {.device = view->client->device};
-        if (c->views[i]->state != SOTTO_ROOM_ACTIVE || c->views[i]->epoch <= view->epoch)
-            continue;
-        check_error(c->views[i]->client,
-                    sotto_members(c->views[i]->client->core, &view->id, on_sought, &sought),
-                    "listing members");
-        return !sought.found;
-    }
-    return false;
+    const struct view *head = head_of(c);
+    return head != NULL ? has_lapsed(c, view, true) &&
+                              !lists(head, view->client->person->account, view->client->device)
+                        : has_lapsed(c, view, false);
+}
+
+/* Who asks to be let in is in by the end where the person is. */
+static void comes_back(const struct room_check *c, const struct view *view)
+{
+    const struct view *head = head_of(c);
+    bool forked = c->room != NULL && c->room->fork != FORK_NONE;
+    if (view->state == SOTTO_ROOM_REJOINING && !forked && !view->client->revoked && head != NULL &&
+        lists(head, view->client->person->account, NULL))
+        world_fails(c->world, "client %u asks in vain to be let into a room where client %u is",
+                    view->client->number, head->client->number);
 }
 
 static void check_room(struct world *world, struct view *const *views, size_t count)
@@ -455,8 +505,10 @@ static void check_room(struct world *world, struct view *const *views, size_t co
     for (size_t i = 0; i < count; i++) {
         if (world->options.trace)
             view_tell(views[i]);
+        views[i]->stranded = is_stranded(&c, views[i]);
         view_alone(world, views[i]);
-        if (views[i]->state != SOTTO_ROOM_ACTIVE || out_unknowingly(&c, views[i]))
+        comes_back(&c, views[i]);
+        if (views[i]->state != SOTTO_ROOM_ACTIVE || views[i]->stranded)
             continue;
         if (views[i]->client->revoked) {
             world_fails(world, "client %u was revoked and is still in a room",
@@ -505,7 +557,7 @@ static void check_sent(struct world *world, const struct views *all, const struc
     bool active = view->state == SOTTO_ROOM_ACTIVE;
     const struct sim_room *room = room_of_view(world, view);
     bool forked = room != NULL && room->fork != FORK_NONE;
-    if (status == SOTTO_STATUS_WAITING && active && !forked)
+    if (status == SOTTO_STATUS_WAITING && active && !forked && !view->stranded)
         world_fails(world, "message %llu of client %u, room %02x%02x, still waits", number,
                     client->number, sent->room.bytes[0], sent->room.bytes[1]);
     bool over = !active || forked;

@@ -199,15 +199,21 @@ static void pump_all(struct sim_room *room)
 
 static void room_subscribe(struct conn_sim *conn, const struct message *message)
 {
+    struct world *world = conn->world;
     const struct room_subscribe *body = &message->room_subscribe;
     struct message answer = {.type = MESSAGE_ROOM_SUBSCRIBE_OK, .request = message->request};
-    struct sim_room *room = room_find(conn->world, &body->room);
+    struct sim_room *room = room_find(world, &body->room);
     struct sim_log *log = room == NULL ? NULL : log_of(room, conn);
     const struct sim_gate *gate = log == NULL ? NULL : gate_find(log, body->read_token);
     if (log != NULL && (gate == NULL || body->from_seq < log->first_seq))
         *(struct lapse *)sim_grow((void **)&room->lapses, &room->lapse_count, &room->lapse_room,
                                   sizeof *room->lapses) =
             (struct lapse){conn->client, body->from_seq, gate == NULL};
+    if (world->options.trace && log != NULL && (gate == NULL || body->from_seq < log->first_seq))
+        printf("%llu room %02x%02x: client %u asks from %llu on, %s\n",
+               (unsigned long long)world->now_ms, room->id.bytes[0], room->id.bytes[1],
+               conn->client->number, (unsigned long long)body->from_seq,
+               gate == NULL ? "and its gate is gone" : "of which some have expired");
     if (gate == NULL) {
         relay_refuse(conn, message->request, WIRE_CODE_NO_ROOM, 0);
         return;
@@ -325,6 +331,7 @@ static void fork_heal(struct sim_room *room)
     close_subscribers(room, &room->logs[1]);
     close_subscribers(room, &room->logs[0]);
     room->fork = FORK_HEALED;
+    room->heal_seq = room->logs[0].next_seq;
 }
 
 void rooms_heal(struct world *world)

@@ -247,6 +247,7 @@ struct sim_room {
     struct sim_log logs[2];
     enum sim_fork fork;
     uint64_t fork_seq; /* the commit that the branches have instead of one another */
+    uint64_t heal_seq; /* the first entry that all are shown again */
     struct lapse *lapses;
     size_t lapse_count, lapse_room;
     struct subscription *subscriptions;
