@@ -111,14 +111,15 @@ static sotto_error keep_until(struct sotto *core, const struct room_id *room, ui
 /* The log has a message before what changes it. So what is not here came before this member, who
  * may be given it yet, or was erased here. */
 static sotto_error keep(struct sotto *core, const struct room_id *room,
-                        const struct account_id *sender, uint64_t seq, sotto_bytes data,
-                        const struct content_message *content, struct arena *arena)
+                        const struct account_id *sender, uint64_t seq, uint64_t time_s,
+                        sotto_bytes data, const struct content_message *content,
+                        struct arena *arena)
 {
     struct store_message target;
     const uint64_t now_s = core_now_s(core);
     const sotto_bytes id = sotto_bytes_of(content->target, CONTENT_ID_SIZE);
     struct store_early early = {
-        .seq = seq, .sender = *sender, .target = id, .content = data, .time_s = now_s};
+        .seq = seq, .sender = *sender, .target = id, .content = data, .time_s = time_s};
     sotto_error error = store_message_meant(core->store, room, id, arena, &target);
     if (error != SOTTO_NOT_FOUND)
         return error; /* it is here: somebody else's, or nothing that can be changed so */
@@ -130,8 +131,50 @@ sotto_error change_apply(struct sotto *core, const struct room_id *room,
                          const struct account_id *sender, uint64_t seq, sotto_bytes data,
                          const struct content_message *content, struct arena *arena)
 {
-    sotto_error error = apply(core, room, sender, core_now_s(core), data, content, arena);
-    return error == SOTTO_NOT_FOUND ? keep(core, room, sender, seq, data, content, arena) : error;
+    const uint64_t now_s = core_now_s(core);
+    sotto_error error = apply(core, room, sender, now_s, data, content, arena);
+    return error == SOTTO_NOT_FOUND ? keep(core, room, sender, seq, now_s, data, content, arena)
+                                    : error;
+}
+
+/* Whether the message has a later change of that sort already, of the same sender. */
+static sotto_error is_late(struct sotto *core, const struct store_message *target,
+                           const struct account_id *sender, uint64_t time_s,
+                           const struct content_message *content, struct arena *arena, bool *late)
+{
+    struct store_reaction *rows = NULL;
+    size_t count = 0;
+    *late = content->kind == CONTENT_EDIT && target->edited_s > time_s;
+    if (content->kind != CONTENT_REACTION)
+        return SOTTO_OK;
+    TRY(store_reactions(core->store, target->local, arena, &rows, &count));
+    for (size_t i = 0; i < count && !*late; i++)
+        *late = account_id_equal(&rows[i].sender, sender) && rows[i].time_s > time_s;
+    return SOTTO_OK;
+}
+
+sotto_error change_told(struct sotto *core, const struct room_id *room,
+                        const struct account_id *sender, uint64_t seq, uint64_t time_s,
+                        sotto_bytes data, const struct content_message *content,
+                        struct arena *arena)
+{
+    struct store_message target;
+    bool late = false;
+    sotto_error found = store_message_meant(
+        core->store, room, sotto_bytes_of(content->target, CONTENT_ID_SIZE), arena, &target);
+    if (found == SOTTO_OK)
+        TRY(is_late(core, &target, sender, time_s, content, arena, &late));
+    else if (found != SOTTO_NOT_FOUND)
+        return found;
+    if (late)
+        return SOTTO_OK;
+    sotto_error error = apply(core, room, sender, time_s, data, content, arena);
+    if (error == SOTTO_NOT_FOUND)
+        return keep(core, room, sender, seq, time_s, data, content, arena);
+    /* The log may have shown the end of a reaction that was not here. */
+    return error == SOTTO_OK && found == SOTTO_OK
+               ? change_apply_kept(core, room, target.local, arena)
+               : error;
 }
 
 sotto_error change_apply_kept(struct sotto *core, const struct room_id *room, int64_t local,

@@ -415,6 +415,12 @@ sotto_error core_text_failed(struct sotto *core, sotto_error error);
 sotto_error change_apply(struct sotto *core, const struct room_id *room,
                          const struct account_id *sender, uint64_t seq, sotto_bytes data,
                          const struct content_message *content, struct arena *arena);
+/* The same, told by another device of one's own that saw it at that time, while this one was not in
+ * the room yet. What this one has seen since counts. */
+sotto_error change_told(struct sotto *core, const struct room_id *room,
+                        const struct account_id *sender, uint64_t seq, uint64_t time_s,
+                        sotto_bytes data, const struct content_message *content,
+                        struct arena *arena);
 /* Inside a transaction: the message, by its row, came from the past; what was kept about it is
  * applied in the log's order. */
 sotto_error change_apply_kept(struct sotto *core, const struct room_id *room, int64_t local,

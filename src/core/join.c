@@ -334,6 +334,42 @@ static sotto_error let_in(struct considering *c, const struct store_contact *con
     return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
 }
 
+/* Whether the Welcome answers what this device asks for now: it used a KeyPackage that was made for
+ * that. */
+static sotto_error answers(struct considering *c, const struct store_key_package *package, bool *is)
+{
+    struct store_rejoin rejoin;
+    bool made = false;
+    *is = false;
+    TRY(store_rejoin_package_is(c->core->store, c->envelope.key_package_ref, &c->envelope.room,
+                                &made));
+    sotto_error error = store_rejoin_get(c->core->store, &c->envelope.room, &rejoin);
+    if (error != SOTTO_OK)
+        return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
+    *is = made && package->created_s >= rejoin.since_s;
+    return SOTTO_OK;
+}
+
+/* A Welcome into a log that is shorter than what was read of it already. It is late, of an earlier
+ * membership; or the relay shows the members another log than it showed this device. */
+static sotto_error shorter(struct considering *c, const struct store_key_package *package,
+                           struct store_room *row)
+{
+    struct room *room = room_of(c->core, &row->room);
+    bool now = false;
+    if (room == NULL)
+        return SOTTO_NO_MEMORY;
+    TRY(answers(c, package, &now));
+    if (!now)
+        return SOTTO_OK;
+    TRY(rejoin_end(room));
+    TRY(room_stop(room, row, row->next_seq,
+                  "The relay shows the members another record of this conversation than it showed "
+                  "this device. The conversation was stopped; begin a new one."));
+    room->wake = true;
+    return store_room_put(c->core->store, row);
+}
+
 static sotto_error consider(struct considering *c)
 {
     struct sotto *core = c->core;
@@ -361,10 +397,13 @@ static sotto_error consider(struct considering *c)
         return error;
     bool busy =
         error == SOTTO_OK && (row.state == STORE_ROOM_ACTIVE || row.state == STORE_ROOM_CREATING);
+    bool in = own, asked = false, asks = false;
+    TRY(rejoin_expects(core, &c->envelope.room, c->envelope.key_package_ref, &c->sender, &asked));
+    asks = asked && (busy || (error == SOTTO_OK && row.state == STORE_ROOM_REJOINING));
+    if (asks && c->envelope.next_seq < row.next_seq)
+        return shorter(c, &package, &row);
     if (busy && c->envelope.next_seq <= row.next_seq)
         return SOTTO_OK; /* of an earlier membership */
-    bool in = own, asked = false;
-    TRY(rejoin_expects(core, &c->envelope.room, c->envelope.key_package_ref, &c->sender, &asked));
     if (!own && !asked)
         TRY(let_in(c, &contact, &in));
     if (asked && busy) {

@@ -7,6 +7,7 @@
 #include "core/account.h"
 #include "core/listing.h"
 #include "core/notices.h"
+#include "core/own_absent.h"
 #include "core/own_blobs.h"
 #include "core/own_joiners.h"
 #include "core/own_links.h"
@@ -278,7 +279,8 @@ sotto_error own_device_added(struct sotto *core, const struct store_room *row,
     sotto_error error = SOTTO_OK;
     if (row->kind == STORE_ROOM_OWN) {
         error = give_all(core, row, device, &arena);
-    } else if (own_room(core, &arena, &own) == SOTTO_OK) {
+    } else if ((error = own_history_go_on(core, device)) == SOTTO_OK &&
+               own_room(core, &arena, &own) == SOTTO_OK) {
         struct room *room = room_of(core, &own.room); /* its history may be complete now */
         if (room != NULL)
             room->wake = true;
@@ -409,6 +411,8 @@ static sotto_error record_read(struct sotto *core, uint8_t record, struct reader
         return own_message_read(core, reader, arena);
     case OWN_RECEIPTS:
         return own_receipts_read(core, reader);
+    case OWN_CHANGE:
+        return own_change_read(core, reader, arena);
     case OWN_FOLLOWED:
         return account_followed_read(core, reader);
     case OWN_BLOB:

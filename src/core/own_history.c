@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "codec/writer.h"
+#include "core/own_absent.h"
 #include "core/own_blobs.h"
 #include "core/listing.h"
 #include "core/own_joiners.h"
@@ -248,6 +249,77 @@ static sotto_error is_waiting(struct sotto *core, const struct device_id *device
     return SOTTO_OK;
 }
 
+/* ---- Where it ended ---- */
+
+/* A room that is not read to its end yet, or that this device is just out of, may have more of the
+ * past when the other device comes in there: the past goes on then where it ended. */
+static void ended_name(const struct device_id *device, char out[static 64])
+{
+    char hex[33];
+    core_id_hex(device->bytes, DEVICE_ID_SIZE, hex);
+    (void)snprintf(out, 64, "history.ended.%s", hex);
+}
+
+/* Whether there is such a room: one's own list of devices was not looked at there since it changed.
+ */
+static sotto_error is_behind(struct sotto *core, struct arena *arena, bool *behind)
+{
+    struct store_room *rooms = NULL;
+    size_t count = 0;
+    uint64_t changed = 0, judged = 0;
+    *behind = false;
+    TRY(store_manifest_change(core->store, &core->identity.account, &changed));
+    TRY(store_rooms(core->store, arena, &rooms, &count));
+    for (size_t i = 0; i < count && !*behind; i++) {
+        if (rooms[i].kind == STORE_ROOM_OWN ||
+            (rooms[i].state != STORE_ROOM_ACTIVE && rooms[i].state != STORE_ROOM_REJOINING))
+            continue;
+        TRY(store_room_judged_get(core->store, &rooms[i].room, &judged));
+        *behind = judged < changed;
+    }
+    return SOTTO_OK;
+}
+
+static sotto_error history_end(struct sotto *core, const struct store_history *history,
+                               struct arena *arena)
+{
+    char name[64];
+    bool behind = false;
+    ended_name(&history->device, name);
+    TRY(is_behind(core, arena, &behind));
+    TRY(store_number_put(core->store, name, behind ? (uint64_t)history->position + 1 : 0));
+    return store_history_erase(core->store, &history->device);
+}
+
+sotto_error own_history_go_on(struct sotto *core, const struct device_id *device)
+{
+    char name[64];
+    uint64_t ended = 0;
+    bool gives = false;
+    ended_name(device, name);
+    TRY(store_number_get(core->store, name, &ended));
+    TRY(store_history_is(core->store, device, &gives));
+    if (ended == 0 || gives)
+        return SOTTO_OK;
+    struct store_history history = {.device = *device, .position = (int64_t)ended - 1};
+    TRY(store_messages_count(core->store, &history.given));
+    TRY(store_number_put(core->store, name, 0));
+    return store_history_put(core->store, &history);
+}
+
+sotto_error own_history_gives(struct sotto *core, const struct device_id *device, bool *gives)
+{
+    char name[64];
+    uint64_t ended = 0;
+    ended_name(device, name);
+    TRY(store_number_get(core->store, name, &ended));
+    TRY(store_history_is(core->store, device, gives));
+    *gives |= ended > 0;
+    return SOTTO_OK;
+}
+
+/* ---- Pieces ---- */
+
 static sotto_error piece_give(struct sotto *core, struct store_history *history,
                               struct arena *arena, struct own_sink *sink, bool *queued)
 {
@@ -270,8 +342,7 @@ static sotto_error piece_give(struct sotto *core, struct store_history *history,
     TRY(own_blobs_write(core, piece.messages, piece.count, arena, sink));
     TRY(own_sink_flush(sink, true));
     *queued = true;
-    return all ? store_history_erase(core->store, &history->device)
-               : store_history_put(core->store, history);
+    return all ? history_end(core, history, arena) : store_history_put(core->store, history);
 }
 
 static sotto_error step(struct room *room, struct arena *arena, struct own_sink *sink, bool *queued)

@@ -56,6 +56,10 @@ sotto_error rejoin_expects(struct sotto *core, const struct room_id *room,
 sotto_error rejoin_done(struct sotto *core, const struct store_room *before, bool own,
                         uint64_t next_seq);
 
+/* Inside a transaction: nothing is asked for any more in that room, and what was asked is not
+ * wanted when it comes late. */
+sotto_error rejoin_end(struct room *room);
+
 /* What such a line holds: when the last entry before was applied. 0: it is not known. */
 uint64_t rejoin_missing_since(sotto_bytes content);
 

@@ -451,6 +451,15 @@ static sotto_error asks_erase(struct sotto *core, const struct room_id *room)
     return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
 }
 
+sotto_error rejoin_end(struct room *room)
+{
+    struct store *store = room->core->store;
+    room->unknown = false;
+    TRY(asks_erase(room->core, &room->id));
+    TRY(store_rejoin_packages_erase(store, &room->id));
+    return store_rejoin_erase(store, &room->id);
+}
+
 /* The line that says what is missing: its content is the time of the last entry before. */
 static sotto_error missing_add(struct sotto *core, const struct store_room *before,
                                uint64_t next_seq)

@@ -5,6 +5,7 @@
 #include "core/downloads.h"
 #include "core/leaving.h"
 #include "core/listing.h"
+#include "core/own_absent.h"
 #include "core/own_blobs.h"
 #include "core/profile_picture.h"
 #include "core/rejoin.h"
@@ -88,6 +89,7 @@ static sotto_error own_change(struct receiving *r, const struct store_outgoing *
     sotto_fault fault;
     TRY(content_read(data, self, &r->room->id, r->arena, &content, &fault));
     TRY(change_apply(core, &r->room->id, self, seq, data, &content, r->arena));
+    TRY(own_change_tell(r->room, self, seq, data, r->arena));
     sotto_error error =
         store_change_end(core->store, &r->room->id, outgoing->client_id, STORE_MESSAGE_SENT, seq);
     return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
@@ -349,8 +351,10 @@ static sotto_error message_received(struct receiving *r, const struct entry *ent
     if (!may)
         return refused(r, entry, &sender);
     if (content.kind == CONTENT_EDIT || content.kind == CONTENT_DELETE ||
-        content.kind == CONTENT_REACTION)
-        return change_apply(core, &r->room->id, &sender, entry->seq, data, &content, r->arena);
+        content.kind == CONTENT_REACTION) {
+        TRY(change_apply(core, &r->room->id, &sender, entry->seq, data, &content, r->arena));
+        return own_change_tell(r->room, &sender, entry->seq, data, r->arena);
+    }
     return content_store(r, entry, &sender, blocked, data, &content);
 }
 
@@ -494,6 +498,9 @@ static sotto_error commit_events(struct receiving *r, const struct entry *entry,
             TRY(store_room_judged_put(core->store, &r->room->id, 0)); /* add it again, if wrongly */
         if (kind == SOTTO_KIND_ADDED && group_has(r->room->group, &subject, NULL, NULL))
             TRY(rejoin_came(core, &r->room->id, &subject, &device, &leaf));
+        if (kind == SOTTO_KIND_ADDED && r->row.kind != STORE_ROOM_OWN &&
+            core_is_own(core, &subject))
+            TRY(own_device_added(core, &r->row, &device));
         if (told || comes_back(r, staged, &subject, &device))
             continue;
         if (account_remains(r, staged, &subject)) {

@@ -125,6 +125,17 @@ sotto_error store_history_next(struct store *store, struct store_history *histor
     return SOTTO_OK;
 }
 
+sotto_error store_history_is(struct store *store, const struct device_id *device, bool *is)
+{
+    struct query q;
+    query_read(&q, store, "SELECT EXISTS (SELECT 1 FROM history WHERE device = ?)");
+    query_fixed(&q, device->bytes, sizeof device->bytes);
+    bool found = query_next(&q) && column_bool(&q);
+    TRY(query_end(&q));
+    *is = found;
+    return SOTTO_OK;
+}
+
 sotto_error store_history_put(struct store *store, const struct store_history *history)
 {
     struct query q;

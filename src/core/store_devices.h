@@ -39,6 +39,8 @@ struct store_history {
 
 /* The first that is under way. NOT_FOUND. */
 sotto_error store_history_next(struct store *store, struct store_history *history);
+/* Whether that device's is. */
+sotto_error store_history_is(struct store *store, const struct device_id *device, bool *is);
 /* [tx] Inserts or replaces. */
 sotto_error store_history_put(struct store *store, const struct store_history *history);
 /* [tx] From the beginning, unless one is under way. */

@@ -18,7 +18,7 @@ struct store_early {
     struct account_id sender;
     sotto_bytes target;  /* the content id that it names */
     sotto_bytes content; /* as it was sent */
-    uint64_t time_s;     /* when this device stored it */
+    uint64_t time_s;     /* when this device, or who told it, saw it */
     uint64_t erase_s;    /* when it goes, if it was not applied by then */
 };
 

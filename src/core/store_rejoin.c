@@ -186,6 +186,16 @@ sotto_error store_rejoin_package_is(struct store *store, sotto_bytes ref,
     return SOTTO_OK;
 }
 
+sotto_error store_rejoin_packages_erase(struct store *store, const struct room_id *room)
+{
+    struct query q;
+    query_write(&q, store,
+                "DELETE FROM key_package WHERE ref IN (SELECT ref FROM rejoin_package WHERE room "
+                "= ?)");
+    bind_room(&q, room);
+    return query_run(&q);
+}
+
 /* ---- Being asked ------------------------------------------------------------------------------
  */
 

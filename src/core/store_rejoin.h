@@ -55,6 +55,9 @@ sotto_error store_rejoin_package_put(struct store *store, sotto_bytes ref,
 sotto_error store_rejoin_package_is(struct store *store, sotto_bytes ref,
                                     const struct room_id *room, bool *is);
 
+/* [tx] Those of the room, with their keys: nobody can use them any more. */
+sotto_error store_rejoin_packages_erase(struct store *store, const struct room_id *room);
+
 /* ---- Being asked ------------------------------------------------------------------------------
  */
 

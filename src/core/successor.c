@@ -336,8 +336,13 @@ sotto_error successor_shut_out(struct room *room, struct store_room *row, struct
     struct sotto *core = room->core;
     struct store_settings stored;
     TRY(store_settings_get(core->store, &room->id, arena, &stored));
-    if (!stored.has_committer || core_is_own(core, &stored.committer))
+    if (!stored.has_committer)
         return SOTTO_NOT_FOUND;
+    if (core_is_own(core, &stored.committer))
+        return room_stop(room, row, row->next_seq,
+                         "The relay lets nobody write here who has read what it showed you: it "
+                         "shows others another history. This conversation was stopped; begin a "
+                         "new one.");
     char *trouble = arena_array(arena, 600, 1);
     if (trouble == NULL)
         return SOTTO_NO_MEMORY;

@@ -1,7 +1,8 @@
 /* Changes that the log shows before the past brings what they change. */
 #include <string.h>
 
-#include "core/internal.h"
+#include "codec/writer.h"
+#include "core/own_absent.h"
 #include "core/store_query.h"
 #include "unit/check.h"
 #include "unit/core_account.h"
@@ -196,6 +197,69 @@ static void nobody_changes_what_is_not_theirs(void **state)
     assert_int_equal(kept(), 1);
 }
 
+/* The older device saw it in the log before this one was in the room. Returns its own id. */
+static const uint8_t *told(const struct account_id *sender, enum content_kind kind,
+                           const uint8_t *target, const char *words, int64_t from_now_s)
+{
+    struct content_message content = {.kind = kind, .text = sotto_bytes_str(words)};
+    struct writer writer;
+    struct reader reader;
+    sotto_buf bytes, record;
+    sotto_buf_init(&bytes, core->env);
+    sotto_buf_init(&record, core->env);
+    memcpy(content.target, target, CONTENT_ID_SIZE);
+    assert_ok(content_write(core->env, &content, sender, &room, &bytes));
+    writer_init(&writer, &record);
+    size_t opened = own_record(&writer, OWN_CHANGE);
+    writer_fixed(&writer, sotto_bytes_of(room.bytes, ROOM_ID_SIZE));
+    writer_u64(&writer, next_seq++);
+    writer_fixed(&writer, sotto_bytes_of(sender->bytes, ACCOUNT_ID_SIZE));
+    writer_u64(&writer, core_now_s(core) + (uint64_t)from_now_s);
+    writer_vector(&writer, sotto_buf_view(&bytes));
+    writer_close(&writer, opened);
+    assert_ok(writer_finish(&writer));
+    reader_init(&reader, sotto_buf_view(&record));
+    assert_ok(own_records_read(core, &reader, &arena));
+    sotto_buf_free(&record);
+    sotto_buf_free(&bytes);
+    sotto_bytes id;
+    assert_ok(arena_copy(&arena, sotto_bytes_of(content.id, CONTENT_ID_SIZE), &id));
+    return id.data;
+}
+
+static void what_changed_before_one_came_in_is_told(void **state)
+{
+    (void)state;
+    const struct store_message message = past();
+    (void)told(&bob, CONTENT_EDIT, text.id, "first", -60); /* before the past comes, too */
+    assert_int_equal(kept(), 1);
+    given(&message);
+    assert_bytes(found().text, sotto_bytes_str("first"));
+    (void)told(&carol, CONTENT_REACTION, text.id, "+", -50);
+    (void)told(&bob, CONTENT_EDIT, text.id, "second", -50);
+    assert_bytes(found().text, sotto_bytes_str("second"));
+    reactions(1, "+");
+    /* Nobody changes what is not theirs by way of another device. */
+    (void)told(&carol, CONTENT_EDIT, text.id, "mine", 0);
+    assert_bytes(found().text, sotto_bytes_str("second"));
+    (void)told(&bob, CONTENT_DELETE, text.id, "", -40);
+    assert_int_equal(found().kind, SOTTO_KIND_DELETED);
+    assert_int_equal(kept(), 0);
+}
+
+static void what_the_log_has_shown_since_counts(void **state)
+{
+    (void)state;
+    const struct store_message message = past();
+    given(&message);
+    (void)shown(&room, &bob, CONTENT_EDIT, text.id, "newer");
+    (void)shown(&room, &carol, CONTENT_REACTION, text.id, "+");
+    (void)told(&bob, CONTENT_EDIT, text.id, "older", -60);
+    (void)told(&carol, CONTENT_REACTION, text.id, "-", -60);
+    assert_bytes(found().text, sotto_bytes_str("newer"));
+    reactions(1, "+");
+}
+
 static void put(const struct account_id *sender, uint64_t seq, sotto_bytes content)
 {
     const struct store_early early = {.seq = seq,
@@ -295,6 +359,8 @@ int main(void)
         TEST(edits_count_in_the_order_of_the_log),
         TEST(reactions_come_and_go),
         TEST(nobody_changes_what_is_not_theirs),
+        TEST(what_changed_before_one_came_in_is_told),
+        TEST(what_the_log_has_shown_since_counts),
         TEST(there_is_an_end_to_what_is_kept),
         TEST(it_goes_with_the_conversation),
     };

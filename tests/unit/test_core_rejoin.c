@@ -345,6 +345,103 @@ static void a_device_that_is_let_in_a_second_time_waits_for_its_welcome(void **s
         sotto_buf_free(all[i]);
 }
 
+/* Alice lets Bob in by a commit that is entry seq of the log that she is shown. */
+static void bob_is_let_in(sotto_bytes package, sotto_bytes reference, uint64_t seq)
+{
+    static const uint8_t token[TOKEN_SIZE] = {2};
+    const sotto_env *env = sotto_env_system();
+    sotto_buf commit, welcome, plain;
+    sotto_buf *const all[] = {&commit, &welcome, &plain};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        sotto_buf_init(all[i], env);
+    sotto_mls_staged *staged = NULL;
+    sotto_mls_proposal proposals[] = {{.type = SOTTO_MLS_REMOVE}, {.type = SOTTO_MLS_ADD}};
+    assert_true(group_has(alices, &bob.core->identity.account, NULL, &proposals[0].u.remove.index));
+    proposals[1].u.add.key_package = package;
+    const sotto_mls_commit_options options = {.proposals = proposals, .proposal_count = 2};
+    assert_ok(sotto_mls_commit(alices, &options, &commit, &welcome, &staged));
+    sotto_mls_staged_apply(alices, staged);
+    const struct envelope envelope = {
+        .version = ENVELOPE_VERSION,
+        .kind = ENVELOPE_ROOM_INVITATION,
+        .relay = sotto_bytes_str(RELAY),
+        .room = room,
+        .read_token = sotto_bytes_of(token, sizeof token),
+        .next_seq = seq + 1,
+        .manifest = alice.core->profile.manifest,
+        .relay_of_sender = sotto_bytes_str(RELAY),
+        .key_package_ref = reference,
+        .welcome = sotto_buf_view(&welcome),
+    };
+    assert_ok(envelope_write(&envelope, &plain));
+    assert_ok(store_begin(bob.core->store));
+    assert_ok(join_consider(bob.core, sotto_buf_view(&plain), core_now_s(bob.core)));
+    assert_ok(store_commit(bob.core->store));
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        sotto_buf_free(all[i]);
+}
+
+/* Bob has read up to 40 and asks, the relay says, for what has expired (or: for a room that it does
+ * not know), by two KeyPackages; of the first somebody has known for long. What came of it. */
+static enum store_room_state let_in_by(bool unknown, bool old, uint64_t seq)
+{
+    struct sotto *core = bob.core;
+    struct arena arena;
+    struct store_room row;
+    struct store_rejoin rejoin;
+    sotto_buf package, reference;
+    sotto_buf_init(&package, core->env);
+    sotto_buf_init(&reference, core->env);
+    arena_init(&arena, core->env);
+    struct room *bobs = room_of(core, &room);
+    assert_non_null(bobs);
+    assert_ok(store_begin(core->store));
+    assert_ok(room_enter(bobs, &arena, &row));
+    row.next_seq = 41;
+    assert_ok(store_room_put(core->store, &row));
+    assert_ok(unknown ? rejoin_suspect(bobs) : rejoin_begin(bobs, &row, 0));
+    assert_ok(store_rejoin_get(core->store, &room, &rejoin));
+    assert_ok(keys_make_one(core, rejoin.since_s - (old ? 60 : 0), 14 * DAY, &package, &reference));
+    assert_ok(store_rejoin_package_put(core->store, sotto_buf_view(&reference), &room));
+    assert_ok(store_commit(core->store));
+    bob_is_let_in(sotto_buf_view(&package), sotto_buf_view(&reference), seq);
+    assert_ok(store_room_get(core->store, &room, &arena, &row));
+    sotto_error asks = store_rejoin_get(core->store, &room, &rejoin);
+    assert_int_equal(asks, old && seq < 40 ? SOTTO_OK : SOTTO_NOT_FOUND);
+    if (row.state == STORE_ROOM_ACTIVE && asks == SOTTO_NOT_FOUND)
+        assert_int_equal(row.next_seq, seq + 1);
+    arena_free(&arena);
+    sotto_buf_free(&package);
+    sotto_buf_free(&reference);
+    return row.state;
+}
+
+static void who_is_let_in_behind_what_was_read_is_in(void **state)
+{
+    (void)state;
+    assert_int_equal(let_in_by(false, false, 50), STORE_ROOM_ACTIVE);
+    assert_int_equal(let_in_by(true, false, 70), STORE_ROOM_ACTIVE);
+}
+
+/* The members have fewer entries than the relay has shown to Bob. */
+static void a_shorter_log_is_another_one(void **state)
+{
+    (void)state;
+    assert_int_equal(let_in_by(false, false, 30), STORE_ROOM_FORKED);
+}
+
+static void so_it_is_where_the_relay_knows_no_such_room(void **state)
+{
+    (void)state;
+    assert_int_equal(let_in_by(true, false, 30), STORE_ROOM_FORKED);
+}
+
+static void a_late_answer_to_an_earlier_wish_is_none_to_this_one(void **state)
+{
+    (void)state;
+    assert_int_equal(let_in_by(false, true, 30), STORE_ROOM_REJOINING);
+}
+
 static void bob_is_shown(uint64_t seq, uint8_t kind, const struct request_id *append_id,
                          sotto_bytes bytes)
 {
@@ -436,6 +533,10 @@ int main(void)
         TEST(a_blocked_person_is_not_answered),
         TEST(an_answer_is_given_up_where_the_log_went_on),
         TEST(a_device_that_is_let_in_a_second_time_waits_for_its_welcome),
+        TEST(who_is_let_in_behind_what_was_read_is_in),
+        TEST(a_shorter_log_is_another_one),
+        TEST(so_it_is_where_the_relay_knows_no_such_room),
+        TEST(a_late_answer_to_an_earlier_wish_is_none_to_this_one),
         TEST(who_leaves_asks_until_a_commit_takes_them_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
