@@ -15,7 +15,8 @@ struct sotto_file {
     bool as_file;        /* as it is, also if it is a picture */
     bool voice;          /* a voice note: Ogg Opus, M4A or AAC */
     /* Of a voice note, in milliseconds, and its loudness in SOTTO_PEAKS_MAX steps at most, 0 to
-     * 255; 0 and empty: of Ogg Opus they are measured, else not said. */
+     * 255; 0 and empty: of Ogg Opus of at most 32 MiB they are measured, else not
+     * said. */
     uint32_t duration_ms;
     sotto_bytes waveform;
 };
@@ -43,15 +44,17 @@ sotto_error sotto_send_file(struct sotto *core, const struct sotto_id *conversat
  * have in it. The client id of file i, from 0, is client_id (at most 60 characters; NULL: a fresh
  * one), a "." and i. client_id_out, if not NULL: as sotto_send's, of the album. Killed or failed in
  * between, the same call with the same client_id sends those that are missing. As sotto_send_file;
- * USAGE: too few or too many. */
+ * CANCELLED by sotto_cancel: those that were read before are taken back, but for what is on its
+ * way. USAGE: too few or too many. */
 sotto_error sotto_send_album(struct sotto *core, const struct sotto_id *conversation,
                              const char *client_id, const struct sotto_file *files, size_t count,
                              char *client_id_out);
 
 /* Local: a file of one's own that waits, or failed, goes out of the outbox, and the message with
  * it; what the relay has of it is deleted there when it can be reached. client_id: as
- * sotto_send_file gave it. NOT_FOUND; CANNOT_CHANGE: it is no file, or on its way already:
- * sotto_delete it when it is there. */
+ * sotto_send_file gave it; as sotto_send_album gave it: all files of the album. NOT_FOUND;
+ * CANNOT_CHANGE: it is no file, or it, or one of the album, is on its way already, and nothing was
+ * taken back: sotto_delete it when it is there. */
 sotto_error sotto_cancel_file(struct sotto *core, const struct sotto_id *conversation,
                               const char *client_id);
 
@@ -67,8 +70,8 @@ sotto_error sotto_cancel_file(struct sotto *core, const struct sotto_id *convers
  * sotto_cancel, which leaves nothing of it. */
 sotto_error sotto_save(struct sotto *core, int64_t id, const char *to, char *saved, size_t size);
 
-/* As sotto_stop, from a signal handler or any thread: and what a sotto_save under way has fetched
- * goes too. */
+/* As sotto_stop, from a signal handler or any thread: and what a sotto_save under way has fetched,
+ * or a sotto_send_album has queued, goes too. */
 void sotto_cancel(struct sotto *core);
 
 /* ---- How far -------------------------------------------------------------------------------- */

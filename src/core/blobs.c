@@ -120,23 +120,18 @@ static sotto_error outgoing_take_back(struct sotto *core, const struct room_id *
                                              : store_outgoing_erase(core->store, outgoing.id);
 }
 
-/* Inside a transaction. */
-static sotto_error cancel(struct sotto *core, const struct room_id *room, const char *client_id,
-                          struct arena *arena)
+sotto_error file_take_back(struct sotto *core, const struct room_id *room, const char *client_id,
+                           struct arena *arena)
 {
     struct store_message message;
-    sotto_error error = store_message_by_client(core->store, room, client_id, arena, &message);
-    if (error == SOTTO_NOT_FOUND)
-        return problem_set(&core->problem, error, SOTTO_CODE_NOT_FOUND, NULL,
-                           "No message was sent with that id in this conversation.");
-    TRY(error);
+    TRY(store_message_by_client(core->store, room, client_id, arena, &message));
     if (message.kind != SOTTO_KIND_FILE)
         return problem_set(&core->problem, SOTTO_STATE, SOTTO_CODE_CANNOT_CHANGE, "",
                            "That message is no file.");
     if (message.state != STORE_MESSAGE_WAITING && message.state != STORE_MESSAGE_FAILED)
         return too_late(core);
     TRY(outgoing_take_back(core, room, client_id, arena));
-    error = store_upload_erase(core->store, room, client_id);
+    sotto_error error = store_upload_erase(core->store, room, client_id);
     if (error != SOTTO_OK && error != SOTTO_NOT_FOUND)
         return error;
     TRY(store_blob_release(core->store, message.local, core_now_s(core)));
@@ -154,7 +149,12 @@ sotto_error sotto_cancel_file(struct sotto *core, const struct sotto_id *convers
     arena_init(&arena, core->env);
     sotto_error error = store_begin(core->store);
     if (error == SOTTO_OK)
-        error = cancel(core, &id, client_id, &arena);
+        error = file_take_back(core, &id, client_id, &arena);
+    if (error == SOTTO_NOT_FOUND)
+        error = album_take_back(core, &id, client_id, &arena);
+    if (error == SOTTO_NOT_FOUND)
+        (void)problem_set(&core->problem, error, SOTTO_CODE_NOT_FOUND, NULL,
+                          "No message was sent with that id in this conversation.");
     if (error == SOTTO_OK)
         error = store_commit(core->store);
     arena_free(&arena);

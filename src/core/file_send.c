@@ -77,15 +77,13 @@ static sotto_error look_picture(const char *path, struct sending *sending)
     return SOTTO_OK;
 }
 
-static const char *voice_type(sotto_bytes start)
+static const char *voice_type(const uint8_t start[static FILE_START])
 {
-    if (start.size < 12)
-        return NULL;
-    if (memcmp(start.data, "OggS", 4) == 0)
+    if (memcmp(start, "OggS", 4) == 0)
         return "audio/ogg";
-    if (memcmp(start.data + 4, "ftyp", 4) == 0)
+    if (memcmp(start + 4, "ftyp", 4) == 0)
         return "audio/mp4";
-    return start.data[0] == 0xFF && (start.data[1] & 0xF6) == 0xF0 ? "audio/aac" : NULL;
+    return start[0] == 0xFF && (start[1] & 0xF6) == 0xF0 ? "audio/aac" : NULL;
 }
 
 /* A recording: its length and loudness as they were given, or measured. */
@@ -93,19 +91,20 @@ static sotto_error look_voice(const char *path, const struct sotto_file *file,
                               struct sending *sending)
 {
     struct content_file *shown = &sending->shown;
+    uint8_t start[FILE_START];
     sotto_buf bytes;
-    sotto_buf_init(&bytes, sending->core->env);
-    sotto_error error = file_source_read(&sending->source, &bytes);
-    const char *type = error == SOTTO_OK ? voice_type(sotto_buf_view(&bytes)) : NULL;
-    if (type == NULL) {
-        sotto_buf_free(&bytes);
+    sotto_error error = file_source_start(&sending->source, start);
+    const char *type = error == SOTTO_OK ? voice_type(start) : NULL;
+    if (type == NULL)
         return no_file(sending->core, path, "it is no voice note (Ogg Opus, M4A or AAC)");
-    }
+    sotto_buf_init(&bytes, sending->core->env);
     shown->form = CONTENT_AS_VOICE;
     shown->type = sotto_bytes_str(type);
     shown->duration_ms = file->duration_ms;
     shown->waveform = file->waveform;
+    /* One that is too large to be measured is sent all the same. */
     if ((shown->duration_ms == 0 || shown->waveform.size == 0) && strcmp(type, "audio/ogg") == 0 &&
+        file_source_read(&sending->source, &bytes) == SOTTO_OK &&
         preview_listen(sotto_buf_view(&bytes), sending->core->env, &sending->voice) == SOTTO_OK) {
         if (shown->duration_ms == 0)
             shown->duration_ms = sending->voice.duration_ms;

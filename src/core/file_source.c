@@ -39,6 +39,13 @@ sotto_error file_source_open(struct file_source *source, const sotto_env *env, c
     return S_ISREG(source->stat.st_mode) ? SOTTO_OK : SOTTO_ARGUMENT;
 }
 
+sotto_error file_source_start(const struct file_source *source, uint8_t start[static FILE_START])
+{
+    if ((uint64_t)source->stat.st_size < FILE_START)
+        return SOTTO_UNSUPPORTED;
+    return read_at(source->fd, start, FILE_START, 0) ? SOTTO_OK : SOTTO_IO;
+}
+
 sotto_error file_source_read(const struct file_source *source, sotto_buf *out)
 {
     uint8_t *where;
@@ -51,15 +58,12 @@ sotto_error file_source_read(const struct file_source *source, sotto_buf *out)
 
 sotto_error file_source_strip(struct file_source *source)
 {
-    uint8_t start[16] = {0};
+    uint8_t start[FILE_START] = {0};
     const uint64_t size = (uint64_t)source->stat.st_size;
     enum picture_type type;
     sotto_fault fault;
     sotto_buf file;
-    if (size < sizeof start)
-        return SOTTO_UNSUPPORTED;
-    if (!read_at(source->fd, start, sizeof start, 0))
-        return SOTTO_IO;
+    TRY(file_source_start(source, start));
     if (!picture_type_of(sotto_bytes_of(start, sizeof start), &type))
         return SOTTO_UNSUPPORTED;
     sotto_buf_init(&file, source->bytes.env);

@@ -22,6 +22,9 @@ int64_t file_mtime_ns(const struct stat *of);
 /* Opens it. IO: errno says why; ARGUMENT: it is no regular file; NO_MEMORY: nothing can be opened
  * now. The owner closes it, also when this failed. */
 sotto_error file_source_open(struct file_source *source, const sotto_env *env, const char *path);
+/* Its first bytes. UNSUPPORTED: it is shorter; IO. */
+enum { FILE_START = 16 };
+sotto_error file_source_start(const struct file_source *source, uint8_t start[static FILE_START]);
 /* Appends all of it, PICTURE_MAX at most (LIMIT). IO. */
 sotto_error file_source_read(const struct file_source *source, sotto_buf *out);
 /* Reads all of it as a picture and strips that. UNSUPPORTED and the other errors of picture_strip:

@@ -493,6 +493,14 @@ void blobs_reset(struct sotto *core);
  * all of it. */
 sotto_error file_fail(struct sotto *core, const struct room_id *room, const char *client_id);
 
+/* Inside a transaction: the file is not sent, and its message goes. NOT_FOUND: there is none;
+ * STATE, with the problem: it is too late. */
+sotto_error file_take_back(struct sotto *core, const struct room_id *room, const char *client_id,
+                           struct arena *arena);
+/* The same of the files of an album, all or, if one of them is on its way, none. */
+sotto_error album_take_back(struct sotto *core, const struct room_id *room, const char *client_id,
+                            struct arena *arena);
+
 /* ---- room_extend.c ---- */
 
 /* The relay says that the room is full and holds so much. */

@@ -313,7 +313,8 @@ static const struct rpc_field cancel[] = {
      .type = RPC_ID,
      .optional = true,
      .text = "of a file that is sent: where it goes"},
-    MAYBE("clientId", SOTTO_CLIENT_ID_MAX, "of a file that is sent: what it was sent with"),
+    MAYBE("clientId", SOTTO_CLIENT_ID_MAX,
+          "of a file or album that is sent: what it was sent with"),
     END};
 static const struct rpc_field history[] = {
     CONVERSATION, MAYBE_NUMBER("before", 1, INT64_MAX, "only messages before the one of this id"),
@@ -610,7 +611,8 @@ const struct rpc_method rpc_methods[] = {
 
     {"file.cancel",
      "Fetch a file no longer, and leave nothing of it; or take one back that is not sent yet, with"
-     " its message. A message.sendFile or sendVoice that is still reading is answered `cancelled`",
+     " its message. A message.sendFile, sendVoice or sendAlbum that is still reading is answered"
+     " `cancelled`",
      cancel, "Nothing", false, file_cancel},
 
     {"group.create", "Make a group", group, "ConversationId", false, group_create},

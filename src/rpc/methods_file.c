@@ -106,7 +106,18 @@ static void take_preview(void *ctx, const struct sotto_message *message)
 struct moved {
     const char *client_id, *conversation; /* of what is sent, else NULL */
     uint64_t message;
+    bool one_of_album; /* client_id is that of a file of one that is read */
 };
+
+static bool id_fits(const struct moved *moved, const char *id)
+{
+    size_t size = strlen(id);
+    if (!moved->one_of_album)
+        return strcmp(id, moved->client_id) == 0;
+    return strncmp(id, moved->client_id, size) == 0 && moved->client_id[size] == '.' &&
+           moved->client_id[size + 1] != '\0' &&
+           strspn(moved->client_id + size + 1, "0123456789") == strlen(moved->client_id + size + 1);
+}
 
 static bool is_moved(void *ctx, const struct rpc_method *method, const json_t *params)
 {
@@ -114,10 +125,12 @@ static bool is_moved(void *ctx, const struct rpc_method *method, const json_t *p
     if (moved->client_id == NULL)
         return method->run == message_save_file &&
                (uint64_t)json_integer_value(json_object_get(params, "message")) == moved->message;
-    if (method->run != message_send_file && method->run != message_send_voice)
+    if (method->run != message_send_album &&
+        (moved->one_of_album ||
+         (method->run != message_send_file && method->run != message_send_voice)))
         return false;
     const char *id = json_string_value(json_object_get(params, "clientId"));
-    return id != NULL && strcmp(id, moved->client_id) == 0 &&
+    return id != NULL && id_fits(moved, id) &&
            strcmp(json_string_value(json_object_get(params, "conversation")),
                   moved->conversation) == 0;
 }
@@ -155,5 +168,11 @@ bool file_cancel(struct call *call)
         return fail(call, SOTTO_NOT_FOUND, SOTTO_CODE_NOT_FOUND,
                     "The file of that message is not being fetched.");
     struct sotto_id conversation = param_id(call, "conversation");
-    return call_done(call, sotto_cancel_file(call->core, &conversation, moved.client_id));
+    sotto_error error = sotto_cancel_file(call->core, &conversation, moved.client_id);
+    /* A file of an album that is not queued yet: it is being read, or will be. */
+    moved.one_of_album = true;
+    if (error == SOTTO_NOT_FOUND && call->works != NULL &&
+        works_cancel(call->works, is_moved, &moved))
+        return true;
+    return call_done(call, error);
 }

@@ -126,6 +126,10 @@ def rate_is_kept(notes, took):
     assert len(notes) <= 4 * took + 3, (len(notes), took)
 
 
+def owed_files(rpc, room):
+    return [m["clientId"] for m in rpc("message.list", conversation=room)["messages"] if m["kind"] == "file"]
+
+
 def test_daemon_sending():
     """a daemon tells how far a file is, and takes it back while it is sent; other calls do not wait"""
     with pair() as (world, a, b):
@@ -165,6 +169,26 @@ def test_daemon_sending():
         rpc.events(lambda n: n["method"] == "transfer" and n["params"].get("clientId") == "spoken")
         rpc("file.cancel", conversation=room, clientId="spoken")
         assert rpc.answer(asked)["error"]["data"]["code"] == "cancelled"
+        # An album, by its own id or by that of the file that is read: those before it go too.
+        world.stop_relay()
+        small = make_file(world, "small.raw", 1000)
+        for which in ("sea", "sea.1"):
+            asked = rpc.ask("message.sendAlbum", {"conversation": room, "paths": [str(small), str(path)], "clientId": "sea"})
+            rpc.events(lambda n: n["method"] == "transfer" and n["params"].get("clientId") == "sea.1" and n["params"]["kind"] == "reading")
+            rpc("file.cancel", conversation=room, clientId=which)
+            assert rpc.answer(asked)["error"]["data"]["code"] == "cancelled"
+            assert owed_files(rpc, room) == []
+            assert rpc.fails("file.cancel", conversation=room, clientId=which) == "not_found"
+        # One that is queued goes whole, or one file of it; a file that is called like one of its own stays.
+        rpc("message.sendAlbum", conversation=room, paths=[str(small)] * 3, clientId="queued")
+        rpc("message.sendFile", conversation=room, path=str(small), clientId="other.0")
+        rpc("file.cancel", conversation=room, clientId="queued.1")
+        assert owed_files(rpc, room) == ["queued.0", "queued.2", "other.0"]
+        assert rpc.fails("file.cancel", conversation=room, clientId="other") == "not_found"
+        rpc("file.cancel", conversation=room, clientId="queued")
+        assert owed_files(rpc, room) == ["other.0"]
+        rpc("file.cancel", conversation=room, clientId="other.0")
+        world.start_relay()
         assert rpc.fails("file.cancel", conversation=room) == "usage"
         assert rpc.fails("file.cancel") == "usage"
         assert rpc.fails("file.cancel", message=1, conversation=room, clientId="x") == "usage"
