@@ -265,14 +265,16 @@ static void room_unknown(struct room *room)
     room->unknown = true;
 }
 
-static sotto_error cursor_read(struct room *room, uint64_t *next_seq)
+static sotto_error cursor_read(struct room *room, uint64_t *next_seq, uint64_t *epoch)
 {
     struct arena arena;
     arena_init(&arena, room->core->env);
     struct store_room row;
     sotto_error error = store_room_get(room->core->store, &room->id, &arena, &row);
-    if (error == SOTTO_OK)
+    if (error == SOTTO_OK) {
         *next_seq = row.next_seq;
+        *epoch = row.epoch;
+    }
     arena_free(&arena);
     return error;
 }
@@ -313,13 +315,17 @@ static void on_subscribed(void *ctx, sotto_error error, const struct message *an
     room->head = ok->head;
     room->await_epoch = ok->epoch;
     room->await_ms = net_now_ms(room->core);
-    uint64_t next_seq = 0;
-    error = cursor_read(room, &next_seq);
+    uint64_t next_seq = 0, epoch = 0;
+    error = cursor_read(room, &next_seq, &epoch);
     if (error != SOTTO_OK)
         room_local_failure(room, error, "reading the conversation");
     else if (ok->head + 1 < room->subscribed_from) /* not next_seq: others of this profile go on */
         room_contradiction(room, "The relay has lost or hidden entries that it gave out before. "
                                  "This conversation was stopped; begin a new one.");
+    else if (ok->head + 1 == next_seq && ok->epoch != epoch && !room->left)
+        room_contradiction(room, "The relay's record of this conversation has led to another place "
+                                 "than it showed before. This conversation was stopped; begin a "
+                                 "new one.");
     else if (ok->first > next_seq)
         room_expired(room);
 }

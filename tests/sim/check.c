@@ -325,16 +325,20 @@ static bool said_again(const struct room_check *c, const struct view *view, uint
     return false;
 }
 
-/* Whether the two were shown different entries there. Whose branch has expired by the time that all
- * are shown the other one can be let in there like anybody who was away. */
+/* Whether the two were shown different branches. */
+static bool were_parted(const struct room_check *c, const struct view *a, const struct view *b)
+{
+    return c->room != NULL && c->room->fork != FORK_NONE &&
+           ((a->client->person->number ^ b->client->person->number) & 1) != 0;
+}
+
+/* Whether they were there. Whose branch has expired by the time that all are shown the other one
+ * can be let in there like anybody who was away, and who is in the same epoch goes on unawares. */
 static bool on_branches(const struct room_check *c, const struct view *a, const struct view *b,
                         uint64_t seq)
 {
-    const struct sim_room *room = c->room;
-    if (room == NULL || room->fork == FORK_NONE || seq < room->fork_seq ||
-        ((a->client->person->number ^ b->client->person->number) & 1) == 0)
-        return false;
-    return seq < room->heal_seq || seq < room->logs[1].next_seq;
+    return were_parted(c, a, b) && seq >= c->room->fork_seq &&
+           (seq < c->room->heal_seq || seq < c->room->logs[1].next_seq);
 }
 
 static void same_history(const struct room_check *c, const struct view *a, const struct view *b)
@@ -355,7 +359,8 @@ static void same_history(const struct room_check *c, const struct view *a, const
                         (unsigned long long)line->number, b->client->number);
             return;
         }
-        if (!stayed(c, a, line->seq) || !stayed(c, b, line->seq))
+        /* What came before may have been changed on one branch. */
+        if (!stayed(c, a, line->seq) || !stayed(c, b, line->seq) || were_parted(c, a, b))
             continue;
         if (other->kind != line->kind ||
             memcmp(&other->content, &line->content, sizeof line->content) != 0) {
@@ -455,15 +460,6 @@ static bool lists(const struct view *view, const char *account, const char *devi
     return sought.found;
 }
 
-/* Whoever has the log's newest epoch; NULL: nobody. */
-static const struct view *head_of(const struct room_check *c)
-{
-    for (size_t i = 0; c->room != NULL && i < c->count; i++)
-        if (c->views[i]->state == SOTTO_ROOM_ACTIVE && c->views[i]->epoch == c->room->logs[0].epoch)
-            return c->views[i];
-    return NULL;
-}
-
 /* What it asks the relay for has expired: some of it, or (shut) its gate too. */
 static bool has_lapsed(const struct room_check *c, const struct view *view, bool shut)
 {
@@ -474,6 +470,16 @@ static bool has_lapsed(const struct room_check *c, const struct view *view, bool
             return true;
     }
     return false;
+}
+
+/* Whoever has the log's newest epoch; NULL: nobody. */
+static const struct view *head_of(const struct room_check *c)
+{
+    for (size_t i = 0; c->room != NULL && i < c->count; i++)
+        if (c->views[i]->state == SOTTO_ROOM_ACTIVE &&
+            c->views[i]->epoch == c->room->logs[0].epoch && !has_lapsed(c, c->views[i], false))
+            return c->views[i];
+    return NULL;
 }
 
 /* Who was put out while it was away for longer than the relay keeps entries and closed gates is not
@@ -613,6 +619,7 @@ void check_end(struct world *world)
         struct client *client = &world->clients[i];
         if (client->core == NULL || !client->registered)
             continue;
+        client->revoked |= relay_has_revoked(world, client);
         all.client = client;
         check_error(client,
                     sotto_conversations(client->core, &(struct sotto_list){.limit = 1000}, NULL,

@@ -3,6 +3,8 @@
  * after each request. */
 #include "sim/sim.h"
 
+#include "core/internal.h"
+
 enum {
     REPEAT_MS = 7 * 86400000,
     TOKENS_A_DAY = 200,
@@ -707,6 +709,24 @@ static void day_begins(struct world *world, void *ctx, sotto_buf *bytes, uint64_
         world_at(world, world->now_ms + ms, outage_ends, NULL, NULL, 0);
     }
     world_at(world, world->now_ms + SIM_DAY_MS, day_begins, NULL, NULL, 0);
+}
+
+/* Also one whose removal was not heard of by who asked for it. */
+bool relay_has_revoked(const struct world *world, const struct client *client)
+{
+    char hex[65];
+    for (size_t i = 0; i < world->account_count; i++) {
+        const struct sim_account *account = world->accounts[i];
+        core_id_hex(account->id.bytes, sizeof account->id.bytes, hex);
+        for (size_t n = 0; strcmp(hex, client->person->account) == 0 && n < account->device_count;
+             n++) {
+            char device[33];
+            core_id_hex(account->devices[n]->id.bytes, DEVICE_ID_SIZE, device);
+            if (strcmp(device, client->device) == 0)
+                return account->devices[n]->gone;
+        }
+    }
+    return false;
 }
 
 void relay_begin(struct world *world)

@@ -294,6 +294,7 @@ struct habits {
 
 void relay_begin(struct world *world);
 void relay_end(struct world *world);
+bool relay_has_revoked(const struct world *world, const struct client *client);
 void relay_receive(struct conn_sim *conn, sotto_bytes bytes);
 void relay_closed(struct conn_sim *conn);
 void relay_answer(struct conn_sim *conn, struct message *answer);

@@ -62,24 +62,34 @@ def test_commit_altered():
     assert_forked(lied_to(alter_commit), ["one", "two", "three", "four"])
 
 
-def test_gate_of_another_history():
-    """a relay that takes nothing any more from who made the last commit shows others another one: a
-    fork"""
+def read_then_lied_to(lie):
+    """Bob has read all and made the last commit; the relay lies."""
     world = Lying("Alice", "Bob")
     with world as (_, alice, bob):
         alice.register()
         bob.register()
         world.befriend(bob, alice)
         bob.ok("group", "update", "Alice")
-
-        def other_gate(relay):
-            for room in relay.rooms.values():
-                room.write_gate = bytes(32)
-        world.fake.do(other_gate)
+        world.fake.do(lambda relay: lie(*relay.rooms.values()))
         for text in "are you there?", "still?":
             result = bob.run("send", "Alice", text)
             assert (result.code, result.error) == (7, "forked"), result
         assert bob.conversation("Alice")["state"] == "forked"
+
+
+def test_gate_of_another_history():
+    """a relay that takes nothing any more from who made the last commit shows others another one: a
+    fork"""
+    def other_gate(room):
+        room.write_gate = bytes(32)
+    read_then_lied_to(other_gate)
+
+
+def test_epoch_of_another_history():
+    """so does one that is in another epoch at the end of what was read: a fork, not waited for"""
+    def other_epoch(room):
+        room.epoch += 1
+    read_then_lied_to(other_epoch)
 
 
 def test_commit_hidden():
@@ -224,5 +234,6 @@ def test_tokens_under_another_key():
 
 
 if __name__ == "__main__":
-    main([test_token_key_of_ones_own, test_token_key_chain_cut, test_tokens_under_another_key, test_rewound, test_commit_altered, test_gate_of_another_history, test_commit_hidden, test_gap, test_message_altered,
+    main([test_token_key_of_ones_own, test_token_key_chain_cut, test_tokens_under_another_key, test_rewound, test_commit_altered, test_gate_of_another_history, test_epoch_of_another_history,
+          test_commit_hidden, test_gap, test_message_altered,
           test_replayed, test_swapped, test_own_changed])
