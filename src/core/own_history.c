@@ -500,6 +500,8 @@ sotto_error own_message_read(struct sotto *core, struct reader *reader, struct a
         error = reactions_read(core, reactions, local);
     if (error == SOTTO_OK)
         error = change_apply_kept(core, &message.room, local, arena);
+    if (error == SOTTO_OK)
+        error = store_receipts_kept(core->store, &message.room, local);
     /* Stored before; or of a conversation that was erased here. */
     return error == SOTTO_EXISTS || error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
 }

@@ -8,6 +8,7 @@ enum {
     RECEIPT_BATCH = 256,     /* in one message */
     /* Everybody's receipt goes to everybody: in larger groups they would be most of the log. */
     RECEIPT_DEVICES_MAX = 32,
+    KEEP_S = 30 * 86400, /* how long one waits for its message, as a change does (change.c) */
 };
 
 /* ---- Whether ---- */
@@ -100,7 +101,8 @@ sotto_error receipts_queue(struct room *room, const struct store_room *row, stru
 sotto_error receipts_apply(struct sotto *core, const struct room_id *room,
                            const struct account_id *sender, const struct content_message *content)
 {
-    bool on = false;
+    const uint64_t now_s = core_now_s(core);
+    bool on = false, kept = false;
     TRY(receipts_on(core, &on));
     if (!on || core_is_own(core, sender))
         return SOTTO_OK;
@@ -111,17 +113,23 @@ sotto_error receipts_apply(struct sotto *core, const struct room_id *room,
             continue;
         sotto_error error = store_receipt_about(
             core->store, room, sotto_bytes_of(status->id, CONTENT_ID_SIZE), &local);
-        if (error == SOTTO_NOT_FOUND)
-            continue; /* it is gone, or nobody's who waits for that */
-        TRY(error);
         const struct store_receipt receipt = {
             .account = *sender,
             .state = status->status == CONTENT_READ ? STORE_READ : STORE_DELIVERED,
-            .time_s = core_now_s(core),
+            .time_s = now_s,
         };
+        if (error == SOTTO_NOT_FOUND) {
+            kept = true;
+            TRY(store_receipt_keep(core->store, room, sotto_bytes_of(status->id, CONTENT_ID_SIZE),
+                                   &receipt));
+            continue;
+        }
+        TRY(error);
         TRY(store_receipt_put(core->store, local, &receipt));
     }
-    return SOTTO_OK;
+    return kept ? store_receipts_keep_limit(core->store, room, sender,
+                                            now_s > KEEP_S ? now_s - KEEP_S : 0)
+                : SOTTO_OK;
 }
 
 /* ---- Showing ---- */

@@ -106,6 +106,70 @@ sotto_error store_receipt_put(struct store *store, int64_t local,
     return query_run(&q);
 }
 
+sotto_error store_receipt_keep(struct store *store, const struct room_id *room,
+                               sotto_bytes content_id, const struct store_receipt *receipt)
+{
+    struct query q;
+    query_write(&q, store,
+                "INSERT INTO early_receipt (room, target, account, state, time_s)"
+                " SELECT ?1, ?2, ?3, ?4, ?5 WHERE"
+                " NOT EXISTS (SELECT 1 FROM message WHERE room = ?1 AND content_id = ?2)"
+                " AND NOT EXISTS (SELECT 1 FROM revision WHERE room = ?1 AND content_id = ?2)"
+                " ON CONFLICT (room, target, account) DO UPDATE"
+                " SET state = excluded.state, time_s = excluded.time_s"
+                " WHERE excluded.state > state");
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    query_bytes(&q, content_id);
+    query_fixed(&q, receipt->account.bytes, sizeof receipt->account.bytes);
+    query_u64(&q, receipt->state);
+    query_u64(&q, receipt->time_s);
+    return query_run(&q);
+}
+
+sotto_error store_receipts_keep_limit(struct store *store, const struct room_id *room,
+                                      const struct account_id *account, uint64_t before_s)
+{
+    struct query q;
+    query_write(&q, store,
+                "DELETE FROM early_receipt WHERE number IN (SELECT number FROM early_receipt"
+                " WHERE room = ? AND account = ? ORDER BY number DESC LIMIT -1 OFFSET ?)");
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    query_fixed(&q, account->bytes, sizeof account->bytes);
+    query_u64(&q, STORE_EARLY_RECEIPTS_SENDER);
+    TRY(query_run(&q));
+    query_write(&q, store,
+                "DELETE FROM early_receipt WHERE room = ?1 AND (time_s < ?2 OR number IN"
+                " (SELECT number FROM early_receipt WHERE room = ?1"
+                " ORDER BY number DESC LIMIT -1 OFFSET ?3))");
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    query_u64(&q, before_s);
+    query_u64(&q, STORE_EARLY_RECEIPTS_ROOM);
+    return query_run(&q);
+}
+
+sotto_error store_receipts_kept(struct store *store, const struct room_id *room, int64_t local)
+{
+#define OF_THIS                                                           \
+    "room = ?1 AND target IN (SELECT content_id FROM message WHERE local" \
+    " = ?2 UNION ALL SELECT content_id FROM revision WHERE local = ?2)"
+    struct query q;
+    query_write(&q, store,
+                "INSERT INTO receipt (local, account, state, time_s)"
+                " SELECT ?2, account, state, time_s FROM early_receipt WHERE " OF_THIS
+                " AND EXISTS (SELECT 1 FROM message WHERE local = ?2 AND own AND kind IN (1, 9))"
+                " ON CONFLICT (local, account) DO UPDATE"
+                " SET state = excluded.state, time_s = excluded.time_s"
+                " WHERE excluded.state > state");
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    query_i64(&q, local);
+    TRY(query_run(&q));
+    query_write(&q, store, "DELETE FROM early_receipt WHERE " OF_THIS);
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    query_i64(&q, local);
+    return query_run(&q);
+#undef OF_THIS
+}
+
 sotto_error store_receipts(struct store *store, int64_t local, struct arena *arena,
                            struct store_receipt **receipts, size_t *count)
 {
@@ -146,6 +210,8 @@ sotto_error store_receipts_clear(struct store *store)
     query_write(&q, store, "UPDATE message SET owed = 0 WHERE owed > 0");
     TRY(query_run(&q));
     query_write(&q, store, "DELETE FROM receipt");
+    TRY(query_run(&q));
+    query_write(&q, store, "DELETE FROM early_receipt");
     TRY(query_run(&q));
     store->scrub = true;
     return SOTTO_OK;

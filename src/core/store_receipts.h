@@ -46,6 +46,16 @@ sotto_error store_receipt_about(struct store *store, const struct room_id *room,
 /* [tx] Unless that account said as much or more before. */
 sotto_error store_receipt_put(struct store *store, int64_t local,
                               const struct store_receipt *receipt);
+/* [tx] The same of a message that is not here: kept for when the past brings it, within limits, the
+ * oldest goes first; nothing, if it is here and nobody's who waits for that. */
+enum { STORE_EARLY_RECEIPTS_SENDER = 1024, STORE_EARLY_RECEIPTS_ROOM = 8192 };
+sotto_error store_receipt_keep(struct store *store, const struct room_id *room,
+                               sotto_bytes content_id, const struct store_receipt *receipt);
+/* [tx] Those of the room that are above the limits, or from before that, go. */
+sotto_error store_receipts_keep_limit(struct store *store, const struct room_id *room,
+                                      const struct account_id *account, uint64_t before_s);
+/* [tx] What was kept of that row, which has come, counts. */
+sotto_error store_receipts_kept(struct store *store, const struct room_id *room, int64_t local);
 /* Of a message, in the order in which they came. */
 sotto_error store_receipts(struct store *store, int64_t local, struct arena *arena,
                            struct store_receipt **receipts, size_t *count);

@@ -717,12 +717,25 @@ static const char version_25[] =
     " INSERT INTO event (kind, about) VALUES (3, OLD.room); END;"
     "PRAGMA user_version = 25;";
 
+/* Receipts that came before the message that they are about: store_receipts.h. */
+static const char version_26[] =
+    "CREATE TABLE early_receipt ("
+    " number INTEGER PRIMARY KEY," /* the order */
+    " room BLOB NOT NULL REFERENCES room ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,"
+    " target BLOB NOT NULL,"
+    " account BLOB NOT NULL,"
+    " state INTEGER NOT NULL,"
+    " time_s INTEGER NOT NULL,"
+    " UNIQUE (room, target, account)) STRICT;"
+    "CREATE INDEX early_receipt_account ON early_receipt (room, account);"
+    "PRAGMA user_version = 26;";
+
 /* steps[n]: from version n to n + 1 */
 static const char *const steps[STORE_VERSION] = {
     version_1,  version_2,  version_3,  version_4,  version_5,  version_6,  version_7,
     version_8,  version_9,  version_10, version_11, version_12, version_13, version_14,
     version_15, version_16, version_17, version_18, version_19, version_20, version_21,
-    version_22, version_23, version_24, version_25};
+    version_22, version_23, version_24, version_25, version_26};
 
 const char *store_schema_step(uint64_t version)
 {

@@ -350,6 +350,74 @@ static void it_goes_with_the_conversation(void **state)
     assert_int_equal(kept(), 0);
 }
 
+static void receipt(const struct account_id *sender, const uint8_t *id,
+                    enum content_status_value status)
+{
+    struct content_status one = {.status = status};
+    const struct content_message content = {
+        .kind = CONTENT_STATUS, .statuses = &one, .status_count = 1};
+    memcpy(one.id, id, CONTENT_ID_SIZE);
+    assert_ok(receipts_apply(core, &room, sender, &content));
+}
+
+static uint64_t receipts_kept(void)
+{
+    struct query q;
+    query_read(&q, core->store, "SELECT count(*) FROM early_receipt");
+    assert_true(query_next(&q));
+    uint64_t count = column_u64(&q);
+    assert_ok(query_end(&q));
+    return count;
+}
+
+static void who_has_an_own_message_is_known_when_it_comes(void **state)
+{
+    (void)state;
+    struct store_message message = past();
+    struct store_receipt *rows;
+    size_t count;
+    message.own = true;
+    message.state = STORE_MESSAGE_SENT;
+    message.sender = core->identity.account;
+    receipt(&bob, text.id, CONTENT_DELIVERED);
+    receipt(&bob, text.id, CONTENT_READ);
+    receipt(&bob, text.id, CONTENT_DELIVERED); /* takes nothing back */
+    receipt(&carol, text.id, CONTENT_DELIVERED);
+    receipt(&core->identity.account, text.id, CONTENT_READ); /* one's own: no news */
+    assert_int_equal(receipts_kept(), 2);
+    given(&message);
+    assert_ok(store_receipts(core->store, found().local, &arena, &rows, &count));
+    assert_int_equal(count, 2);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(rows[i].state,
+                         account_id_equal(&rows[i].account, &bob) ? STORE_READ : STORE_DELIVERED);
+    assert_int_equal(receipts_kept(), 0);
+}
+
+static void receipts_of_others_messages_are_not_kept(void **state)
+{
+    (void)state;
+    const struct store_message message = past(); /* Bob's */
+    receipt(&carol, text.id, CONTENT_READ);
+    assert_int_equal(receipts_kept(), 1);
+    given(&message);
+    assert_int_equal(receipts_kept(), 0);
+    receipt(&carol, text.id, CONTENT_READ);
+    assert_int_equal(receipts_kept(), 0);
+    /* Nor more than there is room for, or any where they are switched off. */
+    uint8_t id[CONTENT_ID_SIZE] = {0};
+    for (unsigned i = 0; i < STORE_EARLY_RECEIPTS_SENDER + 10; i++) {
+        id[0] = (uint8_t)i;
+        id[1] = (uint8_t)(i >> 8);
+        receipt(&bob, id, CONTENT_READ);
+    }
+    assert_int_equal(receipts_kept(), STORE_EARLY_RECEIPTS_SENDER);
+    receipt(&carol, id, CONTENT_READ);
+    assert_int_equal(receipts_kept(), STORE_EARLY_RECEIPTS_SENDER + 1);
+    assert_ok(store_receipts_clear(core->store));
+    assert_int_equal(receipts_kept(), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -363,6 +431,8 @@ int main(void)
         TEST(what_the_log_has_shown_since_counts),
         TEST(there_is_an_end_to_what_is_kept),
         TEST(it_goes_with_the_conversation),
+        TEST(who_has_an_own_message_is_known_when_it_comes),
+        TEST(receipts_of_others_messages_are_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
