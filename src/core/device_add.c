@@ -162,6 +162,7 @@ static sotto_error wait_keys(struct adding *a, const struct link_place *place)
     uint64_t until_s = core_now_s(core) + KEYS_WAIT_S;
     if (until_s > a->link.expires)
         until_s = a->link.expires;
+    struct meeting_pace pace = {0};
     bool whole = false;
     for (;;) {
         sotto_error error = meeting_is_whole(core, a->relay, place, &whole);
@@ -169,7 +170,7 @@ static sotto_error wait_keys(struct adding *a, const struct link_place *place)
             return SOTTO_OK;
         if (error != SOTTO_OK && sotto_code_trouble(core->problem.code) != SOTTO_TROUBLE_NETWORK)
             return error;
-        if (!meeting_wait(core, until_s))
+        if (!meeting_wait(core, &pace, until_s))
             return problem_set(&core->problem, SOTTO_TIMEOUT, SOTTO_CODE_TIMEOUT,
                                "Leave `sotto link` running there, and run this again.",
                                "The new device does not answer.");
@@ -408,7 +409,8 @@ static sotto_error rooms_add(struct sotto *core, const struct device_id *device)
     char hex[33], client_id[STORE_CLIENT_ID_MAX + 1];
     uint64_t until_s = core_now_s(core) + ROOMS_WAIT_S;
     struct store_history history;
-    uint32_t waiting = 0;
+    struct meeting_pace pace = {0};
+    uint32_t waiting = 0, before = 0;
     core_id_hex(device->bytes, DEVICE_ID_SIZE, hex);
     (void)snprintf(client_id, sizeof client_id, OUT_OWN "%s", hex);
     for (;;) {
@@ -418,8 +420,11 @@ static sotto_error rooms_add(struct sotto *core, const struct device_id *device)
         error = store_outgoing_named(core->store, client_id, &waiting);
         if (error != SOTTO_OK)
             return core_store_problem(core, error, "looking at what is left to do");
+        if (waiting != before)
+            pace = (struct meeting_pace){0};
+        before = waiting;
         if ((waiting == 0 && store_history_next(core->store, &history) == SOTTO_NOT_FOUND) ||
-            !meeting_wait(core, until_s))
+            !meeting_wait(core, &pace, until_s))
             return SOTTO_OK; /* the rest goes with the next sotto sync, or with sotto listen */
     }
 }

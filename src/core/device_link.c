@@ -364,12 +364,15 @@ static sotto_error package_fetch(struct sotto *core, const struct pending *pendi
 
 static sotto_error wait_linked(struct sotto *core, const struct pending *pending)
 {
+    struct meeting_pace pace = {0};
     bool offered = false;
     for (;;) {
         sotto_error error = SOTTO_NOT_FOUND;
         if (!offered) {
             error = keys_offer(core, pending);
             offered = error == SOTTO_OK;
+            if (offered) /* somebody has the link */
+                pace = (struct meeting_pace){0};
         }
         if (offered)
             error = package_fetch(core, pending);
@@ -378,7 +381,7 @@ static sotto_error wait_linked(struct sotto *core, const struct pending *pending
         if (error != SOTTO_OK && error != SOTTO_NOT_FOUND &&
             sotto_code_trouble(core->problem.code) != SOTTO_TROUBLE_NETWORK)
             return error;
-        if (!meeting_wait(core, pending->expires_s))
+        if (!meeting_wait(core, &pace, pending->expires_s))
             break;
     }
     if (core->stop)
@@ -412,6 +415,7 @@ static sotto_error history_fetch(struct sotto *core, sotto_progress_fn *progress
 {
     uint64_t all = 0, given = 0, of = 0, before = UINT64_MAX;
     uint64_t quiet_s = core_now_s(core) + HISTORY_STALL_S;
+    struct meeting_pace pace = {0};
     for (;;) {
         TRY(sotto_sync(core));
         sotto_error error = store_number_get(core->store, "history.all", &all);
@@ -421,10 +425,12 @@ static sotto_error history_fetch(struct sotto *core, sotto_progress_fn *progress
             return core_store_problem(core, error, "reading how far the history is");
         if (progress != NULL && given != before && of > 0)
             progress(ctx, given, of);
-        if (given != before)
+        if (given != before) {
             quiet_s = core_now_s(core) + HISTORY_STALL_S;
+            pace = (struct meeting_pace){0};
+        }
         before = given;
-        if (all != 0 || !meeting_wait(core, quiet_s))
+        if (all != 0 || !meeting_wait(core, &pace, quiet_s))
             return SOTTO_OK; /* the rest comes with the next sotto sync */
     }
 }

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { ASK_STALL_MS = 45000, TICK_MS = 250, PAUSE_MS = 400, TOKEN_TRIES = 3 };
+enum { ASK_STALL_MS = 45000, TICK_MS = 250, PAUSE_MS = 400, PAUSE_MOST_MS = 3000, TOKEN_TRIES = 3 };
 
 /* ---- Asking --------------------------------------------------------------------------------- */
 
@@ -85,9 +85,16 @@ sotto_error meeting_ask(struct sotto *core, struct conn *conn, const struct mess
                        "The relay does not answer in time.");
 }
 
-bool meeting_wait(struct sotto *core, uint64_t until_s)
+uint32_t meeting_pause(struct meeting_pace *pace)
 {
-    uint64_t end_ms = net_now_ms(core) + PAUSE_MS;
+    uint32_t next = pace->pause_ms == 0 ? PAUSE_MS : pace->pause_ms + pace->pause_ms / 5;
+    pace->pause_ms = next < PAUSE_MOST_MS ? next : PAUSE_MOST_MS;
+    return pace->pause_ms;
+}
+
+bool meeting_wait(struct sotto *core, struct meeting_pace *pace, uint64_t until_s)
+{
+    uint64_t end_ms = net_now_ms(core) + meeting_pause(pace);
     while (!core->stop && net_now_ms(core) < end_ms)
         net_step(core, end_ms - net_now_ms(core) < PAUSE_MS ? end_ms - net_now_ms(core) : PAUSE_MS);
     return !core->stop && core_now_s(core) < until_s;

@@ -35,7 +35,15 @@ sotto_error meeting_get(struct sotto *core, const char *relay, const struct link
 /* Takes it away, if that can be done now. */
 void meeting_forget(struct sotto *core, const char *relay, const struct link_place *place);
 
+/* How often the relay is asked whether the other device has done its part: soon at first and after
+ * each sign of it, ever less while it does not come. Zeroed by the caller to begin, and to be quick
+ * again. */
+struct meeting_pace {
+    uint32_t pause_ms;
+};
+/* The next pause, in milliseconds. */
+uint32_t meeting_pause(struct meeting_pace *pace);
 /* Waits; false: it is time to stop (sotto_stop, or until_s is over). */
-bool meeting_wait(struct sotto *core, uint64_t until_s);
+bool meeting_wait(struct sotto *core, struct meeting_pace *pace, uint64_t until_s);
 
 #endif
