@@ -202,6 +202,22 @@ static sotto_error shown_write(const struct content_file *file, sotto_buf *out)
     return cbor_writer_finish(&w);
 }
 
+/* What of an album cannot be read makes none of it, and the file is there all the same. */
+static uint32_t album_number(struct cbor_reader *r, const char *what)
+{
+    struct cbor_reader item;
+    cbor_reader_init(&item, cbor_read_any(r, SHOWN_DEPTH_MAX, what));
+    uint64_t number = cbor_read_uint(&item, CONTENT_ALBUM_MAX, what);
+    return cbor_ok(&item) ? (uint32_t)number : UINT32_MAX;
+}
+
+static sotto_bytes album_id(struct cbor_reader *r, const char *what)
+{
+    struct cbor_reader item;
+    cbor_reader_init(&item, cbor_read_any(r, SHOWN_DEPTH_MAX, what));
+    return cbor_read_bytes(&item, CONTENT_ALBUM_SIZE, what);
+}
+
 static void shown_pair(struct cbor_reader *r, const struct cbor_head *key,
                        struct content_file *file)
 {
@@ -221,13 +237,13 @@ static void shown_pair(struct cbor_reader *r, const struct cbor_head *key,
         file->waveform = cbor_read_bytes(r, CONTENT_PEAKS_MAX, "file.waveform");
         break;
     case SHOWN_ALBUM:
-        file->album.id = cbor_read_bytes(r, CONTENT_ALBUM_SIZE, "file.album");
+        file->album.id = album_id(r, "file.album");
         break;
     case SHOWN_PLACE:
-        file->album.place = (uint32_t)cbor_read_uint(r, CONTENT_ALBUM_MAX, "file.place");
+        file->album.place = album_number(r, "file.place");
         break;
     case SHOWN_OF:
-        file->album.of = (uint32_t)cbor_read_uint(r, CONTENT_ALBUM_MAX, "file.of");
+        file->album.of = album_number(r, "file.of");
         break;
     default: /* of a newer version */
         cbor_read_any(r, SHOWN_DEPTH_MAX, "file.value");
@@ -247,6 +263,7 @@ static sotto_error shown_read(const struct content *content, struct content_file
         return SOTTO_OK;
     struct cbor_reader r;
     sotto_bytes previous = {0};
+    file->album.place = UINT32_MAX; /* 0 has to be said */
     cbor_reader_init(&r, found->value);
     size_t count = cbor_read_map(&r, SHOWN_KEYS_MAX, "file");
     for (size_t i = 0; i < count && cbor_ok(&r); i++) {
