@@ -5,7 +5,7 @@ import os
 import signal
 import sqlite3
 
-from linking import Device, begin
+from linking import Device, begin, link
 from world import World, eventually, main, texts
 
 
@@ -174,6 +174,39 @@ def test_own_device():
         assert len(alice.ok("group", "members", "Bob").of("member")) == 3
 
 
+def test_linked_meanwhile():
+    """a device that is linked while the older one asks to be let in misses nothing of what comes of it"""
+    with World("Alice", "Bob") as (world, alice, bob):
+        alice.register()
+        bob.register()
+        world.befriend(bob, alice)
+        bob.ok("send", "Alice", "--id", "seen", "seen")
+        alice.ok("sync")
+        alice.ok("send", "Bob", "lost")
+        forgets(world)
+        bob.run("send", "Alice", "--id", "kept", "kept")
+        assert bob.conversation("Alice")["state"] == "rejoining", bob.conversation("Alice")
+        laptop = link(bob)
+        for one in (laptop, bob, laptop):
+            one.run("sync")
+        assert texts(laptop, "Alice") == ["seen"]
+        assert laptop.ok("status").of("status")[0]["history"] > 0
+        alice.ok("sync")  # lets him in
+        seen = [m for m in alice.history("Bob") if m.get("text") == "seen"][0]
+        alice.ok("react", str(seen["id"]), "+1")
+        bob.ok("sync")
+
+        def whole():
+            for one in (bob, laptop, alice):
+                one.run("sync")
+            return texts(laptop, "Alice") == texts(bob, "Alice")
+        eventually(whole, "the laptop has what was sent before it was in")
+        assert texts(bob, "Alice") == ["seen", "kept"]
+        for one in (bob, laptop):
+            seen = [m for m in one.history("Alice") if m.get("text") == "seen"][0]
+            assert [r["reaction"] for r in seen["reactions"]] == ["+1"], seen
+
+
 def test_killed():
     """asking and answering, killed at any moment, come to the same end"""
     with World("Alice", "Bob") as (world, alice, bob):
@@ -199,4 +232,4 @@ def test_killed():
         assert bob.kinds("Alice").count("missing") == 1, bob.kinds("Alice")
 
 
-main([test_back_again, test_removed_stay_out, test_many_answer, test_own_device, test_killed])
+main([test_back_again, test_removed_stay_out, test_many_answer, test_own_device, test_linked_meanwhile, test_killed])
