@@ -34,6 +34,14 @@ bool text_is_utf8(sotto_bytes text)
     return size > 0;
 }
 
+bool text_is_harmful(uint32_t scalar)
+{
+    return scalar < 0x20 || (scalar >= 0x7F && scalar < 0xA0) ||
+           (scalar >= 0x202A && scalar <= 0x202E) || (scalar >= 0x2066 && scalar <= 0x2069) ||
+           scalar == 0x2028 || scalar == 0x2029 || scalar == 0x200E || scalar == 0x200F ||
+           scalar == 0x061C || scalar == 0xFEFF;
+}
+
 bool text_is_line(sotto_bytes text)
 {
     size_t size;

@@ -15,4 +15,8 @@ bool text_is_utf8(sotto_bytes text);
 /* The same, without control characters (C0, C1, DEL): fit for a name or a title on one line. */
 bool text_is_line(sotto_bytes text);
 
+/* Characters that move a terminal's cursor or change it, break a line where no newline does, or
+ * turn the order of what follows: others' words are shown without them. */
+bool text_is_harmful(uint32_t scalar);
+
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/print.h"
+#include "base/text.h"
 #include "core/notices.h"
 
 static sotto_error say(sotto_buf *out, const char *text)
@@ -13,15 +14,18 @@ static sotto_error say(sotto_buf *out, const char *text)
 
 static sotto_error quote(sotto_buf *out, const char *text)
 {
+    sotto_bytes left = sotto_bytes_str(text);
     TRY(say(out, "> "));
-    for (const char *at = text; *at != '\0';) {
-        const size_t size = strcspn(at, "\n");
-        TRY(sotto_buf_append(out, (const uint8_t *)at, size));
-        at += size;
-        if (*at == '\n') {
+    while (left.size > 0) {
+        uint32_t scalar = 0;
+        const size_t size = text_next(left, &scalar);
+        if (size == 1 && scalar == '\n')
             TRY(say(out, "\n> "));
-            at++;
-        }
+        else if (size == 0 || text_is_harmful(scalar)) /* a line of ours it is not */
+            TRY(say(out, "\xEF\xBF\xBD"));
+        else
+            TRY(sotto_buf_append(out, left.data, size));
+        left = sotto_bytes_of(left.data + (size > 0 ? size : 1), left.size - (size > 0 ? size : 1));
     }
     return say(out, "\n");
 }

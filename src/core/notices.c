@@ -66,6 +66,12 @@ static sotto_error key_of(struct sotto *core, const char *relay, struct tlog_key
     return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
 }
 
+static sotto_error add(struct sotto *core, const struct store_notice *notice, bool *added)
+{
+    TRY(store_notice_add(core->store, notice, added));
+    return *added ? store_notices_limit(core->store, notice->relay) : SOTTO_OK;
+}
+
 /* ---- Records among one's own devices -------------------------------------------------------- */
 
 static sotto_error notice_write(const struct store_notice *notice, sotto_buf *out)
@@ -134,7 +140,7 @@ sotto_error notice_own_read(struct sotto *core, struct reader *reader, struct ar
         return error;
     if (!notice.good || hash_of(notice.note, notice.hash) != SOTTO_OK)
         return SOTTO_OK;
-    TRY(store_notice_add(core->store, &notice, &added));
+    TRY(add(core, &notice, &added));
     if (added)
         order_log_notice(core, false);
     return notice.read ? store_notice_set_read(core->store, notice.hash) : SOTTO_OK;
@@ -181,7 +187,7 @@ sotto_error notices_consider(struct sotto *core, sotto_bytes note, uint64_t now_
         return SOTTO_OK;
     if (!notice.good)
         TRY(make_room(core, notice.relay, known));
-    TRY(store_notice_add(core->store, &notice, &added));
+    TRY(add(core, &notice, &added));
     if (added)
         TRY(tell(core, &notice));
     if (added || !known)
@@ -200,6 +206,8 @@ sotto_error notices_judge_waiting(struct sotto *core, const char *relay, const s
         const sotto_error judged = judge(core, waiting[i].note, key);
         if (judged == SOTTO_OK) {
             error = store_notice_set_good(core->store, waiting[i].number);
+            if (error == SOTTO_OK)
+                error = store_notices_limit(core->store, relay);
             if (error == SOTTO_OK)
                 error = tell(core, &waiting[i]);
             order_log_notice(core, false);

@@ -85,6 +85,20 @@ sotto_error store_notice_set_good(struct store *store, int64_t number)
     return query_run(&q);
 }
 
+sotto_error store_notices_limit(struct store *store, const char *relay)
+{
+    struct query q;
+    query_write(&q, store,
+                "DELETE FROM notice WHERE number IN (SELECT number FROM (SELECT number,"
+                " row_number() OVER newest AS place, sum(length(note)) OVER newest AS size"
+                " FROM notice WHERE good = 1 AND relay = ?"
+                " WINDOW newest AS (ORDER BY number DESC)) WHERE place > ? OR size > ?)");
+    query_text(&q, relay);
+    query_u64(&q, STORE_NOTICES_MAX);
+    query_u64(&q, STORE_NOTICES_SIZE);
+    return query_run(&q);
+}
+
 sotto_error store_notice_set_entry(struct store *store, int64_t number,
                                    enum store_notice_entry entry)
 {

@@ -29,6 +29,10 @@ sotto_error store_notice_add(struct store *store, const struct store_notice *not
 /* [tx] Of one that is there: it is the newest from now on, so that whoever counts on does not pass
  * it over. */
 sotto_error store_notice_set_good(struct store *store, int64_t number);
+/* [tx] Of the good ones of that relay the newest so many stay, and of these so many bytes: it can
+ * sign as many as it likes. */
+enum { STORE_NOTICES_MAX = 1000, STORE_NOTICES_SIZE = 8 * 1024 * 1024 };
+sotto_error store_notices_limit(struct store *store, const char *relay);
 sotto_error store_notice_set_entry(struct store *store, int64_t number,
                                    enum store_notice_entry entry);
 /* [tx] Marks it as read; nothing if there is none of that hash. */
