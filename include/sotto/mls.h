@@ -246,6 +246,13 @@ SOTTO_API sotto_error sotto_mls_welcome_references(sotto_mls *mls, sotto_bytes w
                                                    sotto_error (*each)(void *ctx, sotto_bytes ref),
                                                    void *ctx);
 
+/* Appends to one the same Welcome, for one new member alone: the MLSMessage with no other secrets
+ * than those for the KeyPackage of that reference. What a commit that adds many makes grows with
+ * their number, and each needs its own part of it only (12.4.3.1 allows several Welcomes). WELCOME:
+ * it is not for that reference; a decoding error: it is no Welcome. */
+SOTTO_API sotto_error sotto_mls_welcome_for(sotto_mls *mls, sotto_bytes welcome,
+                                            sotto_bytes reference, sotto_buf *one);
+
 /* Joins by welcome, a Welcome (12.4.3.1). key_package and secrets are what sotto_mls_key_package
  * gave; tree is the ratchet tree where the Welcome does not carry it, else empty. The tree is
  * verified whole. On success the caller looks at the members, keeps the group, and erases secrets

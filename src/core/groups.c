@@ -90,9 +90,7 @@ sotto_error groups_find_people(struct sotto *core, const char *const *members, s
     *found = count > 0 ? arena_array(arena, count, sizeof **found) : NULL;
     if (count > 0 && *found == NULL)
         return core_store_problem(core, SOTTO_NO_MEMORY, "looking for people");
-    for (size_t i = 0; i < count; i++)
-        TRY(names_person(core, members[i], arena, &(*found)[i]));
-    return SOTTO_OK;
+    return names_people(core, members, count, arena, *found);
 }
 
 /* Inside a transaction. */

@@ -277,6 +277,9 @@ sotto_error core_random_client_id(struct sotto *core, char out[33]);
 /* A person by name or id prefix: contacts first, then others known. Sets the problem. */
 sotto_error names_person(struct sotto *core, const char *who, struct arena *arena,
                          struct store_contact *contact);
+/* The same for count of them, over what is known read once. */
+sotto_error names_people(struct sotto *core, const char *const *who, size_t count,
+                         struct arena *arena, struct store_contact *contacts);
 /* What the person is called; empty if no name is known. Lives in arena. */
 const char *names_of(struct sotto *core, const struct account_id *account, struct arena *arena);
 /* What a conversation is called. */

@@ -94,14 +94,10 @@ static sotto_error choice_end(struct sotto *core, const struct choice *choice, c
                        "There is no conversation `%s`.", who);
 }
 
-sotto_error names_person(struct sotto *core, const char *who, struct arena *arena,
-                         struct store_contact *contact)
+static sotto_error choose_person(struct sotto *core, const char *who,
+                                 const struct store_contact *all, size_t count,
+                                 struct store_contact *contact)
 {
-    struct store_contact *all = NULL;
-    size_t count = 0;
-    sotto_error error = store_contacts(core->store, arena, &all, &count);
-    if (error != SOTTO_OK)
-        return core_store_problem(core, error, "looking for a person");
     struct choice choice = {FIT_NONE, 0, ""};
     const struct store_contact *found = NULL;
     /* Contacts come before people known from groups only: two passes. */
@@ -115,6 +111,25 @@ sotto_error names_person(struct sotto *core, const char *who, struct arena *aren
     BUG_UNLESS(found != NULL);
     *contact = *found;
     return SOTTO_OK;
+}
+
+sotto_error names_people(struct sotto *core, const char *const *who, size_t count,
+                         struct arena *arena, struct store_contact *contacts)
+{
+    struct store_contact *all = NULL;
+    size_t all_count = 0;
+    sotto_error error = store_contacts(core->store, arena, &all, &all_count);
+    if (error != SOTTO_OK)
+        return core_store_problem(core, error, "looking for a person");
+    for (size_t i = 0; i < count; i++)
+        TRY(choose_person(core, who[i], all, all_count, &contacts[i]));
+    return SOTTO_OK;
+}
+
+sotto_error names_person(struct sotto *core, const char *who, struct arena *arena,
+                         struct store_contact *contact)
+{
+    return names_people(core, &who, 1, arena, contact);
 }
 
 /* Of several conversations with one person, the live and most recent one is meant. */

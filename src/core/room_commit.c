@@ -635,11 +635,12 @@ static sotto_error welcome_seal(struct winning *w, const struct store_take *take
     struct manifest manifest;
     struct envelope envelope;
     sotto_fault fault;
-    sotto_buf reference;
+    sotto_buf reference, welcome;
     sotto_mls_leaf leaf;
     uint16_t suite;
     memset(&envelope, 0, sizeof envelope);
     sotto_buf_init(&reference, core->env);
+    sotto_buf_init(&welcome, core->env);
     sotto_error error = manifest_read(take->manifest, w->arena, &manifest, &fault);
     if (error == SOTTO_OK && !w->has_manifests)
         error = manifests_gather(w);
@@ -652,6 +653,9 @@ static sotto_error welcome_seal(struct winning *w, const struct store_take *take
         error == SOTTO_OK ? manifest_device(&manifest, &take->device) : NULL;
     if (error == SOTTO_OK && device == NULL)
         error = SOTTO_NOT_FOUND;
+    if (error == SOTTO_OK) /* of a commit that adds many, what concerns this one */
+        error = sotto_mls_welcome_for(core->mls, w->carrier->welcome, sotto_buf_view(&reference),
+                                      &welcome);
     if (error == SOTTO_OK) {
         envelope.version = ENVELOPE_VERSION;
         envelope.kind = ENVELOPE_ROOM_INVITATION;
@@ -662,7 +666,7 @@ static sotto_error welcome_seal(struct winning *w, const struct store_take *take
         envelope.relay_of_sender = sotto_bytes_str(core->profile.relay);
         envelope.capability = take->capability;
         envelope.key_package_ref = sotto_buf_view(&reference);
-        envelope.welcome = w->carrier->welcome;
+        envelope.welcome = sotto_buf_view(&welcome);
         envelope.manifests = sotto_buf_view(&w->manifests);
         envelope.name = sotto_bytes_str(core->profile.name);
         error = people_greeting(w->room, w->row, w->arena, &envelope.greeting);
@@ -673,6 +677,7 @@ static sotto_error welcome_seal(struct winning *w, const struct store_take *take
     if (error == SOTTO_OK)
         error = identity_seal(core->crypto, &take->account, &take->device, device->inbox_key,
                               sotto_buf_view(plain), sealed);
+    sotto_buf_free(&welcome);
     sotto_buf_free(&reference);
     return error;
 }

@@ -58,6 +58,40 @@ sotto_error sotto_mls_welcome_references(sotto_mls *mls, sotto_bytes welcome,
     return error;
 }
 
+static const struct encrypted_group_secrets *secrets_for(const struct welcome *welcome,
+                                                         sotto_bytes reference)
+{
+    for (size_t i = 0; i < welcome->secret_count; i++)
+        if (sotto_bytes_equal(welcome->secrets[i].new_member, reference))
+            return &welcome->secrets[i];
+    return NULL;
+}
+
+sotto_error sotto_mls_welcome_for(sotto_mls *mls, sotto_bytes welcome, sotto_bytes reference,
+                                  sotto_buf *one)
+{
+    mls_begin(mls);
+    struct arena arena;
+    struct mls_message message = {.wire_format = WIRE_WELCOME};
+    arena_init(&arena, mls->env);
+    sotto_error error = decode_welcome(mls, &arena, welcome, &message.u.welcome);
+    const struct encrypted_group_secrets *found =
+        error == SOTTO_OK ? secrets_for(&message.u.welcome, reference) : NULL;
+    if (error == SOTTO_OK && found == NULL)
+        error = refuse(mls, "Welcome.secrets");
+    if (error == SOTTO_OK) {
+        struct encrypted_group_secrets alone = *found;
+        message.u.welcome.secrets = &alone;
+        message.u.welcome.secret_count = 1;
+        struct writer writer;
+        writer_init(&writer, one);
+        mls_message_write(&writer, &message);
+        error = mls_check(mls, writer_finish(&writer), "Welcome");
+    }
+    arena_free(&arena);
+    return error;
+}
+
 /* ---- Opening --------------------------------------------------------------------------------- */
 
 static sotto_error open_secrets(struct joining *j)
@@ -68,10 +102,7 @@ static sotto_error open_secrets(struct joining *j)
     struct hash reference = {.size = j->suite->nh};
     TRY(mls_check(mls, key_package_ref(mls->crypto, j->suite, &j->package, reference.data),
                   "KeyPackageRef"));
-    const struct encrypted_group_secrets *entry = NULL;
-    for (size_t i = 0; i < j->welcome.secret_count && entry == NULL; i++)
-        if (sotto_bytes_equal(j->welcome.secrets[i].new_member, hash_view(&reference)))
-            entry = &j->welcome.secrets[i];
+    const struct encrypted_group_secrets *entry = secrets_for(&j->welcome, hash_view(&reference));
     if (entry == NULL)
         return refuse(mls, "Welcome.secrets");
     TRY(mls_check(

@@ -315,6 +315,67 @@ static void the_same_proposal_twice_is_one(void **state)
     stop(3);
 }
 
+/* 12.4.3.1: of a Welcome for two each gets the part of its own, which does for nobody else. */
+static void a_welcome_is_cut_for_each_newcomer(void **state)
+{
+    (void)state;
+    start(SUITE, 2);
+    struct client newcomers[2];
+    sotto_mls_proposal adds[2];
+    sotto_buf commit, welcome, own[2], reference;
+    for (size_t i = 0; i < 2; i++) {
+        client_new(&newcomers[i], SUITE, i == 0 ? "one" : "two", NULL);
+        client_key_package(&newcomers[i]);
+        adds[i] = (sotto_mls_proposal){
+            .type = SOTTO_MLS_ADD, .u.add.key_package = sotto_buf_view(&newcomers[i].key_package)};
+        sotto_buf_init(&own[i], sotto_env_system());
+    }
+    sotto_buf_init(&commit, sotto_env_system());
+    sotto_buf_init(&welcome, sotto_env_system());
+    sotto_buf_init(&reference, sotto_env_system());
+    const sotto_mls_commit_options options = {.proposals = adds, .proposal_count = 2};
+    sotto_mls_staged *staged;
+    assert_ok(sotto_mls_commit(all[0]->group, &options, &commit, &welcome, &staged));
+    sotto_mls_staged_apply(all[0]->group, staged);
+    world_process(all, 2, all[0], sotto_buf_view(&commit));
+    for (size_t i = 0; i < 2; i++) {
+        sotto_mls_leaf leaf;
+        sotto_buf_clear(&reference);
+        assert_ok(sotto_mls_key_package_inspect(
+            all[0]->mls, sotto_buf_view(&newcomers[i].key_package), &leaf, NULL, &reference));
+        assert_ok(sotto_mls_welcome_for(all[0]->mls, sotto_buf_view(&welcome),
+                                        sotto_buf_view(&reference), &own[i]));
+        assert_true(own[i].size < welcome.size);
+    }
+    assert_error(sotto_mls_join(newcomers[0].mls, &newcomers[0].identity,
+                                sotto_buf_view(&newcomers[0].key_package),
+                                sotto_buf_view(&newcomers[0].secrets), sotto_buf_view(&own[1]),
+                                (sotto_bytes){0}, &newcomers[0].group),
+                 WELCOME);
+    for (size_t i = 0; i < 2; i++)
+        client_join(&newcomers[i], sotto_buf_view(&own[i]), (sotto_bytes){0});
+    struct client *now[] = {all[0], all[1], &newcomers[0], &newcomers[1]};
+    world_agrees(now, 4);
+
+    size_t size = own[0].size;
+    reference.data[0] ^= 1;
+    assert_error(sotto_mls_welcome_for(all[0]->mls, sotto_buf_view(&welcome),
+                                       sotto_buf_view(&reference), &own[0]),
+                 WELCOME);
+    assert_error(sotto_mls_welcome_for(all[0]->mls, sotto_buf_view(&commit),
+                                       sotto_buf_view(&reference), &own[0]),
+                 VALUE);
+    assert_int_equal(own[0].size, size); /* a call that fails changes nothing */
+    for (size_t i = 0; i < 2; i++) {
+        client_free(&newcomers[i]);
+        sotto_buf_free(&own[i]);
+    }
+    sotto_buf_free(&commit);
+    sotto_buf_free(&welcome);
+    sotto_buf_free(&reference);
+    stop(2);
+}
+
 static void a_commit_without_a_path_adds(void **state)
 {
     (void)state;
@@ -468,6 +529,7 @@ int main(void)
         cmocka_unit_test(a_staged_epoch_shows_what_applying_will_bring),
         cmocka_unit_test(pending_proposals_are_committed_by_reference),
         cmocka_unit_test(the_same_proposal_twice_is_one),
+        cmocka_unit_test(a_welcome_is_cut_for_each_newcomer),
         cmocka_unit_test(a_commit_without_a_path_adds),
         cmocka_unit_test(messages_arrive_in_any_order),
         cmocka_unit_test(late_messages_are_read_within_the_window),
