@@ -118,9 +118,10 @@ sotto_error sotto_allow_typing(struct sotto *core, bool on);
 /* Local. Files of contacts that have at most so many bytes are fetched as they come, while
  * sotto_sync, sotto_listen or sotto_serve runs: a mebibyte unless this is called; 0: none;
  * UINT64_MAX: all up to a gibibyte. They are kept as they were encrypted, in the profile's folder
- * `files`, a gibibyte of them at most, and go with their messages. Unlike receipts and typing this
- * is each device's own, and a backup does not have it: what a machine's disk and connection bear,
- * another's may not. A device that is linked or restored begins with a mebibyte. */
+ * `files`, a gibibyte of them at most beside the one that is being fetched, and go with their
+ * messages. Unlike receipts and typing this is each device's own, and a backup does not have it:
+ * what a machine's disk and connection bear, another's may not. A device that is linked or restored
+ * begins with a mebibyte. */
 sotto_error sotto_set_downloads(struct sotto *core, uint64_t most);
 
 /* ---- Devices of one's own ---------------------------------------------------------------------

@@ -357,8 +357,41 @@ sotto_error account_move_abandon(struct sotto *core, bool force)
 
 /* ---- On the account's other devices ---------------------------------------------------------- */
 
+/* The relay that is to be followed to, and the manifest. NOT_FOUND. */
+static sotto_error follow_get(struct sotto *core, struct arena *arena, const char **relay,
+                              uint64_t *number)
+{
+    struct reader reader;
+    sotto_bytes value;
+    TRY(store_value_get(core->store, FOLLOW, arena, &value));
+    reader_init(&reader, value);
+    *number = reader_u64(&reader, "follow.number");
+    *relay = own_text(&reader, arena, WIRE_ADDRESS_MAX, "follow.relay");
+    return reader_finish(&reader, "follow");
+}
+
+/* Inside a transaction: it moved on before this device followed. Who has read of the first move
+ * alone posts to where that led. */
+static sotto_error passed_by(struct sotto *core, sotto_bytes to, uint64_t number)
+{
+    struct arena arena;
+    const char *relay = "";
+    uint64_t before = 0;
+    arena_init(&arena, core->env);
+    sotto_error error = follow_get(core, &arena, &relay, &before);
+    if (error == SOTTO_OK && before < number) {
+        char *text = arena_array(&arena, to.size + 1, 1);
+        if (text != NULL && to.size > 0)
+            memcpy(text, to.data, to.size);
+        error = text == NULL ? SOTTO_NO_MEMORY : account_left_put(core, relay, text, number);
+    }
+    arena_free(&arena);
+    return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
+}
+
 sotto_error account_told_move(struct sotto *core, sotto_bytes relay, uint64_t number)
 {
+    TRY(passed_by(core, relay, number));
     struct writer writer;
     sotto_buf value;
     sotto_buf_init(&value, core->env);
@@ -422,20 +455,14 @@ sotto_error account_followed_read(struct sotto *core, struct reader *reader)
 static sotto_error follow(struct sotto *core)
 {
     struct arena arena;
-    struct reader reader;
-    sotto_bytes value;
+    const char *relay = "";
+    uint64_t number = 0;
     arena_init(&arena, core->env);
-    sotto_error error = store_value_get(core->store, FOLLOW, &arena, &value);
-    if (error == SOTTO_OK) {
-        reader_init(&reader, value);
-        uint64_t number = reader_u64(&reader, "follow.number");
-        const char *relay = own_text(&reader, &arena, WIRE_ADDRESS_MAX, "follow.relay");
-        error = reader_finish(&reader, "follow");
-        if (error == SOTTO_OK)
-            error = store_begin(core->store);
-        if (error == SOTTO_OK)
-            error = commit_or_back(core, follow_in(core, relay, number, &arena));
-    }
+    sotto_error error = follow_get(core, &arena, &relay, &number);
+    if (error == SOTTO_OK)
+        error = store_begin(core->store);
+    if (error == SOTTO_OK)
+        error = commit_or_back(core, follow_in(core, relay, number, &arena));
     arena_free(&arena);
     return error;
 }

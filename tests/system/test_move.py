@@ -157,6 +157,30 @@ def test_posted_after():
         assert not relay_has(world, bytes.fromhex(account(alice)["account"]))
 
 
+def test_moved_on():
+    """an account that moves on from another device before the first relay is left: its devices look at both"""
+    with Two("Alice", "Bob") as (world, other, alice, bob), World() as third:
+        third = third[0] if isinstance(third, tuple) else third
+        friends(world, alice, bob)
+        laptop, tablet = link(alice), link(alice, 3)
+        alice.ok("account", "move", "--relay", other.address)
+        sync(laptop, tablet)
+        laptop.ok("account", "move", "--relay", third.address)
+        sync(tablet)
+        assert account(tablet)["relay"] == third.address
+        bob.ok("group", "create", "Late", "Alice")  # Bob has not read anything yet
+        sync(tablet)
+        assert tablet.conversation("Late")["state"] == "active"
+        # All of it ends.
+        for _ in range(3):
+            sync(alice, laptop, tablet)
+        id_ = bytes.fromhex(account(alice)["account"])
+        for device in (alice, laptop, tablet):
+            assert account(device)["relay"] == third.address and "movingFrom" not in account(device), device.profile
+            assert device.sql("SELECT count(*) FROM value WHERE name = 'account.left'") == [(0,)], device.profile
+        assert not relay_has(world, id_) and not relay_has(other, id_) and relay_has(third, id_)
+
+
 def added_while_moving(world, other, alice, bob):
     """Bob has a group with Alice, whose Welcome lies nowhere, and has not read where she moved."""
     alice.register()
@@ -371,5 +395,5 @@ def test_daemons():
             assert daemon.stop().code == 0
 
 
-main([test_move, test_devices, test_late, test_posted_after, test_welcome_given_up, test_welcome_follows, test_linked_meanwhile, test_linked_after,
+main([test_move, test_devices, test_late, test_posted_after, test_moved_on, test_welcome_given_up, test_welcome_follows, test_linked_meanwhile, test_linked_after,
       test_same_relay, test_deleted_meanwhile, test_code, test_dead, test_killed, test_daemons])
