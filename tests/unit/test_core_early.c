@@ -353,7 +353,7 @@ static void it_goes_with_the_conversation(void **state)
 static void receipt(const struct account_id *sender, const uint8_t *id,
                     enum content_status_value status)
 {
-    struct content_status one = {.status = status};
+    struct content_status one = {.status = (uint8_t)status};
     const struct content_message content = {
         .kind = CONTENT_STATUS, .statuses = &one, .status_count = 1};
     memcpy(one.id, id, CONTENT_ID_SIZE);
