@@ -21,5 +21,10 @@ sotto_error own_history_gives(struct sotto *core, const struct device_id *device
 /* Inside a transaction: that device came into a room; what the past had not brought to an end there
  * is given. */
 sotto_error own_history_go_on(struct sotto *core, const struct device_id *device);
+/* Inside a transaction: this device has put that one into a room. What was said there before, since
+ * this one came in, is given, unless the past is being given anyway: the other one was linked
+ * before this one came into that room. */
+sotto_error own_history_of_room(struct sotto *core, const struct store_room *row,
+                                const struct device_id *device);
 
 #endif

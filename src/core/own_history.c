@@ -307,6 +307,36 @@ sotto_error own_history_go_on(struct sotto *core, const struct device_id *device
     return store_history_put(core->store, &history);
 }
 
+/* Else it would have no such room where it reads this before its Welcome. */
+static sotto_error room_give(struct sotto *core, const struct store_room *row,
+                             const struct device_id *device)
+{
+    sotto_buf record;
+    sotto_buf_init(&record, core->env);
+    sotto_error error = room_write(row, &record);
+    if (error == SOTTO_OK)
+        error = own_queue(core, device, sotto_buf_view(&record));
+    sotto_buf_free(&record);
+    return error;
+}
+
+sotto_error own_history_of_room(struct sotto *core, const struct store_room *row,
+                                const struct device_id *device)
+{
+    struct store_history history = {.device = *device};
+    bool gives = false;
+    TRY(store_history_is(core->store, device, &gives));
+    if (gives)
+        return SOTTO_OK;
+    TRY(store_messages_since_joining(core->store, &row->room, &history.position));
+    if (history.position == 0)
+        return SOTTO_OK;
+    history.position--;
+    TRY(store_messages_count(core->store, &history.given));
+    TRY(room_give(core, row, device));
+    return store_history_put(core->store, &history);
+}
+
 sotto_error own_history_gives(struct sotto *core, const struct device_id *device, bool *gives)
 {
     char name[64];

@@ -7,6 +7,7 @@
 
 #include "codec/reader.h"
 #include "codec/writer.h"
+#include "core/own_absent.h"
 #include "core/people.h"
 #include "core/rejoin.h"
 #include "core/renew.h"
@@ -746,10 +747,12 @@ static sotto_error won_one(struct winning *w, const struct commit_made *made)
         w->added |= !own;
         TRY(came_note(w, made));
         TRY(welcome_one(w, made));
-        if (own)
-            TRY(own_device_added(core, w->row, &made->device));
         if (own && made->action == COMMIT_REJOIN) /* what it missed, this one may have */
             TRY(store_history_begin(core->store, &made->device));
+        if (own)
+            TRY(own_device_added(core, w->row, &made->device));
+        if (own && made->action == COMMIT_ADD && w->row->kind != STORE_ROOM_OWN)
+            TRY(own_history_of_room(core, w->row, &made->device));
     }
     if (made->action == COMMIT_LEAVE)
         TRY(commit_left(core, &w->room->id, &made->account, w->carrier->id, &(bool){false}));

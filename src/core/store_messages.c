@@ -575,6 +575,24 @@ sotto_error store_messages_unread_seq(struct store *store, const struct room_id 
     return SOTTO_OK;
 }
 
+sotto_error store_messages_since_joining(struct store *store, const struct room_id *room,
+                                         int64_t *position)
+{
+    struct query q;
+    query_read(&q, store,
+               "SELECT began FROM (SELECT coalesce((SELECT position FROM message WHERE room = ?1"
+               " AND position IS NOT NULL AND kind = ?2 ORDER BY position DESC LIMIT 1),"
+               " (SELECT min(position) FROM message WHERE room = ?1)) AS began)"
+               " WHERE EXISTS (SELECT 1 FROM message WHERE room = ?1 AND position >= began"
+               " AND content_id IS NOT NULL)");
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    query_u64(&q, SOTTO_KIND_JOINED);
+    int64_t found = query_next(&q) ? column_i64(&q) : 0;
+    TRY(query_end(&q));
+    *position = found;
+    return SOTTO_OK;
+}
+
 sotto_error store_messages_count(struct store *store, uint64_t *count)
 {
     struct query q;

@@ -52,6 +52,11 @@ struct store_message {
 sotto_error store_message_add(struct store *store, const struct store_message *message,
                               int64_t *position, int64_t *local);
 
+/* The position of the line with which this account came into the room, or of the room's first
+ * message where there is none; 0: nobody has written anything behind that. */
+sotto_error store_messages_since_joining(struct store *store, const struct room_id *room,
+                                         int64_t *position);
+
 /* [tx] Inserts a message of the past with the position that another device of this account gave it.
  * Where that is taken, not between those of its neighbours in the log, or above what this device
  * gave so far, it gets another one: between them, else behind the one in front of it, else the next

@@ -88,6 +88,26 @@ def test_link():
         assert heard == ["from the laptop", "from the first", "to both"], heard
 
 
+def test_linked_before_joining():
+    """a device that was linked before the other one came into a conversation gets what was said there until then"""
+    with pair() as (world, alice, bob):
+        alice.register()
+        bob.register()
+        alice.ok("username", "alice")
+        bob.ok("add", "@alice", "--text", "It is me")
+        alice.ok("sync")
+        laptop = link(world, alice, "Laptop")
+        (request,) = alice.ok("requests").of("request")
+        alice.ok("accept", str(request["request"]))
+        sync(alice, laptop, alice, laptop)
+        assert texts(laptop, "Bob") == ["It is me"], texts(laptop, "Bob")
+        assert laptop.kinds("Bob")[0] == "joined", laptop.kinds("Bob")
+        bob.ok("sync")
+        bob.ok("send", "Alice", "to both")
+        sync(alice, laptop)
+        assert texts(alice, "Bob") == texts(laptop, "Bob") == ["It is me", "to both"]
+
+
 def test_groups():
     """groups of people with several devices: everybody's devices are in, whoever adds whom and when"""
     with World("Alice", "Bob", "Carol") as (world, alice, bob, carol):
@@ -421,5 +441,5 @@ def test_refused():
         assert limited.run("device", "revoke", devices(alice)["Kiosk"]["device"]).error == "limited_device"
 
 
-main([test_link, test_groups, test_in_step, test_requests_in_step, test_links_in_step, test_history, test_revoke, test_removed_by_others,
-      test_refused])
+main([test_link, test_linked_before_joining, test_groups, test_in_step, test_requests_in_step, test_links_in_step, test_history,
+      test_revoke, test_removed_by_others, test_refused])

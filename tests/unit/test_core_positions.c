@@ -186,6 +186,42 @@ static void what_is_said_again_at_another_place_is_there_once(void **state)
     assert_int_equal(position, 2); /* what was not stored took none */
 }
 
+static int64_t began(const struct room_id *room)
+{
+    int64_t position = -1;
+    assert_ok(store_messages_since_joining(store, room, &position));
+    return position;
+}
+
+static void said(const struct room_id *room, uint64_t seq, enum sotto_message_kind kind,
+                 const char *content_id)
+{
+    int64_t position, local;
+    struct store_message message = message_of(room, seq);
+    message.kind = kind;
+    message.content_id = sotto_bytes_str(content_id);
+    assert_ok(store_message_add(store, &message, &position, &local));
+}
+
+/* What a device of one's own is given of a room that it is put into later. */
+static void what_was_said_since_one_came_in_is_found(void **state)
+{
+    (void)state;
+    assert_int_equal(began(&kitchen), 0);
+    said(&kitchen, 1, SOTTO_KIND_ADDED, ""); /* position 1 */
+    assert_int_equal(began(&kitchen), 0);    /* lines alone */
+    said(&kitchen, 2, SOTTO_KIND_TEXT, "a");
+    said(&cellar, 1, SOTTO_KIND_TEXT, "b");
+    assert_int_equal(began(&kitchen), 1);
+    said(&kitchen, 3, SOTTO_KIND_LEFT, "");
+    said(&kitchen, 9, SOTTO_KIND_JOINED, ""); /* position 5 */
+    assert_int_equal(began(&kitchen), 0);
+    said(&kitchen, 10, SOTTO_KIND_FILE, "c");
+    assert_int_equal(began(&kitchen), 5);
+    said(&kitchen, 11, SOTTO_KIND_JOINED, "");
+    assert_int_equal(began(&kitchen), 0);
+}
+
 static void what_fits_keeps_its_position(void **state)
 {
     (void)state;
@@ -224,6 +260,7 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_said_again_at_another_place_is_there_once, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(what_was_said_since_one_came_in_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(what_fits_keeps_its_position, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_here_stays_where_it_is, setup, teardown),
     };
