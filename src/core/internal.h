@@ -711,7 +711,7 @@ sotto_error own_room_read(struct sotto *core, struct reader *reader, struct aren
 sotto_error own_members_read(struct sotto *core, struct reader *reader, struct arena *arena);
 sotto_error own_message_read(struct sotto *core, struct reader *reader, struct arena *arena);
 sotto_error own_receipts_read(struct sotto *core, struct reader *reader);
-sotto_error own_progress_read(struct sotto *core, struct reader *reader);
+sotto_error own_progress_read(struct sotto *core, struct reader *reader, struct arena *arena);
 sotto_error own_history_status(struct sotto *core, uint64_t *given, uint64_t *of);
 /* A text of the record, with a NUL, in the arena. */
 const char *own_text(struct reader *reader, struct arena *arena, size_t max, const char *what);

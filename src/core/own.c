@@ -430,7 +430,7 @@ static sotto_error record_read(struct sotto *core, uint8_t record, struct reader
     case OWN_SETTING:
         return own_setting_read(core, reader);
     case OWN_PROGRESS:
-        return own_progress_read(core, reader);
+        return own_progress_read(core, reader, arena);
     case OWN_LABEL:
         return people_label_read(core, reader, arena);
     case OWN_COMPARED:

@@ -280,15 +280,56 @@ static sotto_error is_behind(struct sotto *core, struct arena *arena, bool *behi
     return SOTTO_OK;
 }
 
+/* This device is being given the past itself, or does not know yet that it will be: what it gives
+ * is given once more when it has all; once, so that two never give each other for ever. */
+#define HISTORY_WHOLE "history.whole"
+static void again_name(const struct device_id *device, char out[static 64])
+{
+    char hex[33];
+    core_id_hex(device->bytes, DEVICE_ID_SIZE, hex);
+    (void)snprintf(out, 64, "history.again.%s", hex);
+}
+
 static sotto_error history_end(struct sotto *core, const struct store_history *history,
                                struct arena *arena)
 {
     char name[64];
     bool behind = false;
+    uint64_t whole = 0;
     ended_name(&history->device, name);
     TRY(is_behind(core, arena, &behind));
     TRY(store_number_put(core->store, name, behind ? (uint64_t)history->position + 1 : 0));
+    TRY(store_number_get(core->store, HISTORY_WHOLE, &whole));
+    again_name(&history->device, name);
+    TRY(store_number_put(core->store, name, whole == 0));
     return store_history_erase(core->store, &history->device);
+}
+
+/* All of the past has come here. */
+static sotto_error give_again(struct sotto *core, struct arena *arena)
+{
+    struct manifest manifest;
+    bool found = false;
+    uint64_t before = 0;
+    TRY(store_number_get(core->store, HISTORY_WHOLE, &before));
+    if (before != 0)
+        return SOTTO_OK;
+    TRY(store_number_put(core->store, HISTORY_WHOLE, 1));
+    TRY(manifest_newest(core, &core->identity.account, arena, &manifest, &found));
+    for (size_t i = 0; found && i < manifest.device_count; i++) {
+        const struct store_history whole = {.device = manifest.devices[i].id, .position = -1};
+        char name[64];
+        bool gives = false;
+        uint64_t again = 0;
+        again_name(&whole.device, name);
+        TRY(store_number_get(core->store, name, &again));
+        TRY(store_history_is(core->store, &whole.device, &gives));
+        if (again == 0 && !gives)
+            continue;
+        TRY(store_number_put(core->store, name, 0));
+        TRY(store_history_put(core->store, &whole));
+    }
+    return SOTTO_OK;
 }
 
 sotto_error own_history_go_on(struct sotto *core, const struct device_id *device)
@@ -565,14 +606,15 @@ sotto_error own_receipts_read(struct sotto *core, struct reader *reader)
     return reader->fault.error;
 }
 
-sotto_error own_progress_read(struct sotto *core, struct reader *reader)
+sotto_error own_progress_read(struct sotto *core, struct reader *reader, struct arena *arena)
 {
     uint64_t given = reader_u64(reader, "own.given"), of = reader_u64(reader, "own.of");
     uint8_t all = reader_u8(reader, "own.all");
     TRY(reader->fault.error);
     TRY(store_number_put(core->store, "history.given", given));
     TRY(store_number_put(core->store, "history.of", of));
-    return store_number_put(core->store, "history.all", all != 0);
+    TRY(store_number_put(core->store, "history.all", all != 0));
+    return all != 0 ? give_again(core, arena) : SOTTO_OK;
 }
 
 sotto_error own_history_status(struct sotto *core, uint64_t *given, uint64_t *of)

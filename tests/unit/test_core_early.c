@@ -260,6 +260,43 @@ static void what_the_log_has_shown_since_counts(void **state)
     reactions(1, "+");
 }
 
+static void progress(bool all)
+{
+    struct writer writer;
+    struct reader reader;
+    sotto_buf record;
+    sotto_buf_init(&record, core->env);
+    writer_init(&writer, &record);
+    size_t opened = own_record(&writer, OWN_PROGRESS);
+    writer_u64(&writer, 7);
+    writer_u64(&writer, 7);
+    writer_u8(&writer, all);
+    writer_close(&writer, opened);
+    assert_ok(writer_finish(&writer));
+    reader_init(&reader, sotto_buf_view(&record));
+    assert_ok(own_records_read(core, &reader, &arena));
+    sotto_buf_free(&record);
+}
+
+/* What came meanwhile has its place before what was given on already. */
+static void what_is_given_on_is_given_anew_when_all_has_come(void **state)
+{
+    (void)state;
+    struct store_history history = {.device = core->identity.device, .position = 50, .given = 3};
+    assert_ok(store_history_put(core->store, &history));
+    progress(false);
+    assert_ok(store_history_next(core->store, &history));
+    assert_int_equal(history.position, 50);
+    progress(true);
+    assert_ok(store_history_next(core->store, &history));
+    assert_int_equal(history.position, -1);
+    history.position = 60;
+    assert_ok(store_history_put(core->store, &history));
+    progress(true); /* once: two that give each other the past come to an end */
+    assert_ok(store_history_next(core->store, &history));
+    assert_int_equal(history.position, 60);
+}
+
 static void put(const struct account_id *sender, uint64_t seq, sotto_bytes content)
 {
     const struct store_early early = {.seq = seq,
@@ -429,6 +466,7 @@ int main(void)
         TEST(nobody_changes_what_is_not_theirs),
         TEST(what_changed_before_one_came_in_is_told),
         TEST(what_the_log_has_shown_since_counts),
+        TEST(what_is_given_on_is_given_anew_when_all_has_come),
         TEST(there_is_an_end_to_what_is_kept),
         TEST(it_goes_with_the_conversation),
         TEST(who_has_an_own_message_is_known_when_it_comes),
