@@ -436,7 +436,9 @@ static sotto_error step(struct room *room, struct arena *arena, struct own_sink 
     struct given given = {core, &history.device};
     sink->put = give;
     sink->ctx = &given;
-    return piece_give(core, &history, arena, sink, queued);
+    error = piece_give(core, &history, arena, sink, queued);
+    sink->ctx = NULL;
+    return error;
 }
 
 void own_history_step(struct room *room)
