@@ -246,10 +246,10 @@ SOTTO_API sotto_error sotto_mls_welcome_references(sotto_mls *mls, sotto_bytes w
                                                    sotto_error (*each)(void *ctx, sotto_bytes ref),
                                                    void *ctx);
 
-/* Appends to one what of welcome, a Welcome, concerns one new member: an MLSMessage with the secrets
- * for the KeyPackage of that reference and no others. What a commit that adds many makes grows with
- * their number, and each needs its own part only (12.4.3.1 lets a committer send several). WELCOME:
- * it is not for that reference; a decoding error: it is no Welcome. */
+/* Appends to one what of welcome, a Welcome, concerns one new member: an MLSMessage with the
+ * secrets for the KeyPackage of that reference and no others. What a commit that adds many makes
+ * grows with their number, and each needs its own part only (12.4.3.1 lets a committer send
+ * several). WELCOME: it is not for that reference; a decoding error: it is no Welcome. */
 SOTTO_API sotto_error sotto_mls_welcome_for(sotto_mls *mls, sotto_bytes welcome,
                                             sotto_bytes reference, sotto_buf *one);
 
