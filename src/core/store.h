@@ -36,7 +36,7 @@
 struct store;
 
 #define STORE_DOWNLOADS "files" /* a folder beside the database: store_downloads.h */
-#define STORE_VERSION 26        /* PRAGMA user_version */
+#define STORE_VERSION 27        /* PRAGMA user_version */
 #define STORE_BUSY_MS 10000     /* how long a lock is waited for */
 #define STORE_FILE "profile.db"
 

@@ -2,8 +2,12 @@
 
 #include "core/store_query.h"
 
-#define OWED "kind = 5 AND client_id IS NULL" /* STORE_OUT_ENVELOPE, and no request of one's own \
-                                               */
+/* Of STORE_OUT_ENVELOPE those that are no request of one's own. The index is named, as SQLite would
+ * take that of client_id for better. */
+#define OWED_TO "outgoing INDEXED BY outgoing_whom WHERE kind = 5 AND client_id IS NULL"
+#define OWED_IN_VAIN                                                            \
+    "outgoing INDEXED BY outgoing_refused WHERE kind = 5 AND client_id IS NULL" \
+    " AND error <> ''"
 
 static sotto_error one(struct query *q, struct arena *arena, struct store_arriving *arriving)
 {
@@ -23,8 +27,7 @@ sotto_error store_arriving_get(struct store *store, const struct room_id *room,
 {
     struct query q;
     query_read(&q, store,
-               "SELECT 0, error FROM outgoing WHERE room = ?1 AND " OWED
-               " AND account = ?2 AND device = ?3"
+               "SELECT 0, error FROM " OWED_TO " AND room = ?1 AND account = ?2 AND device = ?3"
                " UNION ALL SELECT 1, error FROM unwelcomed"
                " WHERE room = ?1 AND account = ?2 AND device = ?3 LIMIT 1");
     query_fixed(&q, room->bytes, ROOM_ID_SIZE);
@@ -39,8 +42,7 @@ sotto_error store_arriving_refused(struct store *store, const struct room_id *ro
     struct query q;
     query_read(&q, store,
                "SELECT 1, error FROM unwelcomed WHERE room = ?1"
-               " UNION ALL SELECT 0, error FROM outgoing WHERE room = ?1 AND " OWED
-               " AND error <> '' LIMIT 1");
+               " UNION ALL SELECT 0, error FROM " OWED_IN_VAIN " AND room = ?1 LIMIT 1");
     query_fixed(&q, room->bytes, ROOM_ID_SIZE);
     return one(&q, arena, arriving);
 }
@@ -78,7 +80,7 @@ sotto_error store_arriving_gone(struct store *store, const struct room_id *room,
               account, device));
     /* One that is owed since the same commit, which adds the device anew, was not tried yet. */
     return erase(store,
-                 "DELETE FROM outgoing WHERE room = ? AND " OWED
-                 " AND account = ? AND device = ? AND error <> ''",
+                 "DELETE FROM " OWED_TO
+                 " AND room = ? AND account = ? AND device = ? AND error <> ''",
                  room, account, device);
 }
