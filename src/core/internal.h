@@ -225,6 +225,9 @@ struct sotto {
     struct typing *typing; /* who types; NULL: nobody was heard yet */
     uint64_t whispered;    /* the count of one's last whisper */
 
+    bool gathers;         /* between sotto_gather and sotto_gather_end */
+    struct room *written; /* where something was queued since; NULL: nowhere */
+
     bool beside; /* opened by sotto_open_beside: its profile's files are another's to erase */
     bool ending; /* sotto_account_delete is under way */
     bool wiped;  /* the profile's account was deleted: sotto_close erases its files */

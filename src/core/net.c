@@ -268,6 +268,7 @@ void net_step(struct sotto *core, uint64_t timeout_ms)
     size_t host_count = host != NULL ? host->wants(host->ctx, fds + host_at) : 0;
     now = net_now_ms(core);
     uint64_t wait = until > now ? until - now : 0;
+    store_reads_end(core->store);
     int n = core->outside->wait(core->outside->ctx, fds, fd_count + host_count,
                                 wait > 60000 ? 60000 : (int)wait);
     for (size_t i = 0; i < host_count && n <= 0; i++)
@@ -287,6 +288,12 @@ void net_step(struct sotto *core, uint64_t timeout_ms)
             conn_bury(conn);
     if (host != NULL)
         host->step(host->ctx, fds + host_at, host_count);
+}
+
+void net_flush(struct conn *conn)
+{
+    if (conn->link != NULL && !conn->dead)
+        link_step(conn->link, 0);
 }
 
 void net_reconnect(struct sotto *core)

@@ -45,6 +45,9 @@ bool conn_failed(const struct conn *conn);
 /* Waits at most timeout_ms for something to happen on any connection, and lets it. */
 void net_step(struct sotto *core, uint64_t timeout_ms);
 
+/* Sends what was asked for on it, as far as it goes without waiting. Not in a transaction. */
+void net_flush(struct conn *conn);
+
 /* Ends all connections, which are opened anew when they are wanted. */
 void net_reconnect(struct sotto *core);
 

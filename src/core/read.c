@@ -542,9 +542,11 @@ sotto_error sotto_events(struct sotto *core, uint64_t after, uint32_t limit,
     struct store_event *events = NULL;
     size_t count = 0;
     arena_init(&arena, core->env);
+    store_reads(core->store);
     sotto_error error = store_events(core->store, after, limit, &arena, &events, &count);
     for (size_t i = 0; i < count && error == SOTTO_OK; i++)
         error = event_show(core, &events[i], each, ctx);
+    store_reads_end(core->store);
     if (error != SOTTO_OK)
         (void)core_store_problem(core, error, "reading what changed");
     arena_free(&arena);

@@ -511,13 +511,18 @@ static void step_active(struct room *room, const struct store_room *row)
     upload_go_on(room, row);
     if (room->progress == ROOM_STUCK)
         return;
-    if (room_post_next(room) || take_next(room) || typing_send(room, row))
+    bool owes = true, receipts = true; /* mostly it owes nothing, which is seen at once */
+    (void)store_outgoing_any(room->core->store, &room->id, &owes);
+    (void)store_receipts_any(room->core->store, &room->id, &receipts);
+    if ((owes && (room_post_next(room) || take_next(room))) || typing_send(room, row))
         return;
     if (room->full_size != 0) {
         room_extend_next(room);
         return;
     }
-    if (room_send_next(room) || room->progress == ROOM_STUCK)
+    if ((owes || receipts) && room_send_next(room))
+        return;
+    if (room->progress == ROOM_STUCK)
         return;
     if (row->kind == STORE_ROOM_OWN)
         own_history_step(room);

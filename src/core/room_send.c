@@ -57,6 +57,8 @@ sotto_error room_queue_content_later(struct sotto *core, const struct room_id *r
         error = core->env->random(core->env->ctx, outgoing.request.bytes, REQUEST_ID_SIZE);
     if (error == SOTTO_OK)
         error = store_outgoing_add(core->store, &outgoing, &(int64_t){0});
+    if (error == SOTTO_OK && core->gathers && core->written == NULL && intent != MESSAGE_INTENT_OWN)
+        core->written = room_of(core, room);
     sotto_buf_free(&bytes);
     return error;
 }
@@ -376,21 +378,6 @@ sotto_error sotto_send(struct sotto *core, const struct sotto_id *conversation,
     return error;
 }
 
-void sotto_gather(struct sotto *core)
-{
-    store_gather(core->store);
-}
-
-sotto_error sotto_gather_end(struct sotto *core)
-{
-    sotto_error error = store_gather_end(core->store);
-    store_scrub(core->store, false);
-    if (error == SOTTO_OK)
-        return error;
-    room_abort_all(core); /* cached groups may be ahead of the store */
-    return core_store_problem(core, error, "saving what is to be sent");
-}
-
 /* ---- Encrypting: the ratchet's advance and the ciphertext in one transaction ---- */
 
 static sotto_error seal_message(struct room *room, struct store_outgoing *outgoing,
@@ -686,29 +673,56 @@ static sotto_error choose(struct room *room, struct store_room *row, struct aren
     return error == SOTTO_NOT_FOUND ? choose_among(room, row, NULL, arena, train) : error;
 }
 
+/* What is prepared in a transaction and sent when that is durable. */
+struct sending {
+    struct room *room;
+    struct arena arena;
+    struct store_room row;
+    struct train train;
+};
+
+static void sending_begin(struct sending *s, struct room *room)
+{
+    memset(s, 0, sizeof *s);
+    s->room = room;
+    arena_init(&s->arena, room->core->env);
+    for (size_t i = 0; i < APPENDS_MAX; i++)
+        sotto_buf_init(&s->train.bytes[i], room->core->env);
+}
+
+static void sending_end(struct sending *s)
+{
+    for (size_t i = 0; i < APPENDS_MAX; i++)
+        sotto_buf_free(&s->train.bytes[i]);
+    arena_free(&s->arena);
+}
+
+static sotto_error sending_go(struct sending *s)
+{
+    sotto_error error = train_send(s->room, &s->train);
+    if (error != SOTTO_OK)
+        room_local_failure(s->room, error, "sending");
+    return error;
+}
+
 bool room_send_next(struct room *room)
 {
     struct sotto *core = room->core;
-    struct arena arena;
-    struct store_room row = {0};
-    struct train train;
-    memset(&train, 0, sizeof train);
-    arena_init(&arena, core->env);
-    for (size_t i = 0; i < APPENDS_MAX; i++)
-        sotto_buf_init(&train.bytes[i], core->env);
+    struct sending s;
+    sending_begin(&s, room);
     sotto_error error = store_begin(core->store);
     if (error == SOTTO_OK)
-        error = room_enter(room, &arena, &row);
-    if (error == SOTTO_OK && (row.state != STORE_ROOM_ACTIVE && row.state != STORE_ROOM_LEFT))
+        error = room_enter(room, &s.arena, &s.row);
+    if (error == SOTTO_OK && s.row.state != STORE_ROOM_ACTIVE && s.row.state != STORE_ROOM_LEFT)
         error = SOTTO_NOT_FOUND;
     /* Another process may have applied more in the meantime; what matters is that the group that
      * encrypts is the stored one, and room_enter saw to that. */
     if (error == SOTTO_OK)
-        error = choose(room, &row, &arena, &train);
-    if (error == SOTTO_NOT_FOUND && row.state == STORE_ROOM_ACTIVE) {
-        error = receipts_queue(room, &row, &arena);
+        error = choose(room, &s.row, &s.arena, &s.train);
+    if (error == SOTTO_NOT_FOUND && s.row.state == STORE_ROOM_ACTIVE) {
+        error = receipts_queue(room, &s.row, &s.arena);
         if (error == SOTTO_OK)
-            error = choose(room, &row, &arena, &train);
+            error = choose(room, &s.row, &s.arena, &s.train);
     }
     bool nothing = error == SOTTO_NOT_FOUND;
     if (error == SOTTO_OK || nothing)
@@ -716,13 +730,98 @@ bool room_send_next(struct room *room)
     if (error != SOTTO_OK) {
         room_abort(room);
         room_local_failure(room, error, "preparing what is to be sent");
-    } else if (!nothing) {
-        error = train_send(room, &train);
-        if (error != SOTTO_OK)
-            room_local_failure(room, error, "sending");
-    }
-    for (size_t i = 0; i < APPENDS_MAX; i++)
-        sotto_buf_free(&train.bytes[i]);
-    arena_free(&arena);
+    } else if (!nothing)
+        error = sending_go(&s);
+    sending_end(&s);
     return error == SOTTO_OK && !nothing;
+}
+
+/* ---- What is written and sent at once ----
+ *
+ * A text that somebody writes where nothing else is owed is encrypted in the transaction that puts
+ * it into the outbox: the disk is waited for once before it leaves. */
+
+/* Its last step left nothing to do, and nothing came since. */
+static bool room_rests(const struct room *room)
+{
+    const struct conn *conn = room->conn;
+    return room->in_scope && !room->wake && !room->busy && !room->gone && !room->left &&
+           !room->unknown && room->progress == ROOM_IDLE && room->full_size == 0 &&
+           room->upload == NULL && room->subscribed == ROOM_SUBSCRIBED && conn->link != NULL &&
+           !conn->dead && conn->generation == room->conn_generation;
+}
+
+/* Inside a transaction: whether it still does, whatever other processes did. */
+static sotto_error still_rests(struct sending *s, bool *rests)
+{
+    struct room *room = s->room;
+    struct store *store = room->core->store;
+    struct store_outgoing commit;
+    uint64_t lists = 0;
+    bool moved = false;
+    TRY(store_settings_moved(store, &room->id, &moved));
+    TRY(store_manifest_changes(store, &lists));
+    sotto_error error =
+        store_outgoing_next(store, &room->id, STORE_OUT_COMMITS, 0, &s->arena, &commit);
+    *rests = error == SOTTO_NOT_FOUND && !moved && lists == room->core->lists_seen &&
+             s->row.state == STORE_ROOM_ACTIVE && s->row.next_seq > room->head &&
+             s->row.epoch >= room->await_epoch &&
+             memcmp(s->row.read_token, room->subscribed_token, TOKEN_SIZE) == 0;
+    return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
+}
+
+/* Whether something was prepared. A failure spoils what is gathered: it is done again without this,
+ * and says then what is wrong. */
+static bool prepare_at_once(struct sending *s)
+{
+    struct room *room = s->room;
+    struct store *store = room->core->store;
+    bool rests = false;
+    sotto_error error = store_begin(store);
+    if (error == SOTTO_OK)
+        error = room_enter(room, &s->arena, &s->row);
+    if (error == SOTTO_OK)
+        error = still_rests(s, &rests);
+    if (error == SOTTO_OK)
+        error = rests ? choose(room, &s->row, &s->arena, &s->train) : SOTTO_NOT_FOUND;
+    bool nothing = error == SOTTO_NOT_FOUND;
+    if (error == SOTTO_OK || nothing)
+        error = store_commit(store);
+    if (error != SOTTO_OK)
+        room_abort(room);
+    return error == SOTTO_OK && !nothing;
+}
+
+void sotto_gather(struct sotto *core)
+{
+    store_gather(core->store);
+    core->gathers = true;
+    core->written = NULL;
+}
+
+static sotto_error gather_end(struct sotto *core, struct sending *s)
+{
+    bool prepared = s != NULL && core->host != NULL && room_rests(s->room) && prepare_at_once(s);
+    TRY(store_gather_end(core->store));
+    if (prepared && sending_go(s) == SOTTO_OK)
+        net_flush(s->room->conn);
+    return SOTTO_OK;
+}
+
+sotto_error sotto_gather_end(struct sotto *core)
+{
+    struct sending s;
+    struct room *room = core->written;
+    core->gathers = false;
+    core->written = NULL;
+    if (room != NULL)
+        sending_begin(&s, room);
+    sotto_error error = gather_end(core, room != NULL ? &s : NULL);
+    if (room != NULL)
+        sending_end(&s);
+    store_scrub(core->store, false);
+    if (error == SOTTO_OK)
+        return error;
+    room_abort_all(core); /* cached groups may be ahead of the store */
+    return core_store_problem(core, error, "saving what is to be sent");
 }

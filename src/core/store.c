@@ -18,6 +18,7 @@ void store_close(struct store *store)
     store_rollback(store);
     if (store->gathering)
         (void)store_gather_end(store);
+    store_reads_end(store);
     store_forget_statements(store);
     int code = sqlite3_close(store->db); /* NULL allowed */
     BUG_UNLESS(code == SQLITE_OK);       /* a query was not ended */
@@ -82,9 +83,41 @@ static sotto_error run(struct store *store, const char *sql)
     return query_run(&q);
 }
 
+void store_reads_begin(struct store *store)
+{
+    if (!store->reads || store->reading || !sqlite3_get_autocommit(store->db))
+        return;
+    store->reading = true;
+    (void)run(store, "BEGIN"); /* else each read is for itself */
+    store->reading = !sqlite3_get_autocommit(store->db);
+}
+
+/* What is still being read ends with its last row. */
+static void reads_close(struct store *store)
+{
+    if (store->reading)
+        (void)run(store, "COMMIT"); /* nothing was changed */
+    store->reading = false;
+}
+
+void store_reads(struct store *store)
+{
+    store->reads = true;
+}
+
+void store_reads_end(struct store *store)
+{
+    reads_close(store);
+    store->reads = false;
+}
+
 static sotto_error begin(struct store *store)
 {
-    return run(store, "BEGIN IMMEDIATE");
+    reads_close(store);
+    store->reading = true; /* no other before it has begun */
+    sotto_error error = run(store, "BEGIN IMMEDIATE");
+    store->reading = false;
+    return error;
 }
 
 static sotto_error commit(struct store *store)
@@ -152,6 +185,7 @@ void store_scrub(struct store *store, bool always)
     BUG_UNLESS(!store->in_transaction);
     if ((!store->scrub && !always) || store->gathering)
         return;
+    reads_close(store);
     sqlite3_busy_timeout(store->db, 0); /* nobody is waited for */
     if (sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
         SQLITE_OK)

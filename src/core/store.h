@@ -108,6 +108,13 @@ bool store_in_transaction(const struct store *store);
 void store_gather(struct store *store);
 sotto_error store_gather_end(struct store *store);
 
+/* Between these two what is read outside of transactions is read at one time, which is cheaper for
+ * many small reads: what other connections commit meanwhile is not seen, but by a transaction, and
+ * after one. Keep it short, and wait for nothing. store_reads again is nothing, and likewise the
+ * end of what was not begun. */
+void store_reads(struct store *store);
+void store_reads_end(struct store *store);
+
 /* A number that changes when another connection has committed something (PRAGMA data_version):
  * cheap to poll. */
 sotto_error store_data_version(struct store *store, uint64_t *version);

@@ -107,6 +107,7 @@ _Static_assert(STORE_CACHE == 1 << (32 - 23), "the upper bits say where it is");
 
 void query_read(struct query *q, struct store *store, const char *sql)
 {
+    store_reads_begin(store);
     *q = (struct query){.store = store, .slot = cache_slot(store, sql)};
     if (q->slot >= 0 && store->cache[q->slot].stmt != NULL) {
         q->stmt = store->cache[q->slot].stmt;

@@ -31,6 +31,7 @@ struct store {
     bool in_transaction;
     bool gathering, gathered, spoiled; /* store_gather: asked for; begun; a part of it failed */
     int part_changes;                  /* of the connection, when the part began */
+    bool reads, reading;               /* store_reads: asked for; begun */
     /* Of the transaction: texts were added that the search index does not have yet; the position of
      * a message that was given last, read already, and to be written. */
     bool unindexed;
@@ -98,6 +99,9 @@ sotto_error store_exec(struct store *store, const char *sql);
 
 /* Before the connection is closed. */
 void store_forget_statements(struct store *store);
+
+/* store.c: begins what store_reads asked for, unless it is, or a transaction. */
+void store_reads_begin(struct store *store);
 
 /* Rows of a list, in the arena. */
 struct rows {

@@ -27,6 +27,17 @@ sotto_error store_receipts_owed(struct store *store, const struct room_id *room,
     return SOTTO_OK;
 }
 
+sotto_error store_receipts_any(struct store *store, const struct room_id *room, bool *any)
+{
+    struct query q;
+    query_read(&q, store, "SELECT EXISTS (SELECT 1 FROM message WHERE room = ? AND owed > 0)");
+    query_fixed(&q, room->bytes, sizeof room->bytes);
+    bool found = query_next(&q) && column_bool(&q);
+    TRY(query_end(&q));
+    *any = found;
+    return SOTTO_OK;
+}
+
 sotto_error store_receipts_paid(struct store *store, const struct room_id *room, int64_t local)
 {
     struct query q;

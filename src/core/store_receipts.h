@@ -21,6 +21,8 @@ struct store_receipt_owed {
 sotto_error store_receipts_owed(struct store *store, const struct room_id *room, uint32_t limit,
                                 struct arena *arena, struct store_receipt_owed **owed,
                                 size_t *count);
+/* Whether it owes any. */
+sotto_error store_receipts_any(struct store *store, const struct room_id *room, bool *any);
 /* [tx] What the room owed up to that row, as store_receipts_owed gives them, was queued. */
 sotto_error store_receipts_paid(struct store *store, const struct room_id *room, int64_t local);
 /* The rooms that owe any. */

@@ -519,6 +519,7 @@ static bool serve_rests(struct sotto *core)
 static sotto_error serve_turn(struct sotto *core)
 {
     uint64_t next_ms = UINT64_MAX, version = 0, changes;
+    store_reads(core->store); /* to the wait */
     bool on = core->inbox.wanted || serve_begin(core);
     if (on)
         (void)step_all(core, &next_ms);
@@ -527,6 +528,7 @@ static sotto_error serve_turn(struct sotto *core)
     sotto_error error = store_data_version(core->store, &version);
     if (error != SOTTO_OK)
         return core_store_problem(core, error, "looking for changes");
+    store_reads(core->store); /* from here on, as the version was */
     bool foreign = version != core->data_version;
     if (foreign)
         proxy_check(core);
