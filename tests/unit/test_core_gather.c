@@ -175,9 +175,82 @@ static void texts_are_found_from_the_commit_on_that_adds_them(void **state)
                                 " ('integrity-check', 1)"));
 }
 
+static void what_is_read_between_is_of_one_time(void **state)
+{
+    (void)state;
+    put("one", 1);
+    store_reads(store);
+    assert_int_equal(number_in(store, "one"), 1);
+    assert_ok(store_begin(other));
+    assert_ok(store_number_put(other, "one", 2));
+    assert_ok(store_commit(other));
+    assert_int_equal(number_in(store, "one"), 1);
+    /* A transaction knows better, and what is read behind it. */
+    assert_ok(store_begin(store));
+    assert_int_equal(number_in(store, "one"), 2);
+    assert_ok(store_number_put(store, "two", 1));
+    assert_ok(store_commit(store));
+    assert_int_equal(number_in(store, "one"), 2);
+    assert_int_equal(number_in(other, "two"), 1);
+    assert_ok(store_begin(other));
+    assert_ok(store_number_put(other, "one", 3));
+    assert_ok(store_commit(other));
+    assert_int_equal(number_in(store, "one"), 2);
+    store_scrub(store, true); /* the log can be emptied: nothing is read any more */
+    assert_int_equal(number_in(store, "one"), 3);
+    store_gather(store);
+    put("one", 4);
+    assert_int_equal(number_in(store, "one"), 4);
+    assert_int_equal(number_in(other, "one"), 3);
+    assert_ok(store_gather_end(store));
+    store_reads_end(store);
+    store_reads_end(store);
+    assert_int_equal(number_in(other, "one"), 4);
+}
+
+static int64_t head_in(struct store *where)
+{
+    int64_t position = 0;
+    assert_ok(store_messages_head(where, &position));
+    return position;
+}
+
+static void positions_are_counted_by_whoever_commits(void **state)
+{
+    (void)state;
+    const struct store_room row = {
+        .room = {{1}}, .kind = STORE_ROOM_GROUP, .state = STORE_ROOM_ACTIVE, .next_seq = 1};
+    assert_ok(store_begin(store));
+    assert_ok(store_room_add(store, &row));
+    (void)say(1, "one");
+    (void)say(2, "two");
+    assert_int_equal(head_in(store), 2);
+    assert_int_equal(head_in(other), 0);
+    assert_ok(store_commit(store));
+    assert_int_equal(head_in(other), 2);
+    assert_ok(store_begin(store));
+    (void)say(3, "taken back");
+    store_rollback(store);
+    assert_int_equal(head_in(store), 2);
+    assert_ok(store_begin(other)); /* as linking does in another process */
+    assert_ok(store_messages_head_put(other, 100));
+    assert_ok(store_commit(other));
+    store_gather(store);
+    for (uint64_t seq = 3; seq < 5; seq++) {
+        assert_ok(store_begin(store));
+        (void)say(seq, "behind it");
+        assert_ok(store_commit(store));
+    }
+    assert_int_equal(head_in(store), 102);
+    assert_ok(store_gather_end(store));
+    assert_int_equal(head_in(other), 102);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_is_read_between_is_of_one_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(positions_are_counted_by_whoever_commits, setup, teardown),
         cmocka_unit_test_setup_teardown(parts_see_each_other_and_count_together, setup, teardown),
         cmocka_unit_test_setup_teardown(a_part_that_changed_nothing_may_be_rolled_back, setup,
                                         teardown),
