@@ -231,9 +231,11 @@ static const char *relay_of(struct sotto *core, const struct commit_intent *inte
     return relay;
 }
 
-/* Inside a transaction: a take for each device that is to be added. */
+/* Inside a transaction: a take for each device that is to be added. *gone: the one that is wanted
+ * is the account's no more, so there is nothing to add. */
 static sotto_error takes_plan(struct room *room, const struct commit_intent *intent,
-                              sotto_bytes bytes, struct arena *arena, sotto_fault *fault)
+                              sotto_bytes bytes, struct arena *arena, sotto_fault *fault,
+                              bool *gone)
 {
     struct sotto *core = room->core;
     struct manifest manifest;
@@ -270,11 +272,19 @@ static sotto_error takes_plan(struct room *room, const struct commit_intent *int
     if (planned > 0 && manifest.number > 1 && room->group != NULL &&
         sotto_mls_member_count(room->group) > 1)
         return room_queue_manifest(core, &room->id, &intent->account, bytes, manifest.number);
-    if (planned > 0)
-        return SOTTO_OK;
-    *fault =
-        (sotto_fault){SOTTO_CREDENTIAL, "the device that invited is no longer the person's", 0};
-    return SOTTO_CREDENTIAL;
+    *gone = planned == 0;
+    return SOTTO_OK;
+}
+
+static void inviter_gone(struct room *room)
+{
+    struct sotto_problem problem;
+    problem_clear(&problem);
+    (void)problem_set(&problem, SOTTO_REFUSED, SOTTO_CODE_INVITATION_UNKNOWN,
+                      "Ask the person for another invitation.",
+                      "The device that invited is no longer the person's, and so its invitation is "
+                      "over.");
+    room_note(room, &problem);
 }
 
 static void on_manifest(void *ctx, sotto_error error, const struct message *answer)
@@ -292,6 +302,7 @@ static void on_manifest(void *ctx, sotto_error error, const struct message *answ
     struct commit_intent intent;
     sotto_bytes newest = {NULL, 0};
     sotto_fault fault = {SOTTO_OK, "manifest", 0};
+    bool gone = false;
     arena_init(&arena, core->env);
     error = store_begin(core->store);
     if (error == SOTTO_OK)
@@ -301,9 +312,13 @@ static void on_manifest(void *ctx, sotto_error error, const struct message *answ
     if (error == SOTTO_OK)
         error = manifest_learn(core, &intent.account, answer->manifest, &arena, &newest, &fault);
     if (error == SOTTO_OK)
-        error = takes_plan(room, &intent, newest, &arena, &fault);
+        error = takes_plan(room, &intent, newest, &arena, &fault, &gone);
+    if (error == SOTTO_OK && gone)
+        error = take_intent_drop(room, room->doing_row);
     if (error == SOTTO_OK)
         error = store_commit(core->store);
+    if (error == SOTTO_OK && gone && intent.capability.size > 0)
+        inviter_gone(room);
     if (error != SOTTO_OK) {
         store_rollback(core->store);
         if (error == SOTTO_CREDENTIAL)
@@ -458,11 +473,12 @@ static bool intent_fetch(struct room *room, const struct store_outgoing *outgoin
     if (count == 0 && core_is_own(room->core, &intent->account)) {
         sotto_bytes manifest;
         sotto_fault fault;
+        bool gone = false;
         sotto_error error = store_own_manifest_get(room->core->store, arena, &manifest);
         if (error == SOTTO_OK)
-            error = takes_plan(room, intent, manifest, arena, &fault);
+            error = takes_plan(room, intent, manifest, arena, &fault, &gone);
         /* It left the account before it came into the room. */
-        if (error != SOTTO_OK && !error_is_local(error))
+        if (gone || (error != SOTTO_OK && !error_is_local(error)))
             (void)store_outgoing_erase(room->core->store, outgoing->id);
         if (error != SOTTO_OK || takes_of(room, intent, arena, &count, &missing) != SOTTO_OK ||
             missing == NULL)

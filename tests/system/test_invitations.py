@@ -1,5 +1,6 @@
 """Invitations and requests."""
 
+from linking import link as linked
 from world import World, eventually, main
 
 
@@ -49,6 +50,20 @@ def test_used_meanwhile():
         alice.ok("sync")
         carol.ok("erase", to)
         assert len(carol.ok("conversations").of("conversation")) == 1
+
+
+def test_inviter_gone():
+    """what a device invited to that was removed since is over, and nobody is accused of lying"""
+    with World("Alice", "Bob") as (world, alice, bob):
+        alice.register()
+        bob.register()
+        laptop = linked(alice, name="Laptop")
+        link = laptop.ok("invite").of("invitation")[0]["link"]
+        alice.ok("device", "revoke", "Laptop")
+        late = bob.run("accept", link)
+        assert late.error == "invitation_unknown" and "no longer the person's" in late.out, late
+        assert bob.ok("conversations").of("conversation") == []
+        bob.ok("sync")
 
 
 def test_several_uses():
@@ -123,4 +138,4 @@ def test_requests():
         assert [t for _, t in mallory.texts("Scheme 2")] == ["who are you?"]
 
 
-main([test_used, test_used_meanwhile, test_several_uses, test_bad_links, test_killed_accept, test_requests])
+main([test_used, test_used_meanwhile, test_inviter_gone, test_several_uses, test_bad_links, test_killed_accept, test_requests])
