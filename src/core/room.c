@@ -265,7 +265,9 @@ static void room_unknown(struct room *room)
     room->unknown = true;
 }
 
-static sotto_error cursor_read(struct room *room, uint64_t *next_seq, uint64_t *epoch)
+/* *anew: the token that was asked with is not the room's any more: a Welcome, or another process,
+ * brought a new one while the answer was under way. */
+static sotto_error cursor_read(struct room *room, uint64_t *next_seq, uint64_t *epoch, bool *anew)
 {
     struct arena arena;
     arena_init(&arena, room->core->env);
@@ -274,6 +276,7 @@ static sotto_error cursor_read(struct room *room, uint64_t *next_seq, uint64_t *
     if (error == SOTTO_OK) {
         *next_seq = row.next_seq;
         *epoch = row.epoch;
+        *anew = memcmp(row.read_token, room->subscribed_token, TOKEN_SIZE) != 0;
     }
     arena_free(&arena);
     return error;
@@ -294,8 +297,13 @@ static void on_subscribed(void *ctx, sotto_error error, const struct message *an
     room->wake = true;
     if (room->subscribed != ROOM_SUBSCRIBING)
         return; /* it was taken back meanwhile */
+    uint64_t next_seq = 0, epoch = 0;
+    bool anew = false;
+    sotto_error read = cursor_read(room, &next_seq, &epoch, &anew);
     if (error != SOTTO_OK) {
         room->subscribed = ROOM_UNSUBSCRIBED;
+        if (anew && error == SOTTO_REFUSED)
+            return; /* it is asked with the new one */
         struct sotto_problem problem;
         problem_clear(&problem);
         net_problem(room->conn, error, answer, &problem);
@@ -315,8 +323,7 @@ static void on_subscribed(void *ctx, sotto_error error, const struct message *an
     room->head = ok->head;
     room->await_epoch = ok->epoch;
     room->await_ms = net_now_ms(room->core);
-    uint64_t next_seq = 0, epoch = 0;
-    error = cursor_read(room, &next_seq, &epoch);
+    error = read;
     if (error != SOTTO_OK)
         room_local_failure(room, error, "reading the conversation");
     else if (ok->head + 1 < room->subscribed_from) /* not next_seq: others of this profile go on */
