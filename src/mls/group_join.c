@@ -74,12 +74,13 @@ sotto_error sotto_mls_welcome_for(sotto_mls *mls, sotto_bytes welcome, sotto_byt
     struct arena arena;
     struct mls_message message = {.wire_format = WIRE_WELCOME};
     arena_init(&arena, mls->env);
+    const struct encrypted_group_secrets *found = NULL;
     sotto_error error = decode_welcome(mls, &arena, welcome, &message.u.welcome);
-    const struct encrypted_group_secrets *found =
-        error == SOTTO_OK ? secrets_for(&message.u.welcome, reference) : NULL;
-    if (error == SOTTO_OK && found == NULL)
-        error = refuse(mls, "Welcome.secrets");
     if (error == SOTTO_OK) {
+        found = secrets_for(&message.u.welcome, reference);
+        error = found == NULL ? refuse(mls, "Welcome.secrets") : SOTTO_OK;
+    }
+    if (found != NULL) {
         struct encrypted_group_secrets alone = *found;
         message.u.welcome.secrets = &alone;
         message.u.welcome.secret_count = 1;
