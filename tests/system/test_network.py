@@ -163,6 +163,7 @@ class Recorder:
                 pass
 
     def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)  # else the accept that waits still takes one
         self.listener.close()
 
 
