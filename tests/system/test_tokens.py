@@ -6,7 +6,7 @@ import signal
 import sqlite3
 import time
 
-from world import eventually, Person, World, main
+from world import Person, World, eventually, main
 
 
 def relay_rows(world, query):
