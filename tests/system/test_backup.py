@@ -190,7 +190,8 @@ def test_old_one_out():
         unheard(world, new)
         new.ok("accept", carol.ok("invite").of("invitation")[0]["link"])
         sync(carol, new)
-        assert new.conversation("Club")["state"] == "rejoining", new.conversation("Club")
+        # Carol may have been asked and have answered already.
+        assert new.conversation("Club")["state"] in ("rejoining", "active"), new.conversation("Club")
         new.sql("UPDATE rejoin SET next_s = 1")
         sync(new, carol, new, carol)
         leaves = [m["device"] for m in carol.ok("group", "members", "Club").of("member") if m["name"] == "Alice"]
