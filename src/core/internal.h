@@ -568,6 +568,11 @@ sotto_error commit_queue(struct sotto *core, const struct room_id *room,
  * needed any more. */
 sotto_error commit_make(struct room *room, struct store_room *row, int64_t *carrier);
 
+/* Inside a transaction, the group entered: whether the commit in flight, if there is one, adds that
+ * device. What was taken for it (struct store_take) is what its Welcome is made of. */
+sotto_error commit_lets_in(struct room *room, const struct account_id *account,
+                           const struct device_id *device, struct arena *arena, bool *does);
+
 /* Inside a transaction: the log shows that own commit `row` won: applies it. What row points to
  * lives in row_arena. */
 sotto_error commit_won(struct room *room, struct store_room *row, struct arena *row_arena,
@@ -640,6 +645,9 @@ sotto_error own_receive(struct sotto *core, const struct content_message *conten
 /* Inside a transaction; nothing where there are no other devices. records: as own_write_* made
  * them. to: whom alone it concerns, NULL for all. */
 sotto_error own_queue(struct sotto *core, const struct device_id *to, sotto_bytes records);
+/* The same of a record that was made, or was not (made: its error): tells all other devices, and
+ * frees the record in any case. */
+sotto_error own_tell(struct sotto *core, sotto_error made, sotto_buf *record);
 /* The same for all, under a name that begins with prefix, in place of what is queued under such a
  * name and was not encrypted yet; to leave at not_before_s or later. */
 sotto_error own_queue_instead(struct sotto *core, const char *prefix, const char *client_id,

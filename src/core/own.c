@@ -68,6 +68,13 @@ sotto_error own_queue(struct sotto *core, const struct device_id *to, sotto_byte
     return error;
 }
 
+sotto_error own_tell(struct sotto *core, sotto_error made, sotto_buf *record)
+{
+    sotto_error error = made == SOTTO_OK ? own_queue(core, NULL, sotto_buf_view(record)) : made;
+    sotto_buf_free(record);
+    return error;
+}
+
 sotto_error own_queue_instead(struct sotto *core, const char *prefix, const char *client_id,
                               uint64_t not_before_s, sotto_bytes records)
 {
@@ -140,10 +147,7 @@ sotto_error own_tell_device_name(struct sotto *core, const struct device_id *dev
     sotto_buf record;
     sotto_buf_init(&record, core->env);
     sotto_error error = device_name_write(device, name, &record);
-    if (error == SOTTO_OK)
-        error = own_queue(core, NULL, sotto_buf_view(&record));
-    sotto_buf_free(&record);
-    return error;
+    return own_tell(core, error, &record);
 }
 
 sotto_error own_read(struct sotto *core, const struct room_id *room, int64_t position)
@@ -164,11 +168,7 @@ sotto_error own_read(struct sotto *core, const struct room_id *room, int64_t pos
     writer_fixed(&writer, sotto_bytes_of(room->bytes, ROOM_ID_SIZE));
     writer_u64(&writer, seq);
     writer_close(&writer, opened);
-    sotto_error error = writer_finish(&writer);
-    if (error == SOTTO_OK)
-        error = own_queue(core, NULL, sotto_buf_view(&record));
-    sotto_buf_free(&record);
-    return error;
+    return own_tell(core, writer_finish(&writer), &record);
 }
 
 /* ---- All that is known: for a new device, and for a backup ------------------------------------

@@ -90,33 +90,33 @@ static sotto_error room_check(struct answering *a, bool *in)
     return SOTTO_OK;
 }
 
-/* An earlier request of that device which was not answered yet makes room for this one; one that is
- * just being answered does not. */
-static sotto_error earlier_drop(struct answering *a, const char *client_id, bool *answered)
+/* An earlier request of that device makes room for this one. */
+static sotto_error earlier_drop(struct answering *a, const char *client_id)
 {
     struct store *store = a->core->store;
     struct store_outgoing outgoing;
-    *answered = false;
     sotto_error error =
         store_outgoing_by_client(store, &a->request.room, client_id, a->arena, &outgoing);
     if (error != SOTTO_OK)
         return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
-    *answered = outgoing.state == STORE_OUT_READY;
-    return *answered ? SOTTO_OK : store_outgoing_erase(store, outgoing.id);
+    return store_outgoing_erase(store, outgoing.id);
 }
 
+/* The room is entered. */
 static sotto_error answer_queue(struct answering *a)
 {
     struct sotto *core = a->core;
     struct store_take take;
     struct commit_intent intent;
     char hex[33], client_id[STORE_CLIENT_ID_MAX + 1], relay[WIRE_ADDRESS_MAX + 1];
-    bool answered = false;
+    struct room *room = room_of(core, &a->request.room);
+    bool coming = false;
+    TRY(commit_lets_in(room, &a->account, &a->request.device, a->arena, &coming));
+    if (coming) /* by what it asked for before, or that somebody wished; else it asks again */
+        return SOTTO_OK;
     core_id_hex(a->request.device.bytes, DEVICE_ID_SIZE, hex);
     (void)snprintf(client_id, sizeof client_id, OUT_REJOIN "%s", hex);
-    TRY(earlier_drop(a, client_id, &answered));
-    if (answered)
-        return SOTTO_OK;
+    TRY(earlier_drop(a, client_id));
     (void)snprintf(relay, sizeof relay, "%.*s", (int)a->request.relay_of_sender.size,
                    (const char *)a->request.relay_of_sender.data);
     memset(&take, 0, sizeof take);
@@ -137,9 +137,7 @@ static sotto_error answer_queue(struct answering *a)
     /* Several were asked: not all of them jump at once. */
     uint64_t pause = core->patient ? net_jitter(core, 5) : 0;
     TRY(commit_queue(core, &a->request.room, &intent, client_id, pause > 0 ? a->now_s + pause : 0));
-    struct room *room = room_of(core, &a->request.room);
-    if (room != NULL)
-        room->wake = room->in_scope = true;
+    room->wake = room->in_scope = true;
     return SOTTO_OK;
 }
 

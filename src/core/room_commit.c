@@ -529,6 +529,27 @@ static sotto_error commit_in_flight(struct room *room, struct arena *arena, int6
     }
 }
 
+sotto_error commit_lets_in(struct room *room, const struct account_id *account,
+                           const struct device_id *device, struct arena *arena, bool *does)
+{
+    struct store_outgoing outgoing;
+    struct commit_intent intent;
+    struct commit_made made;
+    struct reader reader;
+    int64_t carrier = 0;
+    *does = false;
+    sotto_error error = commit_in_flight(room, arena, &carrier);
+    if (error != SOTTO_OK)
+        return error == SOTTO_NOT_FOUND ? SOTTO_OK : error;
+    TRY(store_outgoing_get(room->core->store, carrier, arena, &outgoing));
+    TRY(commit_intent_read(outgoing.intent, &intent));
+    reader_init(&reader, intent.made);
+    while (!*does && commit_made_next(&reader, &made))
+        *does = (made.action == COMMIT_ADD || made.action == COMMIT_REJOIN) &&
+                account_id_equal(&made.account, account) && device_id_equal(&made.device, device);
+    return SOTTO_OK;
+}
+
 sotto_error commit_make(struct room *room, struct store_room *row, int64_t *carrier)
 {
     struct gathered g;

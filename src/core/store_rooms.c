@@ -126,7 +126,8 @@ sotto_error store_rooms(struct store *store, struct arena *arena, struct store_r
 {
     struct query q;
     struct rows rows = {.arena = arena, .size = sizeof **rooms};
-    query_read(&q, store, "SELECT " ROOM_COLUMNS " FROM room ORDER BY active_s DESC, room");
+    /* Within one second what was made later comes first: who is met anew is meant there. */
+    query_read(&q, store, "SELECT " ROOM_COLUMNS " FROM room ORDER BY active_s DESC, rowid DESC");
     while (query_next(&q)) {
         struct store_room *row = rows_add(&rows, &q);
         if (row != NULL)

@@ -310,6 +310,58 @@ static void an_answer_is_given_up_where_the_log_went_on(void **state)
     sotto_buf_free(&plain);
 }
 
+/* The Welcome is made of the KeyPackage that the commit took, whichever intent the commit stands
+ * with: a request that comes while it is in flight does not exchange it. */
+static void what_a_commit_in_flight_took_stays(void **state)
+{
+    (void)state;
+    const struct identity *of = &mallory.core->identity;
+    const struct commit_intent update = {.action = COMMIT_UPDATE};
+    struct sotto *core = bob.core;
+    struct arena arena;
+    struct store_room row;
+    struct store_take taken, take;
+    struct store_outgoing outgoing;
+    int64_t carrier = 0;
+    sotto_buf plain[2];
+    arena_init(&arena, core->env);
+    for (size_t i = 0; i < 2; i++) {
+        const struct asking asking = {.who = &mallory, .time_s = i == 0 ? 0 : 5};
+        sotto_buf_init(&plain[i], sotto_env_system());
+        request_make(&asking, &plain[i]);
+    }
+    assert_ok(store_begin(core->store));
+    assert_ok(commit_queue(core, &room, &update, "first", 0));
+    assert_ok(store_commit(core->store));
+    assert_true(bob_answers(&plain[0], false));
+    struct room *bobs = room_of(core, &room);
+    assert_ok(store_begin(core->store));
+    assert_ok(room_enter(bobs, &arena, &row));
+    assert_ok(commit_make(bobs, &row, &carrier));
+    assert_ok(store_commit(core->store));
+    assert_ok(store_outgoing_get(core->store, carrier, &arena, &outgoing));
+    assert_string_equal(outgoing.client_id, "first");
+    assert_ok(store_take_get(core->store, &room, &of->account, &of->device, &arena, &taken));
+    assert_true(bob_answers(&plain[1], false)); /* that of before */
+    assert_ok(store_take_get(core->store, &room, &of->account, &of->device, &arena, &take));
+    assert_bytes(take.key_package, taken.key_package);
+
+    /* Its log shows that it won: the room goes on, and the Welcome is owed. */
+    const struct entry entry = {.seq = 2,
+                                .epoch = sotto_mls_epoch(alices),
+                                .kind = ENTRY_COMMIT,
+                                .append_id = outgoing.request,
+                                .bytes = outgoing.bytes};
+    room_receive(bobs, &entry, 1);
+    assert_ok(store_room_get(core->store, &room, &arena, &row));
+    assert_int_equal(row.next_seq, 3);
+    assert_ok(store_outgoing_next(core->store, &room, STORE_OUT_ENVELOPES, 0, &arena, &outgoing));
+    assert_memory_equal(&outgoing.device, &of->device, DEVICE_ID_SIZE);
+    arena_free(&arena);
+    for (size_t i = 0; i < 2; i++)
+        sotto_buf_free(&plain[i]);
+}
+
 /* Its Welcome may be on the way: the commit takes it out and in again, and it is no member that can
  * follow. */
 static void a_device_that_is_let_in_a_second_time_waits_for_its_welcome(void **state)
@@ -532,6 +584,7 @@ int main(void)
         TEST(a_revoked_device_is_not_answered),
         TEST(a_blocked_person_is_not_answered),
         TEST(an_answer_is_given_up_where_the_log_went_on),
+        TEST(what_a_commit_in_flight_took_stays),
         TEST(a_device_that_is_let_in_a_second_time_waits_for_its_welcome),
         TEST(who_is_let_in_behind_what_was_read_is_in),
         TEST(a_shorter_log_is_another_one),
