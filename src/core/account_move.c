@@ -434,11 +434,7 @@ static sotto_error follow_in(struct sotto *core, const char *relay, uint64_t num
     writer_fixed(&writer, sotto_bytes_of(core->identity.device.bytes, DEVICE_ID_SIZE));
     writer_u64(&writer, number);
     writer_close(&writer, opened);
-    sotto_error error = writer_finish(&writer);
-    if (error == SOTTO_OK)
-        error = own_queue(core, NULL, sotto_buf_view(&record));
-    sotto_buf_free(&record);
-    return error;
+    return own_tell(core, writer_finish(&writer), &record);
 }
 
 sotto_error account_followed_read(struct sotto *core, struct reader *reader)

@@ -441,10 +441,7 @@ sotto_error people_pin_tell(struct sotto *core, const struct store_pin *pin)
     sotto_buf record;
     sotto_buf_init(&record, core->env);
     sotto_error error = people_pin_write(pin, &record);
-    if (error == SOTTO_OK)
-        error = own_queue(core, NULL, sotto_buf_view(&record));
-    sotto_buf_free(&record);
-    return error;
+    return own_tell(core, error, &record);
 }
 
 sotto_error people_pin_read(struct sotto *core, struct reader *reader, struct arena *arena)

@@ -102,10 +102,7 @@ static sotto_error tell(struct sotto *core, const struct store_notice *notice)
     sotto_buf record;
     sotto_buf_init(&record, core->env);
     sotto_error error = notice_write(notice, &record);
-    if (error == SOTTO_OK)
-        error = own_queue(core, NULL, sotto_buf_view(&record));
-    sotto_buf_free(&record);
-    return error;
+    return own_tell(core, error, &record);
 }
 
 sotto_error notices_write(struct sotto *core, struct arena *arena, struct own_sink *sink)
@@ -341,10 +338,7 @@ static sotto_error mark_read(struct sotto *core, const struct store_notice *noti
     sotto_error error = store_notice_set_read(core->store, notice->hash);
     if (error == SOTTO_OK)
         error = seen_write(notice->hash, &record);
-    if (error == SOTTO_OK)
-        error = own_queue(core, NULL, sotto_buf_view(&record));
-    sotto_buf_free(&record);
-    return error;
+    return own_tell(core, error, &record);
 }
 
 /* Inside a transaction. Those that come meanwhile stay unread. */

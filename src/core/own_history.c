@@ -253,11 +253,12 @@ static sotto_error is_waiting(struct sotto *core, const struct device_id *device
 
 /* A room that is not read to its end yet, or that this device is just out of, may have more of the
  * past when the other device comes in there: the past goes on then where it ended. */
-static void ended_name(const struct device_id *device, char out[static 64])
+#define HISTORY_ENDED "history.ended."
+static void number_name(const char *prefix, const struct device_id *device, char out[static 64])
 {
     char hex[33];
     core_id_hex(device->bytes, DEVICE_ID_SIZE, hex);
-    (void)snprintf(out, 64, "history.ended.%s", hex);
+    (void)snprintf(out, 64, "%s%s", prefix, hex);
 }
 
 /* Whether there is such a room: one's own list of devices was not looked at there since it changed.
@@ -283,12 +284,7 @@ static sotto_error is_behind(struct sotto *core, struct arena *arena, bool *behi
 /* This device is being given the past itself, or does not know yet that it will be: what it gives
  * is given once more when it has all; once, so that two never give each other for ever. */
 #define HISTORY_WHOLE "history.whole"
-static void again_name(const struct device_id *device, char out[static 64])
-{
-    char hex[33];
-    core_id_hex(device->bytes, DEVICE_ID_SIZE, hex);
-    (void)snprintf(out, 64, "history.again.%s", hex);
-}
+#define HISTORY_AGAIN "history.again."
 
 static sotto_error history_end(struct sotto *core, const struct store_history *history,
                                struct arena *arena)
@@ -296,11 +292,11 @@ static sotto_error history_end(struct sotto *core, const struct store_history *h
     char name[64];
     bool behind = false;
     uint64_t whole = 0;
-    ended_name(&history->device, name);
+    number_name(HISTORY_ENDED, &history->device, name);
     TRY(is_behind(core, arena, &behind));
     TRY(store_number_put(core->store, name, behind ? (uint64_t)history->position + 1 : 0));
     TRY(store_number_get(core->store, HISTORY_WHOLE, &whole));
-    again_name(&history->device, name);
+    number_name(HISTORY_AGAIN, &history->device, name);
     TRY(store_number_put(core->store, name, whole == 0));
     return store_history_erase(core->store, &history->device);
 }
@@ -321,7 +317,7 @@ static sotto_error give_again(struct sotto *core, struct arena *arena)
         char name[64];
         bool gives = false;
         uint64_t again = 0;
-        again_name(&whole.device, name);
+        number_name(HISTORY_AGAIN, &whole.device, name);
         TRY(store_number_get(core->store, name, &again));
         TRY(store_history_is(core->store, &whole.device, &gives));
         if (again == 0 && !gives)
@@ -337,7 +333,7 @@ sotto_error own_history_go_on(struct sotto *core, const struct device_id *device
     char name[64];
     uint64_t ended = 0;
     bool gives = false;
-    ended_name(device, name);
+    number_name(HISTORY_ENDED, device, name);
     TRY(store_number_get(core->store, name, &ended));
     TRY(store_history_is(core->store, device, &gives));
     if (ended == 0 || gives)
@@ -382,7 +378,7 @@ sotto_error own_history_gives(struct sotto *core, const struct device_id *device
 {
     char name[64];
     uint64_t ended = 0;
-    ended_name(device, name);
+    number_name(HISTORY_ENDED, device, name);
     TRY(store_number_get(core->store, name, &ended));
     TRY(store_history_is(core->store, device, gives));
     *gives |= ended > 0;

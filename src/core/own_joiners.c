@@ -18,19 +18,11 @@ static sotto_error joiner_write(const struct store_joiner *joiner, sotto_buf *ou
     return writer_finish(&writer);
 }
 
-static sotto_error tell(struct sotto *core, sotto_error error, sotto_buf *record)
-{
-    if (error == SOTTO_OK)
-        error = own_queue(core, NULL, sotto_buf_view(record));
-    sotto_buf_free(record);
-    return error;
-}
-
 sotto_error own_joiner_tell(struct sotto *core, const struct store_joiner *joiner)
 {
     sotto_buf record;
     sotto_buf_init(&record, core->env);
-    return tell(core, joiner_write(joiner, &record), &record);
+    return own_tell(core, joiner_write(joiner, &record), &record);
 }
 
 sotto_error own_joiner_gone_tell(struct sotto *core, const struct store_joiner *joiner)
@@ -44,7 +36,7 @@ sotto_error own_joiner_gone_tell(struct sotto *core, const struct store_joiner *
     writer_fixed(&writer, sotto_bytes_of(joiner->account.bytes, ACCOUNT_ID_SIZE));
     writer_u64(&writer, joiner->time_s);
     writer_close(&writer, opened);
-    return tell(core, writer_finish(&writer), &record);
+    return own_tell(core, writer_finish(&writer), &record);
 }
 
 sotto_error own_joiners_write(struct sotto *core, struct arena *arena, struct own_sink *sink)

@@ -22,20 +22,12 @@ static sotto_error link_write(const struct store_join_link *link,
     return writer_finish(&writer);
 }
 
-static sotto_error tell(struct sotto *core, sotto_error error, sotto_buf *record)
-{
-    if (error == SOTTO_OK)
-        error = own_queue(core, NULL, sotto_buf_view(record));
-    sotto_buf_free(record);
-    return error;
-}
-
 sotto_error own_link_tell(struct sotto *core, const struct store_join_link *link,
                           const struct store_invitation *invitation)
 {
     sotto_buf record;
     sotto_buf_init(&record, core->env);
-    return tell(core, link_write(link, invitation, &core->identity.device, &record), &record);
+    return own_tell(core, link_write(link, invitation, &core->identity.device, &record), &record);
 }
 
 sotto_error own_link_used_tell(struct sotto *core, const struct store_invitation *invitation)
@@ -48,7 +40,7 @@ sotto_error own_link_used_tell(struct sotto *core, const struct store_invitation
     writer_fixed(&writer, sotto_bytes_of(invitation->capability, CAPABILITY_SIZE));
     writer_u32(&writer, invitation->used);
     writer_close(&writer, opened);
-    return tell(core, writer_finish(&writer), &record);
+    return own_tell(core, writer_finish(&writer), &record);
 }
 
 sotto_error own_link_revoked_tell(struct sotto *core, const struct store_join_link *link)
@@ -60,7 +52,7 @@ sotto_error own_link_revoked_tell(struct sotto *core, const struct store_join_li
     size_t opened = own_record(&writer, OWN_LINK_REVOKED);
     writer_fixed(&writer, sotto_bytes_of(link->capability, CAPABILITY_SIZE));
     writer_close(&writer, opened);
-    return tell(core, writer_finish(&writer), &record);
+    return own_tell(core, writer_finish(&writer), &record);
 }
 
 sotto_error own_links_write(struct sotto *core, struct arena *arena, struct own_sink *sink)

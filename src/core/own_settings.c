@@ -47,10 +47,7 @@ static sotto_error tell(struct sotto *core, const char *name, bool on)
     sotto_buf record;
     sotto_buf_init(&record, core->env);
     sotto_error error = record_write(name, on, &record);
-    if (error == SOTTO_OK)
-        error = own_queue(core, NULL, sotto_buf_view(&record));
-    sotto_buf_free(&record);
-    return error;
+    return own_tell(core, error, &record);
 }
 
 sotto_error own_setting_set(struct sotto *core, const char *name, bool on)

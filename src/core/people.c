@@ -232,10 +232,7 @@ static sotto_error tell_label(struct sotto *core, const struct store_contact *co
     sotto_buf record;
     sotto_buf_init(&record, core->env);
     sotto_error error = people_label_write(&contact->account, contact->label, &record);
-    if (error == SOTTO_OK)
-        error = own_queue(core, NULL, sotto_buf_view(&record));
-    sotto_buf_free(&record);
-    return error;
+    return own_tell(core, error, &record);
 }
 
 sotto_error people_declined_read(struct sotto *core, struct reader *reader)
@@ -255,11 +252,7 @@ sotto_error people_request_gone(struct sotto *core, const struct store_request *
     size_t opened = own_record(&writer, OWN_DECLINED);
     writer_fixed(&writer, sotto_bytes_of(request->room.bytes, ROOM_ID_SIZE));
     writer_close(&writer, opened);
-    sotto_error error = writer_finish(&writer);
-    if (error == SOTTO_OK)
-        error = own_queue(core, NULL, sotto_buf_view(&record));
-    sotto_buf_free(&record);
-    return error;
+    return own_tell(core, writer_finish(&writer), &record);
 }
 
 /* ---- Changing a contact ---------------------------------------------------------------------- */

@@ -173,10 +173,7 @@ static sotto_error tell_all(struct sotto *core, sotto_bytes picture, struct aren
             TRY(profile_picture_queue(core, &rooms[i].room, true));
     sotto_buf_init(&record, core->env);
     sotto_error error = record_write(&core->identity.account, picture, &record);
-    if (error == SOTTO_OK)
-        error = own_queue(core, NULL, sotto_buf_view(&record));
-    sotto_buf_free(&record);
-    return error;
+    return own_tell(core, error, &record);
 }
 
 static sotto_error picture_load(struct sotto *core, const char *path, sotto_buf *clean)

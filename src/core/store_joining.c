@@ -14,35 +14,33 @@ static void read_link(struct query *q, struct store_join_link *out)
     out->revoked = column_bool(q);
 }
 
-sotto_error store_join_link_get(struct store *store, sotto_bytes capability,
-                                struct store_join_link *link)
+static sotto_error one_link(struct query *q, struct store_join_link *link)
 {
-    struct query q;
     struct store_join_link found = {0};
-    query_read(&q, store, "SELECT " LINK_COLUMNS " FROM join_link WHERE capability = ?");
-    query_bytes(&q, capability);
-    if (query_next(&q))
-        read_link(&q, &found);
-    sotto_error error = query_end_one(&q);
+    if (query_next(q))
+        read_link(q, &found);
+    sotto_error error = query_end_one(q);
     if (error == SOTTO_OK)
         *link = found;
     wipe(&found, sizeof found);
     return error;
 }
 
+sotto_error store_join_link_get(struct store *store, sotto_bytes capability,
+                                struct store_join_link *link)
+{
+    struct query q;
+    query_read(&q, store, "SELECT " LINK_COLUMNS " FROM join_link WHERE capability = ?");
+    query_bytes(&q, capability);
+    return one_link(&q, link);
+}
+
 sotto_error store_join_link_at(struct store *store, int64_t number, struct store_join_link *link)
 {
     struct query q;
-    struct store_join_link found = {0};
     query_read(&q, store, "SELECT " LINK_COLUMNS " FROM join_link WHERE number = ?");
     query_i64(&q, number);
-    if (query_next(&q))
-        read_link(&q, &found);
-    sotto_error error = query_end_one(&q);
-    if (error == SOTTO_OK)
-        *link = found;
-    wipe(&found, sizeof found);
-    return error;
+    return one_link(&q, link);
 }
 
 sotto_error store_join_links(struct store *store, struct arena *arena,

@@ -16,11 +16,7 @@ static sotto_error compared_tell(struct sotto *core, const struct account_id *ac
     size_t opened = own_record(&writer, OWN_COMPARED);
     writer_fixed(&writer, sotto_bytes_of(account->bytes, ACCOUNT_ID_SIZE));
     writer_close(&writer, opened);
-    sotto_error error = writer_finish(&writer);
-    if (error == SOTTO_OK)
-        error = own_queue(core, NULL, sotto_buf_view(&record));
-    sotto_buf_free(&record);
-    return error;
+    return own_tell(core, writer_finish(&writer), &record);
 }
 
 sotto_error people_compared_read(struct sotto *core, struct reader *reader, struct arena *arena)

@@ -6,6 +6,7 @@
 
 #include "core/internal.h"
 #include "unit/check.h"
+#include "unit/folder.h"
 
 static inline void core_account_make(struct sotto *core, const char *relay, const char *name)
 {
@@ -31,6 +32,17 @@ static inline void core_account_make(struct sotto *core, const char *relay, cons
     sotto_buf_free(&saved);
     sotto_buf_free(&manifest);
     assert_ok(core_load_profile(core));
+}
+
+/* For a test's set-up: a folder of that name with a profile and Alice's account in it. */
+static inline int core_account_open(char folder[static 64], const char *name, struct sotto **core)
+{
+    struct sotto_problem problem;
+    if (!folder_make(folder, name) ||
+        sotto_open(sotto_env_system(), folder, NULL, core, &problem) != SOTTO_OK)
+        return -1;
+    core_account_make(*core, "127.0.0.1:1", "Alice");
+    return 0;
 }
 
 #endif

@@ -12,13 +12,8 @@ static struct sotto *core;
 
 static int start(void **state)
 {
-    struct sotto_problem problem;
     (void)state;
-    if (!folder_make(folder, "own-links") ||
-        sotto_open(sotto_env_system(), folder, NULL, &core, &problem) != SOTTO_OK)
-        return -1;
-    core_account_make(core, "127.0.0.1:1", "Alice");
-    return 0;
+    return core_account_open(folder, "own-links", &core);
 }
 
 static int stop(void **state)
